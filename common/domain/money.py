@@ -1,0 +1,83 @@
+"""Exact amounts: decimals from the first byte to the last, and currencies that never add up silently."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+
+COST_SCALE = 24
+QUANTITY_SCALE = 12
+COST_INTEGER_DIGITS = 14
+EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
+"""Wide enough to add any number of costs without rounding."""
+_QUANTUM = Decimal(1).scaleb(-COST_SCALE)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+
+
+class CurrencyMismatch(ValueError):
+    """Two amounts in different currencies were about to be added or compared."""
+
+
+def read_cost(text: str | None) -> Decimal | None:
+    """The exact decimal that a bill's cell holds, or None where it holds no number that a cost column can keep.
+
+    Plain digits, one point, a sign and E notation are numbers; separators, currency signs, `NaN` and `inf` are not.
+    """
+    if text is None or not _NUMBER.fullmatch(text.strip()):
+        return None
+    try:
+        value = EXACT.create_decimal(text.strip())
+    except InvalidOperation:
+        return None
+    return value if abs(value) < Decimal(10) ** COST_INTEGER_DIGITS else None
+
+
+def round_cost(value: Decimal) -> Decimal:
+    """The value at the 24 fractional digits that cost columns keep, half to even."""
+    return value.quantize(_QUANTUM, context=EXACT)
+
+
+def add(values: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    total = Decimal(0)
+    for value in values:
+        total = EXACT.add(total, value)
+    return total
+
+
+def plain(value: Decimal) -> str:
+    """Digits without an exponent and without trailing zeros: how amounts stand in documents and messages."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+@dataclass(frozen=True, order=False)
+class Money:
+    """An exact amount of one currency (ISO 4217)."""
+
+    amount: Decimal
+    currency: str
+
+    def __add__(self, other: Money) -> Money:
+        return Money(EXACT.add(self.amount, self._same(other)), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(EXACT.subtract(self.amount, self._same(other)), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other)
+
+    def __ge__(self, other: Money) -> bool:
+        return not self < other
+
+    def __str__(self) -> str:
+        return f"{self.amount:,.2f} {self.currency}"
+
+    def _same(self, other: Money) -> Decimal:
+        if other.currency != self.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} do not add up; convert one of them first")
+        return other.amount

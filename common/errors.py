@@ -1,0 +1,57 @@
+"""What can go wrong, and what the platform does about it.
+
+CostError
+|- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
+`- Permanent    the cause stays: recorded, the message is dead-lettered and acked
+   |- MalformedMessage
+   |- NotFound
+   |- BadBill            a file that cannot become rows: the delivery is rejected, the earlier one stays
+   |  `- UnknownFormat
+   `- BadConfiguration
+
+A message says what was found, what was expected and what to do, in one line, and never carries a secret or a bill line.
+"""
+
+
+class CostError(Exception):
+    """The base of every error that Costwire raises on purpose."""
+
+
+class Retryable(CostError):
+    """The same work may succeed later."""
+
+
+class Contention(Retryable):
+    """Another process changed what this one was about to change."""
+
+
+class Permanent(CostError):
+    """The same work will fail again until a person changes something."""
+
+
+class MalformedMessage(Permanent):
+    """A message that is no CloudEvent of ours, or whose data does not fit its type."""
+
+
+class NotFound(Permanent):
+    """A named thing that does not exist."""
+
+
+class AlreadyExists(Permanent):
+    """A write-once name that is taken by other content."""
+
+
+class BadConfiguration(Permanent):
+    """A setting, a name or a location that cannot work as given."""
+
+
+class BadBill(Permanent):
+    """A file that cannot become rows; nothing of it is shown."""
+
+
+class UnknownFormat(BadBill):
+    """A file whose columns are those of no known format."""
+
+
+class DecryptionFailed(Permanent):
+    """A ciphertext that this key, or this tenant and integration, did not make."""

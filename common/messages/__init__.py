@@ -1,0 +1,141 @@
+"""What functions say to each other: one frozen dataclass a message, a CloudEvent 1.0 on the wire.
+
+Messages carry references and facts, never bulk data.  `topic` names the Pub/Sub topic; `key` is what makes two messages
+the same work, whatever their message ids; `ordering_key` is the slice that must not be worked on out of order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Message:
+    """The base of all messages."""
+
+    topic: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """What makes the same work: equal keys may be done once."""
+        raise NotImplementedError
+
+    @property
+    def ordering_key(self) -> str:
+        """Messages with one ordering key are delivered in the order of their publication, where the bus can."""
+        return ""
+
+
+@dataclass(frozen=True)
+class SyncRequested(Message):
+    """Somebody, or the scheduler, asks for fresh bills.  Without an organization: of all; without an integration: all of it."""
+
+    topic: ClassVar[str] = "sync-requested"
+    run_id: str
+    trigger: str
+    org_slug: str | None = None
+    integration_id: str | None = None
+    billing_periods: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.run_id
+
+
+@dataclass(frozen=True)
+class IngestBill(Message):
+    """Fetch the bills of one integration; the topic is `ingest-<provider>`.  No billing periods: whatever is new."""
+
+    topic: ClassVar[str] = "ingest-"
+    provider: str
+    org_slug: str
+    integration_id: str
+    run_id: str
+    billing_periods: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.org_slug}/{self.integration_id}/{','.join(self.billing_periods)}/{self.run_id}"
+
+
+@dataclass(frozen=True)
+class BillLanded(Message):
+    """One chunk of a delivery lies in object storage, its control totals in the delivery's document."""
+
+    topic: ClassVar[str] = "bill-landed"
+    org_slug: str
+    integration_id: str
+    provider: str
+    source_format: str
+    billing_period: str
+    delivery_id: str
+    delivered_at: str
+    chunk: int
+    chunks: int
+    uri: str
+    size_bytes: int
+    digest: str
+    run_id: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.delivery_id}/{self.chunk}"
+
+    @property
+    def ordering_key(self) -> str:
+        return f"{self.org_slug}/{self.integration_id}/{self.billing_period}"
+
+
+@dataclass(frozen=True)
+class ChargesNormalized(Message):
+    """A delivery is proved and shown.  totals: currency -> BilledCost as plain decimal text."""
+
+    topic: ClassVar[str] = "charges-normalized"
+    org_slug: str
+    integration_id: str
+    billing_period: str
+    delivery_id: str
+    rows: int
+    totals: dict[str, str] = field(default_factory=dict)
+    restatement: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.delivery_id
+
+    @property
+    def ordering_key(self) -> str:
+        return f"{self.org_slug}/{self.integration_id}/{self.billing_period}"
+
+
+@dataclass(frozen=True)
+class AlertRaised(Message):
+    """An alert entered a state; what is to be sent stands in the outbox (`notifications`)."""
+
+    topic: ClassVar[str] = "alert-raised"
+    org_slug: str
+    alert_id: str
+    state: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.alert_id}/{self.state}"
+
+    @property
+    def ordering_key(self) -> str:
+        return f"{self.org_slug}/{self.alert_id}"
+
+
+MESSAGES: tuple[type[Message], ...] = (SyncRequested, IngestBill, BillLanded, ChargesNormalized, AlertRaised)
+
+
+def topic_of(message: Message) -> str:
+    """The topic on which a message travels."""
+    return message.topic + message.provider if isinstance(message, IngestBill) else message.topic
+
+
+def as_data(message: Message) -> dict[str, Any]:
+    """The JSON data of a message: plain types only."""
+    data = dict(message.__dict__)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}

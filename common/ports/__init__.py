@@ -1,0 +1,29 @@
+"""What the functions need from the world, as protocols; adapters keep them, contract tests hold them to it."""
+
+from common.ports.bus import Delivery, MessageBus
+from common.ports.clock import Clock
+from common.ports.documents import Document, DocumentStore, Transaction
+from common.ports.keys import KeyRing
+from common.ports.locations import FoundObject, Location
+from common.ports.notifier import Notification, Notifier
+from common.ports.objects import ObjectStore, StoredObject
+from common.ports.warehouse import Replacement, Slice, Warehouse
+
+__all__ = [
+    "Clock",
+    "Delivery",
+    "Document",
+    "DocumentStore",
+    "FoundObject",
+    "KeyRing",
+    "Location",
+    "MessageBus",
+    "Notification",
+    "Notifier",
+    "ObjectStore",
+    "Replacement",
+    "Slice",
+    "StoredObject",
+    "Transaction",
+    "Warehouse",
+]

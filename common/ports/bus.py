@@ -1,0 +1,82 @@
+"""The bus: messages delivered at least once, with backoff, dead letters and replay (Pub/Sub; SQLite on the laptop)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from common.messages import Message
+
+MAX_ATTEMPTS = 5
+"""Failed deliveries after which a message goes to `<topic>-dead`."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One try to deliver an event to a subscription.  attempt counts from 1."""
+
+    ack_id: str
+    topic: str
+    subscription: str
+    event: dict[str, Any]
+    attempt: int
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that no handler could finish, with the last reason."""
+
+    letter_id: str
+    topic: str
+    subscription: str
+    event: dict[str, Any]
+    reason: str
+    died_at: datetime
+
+
+class MessageBus(Protocol):
+    """Where functions publish.  Delivery to handlers is the runtime's part."""
+
+    def publish(self, message: Message) -> str:
+        """Hand over a message durably; returns the event id."""
+        ...
+
+
+class PullBus(MessageBus, Protocol):
+    """A bus whose messages are pulled by a worker: the embedded one, and Pub/Sub in its tests."""
+
+    def subscribe(self, topic: str, subscription: str) -> None:
+        """From now on `subscription` gets a copy of every message on `topic`; repeating this changes nothing."""
+        ...
+
+    def pull(self, subscriptions: Sequence[str] | None = None) -> Delivery | None:
+        """The next message that is due, leased to the caller, or None."""
+        ...
+
+    def ack(self, delivery: Delivery) -> None:
+        """The message is done."""
+        ...
+
+    def nack(self, delivery: Delivery, reason: str) -> None:
+        """The message failed: deliver again after a backoff, or dead-letter after MAX_ATTEMPTS."""
+        ...
+
+    def reject(self, delivery: Delivery, reason: str) -> None:
+        """The message can never succeed: dead-letter it now."""
+        ...
+
+    def dead_letters(self, topic: str | None = None) -> Sequence[DeadLetter]:
+        """The dead letters, oldest first; `topic` without its `-dead`."""
+        ...
+
+    def replay(self, topic: str | None = None) -> int:
+        """Publish dead letters again, each to the subscription that failed it; returns how many."""
+        ...
+
+    def pending(self) -> int:
+        """How many messages are not done yet, leased and delayed ones included."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """When the next message that nobody holds becomes due, or None."""
+        ...

@@ -1,0 +1,62 @@
+"""Documents: small JSON records under paths, with transactions (Firestore; SQLite on the laptop).
+
+A path alternates collection and id, as in `orgs/default/budgets/cloud`.  A document is a JSON object of plain types;
+amounts are plain decimal text.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+Document = dict[str, Any]
+Result = TypeVar("Result")
+
+
+class Transaction(Protocol):
+    """Reads first, then writes; all writes land together or none does."""
+
+    def get(self, path: str) -> Document | None:
+        """The document as of the transaction, or None."""
+        ...
+
+    def set(self, path: str, document: Document) -> None:
+        """Write the whole document, whether or not it exists."""
+        ...
+
+    def create(self, path: str, document: Document) -> None:
+        """Write a document that must not exist; the transaction fails with AlreadyExists if it does."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a document; nothing happens where there is none."""
+        ...
+
+
+class DocumentStore(Protocol):
+    """All documents of the platform."""
+
+    def get(self, path: str) -> Document | None:
+        """The document, or None."""
+        ...
+
+    def set(self, path: str, document: Document) -> None:
+        """Write the whole document, whether or not it exists."""
+        ...
+
+    def create(self, path: str, document: Document) -> None:
+        """Write a document that must not exist yet.  Raises AlreadyExists."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a document; nothing happens where there is none."""
+        ...
+
+    def list(self, collection: str, where: dict[str, Any] | None = None) -> Sequence[tuple[str, Document]]:
+        """(id, document) pairs of one collection, by id; `where` keeps those whose top-level fields equal."""
+        ...
+
+    def transact(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run `work` in a transaction and commit; `work` may run again when another writer was faster.
+
+        Raises Contention after the last try; whatever `work` raises rolls back and passes through.
+        """
+        ...

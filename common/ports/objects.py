@@ -1,0 +1,52 @@
+"""Objects: files written once and never changed (Cloud Storage; a folder on the laptop)."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What is known of an object without reading it.  digest: `sha256:<hex>` of its bytes."""
+
+    uri: str
+    size_bytes: int
+    digest: str
+
+
+class ObjectStore(Protocol):
+    """Immutable objects under names such as `raw/<org>/<integration>/<period>/<delivery>/<part>`."""
+
+    def put(self, name: str, content: BinaryIO) -> StoredObject:
+        """Write an object, streaming.  The same bytes again change nothing; other bytes raise AlreadyExists."""
+        ...
+
+    def put_file(self, name: str, path: Path) -> StoredObject:
+        """Write an object from a finished file, which may be moved.  Where the name is taken, what is there stays and is returned."""
+        ...
+
+    def stat(self, uri: str) -> StoredObject:
+        """What is known of an object.  Raises NotFound."""
+        ...
+
+    def open(self, uri: str) -> BinaryIO:
+        """Read an object, streaming.  Raises NotFound."""
+        ...
+
+    def local(self, uri: str) -> AbstractContextManager[Path]:
+        """A path on this machine that holds the object's bytes while the context lasts.  Raises NotFound."""
+        ...
+
+    def list(self, prefix: str) -> Sequence[StoredObject]:
+        """The objects whose names start with `prefix`, by name; digests may be empty."""
+        ...
+
+    def delete(self, uri: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        ...
+
+    def uri(self, name: str) -> str:
+        """The URI that an object of this name has."""
+        ...

@@ -1,0 +1,52 @@
+"""The warehouse: one dataset a tenant, slices of it replaced in one step (BigQuery; DuckDB over Parquet on the laptop)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one delivery replaces as a whole."""
+
+    org_slug: str
+    integration_id: str
+    billing_period: str
+
+    def __str__(self) -> str:
+        return f"{self.integration_id} {self.billing_period}"
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """What a swap did.  shown: this delivery is the current one now.  replaced: the one before it, if any.
+
+    Not shown means that a newer delivery (`newer`) already is.
+    """
+
+    shown: bool
+    replaced: str | None = None
+    newer: str | None = None
+
+
+class Warehouse(Protocol):
+    """Tables `cost_data_standard_1_3` and `restatements`, and the promised views, of each tenant."""
+
+    def replace_slice(
+        self, piece: Slice, delivery_id: str, delivered_at: datetime, files: Sequence[str]
+    ) -> Replacement:
+        """Show the rows of `files` (object URIs of FOCUS Parquet) instead of the slice's earlier ones, in one step.
+
+        Records the restatement.  The same delivery again changes nothing; one older than the current one neither.
+        Two deliveries of the same moment are ordered by their ids.
+        """
+        ...
+
+    def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Ask in BigQuery SQL with named parameters (`@name`); decimals come back as Decimal, times in UTC."""
+        ...
+
+    def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Write current rows, FOCUS columns first, then x_ ones, in a stable order, to .parquet or .csv; returns how many."""
+        ...
