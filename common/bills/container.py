@@ -1,0 +1,191 @@
+"""What a file is, told by its bytes: compression, container, column names.
+
+Nothing here trusts a file's name.  CSV (BOM, quotes, embedded newlines), Parquet and JSON lines; none, gzip, zstd and zip.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import json
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import zstandard
+
+from common.errors import BadBill
+
+MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
+_SAMPLE_LINES = 500
+_MAX_HEADER_BYTES = 1 << 20
+_OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
+_TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file that can be read as rows.
+
+    path: never zipped, but perhaps gzip or zstd.  kind: csv, parquet or json (lines).  names: the file's column names, nested
+    fields with dots.  nested: names of list, map and record columns (JSON text when read).  top_level: Parquet's own columns.
+    """
+
+    path: Path
+    kind: str
+    compression: str
+    names: tuple[str, ...]
+    nested: frozenset[str] = frozenset()
+    top_level: frozenset[str] = frozenset()
+
+
+@contextmanager
+def opened(path: Path, label: str) -> Iterator[Container]:
+    """Look at a file; a zip is unpacked for as long as the context lasts.
+
+    label: how messages call the file.  Raises BadBill for what is empty, broken, or neither CSV, Parquet nor JSON lines.
+    """
+    if path.stat().st_size == 0:
+        raise BadBill(f"{label} is empty (0 bytes); export it again")
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "none")
+    if compression != "zip":
+        yield _look(path, compression, label)
+        return
+    with tempfile.TemporaryDirectory(prefix="costwire-") as folder:
+        yield _look(_unzip(path, Path(folder), label), "none", label)
+
+
+def _unzip(path: Path, folder: Path, label: str) -> Path:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [item for item in archive.infolist() if not item.is_dir()]
+            if len(members) != 1:
+                raise BadBill(f"{label} is a zip of {len(members)} files, expected one; unpack it and import the folder")
+            target = folder / "part"
+            with archive.open(members[0]) as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out, 1 << 20)
+            return target
+    except _TRUNCATED as error:
+        raise BadBill(f"{label} is a broken zip; fetch it again") from error
+
+
+def decompressed(path: Path, compression: str) -> BinaryIO:
+    """The plain bytes of a file, streaming."""
+    if compression == "gzip":
+        return gzip.open(path, "rb")
+    if compression == "zstd":
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True))  # type: ignore[arg-type]
+    return path.open("rb")
+
+
+def check_whole(path: Path, compression: str, label: str) -> None:
+    """Read a compressed file to its end.  Raises BadBill where it breaks off, so that half a bill never passes for one."""
+    if compression == "none":
+        return
+    try:
+        with decompressed(path, compression) as stream:
+            while stream.read(1 << 22):
+                pass
+    except _TRUNCATED as error:
+        raise BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again") from error
+
+
+def _look(path: Path, compression: str, label: str) -> Container:
+    try:
+        with decompressed(path, compression) as stream:
+            start = stream.read(4)
+            if start == b"PAR1" and compression == "none":
+                return _parquet(path, label)
+            with decompressed(path, compression) as again:
+                text = again.read(_MAX_HEADER_BYTES)
+    except _TRUNCATED as error:
+        raise BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again") from error
+    if not text.strip():
+        raise BadBill(f"{label} holds no text; export it again")
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadBill(f"{label} is UTF-16 text, expected UTF-8; save it as UTF-8")
+    decoded = text.decode("utf-8-sig", errors="replace")
+    if "\x00" in decoded:
+        raise BadBill(f"{label} is neither CSV, Parquet nor JSON lines; give the bill as its provider exports it")
+    if decoded.lstrip().startswith("{"):
+        return _json_lines(path, compression, decoded, label)
+    return _csv(path, compression, decoded, label)
+
+
+def _parquet(path: Path, label: str) -> Container:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadBill(f"{label} is a broken Parquet file; fetch it again") from error
+    names: list[str] = []
+    nested: set[str] = set()
+
+    def walk(prefix: str, field: Any) -> None:
+        name = prefix + field.name
+        if pa.types.is_struct(field.type):
+            for child in field.type:
+                walk(name + ".", child)
+            return
+        if pa.types.is_nested(field.type):
+            nested.add(name)
+        names.append(name)
+
+    for field in schema:
+        walk("", field)
+    return Container(path, "parquet", "none", tuple(names), frozenset(nested), frozenset(schema.names))
+
+
+def _json_lines(path: Path, compression: str, decoded: str, label: str) -> Container:
+    names: dict[str, None] = {}
+    nested: set[str] = set()
+
+    def walk(prefix: str, record: Mapping[str, Any]) -> None:
+        for key, value in record.items():
+            if isinstance(value, dict) and value:
+                walk(f"{prefix}{key}.", value)
+                continue
+            if isinstance(value, list | dict):
+                nested.add(prefix + key)
+            names[prefix + key] = None
+
+    lines = decoded.split("\n")
+    whole = lines if len(decoded) < _MAX_HEADER_BYTES else lines[:-1]
+    for number, line in enumerate(itertools.islice(filter(str.strip, whole), _SAMPLE_LINES), start=1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == 1:
+                raise BadBill(f"{label} starts like JSON but its first line is no JSON object; give JSON lines") from error
+            continue
+        if isinstance(record, dict):
+            walk("", record)
+    return Container(path, "json", compression, tuple(names), frozenset(nested))
+
+
+def _csv(path: Path, compression: str, decoded: str, label: str) -> Container:
+    header = next(csv.reader(io.StringIO(decoded, newline="")), [])
+    if len(header) < 2:
+        found = next((word for sign, word in _OTHER_DELIMITERS.items() if sign in decoded.split("\n", 1)[0]), None)
+        if found:
+            raise BadBill(f"{label} has its cells separated by {found}s, expected commas; export it as comma-separated CSV")
+        raise BadBill(f"{label} is neither CSV, Parquet nor JSON lines: its first line has a single cell")
+    if any(_is_number(cell) for cell in header):
+        raise BadBill(f"{label} starts with a row of values, expected a header line with column names")
+    return Container(path, "csv", compression, tuple(header))
+
+
+def _is_number(cell: str) -> bool:
+    return cell.strip().lstrip("-").replace(".", "", 1).isdigit()

@@ -1,0 +1,70 @@
+"""A DuckDB connection set up for money: bounded memory, UTC, no downloads, and exact decimals where SQL alone would round."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import duckdb
+
+from common.domain.money import EXACT
+
+MEMORY_LIMIT = "900MB"
+
+
+@contextmanager
+def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB that spills to `folder`."""
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute("set autoinstall_known_extensions = false")
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
+        if threads:
+            connection.execute(f"set threads = {threads}")
+        if folder is not None:
+            connection.execute(f"set temp_directory = '{folder}'")
+        varchar, integer = duckdb.sqltype("VARCHAR"), duckdb.sqltype("INTEGER")
+        connection.create_function("exact_decimal", exact_decimal, [varchar, integer], varchar)
+        connection.create_function("exact_quotient", exact_quotient, [varchar, varchar, integer], varchar)
+        connection.create_function("python_to_json", python_to_json, [varchar], varchar)
+        yield connection
+    finally:
+        connection.close()
+
+
+def exact_decimal(text: str, scale: int) -> str | None:
+    """The number in `text` with `scale` fractional digits, half to even; None where it is none or does not fit DECIMAL(38, scale)."""
+    try:
+        value = EXACT.create_decimal(text.strip())
+        if not value.is_finite() or abs(value) >= Decimal(10) ** (38 - scale):
+            return None
+        return format(value.quantize(Decimal(1).scaleb(-scale), context=EXACT), "f")
+    except InvalidOperation:
+        return None
+
+
+def exact_quotient(dividend: str, divisor: str, scale: int) -> str | None:
+    """dividend / divisor with `scale` fractional digits, half to even; None for a divisor of 0."""
+    bottom = Decimal(divisor)
+    if not bottom:
+        return None
+    return exact_decimal(format(EXACT.divide(Decimal(dividend), bottom), "f"), scale)
+
+
+def python_to_json(text: str) -> str | None:
+    """JSON text as it is; a Python literal (single quotes, None, True) as JSON; None where it is neither."""
+    try:
+        json.loads(text)
+        return text
+    except json.JSONDecodeError:
+        pass
+    try:
+        return json.dumps(ast.literal_eval(text), ensure_ascii=False)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None

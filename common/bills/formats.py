@@ -1,0 +1,161 @@
+"""Source formats: which columns they have, and which one a file is in, told by its columns alone.
+
+One TOML file a format under `formats/`, found by being there.  Column names meet without case and signs (`lineItem/UnblendedCost`,
+`line_item_unblended_cost` and `LineItemUnblendedCost` are one), so that a format lists an alias only where the letters differ.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from common.errors import UnknownFormat
+
+
+def squeeze(name: str) -> str:
+    """A column name without case and signs: how names are compared."""
+    return re.sub(r"[^0-9a-z]", "", name.casefold())
+
+
+@dataclass(frozen=True)
+class Bag:
+    """Columns of a tag or label kind, gathered into one JSON object.
+
+    prefixes: raw column names that start so belong to it, the rest of the name is the key.  map: the one column (MAP, STRUCT,
+    list of key and value, or JSON text) that holds the whole object where there is such a column.  strip: beginnings of keys to drop.
+    """
+
+    prefixes: tuple[str, ...] = ()
+    map: str | None = None
+    strip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceFormat:
+    """What is known of one source format.  cost, currency, billing_period and billing_account name columns.
+
+    columns: canonical names, dots for nested fields (`invoice.month`).  nested: those that hold lists or records, given as JSON
+    text.  required: without them the format is not recognised.  row_id: the column with the provider's own line id, where there is
+    one.  null_texts: words that mean null in CSV, beside the empty cell.
+    """
+
+    name: str
+    provider: str
+    title: str
+    cost: str
+    currency: str
+    billing_period: str
+    billing_account: str
+    required: tuple[str, ...]
+    columns: tuple[str, ...]
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    nested: frozenset[str] = frozenset()
+    bags: Mapping[str, Bag] = field(default_factory=dict)
+    row_id: str | None = None
+    null_texts: tuple[str, ...] = ()
+
+    @property
+    def all_columns(self) -> tuple[str, ...]:
+        """Every canonical column, bags aside, once, in the order of the file."""
+        fixed = (self.cost, self.currency, self.billing_period, self.billing_account)
+        return tuple(dict.fromkeys((*self.columns, *fixed, *self.required, *self.aliases)))
+
+
+@dataclass(frozen=True)
+class Matched:
+    """How a file's columns meet a format.
+
+    columns: canonical name -> the file's name.  bags: bag -> {key: the file's name}; a bag's map column stands under the key "".
+    unknown: the file's names that belong to nothing.
+    """
+
+    format: SourceFormat
+    columns: Mapping[str, str]
+    bags: Mapping[str, Mapping[str, str]]
+    unknown: tuple[str, ...]
+
+
+@cache
+def formats() -> Mapping[str, SourceFormat]:
+    """All formats by name."""
+    found = {}
+    for entry in sorted(files(__package__).joinpath("formats").iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".toml"):
+            made = _read(tomllib.loads(entry.read_text(encoding="utf-8")))
+            found[made.name] = made
+    return found
+
+
+def _read(table: dict[str, object]) -> SourceFormat:
+    raw = dict(table)
+    for name in ("required", "columns", "null_texts"):
+        raw[name] = tuple(raw.get(name, ()))  # type: ignore[arg-type]
+    raw["nested"] = frozenset(raw.get("nested", ()))  # type: ignore[arg-type]
+    raw["aliases"] = {name: tuple(values) for name, values in raw.get("aliases", {}).items()}  # type: ignore[attr-defined]
+    raw["bags"] = {
+        name: Bag(tuple(bag.get("prefixes", ())), bag.get("map"), tuple(bag.get("strip", ())))
+        for name, bag in raw.get("bags", {}).items()  # type: ignore[attr-defined]
+    }
+    return SourceFormat(**raw)  # type: ignore[arg-type]
+
+
+def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:
+    """Find the format's columns among a file's names; of two that squeeze alike the first one counts."""
+    bags: dict[str, dict[str, str]] = {name: {} for name in source_format.bags}
+    free: dict[str, str] = {}
+    unknown: list[str] = []
+    maps = {squeeze(bag.map): name for name, bag in source_format.bags.items() if bag.map}
+    for name in names:
+        for bag_name, bag in source_format.bags.items():
+            prefix = next((p for p in bag.prefixes if name.startswith(p) and name != p), None)
+            if prefix is not None:
+                bags[bag_name][name.removeprefix(prefix)] = name
+                break
+        else:
+            key = squeeze(name)
+            if key in maps:
+                bags[maps[key]].setdefault("", name)
+            elif key in free:
+                unknown.append(name)
+            else:
+                free[key] = name
+    found: dict[str, str] = {}
+    for canonical in source_format.all_columns:
+        for spelling in (canonical, *source_format.aliases.get(canonical, ())):
+            if squeeze(spelling) in free:
+                found[canonical] = free[squeeze(spelling)]
+                break
+    taken = set(found.values())
+    unknown.extend(name for name in free.values() if name not in taken)
+    return Matched(source_format, found, bags, tuple(unknown))
+
+
+def recognise(names: Sequence[str]) -> Matched:
+    """The format that has all its required columns among the names; of several, the one that knows most of them.
+
+    Raises UnknownFormat with the columns found, the nearest format and what it lacks.
+    """
+    candidates = [match(source_format, names) for source_format in formats().values()]
+    complete = [one for one in candidates if not lacking(one)]
+    if complete:
+        return max(complete, key=_knows)
+    nearest = max(candidates, key=lambda one: (len(one.format.required) - len(lacking(one))) / len(one.format.required))
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    raise UnknownFormat(
+        f"no known format: found {len(names)} columns ({shown}); nearest is {nearest.format.title}, "
+        f"which also needs {', '.join(lacking(nearest))}"
+    )
+
+
+def lacking(matched: Matched) -> list[str]:
+    """The required columns that the file does not have."""
+    return [name for name in matched.format.required if name not in matched.columns]
+
+
+def _knows(matched: Matched) -> tuple[int, int]:
+    bagged = sum(len(keys) for keys in matched.bags.values())
+    return len(matched.columns) + bagged, -len(matched.unknown)

@@ -1,0 +1,125 @@
+"""A file's rows as canonical text columns: the `source` relation that mapping SQL and control totals read.
+
+Every scalar is VARCHAR (a binary float as the shortest decimal text of it), every list, map or record is JSON text, what the file does
+not have is null, and `source_row_id` says which line of the file a row is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.bills.container import Container
+from common.bills.formats import Bag, Matched
+
+MAX_LINE_BYTES = 16 << 20
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def source_sql(container: Container, matched: Matched, only: frozenset[str] | None = None) -> str:
+    """A SELECT over the file that gives the format's canonical columns, its bags, and `source_row_id`.
+
+    only: leave out every canonical column but these (control totals and checks need few).
+    """
+    reader = _READERS[container.kind]
+    wanted = [name for name in matched.format.all_columns if only is None or name in only]
+    columns = [f"{_column(container, matched, name)} as {quoted(name)}" for name in wanted]
+    if only is None:
+        for bag_name, bag in matched.format.bags.items():
+            columns.append(f"{_bag(container, matched.bags[bag_name], bag)} as {quoted(bag_name)}")
+    columns.append(f"{_row_id(container, matched)} as source_row_id")
+    return f"select {', '.join(columns)} from {reader(container, matched)}"
+
+
+def _column(container: Container, matched: Matched, name: str) -> str:
+    if container.kind == "json":
+        path = "$" + "".join(f'."{step}"' for step in matched.columns.get(name, name).split("."))
+        return f"json_extract_string(line, {literal(path)})"
+    if name not in matched.columns:
+        return "cast(null as varchar)"
+    return _cell(container, matched.columns[name])
+
+
+def _cell(container: Container, raw: str) -> str:
+    if container.kind == "csv":
+        return f"c{container.names.index(raw)}"
+    if container.kind == "json":
+        return "json_extract_string(line, " + literal("$" + "".join(f'."{step}"' for step in raw.split("."))) + ")"
+    if raw in container.nested:
+        return f"cast(to_json({_parquet_path(raw, container)}) as varchar)"
+    return f"cast({_parquet_path(raw, container)} as varchar)"
+
+
+def _parquet_path(raw: str, container: Container) -> str:
+    # a top-level column may itself have dots in its name; nested ones are reached step by step
+    return quoted(raw) if raw in container.top_level else ".".join(quoted(step) for step in raw.split("."))
+
+
+def _bag(container: Container, keys: dict[str, str] | object, bag: Bag) -> str:
+    assert isinstance(keys, dict)  # noqa: S101
+    if "" in keys:
+        text = _cell(container, keys[""])
+        for beginning in bag.strip:
+            pattern = '([{,]\\s*)"' + beginning
+            text = f"regexp_replace({text}, {literal(pattern)}, '\\1\"', 'g')"
+        return text
+    if not keys:
+        return "cast(null as varchar)"
+    parts = []
+    for key, raw in keys.items():
+        name = next((key.removeprefix(start) for start in bag.strip if key.startswith(start) and key != start), key)
+        head = literal(_json_text(name) + ":")
+        cell = _cell(container, raw)
+        parts.append(f"case when {cell} is not null then {head} || to_json({cell}) end")
+    return "'{' || concat_ws(',', " + ", ".join(parts) + ") || '}'"
+
+
+def _json_text(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _row_id(container: Container, matched: Matched) -> str:
+    row_id = matched.format.row_id
+    if row_id is not None and row_id in matched.columns:
+        return _cell(container, matched.columns[row_id])
+    if container.kind == "parquet":
+        return "cast(file_row_number + 1 as varchar)"
+    return "cast(row_number() over () as varchar)"
+
+
+def _csv(container: Container, matched: Matched) -> str:
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
+    nulls = ", ".join(literal(text) for text in ("", *matched.format.null_texts))
+    return (
+        f"read_csv({_path(container.path)}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
+        f"quote = '\"', escape = '\"', nullstr = [{nulls}], compression = '{container.compression}', "
+        f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
+    )
+
+
+def _json(container: Container, matched: Matched) -> str:
+    return (
+        f"(select json as line from read_ndjson_objects({_path(container.path)}, compression = '{container.compression}', "
+        f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true))"
+    )
+
+
+def _parquet(container: Container, matched: Matched) -> str:
+    return f"read_parquet({_path(container.path)}, file_row_number = true)"
+
+
+def _path(path: Path) -> str:
+    return literal(str(path))
+
+
+_READERS = {"csv": _csv, "json": _json, "parquet": _parquet}

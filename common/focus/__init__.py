@@ -1,0 +1,85 @@
+"""The pinned FOCUS version, 1.3: its columns, types, levels, allowed values and rules, read from `columns.json`.
+
+Source: FOCUS specification 1.3, dataset CostAndUsage (FinOps Foundation, CC-BY-4.0; see NOTICE).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+VERSION = "1.3"
+TABLE = "cost_data_standard_1_3"
+
+COST_TYPE = "DECIMAL(38,24)"
+QUANTITY_TYPE = "DECIMAL(38,12)"
+TIME_TYPE = "TIMESTAMP WITH TIME ZONE"
+TEXT_TYPE = "VARCHAR"
+
+OWN_COLUMNS: dict[str, str] = {
+    "x_OrgSlug": TEXT_TYPE,
+    "x_IntegrationId": TEXT_TYPE,
+    "x_DeliveryId": TEXT_TYPE,
+    "x_Provider": TEXT_TYPE,
+    "x_SourceRowId": TEXT_TYPE,
+    "x_IngestedAt": TIME_TYPE,
+    "x_CostCategories": TEXT_TYPE,
+    "x_Source": TEXT_TYPE,
+}
+"""Our columns behind the FOCUS ones.  x_CostCategories and x_Source are JSON text: provider facts that FOCUS has no column for."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the requirements model.  identifier is None where no public id was at hand."""
+
+    identifier: str | None
+    keyword: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One CostAndUsage column."""
+
+    name: str
+    data_type: str
+    level: str
+    nullable: bool
+    allowed_values: tuple[str, ...]
+    introduced: str
+    deprecated: bool
+    rules: tuple[Rule, ...]
+
+    @property
+    def storage_type(self) -> str:
+        """The DuckDB and Parquet type: DECIMAL(38,24) for costs and prices, (38,12) for quantities, UTC times, text."""
+        if self.data_type == "Decimal":
+            return QUANTITY_TYPE if self.name.endswith("Quantity") else COST_TYPE
+        return TIME_TYPE if self.data_type == "DateTime" else TEXT_TYPE
+
+
+@cache
+def columns() -> tuple[Column, ...]:
+    """The 65 columns of CostAndUsage, in the specification's order."""
+    model = json.loads(files(__package__).joinpath("columns.json").read_text(encoding="utf-8"))
+    return tuple(
+        Column(
+            name=entry["name"],
+            data_type=entry["data_type"],
+            level=entry["feature_level"],
+            nullable=entry["nullable"],
+            allowed_values=tuple(entry["allowed_values"] or ()),
+            introduced=entry["introduced"],
+            deprecated=entry["deprecated"],
+            rules=tuple(Rule(rule["id"], rule["keyword"], rule["rule"]) for rule in entry["rules"]),
+        )
+        for entry in model["datasets"]["CostAndUsage"]
+    )
+
+
+def storage_schema() -> dict[str, str]:
+    """Column -> storage type of a normalized file: the FOCUS columns, then ours."""
+    return {column.name: column.storage_type for column in columns()} | OWN_COLUMNS

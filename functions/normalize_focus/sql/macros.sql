@@ -1,0 +1,50 @@
+-- What every mapping shares.  Money never touches a binary float.
+-- exact_decimal(text, scale) is a Python function (common/bills/engine.py): exact, half to even; only for texts the fast path cannot read exactly.
+
+-- a cost or price, DECIMAL(38,24); null where the text is no number or has more than 14 integer digits
+create or replace temp macro to_cost(x) as
+    case
+        when x is null then null
+        when length(x) <= 25 and not contains(x, 'e') and not contains(x, 'E') then try_cast(x as decimal(38, 24))
+        else cast(exact_decimal(x, 24) as decimal(38, 24))
+    end;
+
+-- a quantity, DECIMAL(38,12)
+create or replace temp macro to_quantity(x) as
+    case
+        when x is null then null
+        when length(x) <= 13 and not contains(x, 'e') and not contains(x, 'E') then try_cast(x as decimal(38, 12))
+        else cast(exact_decimal(x, 12) as decimal(38, 12))
+    end;
+
+-- a UTC time from ISO text with or without seconds, fraction and zone (no zone means UTC); null where it is none
+create or replace temp macro to_time(x) as try_cast(x as timestamp with time zone);
+
+-- text without surrounding space; null where nothing is left
+create or replace temp macro blank_to_null(x) as nullif(trim(x), '');
+
+-- the price, rounded so that price * quantity fits 24 fractional digits exactly
+create or replace temp macro fit_price(price, quantity) as
+    case
+        when quantity is null or price is null then price
+        when quantity = round(quantity, 0) then price
+        when quantity = round(quantity, 6) then cast(round(price, 18) as decimal(38, 24))
+        else cast(round(price, 12) as decimal(38, 24))
+    end;
+
+-- price * quantity without rounding, for a price from fit_price; null where it needs more than 14 integer digits
+create or replace temp macro multiply(price, quantity) as
+    case
+        when quantity = round(quantity, 0) then try(cast(price as decimal(38, 24)) * cast(quantity as decimal(38, 0)))
+        when quantity = round(quantity, 6) then try(cast(price as decimal(38, 18)) * cast(quantity as decimal(38, 6)))
+        else try(cast(price as decimal(38, 12)) * cast(quantity as decimal(38, 12)))
+    end;
+
+-- a unit price made from a cost and a quantity where the source has none; never negative, null for quantity 0
+-- exact_quotient(cost, quantity, scale) is a Python function beside exact_decimal
+create or replace temp macro made_price(cost, quantity) as
+    case
+        when quantity = 0 or quantity is null then null
+        when abs(quantity) = 1 then abs(cost)
+        else abs(cast(exact_quotient(cast(cost as varchar), cast(quantity as varchar), 12) as decimal(38, 24)))
+    end;
