@@ -40,7 +40,7 @@ class SourceFormat:
 
     columns: canonical names, dots for nested fields (`invoice.month`).  nested: those that hold lists or records, given as JSON
     text.  required: without them the format is not recognised.  row_id: the column with the provider's own line id, where there is
-    one.  null_texts: words that mean null in CSV, beside the empty cell.
+    one.  adds_up: each file brings new rows of the month, where others restate the month.  null_texts: words that mean null in CSV, beside the empty cell.
     """
 
     name: str
@@ -56,13 +56,14 @@ class SourceFormat:
     nested: frozenset[str] = frozenset()
     bags: Mapping[str, Bag] = field(default_factory=dict)
     row_id: str | None = None
+    adds_up: bool = False
     null_texts: tuple[str, ...] = ()
 
     @property
     def all_columns(self) -> tuple[str, ...]:
         """Every canonical column, bags aside, once, in the order of the file."""
-        fixed = (self.cost, self.currency, self.billing_period, self.billing_account)
-        return tuple(dict.fromkeys((*self.columns, *fixed, *self.required, *self.aliases)))
+        named = (self.cost, self.currency, self.billing_period, self.billing_account, *([self.row_id] if self.row_id else []))
+        return tuple(dict.fromkeys((*self.columns, *named, *self.required, *self.aliases)))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""One folder a function; they meet only in messages."""

@@ -1,0 +1,58 @@
+"""Mapping SQL: one DuckDB file a source format under `sql/`, read over the relation `source`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import duckdb
+
+from common.bills.source import literal, quoted
+from common.focus import columns
+
+REFERENCE = "common.reference"
+
+
+@cache
+def mapping_sql(source_format: str) -> str:
+    """The mapping of a format: a SELECT over `source`, see README.md beside this file for what it must give."""
+    return _sql(f"{source_format}.sql")
+
+
+@cache
+def pairs_sql(source_format: str) -> str | None:
+    """The check of rows that must cancel each other in a delivery, where the format has such rows."""
+    name = f"{source_format}.pairs.sql"
+    return _sql(name) if _folder().joinpath(name).is_file() else None
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection."""
+    connection.execute(_sql("macros.sql"))
+    for entry in sorted(files(REFERENCE).iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".csv"):
+            with as_file(entry) as path:
+                connection.execute(
+                    f"create or replace temp table {quoted(Path(entry.name).stem)} as "
+                    f"select * from read_csv({literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
+                )
+
+
+def focus_select(mapped: str) -> str:
+    """The FOCUS columns of a mapped relation, in order and typed, ChargeCategory null on rows that are to be quarantined."""
+    parts = []
+    for column in columns():
+        value = f"cast({quoted(column.name)} as {column.storage_type})"
+        if column.name == "ChargeCategory":
+            value = f"case when quarantine_reason is null then {value} end"
+        parts.append(f"{value} as {quoted(column.name)}")
+    return f"select {', '.join(parts)}, x_CostCategories, x_Source, source_row_id, quarantine_reason from {mapped}"
+
+
+def _folder():  # type: ignore[no-untyped-def]
+    return files(__package__ or "functions.normalize_focus").joinpath("sql")
+
+
+def _sql(name: str) -> str:
+    return _folder().joinpath(name).read_text(encoding="utf-8")
