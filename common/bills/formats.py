@@ -40,7 +40,8 @@ class SourceFormat:
 
     columns: canonical names, dots for nested fields (`invoice.month`).  nested: those that hold lists or records, given as JSON
     text.  required: without them the format is not recognised.  row_id: the column with the provider's own line id, where there is
-    one.  adds_up: each file brings new rows of the month, where others restate the month.  null_texts: words that mean null in CSV, beside the empty cell.
+    one.  cost_also: a nested list of records whose `amount` adds to the cost (Google's credits).  adds_up: each file brings new
+    rows of the month, where others restate the month.  null_texts: words that mean null in CSV, beside the empty cell.
     """
 
     name: str
@@ -57,12 +58,14 @@ class SourceFormat:
     bags: Mapping[str, Bag] = field(default_factory=dict)
     row_id: str | None = None
     adds_up: bool = False
+    cost_also: str | None = None
     null_texts: tuple[str, ...] = ()
 
     @property
     def all_columns(self) -> tuple[str, ...]:
         """Every canonical column, bags aside, once, in the order of the file."""
-        named = (self.cost, self.currency, self.billing_period, self.billing_account, *([self.row_id] if self.row_id else []))
+        perhaps = filter(None, (self.row_id, self.cost_also))
+        named = (self.cost, self.currency, self.billing_period, self.billing_account, *perhaps)
         return tuple(dict.fromkeys((*self.columns, *named, *self.required, *self.aliases)))
 
 
