@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 from common.domain.money import EXACT
 
@@ -30,16 +31,22 @@ def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[d
         if folder is not None:
             connection.execute(f"set temp_directory = '{folder}'")
         varchar, integer = duckdb.sqltype("VARCHAR"), duckdb.sqltype("INTEGER")
-        connection.create_function("exact_decimal", exact_decimal, [varchar, integer], varchar)
-        connection.create_function("exact_quotient", exact_quotient, [varchar, varchar, integer], varchar)
-        connection.create_function("python_to_json", python_to_json, [varchar], varchar)
+        # `special`: by default DuckDB fails the whole query where one of these returns None
+        special = FunctionNullHandling.SPECIAL
+        connection.create_function("exact_decimal", exact_decimal, [varchar, integer], varchar, null_handling=special)
+        connection.create_function(
+            "exact_quotient", exact_quotient, [varchar, varchar, integer], varchar, null_handling=special
+        )
+        connection.create_function("python_to_json", python_to_json, [varchar], varchar, null_handling=special)
         yield connection
     finally:
         connection.close()
 
 
-def exact_decimal(text: str, scale: int) -> str | None:
-    """The number in `text` with `scale` fractional digits, half to even; None where it is none or does not fit DECIMAL(38, scale)."""
+def exact_decimal(text: str | None, scale: int) -> str | None:
+    """The number in `text` with `scale` fractional digits, half to even; None where it is none or outgrows DECIMAL(38, scale)."""
+    if text is None:
+        return None
     try:
         value = EXACT.create_decimal(text.strip())
         if not value.is_finite() or abs(value) >= Decimal(10) ** (38 - scale):
@@ -49,16 +56,20 @@ def exact_decimal(text: str, scale: int) -> str | None:
         return None
 
 
-def exact_quotient(dividend: str, divisor: str, scale: int) -> str | None:
+def exact_quotient(dividend: str | None, divisor: str | None, scale: int) -> str | None:
     """dividend / divisor with `scale` fractional digits, half to even; None for a divisor of 0."""
+    if dividend is None or divisor is None:
+        return None
     bottom = Decimal(divisor)
     if not bottom:
         return None
     return exact_decimal(format(EXACT.divide(Decimal(dividend), bottom), "f"), scale)
 
 
-def python_to_json(text: str) -> str | None:
+def python_to_json(text: str | None) -> str | None:
     """JSON text as it is; a Python literal (single quotes, None, True) as JSON; None where it is neither."""
+    if text is None:
+        return None
     try:
         json.loads(text)
         return text
