@@ -1,0 +1,143 @@
+"""Alerts: one for each budget, period and threshold, and the states it passes through.
+
+    (none) --crossed--> open --acknowledge--> acknowledged
+                         | \\--snooze--------> snoozed --snooze_passed--> open
+    open, acknowledged, snoozed --cleared--> retracted --crossed--> open
+    forecast of a period that has ended, acknowledged and ended, or budget removed --lapsed--> resolved
+
+The table below is the whole life cycle; a pair that it does not name leaves the alert as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from common.domain.budgets import ACTUAL, FORECAST, Budget, BudgetPeriod, Threshold
+
+OPEN, ACKNOWLEDGED, SNOOZED, RESOLVED, RETRACTED = "open", "acknowledged", "snoozed", "resolved", "retracted"
+STATES = (OPEN, ACKNOWLEDGED, SNOOZED, RESOLVED, RETRACTED)
+ACTIVE = (OPEN, ACKNOWLEDGED, SNOOZED)
+
+CROSSED, CLEARED, LAPSED, SNOOZE_PASSED = "crossed", "cleared", "lapsed", "snooze_passed"
+ACKNOWLEDGE, SNOOZE = "acknowledge", "snooze"
+EVENTS = (CROSSED, CLEARED, LAPSED, SNOOZE_PASSED, ACKNOWLEDGE, SNOOZE)
+
+TRANSITIONS: dict[tuple[str | None, str], str] = {
+    (None, CROSSED): OPEN,
+    (RETRACTED, CROSSED): OPEN,
+    (SNOOZED, SNOOZE_PASSED): OPEN,
+    (OPEN, CLEARED): RETRACTED,
+    (ACKNOWLEDGED, CLEARED): RETRACTED,
+    (SNOOZED, CLEARED): RETRACTED,
+    (RESOLVED, CLEARED): RETRACTED,
+    (OPEN, LAPSED): RESOLVED,
+    (ACKNOWLEDGED, LAPSED): RESOLVED,
+    (SNOOZED, LAPSED): RESOLVED,
+    (OPEN, ACKNOWLEDGE): ACKNOWLEDGED,
+    (SNOOZED, ACKNOWLEDGE): ACKNOWLEDGED,
+    (OPEN, SNOOZE): SNOOZED,
+    (ACKNOWLEDGED, SNOOZE): SNOOZED,
+    (SNOOZED, SNOOZE): SNOOZED,
+}
+NOTIFIED = frozenset({OPEN, RETRACTED})
+"""States that people are told of.  The others are made by a person, or by a period that ends, and stay quiet."""
+
+TYPES = {ACTUAL: "budget_threshold", FORECAST: "forecast_threshold"}
+
+
+def next_state(state: str | None, event: str | None) -> str | None:
+    """The state after an event; the same where the table has no such transition, or nothing happened."""
+    return state if event is None else TRANSITIONS.get((state, event), state)
+
+
+def alert_id(budget: Budget, period: BudgetPeriod, threshold: Threshold) -> str:
+    """The id that every evaluation of this budget, period and threshold gives."""
+    return f"{budget.budget_id}-{period.key}-{threshold}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to an alert.  at: UTC, ISO 8601.  by: a person, or None for an evaluation."""
+
+    state: str
+    at: str
+    by: str | None = None
+    current_spend: str | None = None
+    as_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Life:
+    """Where an alert stands.  notifications: how many messages it has had; snoozed_until: UTC, ISO 8601."""
+
+    state: str | None = None
+    notifications: int = 0
+    triggered_at: str | None = None
+    acknowledged_by: str | None = None
+    snoozed_until: str | None = None
+    history: tuple[Change, ...] = ()
+
+
+def observe(life: Life, basis: str, crossed: bool | None, period_open: bool, now: datetime) -> str | None:
+    """The event that an evaluation is to this alert; None where it cannot tell (crossed is None: no projection yet)."""
+    if basis == FORECAST and not period_open:
+        return LAPSED
+    if crossed is None:
+        return None
+    if not crossed:
+        return CLEARED
+    if life.state == ACKNOWLEDGED and not period_open:
+        return LAPSED
+    if life.state == SNOOZED and life.snoozed_until and datetime.fromisoformat(life.snoozed_until) <= now:
+        return SNOOZE_PASSED
+    return CROSSED
+
+
+def advance(life: Life, event: str | None, change: Change, snoozed_until: str | None = None) -> tuple[Life, bool]:
+    """The life after an event, and whether people must be told.  `change` gives the facts; its state is overwritten."""
+    state = next_state(life.state, event)
+    repeats_snooze = event == SNOOZE and state == SNOOZED and snoozed_until != life.snoozed_until
+    if state is None or (state == life.state and not repeats_snooze):
+        return life, False
+    told = state in NOTIFIED
+    opened = state == OPEN
+    return (
+        replace(
+            life,
+            state=state,
+            notifications=life.notifications + told,
+            triggered_at=change.at if opened else life.triggered_at,
+            acknowledged_by=change.by if state == ACKNOWLEDGED else (None if opened else life.acknowledged_by),
+            snoozed_until=snoozed_until if state == SNOOZED else None,
+            history=(*life.history, replace(change, state=state)),
+        ),
+        told,
+    )
+
+
+def life_of(document: dict[str, Any] | None) -> Life:
+    """Where the alert of a document stands; a life not begun without one."""
+    if document is None:
+        return Life()
+    return Life(
+        state=document["state"],
+        notifications=document["notifications"],
+        triggered_at=document["triggered_at"],
+        acknowledged_by=document["acknowledged_by"],
+        snoozed_until=document["snoozed_until"],
+        history=tuple(Change(**change) for change in document["history"]),
+    )
+
+
+def life_fields(life: Life) -> dict[str, Any]:
+    """The fields of a document that tell where its alert stands."""
+    return {
+        "state": life.state,
+        "notifications": life.notifications,
+        "triggered_at": life.triggered_at,
+        "acknowledged_by": life.acknowledged_by,
+        "snoozed_until": life.snoozed_until,
+        "history": [dict(change.__dict__) for change in life.history],
+    }
