@@ -2,15 +2,15 @@
 
 The projection is spend to date / days elapsed x days in the period: simple, exact, and wrong wherever spend is uneven.
 
-The forecast learns from daily totals.  A weekday effect (the median of each weekday, once there are two weeks) is taken
-off; single days far from their neighbours (a yearly fee on the first) are drawn in to six median absolute deviations; the
-rest is followed by simple exponential smoothing, whose weight is chosen by its own one-day-ahead errors.  The interval is
-that of the sum of the days to come under this model (errors carry into the level), plus the uncertainty of the weekday
-effects, at 80 %, assuming roughly normal errors.  Source of the sum's variance: Hyndman, Koehler, Ord, Snyder,
-"Forecasting with Exponential Smoothing", 2008, chapter 6.
+The forecast learns from daily totals.  A weekday effect (the median of each weekday, once there are two weeks) is
+taken off; single days far from their neighbours (a yearly fee on the first) are drawn in to six median absolute
+deviations; the rest is followed by simple exponential smoothing, whose weight is chosen by its own one-day-ahead
+errors.  The interval is that of the sum of the days to come under this model (errors carry into the level), plus the
+uncertainty of the weekday effects, at 80 %, assuming roughly normal errors.  Source of the sum's variance: Hyndman,
+Koehler, Ord, Snyder, "Forecasting with Exponential Smoothing", 2008, chapter 6.
 
-Limits: no trend, no holidays, no month-end peaks; a steady growth is followed with a lag; a charge that is announced but
-not yet billed is unknown to it; the last day is taken as complete.  Amounts are decimals throughout.
+Limits: no trend, no holidays, no month-end peaks; a steady growth is followed with a lag; a charge that is announced
+but not yet billed is unknown to it; the last day is taken as complete.  Amounts are decimals throughout.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The outbox: notification documents, written in one transaction with the state they tell of, sent once to each channel.
+"""The outbox: notifications, written in one transaction with the state they tell of, sent once to each channel.
 
     pending --claim--> sending --sent--> sent
        ^                  |----failed--> failed     (claimed again when the alert's message is replayed)

@@ -1,0 +1,87 @@
+"""Evaluate budgets: read the spend, move the alerts, put what people must be told in the outbox, and say so on the bus.
+
+Evaluations of one budget and period may run at once and finish in any order.  Each takes a ticket before it reads the
+warehouse; one that comes to write after a later ticket has been written changes nothing, since the later one has read
+data at least as new.
+"""
+
+from __future__ import annotations
+
+from common.domain.budgets import Budget, BudgetPeriod, InvalidBudget, from_document
+from common.domain.outbox import PENDING
+from common.domain.period import BillingPeriod
+from common.errors import BadConfiguration, NotFound
+from common.messages import AlertRaised, ChargesNormalized
+from common.ports import Clock, Document, DocumentStore, MessageBus, Warehouse
+
+from .assessment import assess, elapsed_days, facts_of
+from .recording import record, resolve_past, take_ticket
+from .spend import read_drivers, read_latest_charge, read_spend
+
+
+def evaluate(
+    message: ChargesNormalized, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock
+) -> None:
+    """Evaluate every budget of the tenant whose period holds the billing period that has new charges.
+
+    One budget that cannot be read does not keep the others from it.  Raises BadConfiguration that names it, at the end.
+    """
+    unreadable: list[str] = []
+    day = BillingPeriod.parse(message.billing_period).start.date()
+    for budget_id, document in documents.list(f"orgs/{message.org_slug}/budgets"):
+        try:
+            budget = from_document(document)
+        except (InvalidBudget, KeyError) as error:
+            unreadable.append(f"{budget_id} ({error})")
+            continue
+        evaluate_period(message.org_slug, budget, budget.period_of(day), documents, warehouse, bus, clock)
+    if unreadable:
+        raise BadConfiguration(f"budgets that cannot be read: {'; '.join(unreadable)}; remove them and add them again")
+
+
+def evaluate_budget_now(
+    org_slug: str, budget_id: str, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock
+) -> Document:
+    """Evaluate one budget over the newest period that has charges in its scope, or the current one without any.
+
+    Returns the standing, as `budgets list` shows it.  Raises NotFound.
+    """
+    document = documents.get(f"orgs/{org_slug}/budgets/{budget_id}")
+    if document is None:
+        raise NotFound(f"there is no budget {budget_id}; `costwire budgets list` names them")
+    budget = from_document(document)
+    newest = read_latest_charge(warehouse, org_slug, budget) or clock.now()
+    return evaluate_period(org_slug, budget, budget.period_of(newest.date()), documents, warehouse, bus, clock)
+
+
+def evaluate_period(
+    org_slug: str,
+    budget: Budget,
+    period: BudgetPeriod,
+    documents: DocumentStore,
+    warehouse: Warehouse,
+    bus: MessageBus,
+    clock: Clock,
+) -> Document:
+    """Bring a budget's standing and alerts in one period up to the charges of now.  Safe to repeat, in any order."""
+    standing_path = f"orgs/{org_slug}/budget_status/{budget.budget_id}-{period.key}"
+    ticket = documents.transact(lambda transaction: take_ticket(transaction, standing_path))
+    now = clock.now()
+    spend = read_spend(warehouse, org_slug, budget, period, now)
+    drivers = read_drivers(warehouse, org_slug, budget, period, elapsed_days(spend, period, now))
+    assessment = assess(budget, period, spend, drivers, now)
+    facts = facts_of(assessment, now)
+    documents.transact(lambda transaction: record(transaction, org_slug, standing_path, ticket, assessment, facts, now))
+    resolve_past(org_slug, budget, period, documents, now)
+    publish_pending(org_slug, budget.budget_id, documents, bus)
+    return facts
+
+
+def publish_pending(org_slug: str, budget_id: str, documents: DocumentStore, bus: MessageBus) -> None:
+    """Announce every alert of a budget that has a message in the outbox, those of an evaluation that died included."""
+    announced: set[str] = set()
+    waiting = documents.list(f"orgs/{org_slug}/notifications", where={"budget_id": budget_id, "status": PENDING})
+    for _, notification in waiting:
+        if notification["alert_id"] not in announced:
+            announced.add(notification["alert_id"])
+            bus.publish(AlertRaised(org_slug, notification["alert_id"], notification["state"]))

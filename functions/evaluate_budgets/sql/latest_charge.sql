@@ -1,0 +1,6 @@
+-- The newest moment at which a charge of a budget's scope counts.
+-- Source: cost_data_standard_1_3.  Grain: one row, null without charges.  Placeholders as in spend_by_day.sql.
+select max({counted_by}) as counted_at
+from cost_data_standard_1_3
+where BillingCurrency = @currency
+    {scope}

@@ -1,0 +1,22 @@
+-- Spend of a budget's scope by service, beside the same span of days of the period before.
+-- Source: cost_data_standard_1_3.  Grain: service, in the budget's currency.
+-- Placeholders as in spend_by_day.sql; without a period before, @previous_start is @period_start.
+with charges as (
+    select
+        coalesce(ServiceName, 'service not named') as service,
+        {metric} as cost,
+        {counted_by} >= @period_start as in_period
+    from cost_data_standard_1_3
+    where {counted_by} >= @previous_start
+        and {counted_by} < @period_end
+        and ({counted_by} >= @period_start or ChargePeriodStart < @previous_until)
+        and BillingCurrency = @currency
+        {scope}
+)
+
+select
+    service,
+    sum(case when in_period then cost end) as spend,
+    sum(case when not in_period then cost end) as previous_spend
+from charges
+group by service
