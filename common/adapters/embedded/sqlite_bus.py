@@ -1,0 +1,149 @@
+"""The bus in one SQLite file: durable, pulled by any number of worker processes of one machine."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from common.adapters.embedded import sqlite_queue as queue
+from common.adapters.embedded.bus_faults import Backoff, Copy, FaultPlan
+from common.adapters.embedded.processes import this_process
+from common.adapters.embedded.sqlite_database import SqliteDatabase
+from common.errors import AlreadyExists, NotFound, Permanent
+from common.messages import Message, topic_of
+from common.messages.cloudevent import encode
+from common.ports.bus import DeadLetter, Delivery
+from common.ports.clock import Clock
+
+MAX_MESSAGE_BYTES = 10_000_000
+LEASE = timedelta(minutes=10)
+
+__all__ = ["Backoff", "FaultPlan", "SqliteBus"]
+
+
+class SqliteBus:
+    """Delivers at least once.  A lease ends with the process that holds it, or after ten minutes."""
+
+    def __init__(
+        self, path: Path, clock: Clock, faults: FaultPlan | None = None, backoff: Backoff | None = None
+    ) -> None:
+        self._database = SqliteDatabase(path, queue.SCHEMA)
+        self._clock = clock
+        self._faults = faults
+        self._backoff = backoff or Backoff()
+        self._chance = random.SystemRandom()
+
+    def publish(self, message: Message) -> str:
+        """Hand over a message durably, a copy for each subscription of its topic; returns the event id.
+
+        Raises Permanent where it is larger than Pub/Sub would take.
+        """
+        event_id = str(uuid.uuid4())
+        event = json.dumps(encode(message, event_id, self._clock.now()), ensure_ascii=False, separators=(",", ":"))
+        size_bytes = len(event.encode())
+        if size_bytes > MAX_MESSAGE_BYTES:
+            raise Permanent(
+                f"a message on {topic_of(message)} has {size_bytes:,} bytes, the limit is {MAX_MESSAGE_BYTES:,}: "
+                "put its data in object storage and send the URI"
+            )
+        self._database.write(lambda connection: self._fan_out(connection, message, event))
+        return event_id
+
+    def subscribe(self, topic: str, subscription: str) -> None:
+        """From now on `subscription` gets a copy of every message on `topic`; repeating this changes nothing.
+
+        Raises AlreadyExists where the name belongs to another topic.
+        """
+        if self._topic(subscription) is None:
+            self._database.write(lambda connection: queue.add_subscription(connection, topic, subscription))
+        taken = self._topic(subscription)
+        if taken != topic:
+            raise AlreadyExists(f"subscription {subscription} belongs to topic {taken}, not to {topic}: name it anew")
+
+    def pull(self, subscriptions: Sequence[str] | None = None) -> Delivery | None:
+        """The next message that is due, leased to the caller, or None.  Raises NotFound for an unknown subscription."""
+        for name in subscriptions or ():
+            if self._topic(name) is None:
+                raise NotFound(f"there is no subscription {name}: subscribe it to a topic first")
+        now = queue.stamp(self._clock.now())
+        # a look without the write lock first, so that idle workers disturb nobody
+        if not self._database.read(
+            lambda connection: queue.lost_leases(connection, now) or queue.first_due(connection, subscriptions, now)
+        ):
+            return None
+        return self._database.write(lambda connection: _lease_next(connection, subscriptions, now))
+
+    def ack(self, delivery: Delivery) -> None:
+        """The message is done.  Changes nothing when it has been leased to somebody else since."""
+        self._database.write(lambda connection: queue.acknowledge(connection, delivery.ack_id))
+
+    def nack(self, delivery: Delivery, reason: str) -> None:
+        """The message failed: deliver again after a backoff, or dead-letter after MAX_ATTEMPTS."""
+        now = self._clock.now()
+        rest = timedelta(seconds=self._backoff.seconds(delivery.attempt, self._chance.random()))
+        self._database.write(
+            lambda connection: queue.release(
+                connection, delivery.ack_id, reason, queue.stamp(now), queue.stamp(now + rest)
+            )
+        )
+
+    def reject(self, delivery: Delivery, reason: str) -> None:
+        """The message can never succeed: dead-letter it now."""
+        now = queue.stamp(self._clock.now())
+        self._database.write(lambda connection: queue.bury(connection, delivery.ack_id, reason, now))
+
+    def dead_letters(self, topic: str | None = None) -> Sequence[DeadLetter]:
+        """The dead letters, oldest first; `topic` without its `-dead`."""
+        return self._database.read(lambda connection: queue.dead_letters(connection, topic))
+
+    def replay(self, topic: str | None = None) -> int:
+        """Publish dead letters again, each to the subscription that failed it; returns how many."""
+        now = queue.stamp(self._clock.now())
+        return self._database.write(lambda connection: queue.revive(connection, topic, now))
+
+    def pending(self) -> int:
+        """How many messages are not done yet, leased and delayed ones included."""
+        return self._database.read(queue.count_messages)
+
+    def next_due(self) -> datetime | None:
+        """When the next message that nobody holds becomes due, or None.
+
+        One that waits for an earlier one of its ordering key does not count before that one is done.
+        """
+        due_at = self._database.read(queue.earliest_due)
+        return None if due_at is None else queue.time_of(due_at)
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        self._database.close()
+
+    def _topic(self, subscription: str) -> str | None:
+        return self._database.read(lambda connection: queue.topic_of_subscription(connection, subscription))
+
+    def _fan_out(self, connection: sqlite3.Connection, message: Message, event: str) -> None:
+        topic = topic_of(message)
+        now = queue.stamp(self._clock.now())
+        for subscription in queue.subscriptions_of(connection, topic):
+            if self._faults is None:
+                queue.enqueue(connection, topic, subscription, message.ordering_key, event, now, Copy())
+                continue
+            for copy in self._faults.copies(queue.next_number(connection)):
+                key = "" if self._faults.shuffle else message.ordering_key
+                queue.enqueue(connection, topic, subscription, key, event, now, copy)
+
+
+def _lease_next(connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int) -> Delivery | None:
+    for lost, what_happened in queue.lost_leases(connection, now):
+        queue.release(connection, lost, what_happened, now, now)
+    found = queue.first_due(connection, subscriptions, now)
+    if found is None:
+        return None
+    number, topic, subscription, event, attempt = found
+    ack_id = str(uuid.uuid4())
+    queue.lease(connection, number, ack_id, this_process(), now + LEASE // timedelta(microseconds=1))
+    return Delivery(ack_id, topic, subscription, json.loads(event), attempt + 1)

@@ -1,0 +1,198 @@
+"""The tables of the embedded bus, and what is done to them inside a transaction.  Times are microseconds since 1970."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from common.adapters.embedded.bus_faults import Copy
+from common.adapters.embedded.processes import is_gone
+from common.ports.bus import MAX_ATTEMPTS, DeadLetter
+
+SCHEMA = """
+create table if not exists subscriptions (name text primary key, topic text not null) without rowid;
+create table if not exists messages (
+    number integer primary key autoincrement,
+    rank integer,
+    topic text not null,
+    subscription text not null,
+    ordering_key text not null,
+    event text not null,
+    due_at integer not null,
+    attempt integer not null default 0,
+    ack_id text,
+    holder text,
+    leased_until integer
+);
+create index if not exists messages_by_rank on messages (rank);
+create index if not exists messages_by_lease on messages (ack_id);
+create index if not exists messages_by_key on messages (subscription, ordering_key, number);
+create table if not exists dead_letters (
+    number integer primary key autoincrement,
+    topic text not null,
+    subscription text not null,
+    ordering_key text not null,
+    event text not null,
+    reason text not null,
+    died_at integer not null
+)
+"""
+
+# a message waits while an earlier one of its ordering key is not done: leased, or in its rest after a failure
+_FREE = """
+ack_id is null and (ordering_key = '' or not exists (
+    select 1 from messages as earlier
+    where earlier.subscription = messages.subscription and earlier.ordering_key = messages.ordering_key
+        and earlier.number < messages.number
+))
+"""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def stamp(time: datetime) -> int:
+    """Microseconds since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def time_of(microseconds: int) -> datetime:
+    """The time of a stamp."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def add_subscription(connection: sqlite3.Connection, topic: str, subscription: str) -> None:
+    """Keep a subscription, if its name is not taken."""
+    connection.execute("insert or ignore into subscriptions values (?, ?)", (subscription, topic))
+
+
+def topic_of_subscription(connection: sqlite3.Connection, subscription: str) -> str | None:
+    """The topic of a subscription, or None."""
+    row = connection.execute("select topic from subscriptions where name = ?", (subscription,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def subscriptions_of(connection: sqlite3.Connection, topic: str) -> list[str]:
+    """The subscriptions of a topic, by name."""
+    rows = connection.execute("select name from subscriptions where topic = ? order by name", (topic,))
+    return [name for (name,) in rows]
+
+
+def next_number(connection: sqlite3.Connection) -> int:
+    """The number that the next message gets."""
+    row = connection.execute("select seq + 1 from sqlite_sequence where name = 'messages'").fetchone()
+    return 1 if row is None else int(row[0])
+
+
+def enqueue(
+    connection: sqlite3.Connection, topic: str, subscription: str, ordering_key: str, event: str, now: int, copy: Copy
+) -> None:
+    """Add one copy of a message, due after the copy's delay."""
+    due_at = now + int(copy.delay_seconds * 1_000_000)
+    added = connection.execute(
+        "insert into messages (rank, topic, subscription, ordering_key, event, due_at) values (?, ?, ?, ?, ?, ?)",
+        (copy.rank, topic, subscription, ordering_key, event, due_at),
+    )
+    if copy.rank is None:
+        connection.execute("update messages set rank = number where number = ?", (added.lastrowid,))
+
+
+def first_due(
+    connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int
+) -> tuple[int, str, str, str, int] | None:
+    """(number, topic, subscription, event, attempt) of the first free message that is due, or None."""
+    names = None if subscriptions is None else json.dumps(list(subscriptions))
+    row: tuple[int, str, str, str, int] | None = connection.execute(
+        f"select number, topic, subscription, event, attempt from messages where {_FREE} and due_at <= ?1 "
+        "and (?2 is null or subscription in (select value from json_each(?2))) order by rank, number limit 1",
+        (now, names),
+    ).fetchone()
+    return row
+
+
+def earliest_due(connection: sqlite3.Connection) -> int | None:
+    """When the first free message becomes due, or None."""
+    due_at: int | None = connection.execute(f"select min(due_at) from messages where {_FREE}").fetchone()[0]
+    return due_at
+
+
+def lease(connection: sqlite3.Connection, number: int, ack_id: str, holder: str, until: int) -> None:
+    """Hand a message to a holder; counts as an attempt."""
+    connection.execute(
+        "update messages set attempt = attempt + 1, ack_id = ?, holder = ?, leased_until = ? where number = ?",
+        (ack_id, holder, until, number),
+    )
+
+
+def lost_leases(connection: sqlite3.Connection, now: int) -> list[tuple[str, str]]:
+    """(ack id, what happened) of leases that are over: in time, or with the process that held them."""
+    rows = connection.execute("select ack_id, holder, leased_until from messages where ack_id is not null").fetchall()
+    gone = {holder for holder in {row[1] for row in rows} if is_gone(holder)}
+    ended = [(ack_id, "the process that worked on it died") for ack_id, holder, _ in rows if holder in gone]
+    expired = [
+        (ack_id, "it was not done before its lease ended")
+        for ack_id, holder, until in rows
+        if until <= now and holder not in gone
+    ]
+    return ended + expired
+
+
+def acknowledge(connection: sqlite3.Connection, ack_id: str) -> None:
+    """Remove a message that is done."""
+    connection.execute("delete from messages where ack_id = ?", (ack_id,))
+
+
+def release(connection: sqlite3.Connection, ack_id: str, reason: str, now: int, due_at: int) -> None:
+    """Make a leased message free again, or a dead letter after the last attempt."""
+    row = connection.execute("select attempt from messages where ack_id = ?", (ack_id,)).fetchone()
+    if row is not None and row[0] >= MAX_ATTEMPTS:
+        bury(connection, ack_id, reason, now)
+        return
+    connection.execute(
+        "update messages set ack_id = null, holder = null, leased_until = null, due_at = ? where ack_id = ?",
+        (due_at, ack_id),
+    )
+
+
+def bury(connection: sqlite3.Connection, ack_id: str, reason: str, now: int) -> None:
+    """Make a leased message a dead letter."""
+    connection.execute(
+        "insert into dead_letters (topic, subscription, ordering_key, event, reason, died_at) "
+        "select topic, subscription, ordering_key, event, ?, ? from messages where ack_id = ?",
+        (reason, now, ack_id),
+    )
+    acknowledge(connection, ack_id)
+
+
+def dead_letters(connection: sqlite3.Connection, topic: str | None) -> list[DeadLetter]:
+    """Dead letters of a topic, or of all, oldest first."""
+    rows = connection.execute(
+        "select number, topic, subscription, event, reason, died_at from dead_letters "
+        "where ?1 is null or topic = ?1 order by number",
+        (topic,),
+    )
+    return [
+        DeadLetter(str(number), name, subscription, json.loads(event), reason, time_of(died_at))
+        for number, name, subscription, event, reason, died_at in rows
+    ]
+
+
+def revive(connection: sqlite3.Connection, topic: str | None, now: int) -> int:
+    """Queue dead letters again, as new; returns how many."""
+    rows: Iterable[tuple[int, str, str, str, str]] = connection.execute(
+        "select number, topic, subscription, ordering_key, event from dead_letters "
+        "where ?1 is null or topic = ?1 order by number",
+        (topic,),
+    ).fetchall()
+    count = 0
+    for number, name, subscription, ordering_key, event in rows:
+        enqueue(connection, name, subscription, ordering_key, event, now, Copy())
+        connection.execute("delete from dead_letters where number = ?", (number,))
+        count += 1
+    return count
+
+
+def count_messages(connection: sqlite3.Connection) -> int:
+    """How many messages are not done."""
+    return int(connection.execute("select count(*) from messages").fetchone()[0])

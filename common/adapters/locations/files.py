@@ -1,0 +1,108 @@
+"""Bills in a folder, or one bill in a file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from common.errors import BadConfiguration, NotFound
+from common.ports.locations import FoundObject
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class FileLocation:
+    """A file, or a folder with all below it; links are followed."""
+
+    def __init__(self, uri: str) -> None:
+        """uri: a `file://` URI, or a path, which is taken from the working folder and may start with `~`."""
+        self._path = _path(uri)
+        self.uri = self._path.as_uri()
+
+    def list(self, prefix: str = "") -> Sequence[FoundObject]:
+        """The files below, by name.  A location that is one file lists that one.
+
+        Raises BadConfiguration where the place does not exist or may not be read, naming it.
+        """
+        try:
+            status = self._path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                found = list(self._walk())
+            elif stat.S_ISREG(status.st_mode):
+                found = [_found(self._path.name, status)]
+            else:
+                raise BadConfiguration(f"location {self._path} is neither a file nor a folder: name one of them")
+        except OSError as error:
+            raise self._unusable(error) from error
+        return sorted((item for item in found if item.name.startswith(prefix)), key=lambda item: item.name)
+
+    def open(self, name: str) -> BinaryIO:
+        """Read one file, streaming.  Raises NotFound, and BadConfiguration where it may not be read."""
+        path = self._path / name if self._path.is_dir() else self._path
+        if ".." in name.split("/") or (path == self._path and name != path.name):
+            raise NotFound(f"there is no {name} at {self._path}")
+        try:
+            return path.open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise NotFound(f"there is no file {name} at {self._path}") from error
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _walk(self) -> Iterator[FoundObject]:
+        for folder, folders, names in os.walk(self._path, onerror=_raise, followlinks=True):
+            # a link to a folder above would never end
+            folders[:] = [name for name in folders if not _leads_back(Path(folder), Path(folder) / name)]
+            for name in names:
+                path = Path(folder) / name
+                try:
+                    status = path.stat()
+                except FileNotFoundError:
+                    continue  # removed since, or a link to nothing
+                if stat.S_ISREG(status.st_mode):
+                    yield _found(_checked(path.relative_to(self._path).as_posix()), status)
+
+    def _unusable(self, error: OSError) -> BadConfiguration:
+        where = os.fsdecode(error.filename) if error.filename else str(self._path)
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return BadConfiguration(f"location {where} does not exist: check the path")
+        if isinstance(error, PermissionError):
+            return BadConfiguration(f"location {where} may not be read by this user: grant read permission")
+        return BadConfiguration(f"location {where} cannot be read: {error.strerror}")
+
+
+def _path(uri: str) -> Path:
+    if not uri.lower().startswith("file:"):
+        if not uri:
+            raise BadConfiguration("location is empty, expected a path or a file:// URI")
+        return Path(uri).expanduser().absolute()
+    parts = urlsplit(uri)
+    if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise BadConfiguration(f"location is '{uri}', expected file:///<absolute path>, as in file:///home/me/bills")
+    return Path(unquote(parts.path))
+
+
+def _found(name: str, status: os.stat_result) -> FoundObject:
+    modified_at = _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)
+    version = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
+    return FoundObject(name, status.st_size, modified_at, version)
+
+
+def _checked(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadConfiguration(f"file name {name!r} is not UTF-8: rename the file") from None
+    return name
+
+
+def _leads_back(folder: Path, child: Path) -> bool:
+    return child.is_symlink() and any(child.samefile(above) for above in (folder, *folder.parents))
+
+
+def _raise(error: OSError) -> None:
+    raise error
