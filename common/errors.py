@@ -7,6 +7,7 @@ CostError
    |- NotFound
    |- BadBill            a file that cannot become rows: the delivery is rejected, the earlier one stays
    |  `- UnknownFormat
+   |- NoSpace            the disk is full: free some, then replay
    `- BadConfiguration
 
 A message says what was found, what was expected and what to do, in one line, and never carries a secret or a bill line.
@@ -51,6 +52,10 @@ class BadBill(Permanent):
 
 class UnknownFormat(BadBill):
     """A file whose columns are those of no known format."""
+
+
+class NoSpace(Permanent):
+    """The disk is full.  What was being written is gone, what was there before is untouched."""
 
 
 class DecryptionFailed(Permanent):

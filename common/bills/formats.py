@@ -74,13 +74,14 @@ class Matched:
     """How a file's columns meet a format.
 
     columns: canonical name -> the file's name.  bags: bag -> {key: the file's name}; a bag's map column stands under the key "".
-    unknown: the file's names that belong to nothing.
+    unknown: the file's names that belong to nothing.  names: all of the file's names, in its order.
     """
 
     format: SourceFormat
     columns: Mapping[str, str]
     bags: Mapping[str, Mapping[str, str]]
     unknown: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 @cache
@@ -135,7 +136,7 @@ def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:
                 break
     taken = set(found.values())
     unknown.extend(name for name in free.values() if name not in taken)
-    return Matched(source_format, found, bags, tuple(unknown))
+    return Matched(source_format, found, bags, tuple(unknown), tuple(names))
 
 
 def recognise(names: Sequence[str]) -> Matched:

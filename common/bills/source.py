@@ -24,10 +24,12 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def source_sql(container: Container, matched: Matched, only: frozenset[str] | None = None) -> str:
+def source_sql(
+    container: Container, matched: Matched, only: frozenset[str] | None = None, numbered: bool = False
+) -> str:
     """A SELECT over the file that gives the format's canonical columns, its bags, and `source_row_id`.
 
-    only: leave out every canonical column but these (control totals and checks need few).
+    only: leave out every canonical column but these.  numbered: lines are told by number even where they have an id of their own.
     """
     reader = _READERS[container.kind]
     wanted = [name for name in matched.format.all_columns if only is None or name in only]
@@ -35,7 +37,7 @@ def source_sql(container: Container, matched: Matched, only: frozenset[str] | No
     if only is None:
         for bag_name, bag in matched.format.bags.items():
             columns.append(f"{_bag(container, matched.bags[bag_name], bag)} as {quoted(bag_name)}")
-    columns.append(f"{_row_id(container, matched)} as source_row_id")
+    columns.append(f"{_row_id(container, matched, numbered)} as source_row_id")
     return f"select {', '.join(columns)} from {reader(container, matched)}"
 
 
@@ -88,8 +90,8 @@ def _json_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _row_id(container: Container, matched: Matched) -> str:
-    row_id = matched.format.row_id
+def _row_id(container: Container, matched: Matched, numbered: bool) -> str:
+    row_id = None if numbered else matched.format.row_id
     if row_id is not None and row_id in matched.columns:
         return _cell(container, matched.columns[row_id])
     if container.kind == "parquet":

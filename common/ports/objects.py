@@ -27,6 +27,10 @@ class ObjectStore(Protocol):
         """Write an object from a finished file, which may be moved.  Where the name is taken, what is there stays and is returned."""
         ...
 
+    def copy(self, uri: str, name: str) -> StoredObject:
+        """Give an object's bytes a second name, without reading them where the store can; as `put` where the name is taken."""
+        ...
+
     def stat(self, uri: str) -> StoredObject:
         """What is known of an object.  Raises NotFound."""
         ...

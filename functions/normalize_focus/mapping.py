@@ -39,15 +39,22 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
                 )
 
 
-def focus_select(mapped: str) -> str:
-    """The FOCUS columns of a mapped relation, in order and typed, ChargeCategory null on rows that are to be quarantined."""
+@cache
+def adjustments_sql(source_format: str) -> str | None:
+    """The rows that stand for what did not cancel: a mapping over `pairs`, what all chunks' checks left."""
+    name = f"{source_format}.adjustments.sql"
+    return _sql(name) if _folder().joinpath(name).is_file() else None
+
+
+def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason") -> str:
+    """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine."""
     parts = []
     for column in columns():
         value = f"cast({quoted(column.name)} as {column.storage_type})"
         if column.name == "ChargeCategory":
             value = f"case when quarantine_reason is null then {value} end"
         parts.append(f"{value} as {quoted(column.name)}")
-    return f"select {', '.join(parts)}, x_CostCategories, x_Source, source_row_id, quarantine_reason from {mapped}"
+    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source from {mapped}"
 
 
 def _folder():  # type: ignore[no-untyped-def]

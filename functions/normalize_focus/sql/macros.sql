@@ -48,3 +48,13 @@ create or replace temp macro made_price(cost, quantity) as
         when abs(quantity) = 1 then abs(cost)
         else abs(cast(exact_quotient(cast(cost as varchar), cast(quantity as varchar), 12) as decimal(38, 24)))
     end;
+
+-- the month of a date as bills write it (ISO, M/D/YYYY, YYYYMM, YYYYMMDD) as YYYY-MM, or ''; the same as read_month in common/bills/control.py
+create or replace temp macro month_text(x) as
+    case
+        when regexp_matches(x, '^\d{4}-(0[1-9]|1[0-2])') then left(x, 7)
+        when regexp_matches(x, '^(0?[1-9]|1[0-2])/\d{1,2}/\d{4}')
+            then regexp_extract(x, '^\d+/\d+/(\d{4})', 1) || '-' || lpad(split_part(x, '/', 1), 2, '0')
+        when regexp_matches(x, '^\d{4}(0[1-9]|1[0-2])(\d{2})?$') then left(x, 4) || '-' || substring(x, 5, 2)
+        else ''
+    end;

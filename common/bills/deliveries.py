@@ -1,0 +1,208 @@
+"""Deliveries: one version of one slice's bill, its parts, what they add up to, and how far it has come.
+
+The document `orgs/<org>/deliveries/<delivery_id>` tells the whole story; each finished chunk adds one of its own below it, so that many
+chunks can finish at once without meeting in one document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from common.bills.control import ControlTotals, Total
+from common.bills.discovery import AMORTIZED, WHOLE
+from common.messages import BillLanded
+from common.ports import DocumentStore, Slice
+
+LANDED = "landed"
+CURRENT = "current"
+REPLACED = "replaced"
+SUPERSEDED = "superseded"
+REJECTED = "rejected"
+"""The states.  replaced: was shown, a newer one is now.  superseded: never shown, a newer one already was."""
+
+FINISHED = frozenset({CURRENT, REPLACED, SUPERSEDED, REJECTED})
+
+
+@dataclass(frozen=True)
+class Part:
+    """One landed file.  control: currency -> totals of the slice's lines in it; `other_lines`: lines of other billing periods."""
+
+    chunk: int
+    name: str
+    uri: str
+    size_bytes: int
+    digest: str
+    role: str = WHOLE
+    control: Mapping[str, Total] = field(default_factory=dict)
+    other_lines: int = 0
+    stray_lines: bool = False
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What the document of a delivery holds; `extra` is what normalization adds."""
+
+    delivery_id: str
+    org_slug: str
+    integration_id: str
+    provider: str
+    source_format: str
+    billing_period: str
+    delivered_at: datetime
+    state: str
+    parts: tuple[Part, ...]
+    run_id: str
+    landed_at: datetime
+    version: str | None = None
+    unknown_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def slice(self) -> Slice:
+        """What it replaces."""
+        return Slice(self.org_slug, self.integration_id, self.billing_period)
+
+    @property
+    def folder(self) -> str:
+        """Its place below `raw/`, `focus/` and `quarantine/`."""
+        return f"{self.org_slug}/{self.integration_id}/{self.billing_period}/{self.delivery_id}"
+
+    @property
+    def proves_effective_cost(self) -> bool:
+        """An amortized export alone says nothing of what was invoiced: its proof runs on EffectiveCost."""
+        return all(part.role == AMORTIZED for part in self.parts)
+
+    def control(self) -> dict[str, Total]:
+        """Source totals by currency; amortized parts beside an actual twin tell the same money again and do not count."""
+        totals: dict[str, Total] = {}
+        for part in self.parts:
+            if part.role == AMORTIZED and not self.proves_effective_cost:
+                continue
+            for currency, total in part.control.items():
+                totals.setdefault(currency, Total()).include(total)
+        return totals
+
+    def messages(self) -> list[BillLanded]:
+        """One `bill-landed` a chunk."""
+        return [
+            BillLanded(
+                org_slug=self.org_slug,
+                integration_id=self.integration_id,
+                provider=self.provider,
+                source_format=self.source_format,
+                billing_period=self.billing_period,
+                delivery_id=self.delivery_id,
+                delivered_at=_text(self.delivered_at),
+                chunk=part.chunk,
+                chunks=len(self.parts),
+                uri=part.uri,
+                size_bytes=part.size_bytes,
+                digest=part.digest,
+                run_id=self.run_id,
+            )
+            for part in self.parts
+        ]
+
+    def as_document(self) -> dict[str, Any]:
+        """Plain types only."""
+        document = {name: value for name, value in self.__dict__.items() if name not in ("extra", "parts")}
+        document |= {"delivered_at": _text(self.delivered_at), "landed_at": _text(self.landed_at)}
+        document |= {"unknown_columns": list(self.unknown_columns), "notes": list(self.notes)}
+        document["parts"] = [_part_document(part) for part in self.parts]
+        return {**document, **self.extra}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Delivery:
+        """The delivery of a document."""
+        known = {name: document[name] for name in cls.__dataclass_fields__ if name in document and name != "extra"}
+        extra = {name: value for name, value in document.items() if name not in cls.__dataclass_fields__}
+        known["parts"] = tuple(_part(entry) for entry in document["parts"])
+        known["delivered_at"], known["landed_at"] = _moment(document["delivered_at"]), _moment(document["landed_at"])
+        known["unknown_columns"], known["notes"] = tuple(document["unknown_columns"]), tuple(document["notes"])
+        return cls(**known, extra=extra)
+
+    def with_(self, **changes: Any) -> Delivery:
+        """A copy; names that are no fields go to `extra`."""
+        fields = {name: value for name, value in changes.items() if name in self.__dataclass_fields__}
+        others = {name: value for name, value in changes.items() if name not in self.__dataclass_fields__}
+        return replace(self, **fields, extra={**self.extra, **others})
+
+
+def delivery_path(org_slug: str, delivery_id: str) -> str:
+    """Where a delivery's document lies."""
+    return f"orgs/{org_slug}/deliveries/{delivery_id}"
+
+
+def chunks_path(org_slug: str, delivery_id: str) -> str:
+    """The collection of finished chunks."""
+    return f"{delivery_path(org_slug, delivery_id)}/chunks"
+
+
+def identify(integration_id: str, billing_period: str, parts: Iterable[tuple[str, str]]) -> str:
+    """delivery_id: the same bytes in the same roles are the same delivery, whenever and however often they are seen.
+
+    parts: (role, digest) pairs.
+    """
+    text = "\n".join([integration_id, billing_period, *(f"{role} {digest}" for role, digest in sorted(parts))])
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def load(documents: DocumentStore, org_slug: str, delivery_id: str) -> Delivery | None:
+    """The delivery, or None."""
+    document = documents.get(delivery_path(org_slug, delivery_id))
+    return Delivery.from_document(document) if document else None
+
+
+def change(documents: DocumentStore, delivery: Delivery, **changes: Any) -> Delivery:
+    """Write changes to a delivery that may have been written by others meanwhile; returns it as it is now."""
+    path = delivery_path(delivery.org_slug, delivery.delivery_id)
+
+    def work(transaction: Any) -> Delivery:
+        document = transaction.get(path) or delivery.as_document()
+        changed = Delivery.from_document(document).with_(**changes)
+        transaction.set(path, changed.as_document())
+        return changed
+
+    return documents.transact(work)
+
+
+def newest(deliveries: Sequence[Delivery]) -> Delivery | None:
+    """The one with the latest time of its provider."""
+    return max(deliveries, key=lambda one: (one.delivered_at, one.delivery_id), default=None)
+
+
+def part_control(control: ControlTotals, billing_period: str, takes_strays: bool) -> tuple[dict[str, Total], int]:
+    """A part's totals by currency for one billing period, and how many lines belong to others.
+
+    takes_strays: lines without a readable period count here, so that exactly one delivery accounts for them.
+    """
+    mine: dict[str, Total] = {}
+    others = 0
+    for (period, currency), total in control.totals.items():
+        if period == billing_period or (takes_strays and not period):
+            mine.setdefault(currency, Total()).include(total)
+        else:
+            others += total.lines
+    return mine, others
+
+
+def _part_document(part: Part) -> dict[str, Any]:
+    return {**asdict(part), "control": {currency: total.as_document() for currency, total in part.control.items()}}
+
+
+def _part(entry: Mapping[str, Any]) -> Part:
+    control = {currency: Total.from_document(total) for currency, total in entry["control"].items()}
+    return Part(**{**entry, "control": control})
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,49 @@
+"""What every ingest function does between its trigger and `bill-landed`; a provider brings how it finds deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from common.adapters.locations import open_location
+from common.bills.discovery import FoundDelivery
+from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
+from common.bills.landing import Order, Ports, RoleOf, land
+from common.bills.runs import fail_run, record_deliveries
+from common.errors import BadBill, BadConfiguration, Permanent
+from common.messages import IngestBill
+from common.ports import Location
+
+if TYPE_CHECKING:
+    from common.bootstrap import EmbeddedRuntime
+
+Discover = Callable[[Location, Sequence[str]], list[FoundDelivery]]
+
+
+def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, role_of: RoleOf | None = None) -> None:
+    """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat.
+
+    A bill that cannot be read, or a location that cannot, ends the run with the reason and puts the integration into `error`.
+    """
+    org_slug, integration_id = message.org_slug, message.integration_id
+    try:
+        integration = load_integration(rt.documents, org_slug, integration_id)
+        if integration["status"] not in ("active", ERROR):
+            raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
+        location = open_location(integration["config"]["location"])
+        order = Order(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
+        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock)
+        landed, refused = [], []
+        for found in discover(location, message.billing_periods):
+            try:
+                landed.extend(land(order, location, found, ports, role_of))
+            except BadBill as error:
+                refused.append(str(error))
+    except Permanent as error:
+        fail_run(rt.documents, rt.clock, org_slug, message.run_id, str(error), rejected=isinstance(error, BadBill))
+        note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
+        raise
+    record_deliveries(rt.documents, rt.clock, org_slug, message.run_id, [one.delivery_id for one in landed])
+    if refused:
+        fail_run(rt.documents, rt.clock, org_slug, message.run_id, refused[0], rejected=True)
+    note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, refused[0] if refused else None)

@@ -1,0 +1,102 @@
+"""Integrations: where a tenant's bills come from (`orgs/<org>/integrations/<id>`)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from common.errors import BadConfiguration, NotFound
+from common.ports import DocumentStore
+
+PROVIDERS = ("aws", "azure", "gcp", "oci", "focus")
+TITLES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oci": "OCI", "focus": "FOCUS"}
+ACTIVE, ERROR = "active", "error"
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_ORG_SLUG = re.compile(r"[a-zA-Z0-9_]{3,50}")
+
+
+def check_org_slug(org_slug: str) -> str:
+    """The slug.  Raises BadConfiguration that says which form is expected."""
+    if not _ORG_SLUG.fullmatch(org_slug):
+        raise BadConfiguration(f"organization '{org_slug}' is no name: expected 3 to 50 letters, digits and underscores")
+    return org_slug
+
+
+def integration_path(org_slug: str, integration_id: str) -> str:
+    """Where an integration's document lies."""
+    return f"orgs/{org_slug}/integrations/{integration_id}"
+
+
+def identifier(text: str) -> str:
+    """A text as an integration id: lower case, other signs become dashes."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")[:63] or "bill"
+
+
+def save_integration(
+    documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, provider: str, location: str
+) -> dict[str, Any]:
+    """Make an integration, or point the one of that name at another location of the same provider.
+
+    Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
+    """
+    check_org_slug(org_slug)
+    if provider not in PROVIDERS:
+        raise BadConfiguration(f"provider is '{provider}', expected one of {', '.join(PROVIDERS)}")
+    if not _IDENTIFIER.fullmatch(integration_id):
+        raise BadConfiguration(f"integration id is '{integration_id}', expected lower-case letters, digits, dashes, underscores")
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Any) -> dict[str, Any]:
+        before = transaction.get(path) or {}
+        if before and before["provider"] != provider:
+            raise BadConfiguration(
+                f"integration {integration_id} is one of {TITLES[before['provider']]}, the bill is one of {TITLES[provider]}; "
+                "choose another --integration"
+            )
+        document = {
+            "integration_id": integration_id,
+            "provider": provider,
+            "display_name": before.get("display_name", integration_id),
+            "account_identifier": before.get("account_identifier"),
+            "status": ACTIVE,
+            "config": {**before.get("config", {}), "location": location},
+            "credential_ref": before.get("credential_ref"),
+            "validated_at": now.isoformat(),
+            "last_sync": before.get("last_sync"),
+            "next_sync": before.get("next_sync"),
+            "error_message": None,
+            "created_at": before.get("created_at", now.isoformat()),
+            "updated_at": now.isoformat(),
+        }
+        transaction.set(path, document)
+        return document
+
+    return documents.transact(work)
+
+
+def load_integration(documents: DocumentStore, org_slug: str, integration_id: str) -> dict[str, Any]:
+    """The integration.  Raises NotFound that lists the ones there are."""
+    document = documents.get(integration_path(org_slug, integration_id))
+    if document is None:
+        known = ", ".join(one for one, _ in documents.list(f"orgs/{org_slug}/integrations")) or "none yet"
+        raise NotFound(f"there is no integration {integration_id} in {org_slug}; known: {known}")
+    return document
+
+
+def note_sync(documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, error: str | None) -> None:
+    """Write down how the last synchronisation went; an error puts the integration into `error` with words for a person."""
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Any) -> None:
+        document = transaction.get(path)
+        if document is not None:
+            document |= {
+                "status": ERROR if error else ACTIVE,
+                "error_message": error,
+                "last_sync": now.isoformat(),
+                "updated_at": now.isoformat(),
+            }
+            transaction.set(path, document)
+
+    documents.transact(work)

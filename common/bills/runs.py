@@ -1,0 +1,98 @@
+"""Runs: one synchronisation of one integration, from queued to its end (`pipeline_runs`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from common.bills.deliveries import FINISHED, REJECTED, delivery_path
+from common.ports import Clock, DocumentStore
+
+QUEUED, RUNNING, SUCCEEDED, FAILED, REFUSED = "queued", "running", "succeeded", "failed", "rejected"
+_ENDED = frozenset({SUCCEEDED, FAILED, REFUSED})
+
+
+def run_path(org_slug: str, run_id: str) -> str:
+    """Where a run's document lies."""
+    return f"orgs/{org_slug}/runs/{run_id}"
+
+
+def queue_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, integration_id: str, trigger: str) -> None:
+    """Note that a run was asked for; one that is known already stays as it is."""
+    path = run_path(org_slug, run_id)
+
+    def work(transaction: Any) -> None:
+        if transaction.get(path) is None:
+            transaction.set(
+                path,
+                {
+                    "run_id": run_id,
+                    "org_slug": org_slug,
+                    "integration_id": integration_id,
+                    "trigger": trigger,
+                    "status": QUEUED,
+                    "started_at": clock.now().isoformat(),
+                    "ended_at": None,
+                    "records": 0,
+                    "bytes": 0,
+                    "error": None,
+                    "delivery_ids": [],
+                },
+            )
+
+    documents.transact(work)
+
+
+def record_deliveries(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, delivery_ids: Sequence[str]) -> None:
+    """Note which deliveries a run landed; it ends with the last of them."""
+
+    def change(run: dict[str, Any]) -> None:
+        run["delivery_ids"] = sorted({*run["delivery_ids"], *delivery_ids})
+        run["status"] = RUNNING
+
+    _change(documents, org_slug, run_id, change)
+    finish_run(documents, clock, org_slug, run_id)
+
+
+def fail_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, reason: str, rejected: bool = False) -> None:
+    """End a run that could not do its work."""
+
+    def change(run: dict[str, Any]) -> None:
+        run |= {"status": REFUSED if rejected else FAILED, "error": reason, "ended_at": clock.now().isoformat()}
+
+    _change(documents, org_slug, run_id, change)
+
+
+def finish_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
+    """End a run whose deliveries are all finished; otherwise nothing changes."""
+    run = documents.get(run_path(org_slug, run_id))
+    if run is None or run["status"] in _ENDED:
+        return
+    deliveries = [documents.get(delivery_path(org_slug, one)) for one in run["delivery_ids"]]
+    if not all(one is not None and one["state"] in FINISHED for one in deliveries):
+        return
+    found = [one for one in deliveries if one is not None]
+    refused = [one for one in found if one["state"] == REJECTED]
+
+    def change(document: dict[str, Any]) -> None:
+        document |= {
+            "status": REFUSED if refused else SUCCEEDED,
+            "error": refused[0].get("reason") if refused else None,
+            "ended_at": clock.now().isoformat(),
+            "records": sum(one.get("rows", 0) for one in found),
+            "bytes": sum(part["size_bytes"] for one in found for part in one["parts"]),
+        }
+
+    _change(documents, org_slug, run_id, change)
+
+
+def _change(documents: DocumentStore, org_slug: str, run_id: str, change: Any) -> None:
+    path = run_path(org_slug, run_id)
+
+    def work(transaction: Any) -> None:
+        run = transaction.get(path)
+        if run is not None:
+            change(run)
+            transaction.set(path, run)
+
+    documents.transact(work)

@@ -1,0 +1,67 @@
+"""From an event to a handler: decode, name the work in every log line, and let errors do what `common/errors.py` says.
+
+A handler stays a plain function of its message.  Around it: a CloudEvent is decoded; a Permanent error is recorded and raised as it is,
+so that the runtime dead-letters the message; everything else leaves the handler and the bus delivers again.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from common.errors import CostError, MalformedMessage
+from common.messages import Message
+from common.messages.cloudevent import decode
+
+log = logging.getLogger("costwire")
+Kind = TypeVar("Kind", bound=Message)
+
+
+def handles(kind: type[Kind]) -> Callable[[Callable[[Kind], None]], Callable[[Any], None]]:
+    """Make a function of one message class into a handler of CloudEvents."""
+
+    def decorate(function: Callable[[Kind], None]) -> Callable[[Any], None]:
+        @functools.wraps(function)
+        def handler(event: Any) -> None:
+            message = event if isinstance(event, Message) else decode(_as_mapping(event))
+            if not isinstance(message, kind):
+                raise MalformedMessage(f"{function.__name__} takes {kind.__name__}, got {type(message).__name__}")
+            began = time.monotonic()
+            try:
+                function(message)
+            except CostError as error:
+                _report(function.__name__, message, began, error)
+                raise
+            _report(function.__name__, message, began, None)
+
+        handler.handles = kind  # type: ignore[attr-defined]
+        return handler
+
+    return decorate
+
+
+def _as_mapping(event: Any) -> dict[str, Any]:
+    """The event as structured JSON, whether it is a mapping already or a CloudEvent object."""
+    if isinstance(event, dict):
+        return event
+    return {**event.get_attributes(), "data": event.get_data()}
+
+
+def _report(function: str, message: Message, began: float, error: CostError | None) -> None:
+    fields = {
+        "severity": "ERROR" if error else "INFO",
+        "function": function,
+        "message_key": message.key,
+        "milliseconds": round((time.monotonic() - began) * 1000),
+    }
+    for name in ("org_slug", "integration_id", "run_id", "delivery_id", "billing_period"):
+        if getattr(message, name, None):
+            fields[name] = getattr(message, name)
+    if error:
+        fields["error"] = type(error).__name__
+        fields["reason"] = str(error)
+    log.log(logging.WARNING if error else logging.INFO, json.dumps(fields))

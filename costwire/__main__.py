@@ -1,0 +1,5 @@
+"""`python -m costwire`."""
+
+from costwire.cli import main
+
+main()

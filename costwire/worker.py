@@ -1,0 +1,83 @@
+"""The worker: delivers messages of the embedded bus to the functions, as Pub/Sub's push subscriptions do in the cloud."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from common.bootstrap import EmbeddedRuntime
+from common.errors import CostError, Permanent
+from common.ports.bus import MAX_ATTEMPTS, Delivery
+
+log = logging.getLogger("costwire")
+SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
+    "sync-requested": ("dispatch_sync",),
+    "ingest-aws": ("ingest_aws",),
+    "ingest-azure": ("ingest_azure",),
+    "ingest-gcp": ("ingest_gcp",),
+    "ingest-oci": ("ingest_oci",),
+    "ingest-focus": ("ingest_focus",),
+    "bill-landed": ("normalize_focus",),
+    "charges-normalized": ("evaluate_budgets",),
+    "alert-raised": ("send_notifications",),
+}
+"""Topic -> the functions that subscribe to it; a subscription is named for its function."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one try.  error: one line, where it failed; final: it will not be tried again."""
+
+    delivery: Delivery
+    error: str | None = None
+    final: bool = False
+
+
+def subscribe_all(rt: EmbeddedRuntime) -> None:
+    """Make every subscription; repeating this changes nothing."""
+    for topic, names in SUBSCRIPTIONS.items():
+        for name in names:
+            rt.bus.subscribe(topic, name)
+
+
+def work(rt: EmbeddedRuntime) -> Iterator[Outcome]:
+    """Deliver until nothing is left, waiting out backoffs; yields what became of each try."""
+    while True:
+        delivery = rt.bus.pull()
+        if delivery is not None:
+            yield deliver(rt, delivery)
+            continue
+        due = rt.bus.next_due()
+        if due is None:
+            if rt.bus.pending() == 0:
+                return
+            time.sleep(0.05)  # another process holds what is left
+            continue
+        time.sleep(min(max((due - rt.clock.now()).total_seconds(), 0.005), 1.0))
+
+
+def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
+    """Run one handler and do with the message what its outcome says."""
+    try:
+        handler(delivery.subscription)(delivery.event)
+    except Permanent as error:
+        rt.bus.reject(delivery, str(error))
+        return Outcome(delivery, str(error), final=True)
+    except Exception as error:
+        reason = str(error) if isinstance(error, CostError) else f"{type(error).__name__} in {delivery.subscription}"
+        rt.bus.nack(delivery, reason)
+        if not isinstance(error, CostError):
+            log.exception("%s failed on a message of %s", delivery.subscription, delivery.topic)
+        return Outcome(delivery, reason, final=delivery.attempt >= MAX_ATTEMPTS)
+    rt.bus.ack(delivery)
+    return Outcome(delivery)
+
+
+def handler(name: str) -> Callable[[Any], None]:
+    """The function of that name; its module is imported on first use."""
+    found: Callable[[Any], None] = getattr(importlib.import_module(f"functions.{name}.main"), name)
+    return found

@@ -1,0 +1,36 @@
+"""dispatch_sync: sync-requested -> one ingest-<provider> for each integration that it concerns."""
+
+import functions_framework
+
+from common.bills.integrations import ACTIVE, ERROR, check_org_slug, load_integration
+from common.bills.runs import queue_run
+from common.bootstrap import runtime
+from common.entrypoint import handles
+from common.messages import IngestBill, SyncRequested
+from common.ports import Clock, DocumentStore, MessageBus
+
+
+@functions_framework.cloud_event
+@handles(SyncRequested)
+def dispatch_sync(message: SyncRequested) -> None:
+    """Fan one request out over tenants and integrations.  Safe to repeat: the run ids come out the same."""
+    rt = runtime()
+    dispatch(message, rt.documents, rt.bus, rt.clock)
+
+
+def dispatch(message: SyncRequested, documents: DocumentStore, bus: MessageBus, clock: Clock) -> None:
+    """Publish one IngestBill an integration.  Raises NotFound for an integration that was named and is not there."""
+    org_slugs = [check_org_slug(message.org_slug)] if message.org_slug else [org for org, _ in documents.list("orgs")]
+    for org_slug in org_slugs:
+        for integration_id, provider in _concerned(message, org_slug, documents):
+            run_id = f"{message.run_id}.{integration_id}"
+            queue_run(documents, clock, org_slug, run_id, integration_id, message.trigger)
+            bus.publish(IngestBill(provider, org_slug, integration_id, run_id, message.billing_periods))
+
+
+def _concerned(message: SyncRequested, org_slug: str, documents: DocumentStore) -> list[tuple[str, str]]:
+    if message.integration_id:
+        integration = load_integration(documents, org_slug, message.integration_id)
+        return [(message.integration_id, integration["provider"])]
+    everything = documents.list(f"orgs/{org_slug}/integrations")
+    return [(one, document["provider"]) for one, document in everything if document["status"] in (ACTIVE, ERROR)]

@@ -1,0 +1,20 @@
+"""ingest_gcp: ingest-gcp -> raw Google Cloud bills in object storage, control totals -> bill-landed, one a chunk."""
+
+import functions_framework
+
+from common.bills.ingest import ingest
+from common.bootstrap import runtime
+from common.entrypoint import handles
+from common.messages import IngestBill
+
+from .discover import discover
+
+
+@functions_framework.cloud_event
+@handles(IngestBill)
+def ingest_gcp(message: IngestBill) -> None:
+    """Land the Google Cloud bills of one integration.  Safe to repeat.
+
+    Raises Retryable while a delivery is under way at its provider, Permanent for a location or a bill that cannot be read.
+    """
+    ingest(message, runtime(), discover)

@@ -1,0 +1,194 @@
+"""One chunk: a raw file to FOCUS Parquet, what cannot be mapped to quarantine, and the numbers of both."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from common.bills import container as containers
+from common.bills.container import Container
+from common.bills.deliveries import Delivery, Part
+from common.bills.discovery import ACTUAL, AMORTIZED
+from common.bills.engine import engine
+from common.bills.formats import Matched, recognise
+from common.bills.source import literal, quoted, source_sql
+from common.domain.money import plain
+from common.errors import NoSpace
+from common.validation import validate_relation
+
+from .mapping import focus_select, mapping_sql, pairs_sql, prepare
+from .quarantine import QUARANTINE_COLUMNS, write_quarantine
+
+if TYPE_CHECKING:
+    from common.bootstrap import EmbeddedRuntime
+
+PARQUET = "(format parquet, compression zstd)"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One chunk on the bench: `source` is a view of its rows."""
+
+    connection: duckdb.DuckDBPyConnection
+    container: Container
+    matched: Matched
+    delivery: Delivery
+    part: Part
+    folder: Path
+
+    def see(self, numbered: bool = False) -> None:
+        """Make the view `source`: the slice's lines of the file."""
+        rows = source_sql(self.container, self.matched, numbered=numbered)
+        if self.part.other_lines:
+            months = [self.delivery.billing_period, *([""] if self.part.stray_lines else [])]
+            month = f"month_text({quoted(self.matched.format.billing_period)})"
+            rows = f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
+        self.connection.execute(f"create or replace temp view source as {rows}")
+
+
+def normalize_chunk(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> dict[str, Any]:
+    """Write `focus/` and, where needed, `quarantine/` of one chunk; returns what its document is to hold.
+
+    Safe to repeat: objects that a killed run left are kept, and the numbers are those of what is stored.
+    Raises BadBill for a file that breaks off, NoSpace on a full disk.
+    """
+    with _bench(delivery, part, rt) as work:
+        name = f"{delivery.folder}/{part.chunk:05d}.parquet"
+        target = work.folder / "focus.parquet"
+        work.see()
+        _copy(work, _rows(work), target)
+        quarantine = write_quarantine(
+            work.connection, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
+            mapping_sql(work.matched.format.name), unmapped=_unmapped(work, target), see=work.see,
+        )  # fmt: skip
+        if quarantine and quarantine.unmapped:
+            work.see()
+            _copy(work, f"select * from ({_rows(work)}) where ChargeCategory is not null", target)
+        result = {"chunk": part.chunk, "quarantine_uri": None, "pairs_uri": _pairs(work, rt)}
+        if quarantine:
+            result["quarantine_uri"] = rt.objects.put_file(f"quarantine/{name}", quarantine.path).uri
+        focus = rt.objects.put_file(f"focus/{name}", target)
+        result["focus_uri"] = focus.uri
+        result |= _numbers(work, rt, focus.uri, result["quarantine_uri"])
+        return result
+
+
+@contextmanager
+def _bench(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> Iterator[_Work]:
+    scratch = rt.home / "tmp"
+    scratch.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="chunk-", dir=scratch) as folder,
+        rt.objects.local(part.uri) as path,
+        containers.opened(path, part.name) as container,
+        engine(Path(folder), rt.settings.threads) as connection,
+    ):
+        matched = recognise(container.names)
+        prepare(connection)
+        for name, value in _variables(delivery, part).items():
+            connection.execute(f"set variable {name} = {value}")
+        yield _Work(connection, container, matched, delivery, part, Path(folder))
+
+
+def _variables(delivery: Delivery, part: Part) -> dict[str, str]:
+    roles = {one.role for one in delivery.parts}
+    role = part.role
+    if role in (ACTUAL, AMORTIZED) and not {ACTUAL, AMORTIZED} <= roles:
+        role = f"{role}_alone"
+    currencies = sorted({currency for one in delivery.parts for currency in one.control if currency})
+    return {
+        "cost_role": literal(role),
+        "net_costs": str(bool(delivery.extra.get("net_costs"))).lower(),
+        "fallback_currency": literal(currencies[0]) if len(currencies) == 1 else "null",
+    }
+
+
+def _rows(work: _Work) -> str:
+    return rows_select(work.delivery, work.part.chunk, mapping_sql(work.matched.format.name))
+
+
+def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
+    """The rows of a mapping as they are stored: FOCUS columns, then ours."""
+    by_row = delivery.source_format == "focus"  # one file may hold several providers
+    own = {
+        "x_OrgSlug": literal(delivery.org_slug),
+        "x_IntegrationId": literal(delivery.integration_id),
+        "x_DeliveryId": literal(delivery.delivery_id),
+        "x_Provider": "x_provider_of_row" if by_row else literal(delivery.provider),
+        "x_SourceRowId": f"'{chunk}:' || source_row_id",
+        "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
+    }
+    ours = ", ".join(f"{value} as {name}" for name, value in own.items())
+    return focus_select(f"({mapping})", ours)
+
+
+def _copy(work: _Work, select: str, target: Path) -> None:
+    try:
+        work.connection.execute(f"copy ({select}) to {literal(str(target))} {PARQUET}")
+    except duckdb.IOException as error:
+        if "No space left" in str(error):
+            raise NoSpace("the disk is full: nothing of the delivery is shown; free some space, then run costwire replay") from error
+        raise
+
+
+def _unmapped(work: _Work, target: Path) -> int:
+    """How many rows of the written file stand for lines that could not be mapped."""
+    row = work.connection.execute(f"select count(*) from {_parquet(target)} where ChargeCategory is null").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _pairs(work: _Work, rt: EmbeddedRuntime) -> str | None:
+    statement = pairs_sql(work.matched.format.name)
+    if statement is None:
+        return None
+    target = work.folder / "pairs.parquet"
+    work.see()
+    _copy(work, statement, target)
+    row = work.connection.execute(f"select count(*) from {_parquet(target)}").fetchone()
+    if not row or not row[0]:
+        return None
+    return rt.objects.put_file(f"focus/{work.delivery.folder}/{work.part.chunk:05d}.pairs.parquet", target).uri
+
+
+def _numbers(work: _Work, rt: EmbeddedRuntime, focus_uri: str, quarantine_uri: str | None) -> dict[str, Any]:
+    """Rows, sums and failed rules of what is stored, not of what was meant to be."""
+    with rt.objects.local(focus_uri) as path:
+        work.connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
+        written, rows = sums(work.connection, "focus_rows")
+        report = validate_relation(work.connection, "focus_rows")
+    result: dict[str, Any] = {"rows": rows, "written": written, "quarantined": {}, "quarantined_lines": 0}
+    result["conformance"] = [failed.as_document() for failed in report.failures]
+    if quarantine_uri:
+        with rt.objects.local(quarantine_uri) as path:
+            quarantined = work.connection.execute(
+                f"select {QUARANTINE_COLUMNS[3]}, coalesce(sum(amount), 0), count(*), count(*) - count(amount) "
+                f"from {_parquet(path)} group by all"
+            ).fetchall()
+        result["quarantined"] = {
+            currency or "": {"amount": plain(amount), "lines": lines, "unreadable": unreadable}
+            for currency, amount, lines, unreadable in quarantined
+        }
+        result["quarantined_lines"] = sum(entry["lines"] for entry in result["quarantined"].values())
+    return result
+
+
+def sums(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[dict[str, dict[str, str]], int]:
+    """By currency, the sums of BilledCost and EffectiveCost as plain text; and the number of rows."""
+    found = connection.execute(
+        f"select BillingCurrency, sum(BilledCost), sum(EffectiveCost), count(*) from {relation} group by all order by all"
+    ).fetchall()
+    totals = {
+        currency or "": {"BilledCost": plain(billed), "EffectiveCost": plain(effective)}
+        for currency, billed, effective, _ in found
+    }
+    return totals, sum(row[3] for row in found)
+
+
+def _parquet(path: Path) -> str:
+    return f"read_parquet({literal(str(path))})"

@@ -1,0 +1,144 @@
+"""The last chunk is done: balance what must cancel, prove the totals, show the rows, say so."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.bills.deliveries import CURRENT, FINISHED, REJECTED, REPLACED, SUPERSEDED, Delivery, change, chunks_path
+from common.bills.engine import engine
+from common.bills.runs import finish_run
+from common.bills.source import literal
+from common.domain.money import add, plain
+from common.messages import ChargesNormalized
+
+from .chunk import rows_select, sums
+from .mapping import adjustments_sql, prepare
+from .proof import failure, prove
+
+if TYPE_CHECKING:
+    from common.bootstrap import EmbeddedRuntime
+
+
+def finish(delivery: Delivery, rt: EmbeddedRuntime) -> None:
+    """Prove and show a delivery whose chunks are all done; before that nothing happens.  Safe to repeat, and from several at once.
+
+    A delivery that cannot be proved, or of which every line is in quarantine, is rejected: the slice keeps what it has.
+    """
+    chunks = [document for _, document in rt.documents.list(chunks_path(delivery.org_slug, delivery.delivery_id))]
+    if len(chunks) < len(delivery.parts) or delivery.state in FINISHED:
+        return
+    adjustments = _adjustments(delivery, chunks, rt)
+    results = [*chunks, adjustments] if adjustments else chunks
+    facts = _facts(delivery, results)
+    refusal = _refusal(facts)
+    if refusal:
+        reject(delivery, refusal, rt, **facts)
+        return
+    files = [result["focus_uri"] for result in results if result["rows"]]
+    replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
+    if replacement.shown:
+        rt.bus.publish(
+            ChargesNormalized(
+                org_slug=delivery.org_slug,
+                integration_id=delivery.integration_id,
+                billing_period=delivery.billing_period,
+                delivery_id=delivery.delivery_id,
+                rows=facts["rows"],
+                totals=facts["totals"],
+                restatement=replacement.replaced is not None,
+            )
+        )
+    state = CURRENT if replacement.shown else SUPERSEDED
+    reason = None if replacement.shown else f"a newer delivery, {replacement.newer}, is shown already"
+    change(rt.documents, delivery, state=state, reason=reason, proved_at=rt.clock.now().isoformat(), **facts)
+    _settle(delivery, rt)
+    finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
+
+
+def reject(delivery: Delivery, reason: str, rt: EmbeddedRuntime, **facts: Any) -> None:
+    """End a delivery that may not be shown, with the reason; the slice keeps its earlier version."""
+    change(rt.documents, delivery, state=REJECTED, reason=reason, **facts)
+    finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
+
+
+def _facts(delivery: Delivery, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
+    counts = not delivery.proves_effective_cost
+    amortized = {part.chunk for part in delivery.parts if part.role == "amortized" and counts}
+    written = _by_currency((result["written"], column) for result in results)
+    quarantined = _by_currency(
+        (result["quarantined"], "amount") for result in results if result.get("chunk") not in amortized
+    )
+    proofs = prove(delivery.control(), written, quarantined, column)
+    return {
+        "rows": sum(result["rows"] for result in results),
+        "quarantined_rows": sum(result["quarantined_lines"] for result in results),
+        "totals": {currency: plain(amount) for currency, amount in written.items()},
+        "proof": [proof.as_document() for proof in proofs],
+        "conformance": _conformance(results),
+        "difference": failure(proofs),
+    }
+
+
+def _refusal(facts: Mapping[str, Any]) -> str | None:
+    if facts["difference"]:
+        return str(facts["difference"])
+    lines = facts["quarantined_rows"]
+    if lines and not facts["rows"]:
+        return f"every one of its {lines} lines is in quarantine; see costwire quarantine"
+    return None
+
+
+def _by_currency(entries: Any) -> dict[str, Decimal]:
+    totals: dict[str, Decimal] = {}
+    for by_currency, name in entries:
+        for currency, amounts in by_currency.items():
+            totals[currency] = add((totals.get(currency, Decimal(0)), Decimal(amounts[name])))
+    return totals
+
+
+def _conformance(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    counts: Counter[str] = Counter()
+    rules: dict[str, dict[str, Any]] = {}
+    for failed in (entry for result in results for entry in result["conformance"]):
+        counts[failed["rule"]] += failed["count"]
+        rules.setdefault(failed["rule"], failed)
+    return [{**rules[rule], "count": count} for rule, count in sorted(counts.items())]
+
+
+def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: EmbeddedRuntime) -> dict[str, Any] | None:
+    """Rows for what did not cancel across the delivery, such as covered usage without its savings plan negation."""
+    uris = [chunk["pairs_uri"] for chunk in chunks if chunk["pairs_uri"]]
+    statement = adjustments_sql(delivery.source_format)
+    if not uris or statement is None:
+        return None
+    scratch = rt.home / "tmp"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="finish-", dir=scratch)))
+        paths = [stack.enter_context(rt.objects.local(uri)) for uri in uris]
+        connection = stack.enter_context(engine(folder, rt.settings.threads))
+        prepare(connection)
+        listed = ", ".join(literal(str(path)) for path in paths)
+        connection.execute(f"create temp view pairs as select * from read_parquet([{listed}])")
+        target = folder / "adjustments.parquet"
+        rows = rows_select(delivery, "adjustments", statement)
+        connection.execute(f"copy ({rows}) to {literal(str(target))} (format parquet, compression zstd)")
+        stored = rt.objects.put_file(f"focus/{delivery.folder}/adjustments.parquet", target)
+        with rt.objects.local(stored.uri) as path:
+            written, count = sums(connection, f"read_parquet({literal(str(path))})")
+    result = {"focus_uri": stored.uri, "rows": count, "written": written, "quarantined": {}, "quarantined_lines": 0}
+    return {**result, "conformance": [], "chunk": None}
+
+
+def _settle(delivery: Delivery, rt: EmbeddedRuntime) -> None:
+    """Of several deliveries of a slice that were shown, only the newest is current."""
+    where = {"integration_id": delivery.integration_id, "billing_period": delivery.billing_period, "state": CURRENT}
+    shown = [Delivery.from_document(one) for _, one in rt.documents.list(f"orgs/{delivery.org_slug}/deliveries", where)]
+    for before in sorted(shown, key=lambda one: (one.delivered_at, one.delivery_id))[:-1]:
+        change(rt.documents, before, state=REPLACED)

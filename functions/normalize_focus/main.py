@@ -1,0 +1,37 @@
+"""normalize_focus: bill-landed -> FOCUS 1.3 rows, proved, in the warehouse -> charges-normalized."""
+
+import functions_framework
+
+from common.bills.deliveries import FINISHED, chunks_path, load
+from common.bootstrap import runtime
+from common.entrypoint import handles
+from common.errors import BadBill, MalformedMessage, NotFound
+from common.messages import BillLanded
+
+from .chunk import normalize_chunk
+from .finish import finish, reject
+
+
+@functions_framework.cloud_event
+@handles(BillLanded)
+def normalize_focus(message: BillLanded) -> None:
+    """Map one chunk; whoever completes the last one proves the delivery and shows it.  Safe to repeat and to reorder.
+
+    Raises NotFound for a delivery that is not known, NoSpace on a full disk; what is wrong with the bill rejects the delivery instead.
+    """
+    rt = runtime()
+    delivery = load(rt.documents, message.org_slug, message.delivery_id)
+    if delivery is None:
+        raise NotFound(f"there is no delivery {message.delivery_id} in {message.org_slug}; sync the integration again")
+    if not 0 <= message.chunk < len(delivery.parts):
+        raise MalformedMessage(f"chunk is {message.chunk}, delivery {message.delivery_id} has {len(delivery.parts)}")
+    if delivery.state in FINISHED:
+        return
+    path = f"{chunks_path(delivery.org_slug, delivery.delivery_id)}/{message.chunk:05d}"
+    if rt.documents.get(path) is None:
+        try:
+            rt.documents.set(path, normalize_chunk(delivery, delivery.parts[message.chunk], rt))
+        except BadBill as error:
+            reject(delivery, str(error), rt)
+            return
+    finish(delivery, rt)
