@@ -1,0 +1,210 @@
+"""Commands that bring bills in: `import`, `connect`, `sync`."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from common.bills.deliveries import CURRENT, REJECTED, SUPERSEDED, Delivery, load
+from common.bills.integrations import PROVIDERS, TITLES, identifier, load_integration, save_integration
+from common.bills.runs import run_path
+from common.bootstrap import EmbeddedRuntime, runtime
+from common.domain.period import BillingPeriod
+from common.errors import BadConfiguration, CostError, NotFound
+from common.messages import SyncRequested
+from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
+from costwire.peek import peek
+from costwire.worker import subscribe_all, work
+
+Provider = Annotated[str, typer.Option("--provider", help=f"auto, or one of {', '.join(PROVIDERS)}.")]
+
+
+def import_bill(
+    path: Annotated[Path, typer.Argument(help="A bill: a file, a folder of parts, or a provider's bucket layout.")],
+    provider: Provider = "auto",
+    integration: Annotated[str | None, typer.Option("--integration", help="Name for where this bill comes from.")] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Bring in a bill on disk: land it, map it to FOCUS 1.3, prove its totals, evaluate budgets.
+
+    The same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one.
+    Without --integration the name is made of the provider and the billing account in the bill.
+    """
+    rt = runtime()
+    location = path.absolute()
+    if not location.exists():
+        raise NotFound(f"{path} does not exist; give a bill, or a folder with one")
+    found = peek(location)
+    chosen = found.provider if provider == "auto" else provider
+    name = integration or identifier(f"{chosen}-{found.account or location.stem.split('.')[0]}")
+    ensure_organization(rt, org)
+    save_integration(rt.documents, rt.clock.now(), org, name, chosen, location.as_uri())
+    finish(rt, SyncRequested(new_run_id(), "import", org, name), as_json)
+
+
+def connect(
+    provider: Annotated[str, typer.Argument(help=f"One of {', '.join(PROVIDERS)}.")],
+    location: Annotated[str, typer.Option("--location", help="Where the provider leaves its bills, as file:///folder.")],
+    integration: Annotated[str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")] = None,
+    credential: Annotated[Path | None, typer.Option("--credential", help="File with the credential, kept encrypted.")] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Set up an integration and check that its location can be read.  `costwire sync` then fetches its bills."""
+    from common.adapters.locations import open_location
+
+    rt = runtime()
+    uri = location if "://" in location else Path(location).absolute().as_uri()
+    found = len(open_location(uri).list())
+    name = integration or identifier(provider)
+    ensure_organization(rt, org)
+    document = save_integration(rt.documents, rt.clock.now(), org, name, provider, uri)
+    if credential is not None:
+        store_credential(rt, org, name, provider, credential)
+    if as_json:
+        print_json(document)
+        return
+    console.print(f"{name} is connected: {TITLES[provider]} bills at {uri} ({found} files)")
+    console.print(f"next: costwire sync --integration {name}")
+
+
+def sync(
+    provider: Annotated[str | None, typer.Option("--provider", help="Only integrations of this provider.")] = None,
+    integration: Annotated[str | None, typer.Option("--integration", help="Only this integration.")] = None,
+    period: Annotated[list[str] | None, typer.Option("--period", help="Only this billing period, YYYY-MM; repeatable.")] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Fetch what is new, as the scheduler would, and finish whatever an interrupted run left."""
+    rt = runtime()
+    try:
+        periods = tuple(str(BillingPeriod.parse(text)) for text in period or ())
+    except ValueError as error:
+        raise BadConfiguration(str(error)) from None
+    if integration:
+        load_integration(rt.documents, org, integration)
+    names = [one for one, document in rt.documents.list(f"orgs/{org}/integrations") if _meant(one, document, provider, integration)]
+    if not names:
+        raise NotFound("there is nothing to sync; connect a location first: costwire connect PROVIDER --location URI")
+    subscribe_all(rt)
+    run_id = new_run_id()
+    for name in names:
+        rt.bus.publish(SyncRequested(run_id, "manual", org, name, periods))
+    report(rt, org, [f"{run_id}.{name}" for name in names], as_json)
+
+
+def finish(rt: EmbeddedRuntime, request: SyncRequested, as_json: bool) -> None:
+    """Publish one request, work until all is done, and say what came in."""
+    subscribe_all(rt)
+    rt.bus.publish(request)
+    report(rt, str(request.org_slug), [f"{request.run_id}.{request.integration_id}"], as_json)
+
+
+def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> None:
+    """Work until nothing is left, print the deliveries of the runs; failed runs make exit status 1."""
+    with progress("reading", quiet=as_json) as say:
+        for outcome in work(rt):
+            say(f"{outcome.delivery.subscription}")
+    runs = [document for run_id in run_ids if (document := rt.documents.get(run_path(org, run_id)))]
+    deliveries = [one for run in runs for name in run["delivery_ids"] if (one := load(rt.documents, org, name))]
+    if as_json:
+        print_json({"runs": runs, "deliveries": [one.as_document() for one in deliveries]})
+    else:
+        print_deliveries(rt, deliveries)
+    failed = [run for run in runs if run["status"] in ("failed", "rejected")]
+    if failed:
+        raise CostError("; ".join(dict.fromkeys(run["error"] or "failed" for run in failed)))
+    if not runs:
+        raise CostError("the run did not start; see costwire doctor")
+
+
+def print_deliveries(rt: EmbeddedRuntime, deliveries: list[Delivery]) -> None:
+    """One line a delivery and currency, then what deserves a word."""
+    shown = table("bill", "period", "rows", "total", "", "proof", numbers=("rows", "total"))
+    for one in deliveries:
+        for proof in one.extra.get("proof", []):
+            shown.add_row(
+                one.integration_id, one.billing_period, f"{one.extra.get('rows', 0):,}", exact(proof["source"]),
+                proof["currency"], _proof_words(one, proof),
+            )  # fmt: skip
+    if shown.row_count:
+        console.print(shown)
+    for one in deliveries:
+        for line in _remarks(one):
+            console.print(f"[dim]{one.integration_id} {one.billing_period}:[/dim] {line}", highlight=False)
+
+
+def _proof_words(delivery: Delivery, proof: dict[str, Any]) -> str:
+    if proof["difference"] != "0":
+        return f"[red]differs by {exact(proof['difference'])}[/red]"
+    if delivery.state == REJECTED:
+        return "[red]rejected[/red]"
+    words = "[green]proved[/green], difference 0"
+    return words if delivery.state == CURRENT else f"{words} ({delivery.state})"
+
+
+def _remarks(delivery: Delivery) -> list[str]:
+    lines = list(delivery.notes)
+    extra = delivery.extra
+    if delivery.state == REJECTED:
+        lines.append(f"rejected: {extra.get('reason')}")
+    if delivery.state == SUPERSEDED:
+        lines.append(f"not shown: {extra.get('reason')}; it was delivered {delivery.delivered_at:%Y-%m-%d %H:%M}")
+    if extra.get("quarantined_rows"):
+        amounts = ", ".join(f"{money(one['quarantined'])} {one['currency']}" for one in extra["proof"] if one["quarantined"] != "0")
+        lines.append(f"{extra['quarantined_rows']:,} lines in quarantine ({amounts or 'no amount'}); see costwire quarantine")
+    broken = [one for one in extra.get("conformance", []) if one["keyword"] == "MUST"]
+    if broken:
+        lines.append(f"{len(broken)} MUST rules of FOCUS 1.3 fail; see costwire deliveries")
+    if delivery.unknown_columns:
+        some = ", ".join(delivery.unknown_columns[:4]) + ("…" if len(delivery.unknown_columns) > 4 else "")
+        lines.append(f"{len(delivery.unknown_columns)} columns are not mapped: {some}")
+    return lines
+
+
+def ensure_organization(rt: EmbeddedRuntime, org: str) -> None:
+    """The laptop's tenants come into being when they are first named."""
+    from common.bills.integrations import check_org_slug
+
+    path = f"orgs/{check_org_slug(org)}"
+    if rt.documents.get(path) is None:
+        rt.documents.set(path, {"org_slug": org, "name": org, "plan": "Scale", "status": "ACTIVE", "currency": "USD", "time_zone": "UTC"})
+
+
+def store_credential(rt: EmbeddedRuntime, org: str, integration: str, provider: str, file: Path) -> None:
+    """Keep a credential encrypted, bound to its tenant and integration; only a fingerprint stays readable."""
+    import base64
+    import hashlib
+
+    if not file.is_file():
+        raise NotFound(f"{file} does not exist; give the credential's file")
+    secret = file.read_bytes()
+    sealed = rt.keys.encrypt(secret, f"{org}/{integration}")
+    now = rt.clock.now().isoformat()
+    rt.documents.set(
+        f"orgs/{org}/credentials/{integration}",
+        {
+            "credential_id": integration,
+            "provider": provider,
+            "credential_type": "service_account" if provider == "gcp" else "api_key",
+            "ciphertext": base64.b64encode(sealed.ciphertext).decode(),
+            "key_version": sealed.key_version,
+            "fingerprint": hashlib.sha256(secret).hexdigest()[:8],
+            "created_at": now,
+            "updated_at": now,
+            "created_by": "command line",
+        },
+    )
+
+
+def new_run_id() -> str:
+    """A run id nobody has."""
+    return uuid.uuid4().hex[:12]
+
+
+def _meant(name: str, document: dict[str, Any], provider: str | None, integration: str | None) -> bool:
+    return (integration is None or name == integration) and (provider is None or document["provider"] == provider)

@@ -1,0 +1,46 @@
+"""A first look at a bill on disk: whose it is, before anything is landed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.adapters.locations import open_location
+from common.bills import container as containers
+from common.bills.discovery import data_files
+from common.bills.engine import engine
+from common.bills.formats import Matched, recognise
+from common.bills.source import quoted, source_sql
+from common.errors import BadBill
+
+_SAMPLE_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Peek:
+    """What the first file tells.  account: the billing account, where the first rows name just one."""
+
+    provider: str
+    account: str | None
+
+
+def peek(path: Path) -> Peek:
+    """Look at the first data file of a place.  Raises UnknownFormat or BadBill."""
+    found = data_files(open_location(path.as_uri()))
+    if not found:
+        raise BadBill(f"{path} holds no bill: no CSV, Parquet or JSON lines file was found there")
+    file = path / found[0].name if path.is_dir() else path
+    with containers.opened(file, file.name) as opened:
+        matched = recognise(opened.names)
+        return Peek(matched.format.provider, _account(opened, matched))
+
+
+def _account(opened: containers.Container, matched: Matched) -> str | None:
+    column = matched.format.billing_account
+    if column not in matched.columns:
+        return None
+    with engine() as connection:
+        rows = source_sql(opened, matched, only=frozenset({column}), numbered=False)
+        values = connection.execute(f"select distinct {quoted(column)} from (select * from ({rows}) limit {_SAMPLE_ROWS})").fetchall()
+    accounts = {value for (value,) in values if value}
+    return accounts.pop() if len(accounts) == 1 else None

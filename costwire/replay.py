@@ -1,0 +1,54 @@
+"""Command `replay`: give failed messages, or a delivery, another try."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from common.bills.deliveries import LANDED, REJECTED, change, chunks_path, load
+from common.bootstrap import EmbeddedRuntime, runtime
+from common.errors import CostError, NotFound
+from costwire.output import AsJson, Org, console, print_json, progress
+from costwire.worker import subscribe_all, work
+
+
+def replay(
+    topic: Annotated[str | None, typer.Option("--topic", help="Only dead letters of this topic, as bill-landed.")] = None,
+    delivery: Annotated[str | None, typer.Option("--delivery", help="Normalize this delivery again from its raw files.")] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Publish dead letters again once their cause is gone, or take a rejected delivery up again from what was landed."""
+    rt = runtime()
+    subscribe_all(rt)
+    sent = _again(rt, org, delivery) if delivery else rt.bus.replay(topic)
+    with progress("replaying", quiet=as_json) as say:
+        failed = []
+        for outcome in work(rt):
+            say(outcome.delivery.subscription)
+            if outcome.final and outcome.error:
+                failed.append(outcome.error)
+    if as_json:
+        print_json({"replayed": sent, "failed": failed})
+    else:
+        console.print(f"{sent} messages sent again, {len(failed)} failed" if sent else "there is nothing to replay")
+    if failed:
+        raise CostError(failed[0])
+
+
+def _again(rt: EmbeddedRuntime, org: str, delivery_id: str) -> int:
+    found = load(rt.documents, org, delivery_id)
+    if found is None:
+        raise NotFound(f"there is no delivery {delivery_id} in {org}; see costwire deliveries")
+    if found.state == REJECTED and found.source_format:
+        # nothing of it was ever shown, so its half-made files may go
+        for chunk, _ in rt.documents.list(chunks_path(org, delivery_id)):
+            rt.documents.delete(f"{chunks_path(org, delivery_id)}/{chunk}")
+        for kind in ("focus", "quarantine"):
+            for item in rt.objects.list(f"{kind}/{found.folder}/"):
+                rt.objects.delete(item.uri)
+        found = change(rt.documents, found, state=LANDED, reason=None)
+    for message in found.messages():
+        rt.bus.publish(message)
+    return len(found.parts)
