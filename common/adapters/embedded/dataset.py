@@ -1,0 +1,191 @@
+"""One tenant's dataset as an in-memory DuckDB: relations over that tenant's current files, and nothing else within reach."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from common.adapters.embedded.focus_files import focus_select, parquet
+from common.adapters.embedded.slice_pointers import Pointer
+from common.bills.source import literal, quoted
+from common.errors import BadConfiguration
+from common.focus import TABLE
+from common.ports import Document, ObjectStore
+from common.warehouse.rates import ExchangeRate
+from common.warehouse.restatement import RESTATEMENT_COLUMNS
+from common.warehouse.transpile import MACROS, Transpiled, transpile
+
+MEMORY_LIMIT = "1GB"
+NO_RATE = "no exchange rate"
+"""How a view's error about a missing rate begins."""
+
+RATE_COLUMNS = {"month": "DATE", "currency": "VARCHAR", "usd_rate": "DECIMAL(38,9)", "source": "VARCHAR"}
+RUN_COLUMNS = {
+    "run_id": "VARCHAR",
+    "org_slug": "VARCHAR",
+    "integration_id": "VARCHAR",
+    "trigger": "VARCHAR",
+    "status": "VARCHAR",
+    "started_at": "TIMESTAMP WITH TIME ZONE",
+    "ended_at": "TIMESTAMP WITH TIME ZONE",
+    "records": "BIGINT",
+    "bytes": "BIGINT",
+    "error": "VARCHAR",
+    "delivery_ids": "VARCHAR[]",
+}
+
+
+@cache
+def view_sql(name: str) -> str:
+    """A promised view, in BigQuery SQL."""
+    return files("common.warehouse").joinpath("views").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def view_names() -> frozenset[str]:
+    """The promised views."""
+    folder = files("common.warehouse").joinpath("views")
+    return frozenset(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
+
+
+class Dataset:
+    """Open relations of one tenant, as of its slice pointers when it was made.  One thread at a time."""
+
+    def __init__(self, pointers: Sequence[Pointer], objects: ObjectStore) -> None:
+        self._stack = ExitStack()
+        self.connection = self._stack.enter_context(duckdb.connect(":memory:"))
+        try:
+            spill = tempfile.mkdtemp(prefix="costwire-")
+            # also where nobody calls close(): at the latest when the process ends
+            self._stack.callback(weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True))
+            current = [self._stack.enter_context(objects.local(uri)) for one in pointers for uri in one.files]
+            restated = [
+                (self._stack.enter_context(objects.local(entry.uri)), pointer, number)
+                for pointer in pointers
+                for number, entry in enumerate(pointer.history)
+            ]
+            self._set_up(Path(spill), [*current, *(path for path, _, _ in restated)])
+            self.connection.execute(f"create view {TABLE} as {focus_select(self.connection, current)}")
+            self.connection.execute(f"create view restatements as {_restatements(restated)}")
+        except BaseException:
+            self._stack.close()
+            raise
+        self._views: set[str] = set()
+
+    def close(self) -> None:
+        """Let go of the connection and of the files."""
+        self._stack.close()
+
+    def _set_up(self, spill: Path, readable: Sequence[Path]) -> None:
+        connection = self.connection
+        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute(f"set temp_directory = {literal(str(spill))}")
+        connection.execute("set autoinstall_known_extensions = false")
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
+        connection.execute("set parquet_metadata_cache = true")
+        connection.execute(MACROS)
+        # a question reaches this tenant's files and no others, and cannot change that
+        connection.execute(f"set allowed_paths = [{', '.join(literal(str(path)) for path in readable)}]")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+
+    def ask(self, question: Transpiled, parameters: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
+        """Answer a transpiled question; relations that it reads must have been `provide`d before."""
+        _check(question, parameters)
+        try:
+            self.connection.execute("set variable now = cast($now as timestamptz)", {"now": now.isoformat()})
+            result = self.connection.execute(question.sql, dict(parameters) if parameters else None)
+            names = [entry[0] for entry in result.description]
+            return [dict(zip(names, map(_in_utc, row), strict=True)) for row in result.fetchall()]
+        except duckdb.Error as error:
+            raise _explained(error) from error
+
+    def provide_views(self, names: frozenset[str]) -> None:
+        """Make the views that are to be read, once."""
+        for name in sorted(names - self._views):
+            self.connection.execute(f"create view {quoted(name)} as {transpile(view_sql(name)).sql}")
+            self._views.add(name)
+
+    def provide_rates(self, rates: Sequence[ExchangeRate]) -> None:
+        """Fill the table `exchange_rates`."""
+        rows = [{**vars(rate), "month": rate.month.isoformat(), "usd_rate": str(rate.usd_rate)} for rate in rates]
+        self._fill("exchange_rates", RATE_COLUMNS, rows)
+
+    def provide_runs(self, org_slug: str, runs: Sequence[tuple[str, Document]]) -> None:
+        """Fill the table `pipeline_runs`."""
+        rows = [{"run_id": run_id, "org_slug": org_slug, "delivery_ids": [], **run} for run_id, run in runs]
+        self._fill("pipeline_runs", RUN_COLUMNS, rows)
+
+    def _fill(self, name: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
+        # through one JSON text: far faster than a row at a time
+        shape = json.dumps(
+            [{column: ["VARCHAR"] if kind.endswith("[]") else "VARCHAR" for column, kind in columns.items()}]
+        )
+        casts = ", ".join(
+            f"cast(entry.{quoted(column)} as {kind}) as {quoted(column)}" for column, kind in columns.items()
+        )
+        self.connection.execute(
+            f"create or replace table {quoted(name)} as "
+            f"select {casts} from (select unnest(from_json(cast($rows as json), {literal(shape)})) as entry)",
+            {"rows": json.dumps([{column: row.get(column) for column in columns} for row in rows])},
+        )
+
+
+def _restatements(restated: Sequence[tuple[Path, Pointer, int]]) -> str:
+    """What each object says, beside what the pointer knows of the replacement."""
+    selects = []
+    for path, pointer, number in restated:
+        entry = pointer.history[number]
+        known = {
+            "integration_id": pointer.integration_id,
+            "billing_period": pointer.billing_period,
+            "delivery_replaced": entry.delivery_replaced,
+            "delivery_now": entry.delivery_now,
+            "replaced_at": entry.replaced_at.isoformat(),
+        }
+        columns = (
+            f"cast({literal(known[name]) if name in known else quoted(name)} as {kind}) as {quoted(name)}"
+            for name, kind in RESTATEMENT_COLUMNS.items()
+        )
+        selects.append(f"select {', '.join(columns)} from {parquet([path])}")
+    nulls = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in RESTATEMENT_COLUMNS.items())
+    return " union all ".join(selects) or f"select {nulls} where false"
+
+
+def _check(question: Transpiled, parameters: Mapping[str, Any]) -> None:
+    missing, extra = question.parameters - set(parameters), set(parameters) - question.parameters
+    if missing or extra:
+        found = f"misses @{', @'.join(sorted(missing))}" if missing else f"has no @{', @'.join(sorted(extra))}"
+        raise BadConfiguration(f"the question {found}; its parameters are {sorted(question.parameters) or 'none'}")
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+
+
+def _explained(error: duckdb.Error) -> Exception:
+    """What a person can act on; messages of conversions could hold a row's content and are not passed on."""
+    first_line = str(error).splitlines()[0]
+    rate = re.search(rf"{NO_RATE}.*", first_line)
+    if rate:
+        return BadConfiguration(rate[0])
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException | duckdb.ParserException):
+        return BadConfiguration(f"the question cannot be answered: {first_line}")
+    if isinstance(error, duckdb.PermissionException):
+        return BadConfiguration("the question reaches for files; it may read the tables and views of its dataset only")
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+        return BadConfiguration("the question cannot be answered: a value does not fit the type that it is turned into")
+    return error

@@ -1,0 +1,144 @@
+"""The embedded warehouse: DuckDB over the Parquet files that slice pointers name.
+
+Nothing is loaded: a swap is one document transaction, and any number of processes can read at once, each through its own in-memory
+connection.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from common.adapters.embedded import slice_pointers
+from common.adapters.embedded.dataset import Dataset, view_names, view_sql
+from common.adapters.embedded.focus_files import focus_select
+from common.adapters.embedded.slice_pointers import Pointer, Restated
+from common.bills.engine import engine
+from common.bills.source import literal
+from common.errors import Contention
+from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice, Transaction
+from common.warehouse.rates import read_rates
+from common.warehouse.restatement import COMPARED, RESTATEMENT_SQL
+from common.warehouse.transpile import transpile
+
+MAX_TRIES = 10
+
+
+class DuckDbWarehouse:
+    """Keeps common.ports.Warehouse.  rates: the tenant's `exchange_rates.csv`, which need not exist."""
+
+    def __init__(self, documents: DocumentStore, objects: ObjectStore, clock: Clock, rates: Path | None = None) -> None:
+        self._documents = documents
+        self._objects = objects
+        self._clock = clock
+        self._rates = rates
+        self._datasets: dict[str, tuple[list[Pointer], Dataset]] = {}
+        self._lock = threading.RLock()
+
+    def replace_slice(
+        self, piece: Slice, delivery_id: str, delivered_at: datetime, files: Sequence[str]
+    ) -> Replacement:
+        """Show the rows of `files` instead of the slice's earlier ones; the restatement is written before the swap."""
+        path = slice_pointers.path_of(piece)
+        for _ in range(MAX_TRIES):
+            document = self._documents.get(path)
+            before = slice_pointers.read(document) if document else None
+            settled = _settled(before, delivery_id, delivered_at)
+            if settled is not None:
+                return settled
+            history: tuple[Restated, ...] = ()
+            if before is None:
+                self._check(files)
+            else:
+                uri = self._write_restatement(piece, before, delivery_id, files)
+                history = (*before.history, Restated(before.current, delivery_id, self._clock.now(), uri))
+            after = Pointer(
+                piece.integration_id, piece.billing_period, delivery_id, delivered_at, tuple(files), history
+            )
+            if self._documents.transact(lambda tx, b=before, a=after: _swap(tx, path, b, a)):  # type: ignore[misc]
+                return Replacement(shown=True, replaced=before.current if before else None)
+        raise Contention(f"{piece}: other deliveries kept changing the slice; deliver again")
+
+    def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Ask in BigQuery SQL with named parameters; see common/warehouse/transpile.py for what is refused."""
+        question = transpile(sql)
+        with self._lock:
+            dataset = self._dataset(org_slug)
+            views = question.tables & view_names()
+            reached = question.tables.union(*(transpile(view_sql(name)).tables for name in views))
+            if "exchange_rates" in reached:
+                dataset.provide_rates(read_rates(self._rates) if self._rates else [])
+            if "pipeline_runs" in reached:
+                dataset.provide_runs(org_slug, self._documents.list(f"orgs/{org_slug}/runs"))
+            dataset.provide_views(views)
+            return dataset.ask(question, parameters or {}, self._clock.now())
+
+    def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Write current rows to .parquet or .csv; the file appears whole or not at all."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of all connections; the next question opens new ones."""
+        with self._lock:
+            for _, dataset in self._datasets.values():
+                dataset.close()
+            self._datasets.clear()
+
+    def _dataset(self, org_slug: str) -> Dataset:
+        """The tenant's open relations, made anew when a pointer changed."""
+        pointers = slice_pointers.read_all(self._documents, org_slug)
+        known = self._datasets.get(org_slug)
+        if known is not None and known[0] == pointers:
+            return known[1]
+        made = Dataset(pointers, self._objects)
+        if known is not None:
+            known[1].close()
+        self._datasets[org_slug] = (pointers, made)
+        return made
+
+    def _check(self, files: Sequence[str]) -> None:
+        """Raises NotFound for a file that is not there; restatements find out by themselves."""
+        with ExitStack() as stack:
+            for uri in files:
+                stack.enter_context(self._objects.local(uri))
+
+    def _write_restatement(self, piece: Slice, before: Pointer, delivery_id: str, files: Sequence[str]) -> str:
+        # named by both deliveries: what a lost race wrote is never taken for the answer to another question
+        name = (
+            f"restatements/{piece.org_slug}/{piece.integration_id}/{piece.billing_period}/"
+            f"{delivery_id}_over_{before.current}.parquet"
+        )
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="costwire-")))
+            connection = stack.enter_context(engine(folder))
+            for relation, uris in (("before_rows", before.files), ("after_rows", files)):
+                paths = [stack.enter_context(self._objects.local(uri)) for uri in uris]
+                connection.execute(f"create view {relation} as {focus_select(connection, paths, COMPARED)}")
+            written = folder / "restatement.parquet"
+            connection.execute(f"copy ({RESTATEMENT_SQL}) to {literal(str(written))} (format parquet)")
+            return self._objects.put_file(name, written).uri
+
+
+def _settled(before: Pointer | None, delivery_id: str, delivered_at: datetime) -> Replacement | None:
+    """What to answer where there is nothing to do: the delivery is current already, or a newer one is."""
+    if before is None:
+        return None
+    if before.current == delivery_id:
+        return Replacement(shown=True, replaced=slice_pointers.replaced_by(before, delivery_id))
+    if (delivered_at, delivery_id) < before.rank:
+        return Replacement(shown=False, newer=before.current)
+    return None
+
+
+def _swap(transaction: Transaction, path: str, before: Pointer | None, after: Pointer) -> bool:
+    """Write the new pointer if the slice is still as it was read; False if another delivery was faster."""
+    now = transaction.get(path)
+    if (now["current"] if now else None) != (before.current if before else None):
+        return False
+    transaction.set(path, slice_pointers.write(after))
+    return True

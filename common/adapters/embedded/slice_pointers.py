@@ -1,0 +1,118 @@
+"""Slice pointers: which delivery's files a tenant's readers see, one document a slice, swapped in one transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from common.domain.period import BillingPeriod
+from common.errors import BadConfiguration
+from common.ports import Document, DocumentStore, Slice
+
+_ORG_SLUG = re.compile(r"[a-zA-Z0-9_]{3,50}")
+_INTEGRATION_ID = re.compile(r"[^/\s]{1,128}")
+
+
+@dataclass(frozen=True)
+class Restated:
+    """One replacement of a slice, and the object that says what it changed."""
+
+    delivery_replaced: str
+    delivery_now: str
+    replaced_at: datetime
+    uri: str
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """What readers of one slice see now, and how it came to be."""
+
+    integration_id: str
+    billing_period: str
+    current: str
+    delivered_at: datetime
+    files: tuple[str, ...]
+    history: tuple[Restated, ...]
+
+    @property
+    def rank(self) -> tuple[datetime, str]:
+        """Newer deliveries have greater ranks."""
+        return self.delivered_at, self.current
+
+
+def checked_org(org_slug: str) -> str:
+    """The slug as it is.  Raises BadConfiguration for what is none, so that no path or name is ever made of it."""
+    if not _ORG_SLUG.fullmatch(org_slug):
+        raise BadConfiguration(f"organization is '{org_slug[:60]}', expected 3 to 50 letters, digits or underscores")
+    return org_slug
+
+
+def collection_of(org_slug: str) -> str:
+    """Where a tenant's pointers are kept."""
+    return f"orgs/{checked_org(org_slug)}/slices"
+
+
+def path_of(piece: Slice) -> str:
+    """The document of a slice.  Raises BadConfiguration for names that are none."""
+    if not _INTEGRATION_ID.fullmatch(piece.integration_id):
+        raise BadConfiguration(
+            f"integration is '{piece.integration_id[:60]}', expected a name without slashes or spaces"
+        )
+    try:
+        BillingPeriod.parse(piece.billing_period)
+    except ValueError as error:
+        raise BadConfiguration(str(error)) from None
+    return f"{collection_of(piece.org_slug)}/{piece.integration_id}_{piece.billing_period}"
+
+
+def read(document: Document) -> Pointer:
+    """A pointer from its document."""
+    return Pointer(
+        integration_id=document["integration_id"],
+        billing_period=document["billing_period"],
+        current=document["current"],
+        delivered_at=datetime.fromisoformat(document["delivered_at"]),
+        files=tuple(document["files"]),
+        history=tuple(
+            Restated(
+                entry["delivery_replaced"],
+                entry["delivery_now"],
+                datetime.fromisoformat(entry["replaced_at"]),
+                entry["uri"],
+            )
+            for entry in document["history"]
+        ),
+    )
+
+
+def read_all(documents: DocumentStore, org_slug: str) -> list[Pointer]:
+    """All pointers of a tenant, by slice."""
+    return [read(document) for _, document in documents.list(collection_of(org_slug))]
+
+
+def write(pointer: Pointer) -> Document:
+    """The document of a pointer."""
+    return {
+        "integration_id": pointer.integration_id,
+        "billing_period": pointer.billing_period,
+        "current": pointer.current,
+        "delivered_at": pointer.delivered_at.astimezone(UTC).isoformat(),
+        "files": list(pointer.files),
+        "history": [
+            {
+                "delivery_replaced": entry.delivery_replaced,
+                "delivery_now": entry.delivery_now,
+                "replaced_at": entry.replaced_at.astimezone(UTC).isoformat(),
+                "uri": entry.uri,
+            }
+            for entry in pointer.history
+        ],
+    }
+
+
+def replaced_by(pointer: Pointer, delivery_id: str) -> str | None:
+    """The delivery that `delivery_id` took the place of, None where it was the slice's first."""
+    found: Sequence[str] = [entry.delivery_replaced for entry in pointer.history if entry.delivery_now == delivery_id]
+    return found[-1] if found else None

@@ -1,0 +1,70 @@
+"""Exchange rates: pinned by the month, supplied by the tenant, never guessed.
+
+`exchange_rates.csv` has the columns month (YYYY-MM), currency (ISO 4217), usd_rate (US dollars for one unit of the currency, at most 9
+fractional digits) and source (where the rate was published, as in "ECB euro reference rates, 2026-03-31").  US dollars need no rate.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from common.domain.money import read_cost
+from common.domain.period import BillingPeriod
+from common.errors import BadConfiguration
+
+FILE_NAME = "exchange_rates.csv"
+COLUMNS = ("month", "currency", "usd_rate", "source")
+RATE_SCALE = 9
+
+
+@dataclass(frozen=True)
+class ExchangeRate:
+    """What one unit of `currency` was worth in US dollars, for charges billed in the month that starts on `month`."""
+
+    month: date
+    currency: str
+    usd_rate: Decimal
+    source: str
+
+
+def read_rates(path: Path) -> list[ExchangeRate]:
+    """The rates of a file; none where there is no file.  Raises BadConfiguration naming the line."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        lines = csv.DictReader(handle)
+        if tuple(lines.fieldnames or ()) != COLUMNS:
+            raise BadConfiguration(f"{path.name}: the first line must be {','.join(COLUMNS)}")
+        rates: dict[tuple[date, str], ExchangeRate] = {}
+        for line in lines:
+            rate = _rate(line, f"{path.name} line {lines.line_num}")
+            if (rate.month, rate.currency) in rates:
+                raise BadConfiguration(
+                    f"{path.name} line {lines.line_num}: a second rate for {rate.currency} in {rate.month:%Y-%m}; keep one"
+                )
+            rates[rate.month, rate.currency] = rate
+    return list(rates.values())
+
+
+def _rate(line: Mapping[str, str | None], where: str) -> ExchangeRate:
+    month, currency, number, source = ((line.get(name) or "").strip() for name in COLUMNS)
+    try:
+        start = BillingPeriod.parse(month).start.date()
+    except ValueError:
+        raise BadConfiguration(f"{where}: month is '{month}', expected YYYY-MM") from None
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise BadConfiguration(f"{where}: currency is '{currency}', expected an ISO 4217 code, as in EUR")
+    usd_rate = read_cost(number)
+    if usd_rate is None or usd_rate <= 0 or usd_rate != round(usd_rate, RATE_SCALE):
+        raise BadConfiguration(
+            f"{where}: usd_rate is '{number}', expected a positive number of at most {RATE_SCALE} fractional digits"
+        )
+    if not source:
+        raise BadConfiguration(f"{where}: source is empty, expected where the rate was published")
+    return ExchangeRate(start, currency, usd_rate, source)

@@ -1,0 +1,66 @@
+"""Restatements: what a newer delivery of a slice changed, by service, day and currency."""
+
+from __future__ import annotations
+
+# grain: one row per service, charge day (UTC) and currency whose costs or number of rows changed; key: those three
+RESTATEMENT_SQL = """
+with
+sides as (
+    select *, true as is_after from after_rows
+    union all
+    select *, false as is_after from before_rows
+),
+
+compared as (
+    select
+        ServiceName as service_name,
+        cast(ChargePeriodStart as date) as charge_date,
+        BillingCurrency as currency,
+        coalesce(sum(BilledCost) filter (not is_after), 0) as billed_cost_before,
+        coalesce(sum(BilledCost) filter (is_after), 0) as billed_cost_after,
+        coalesce(sum(EffectiveCost) filter (not is_after), 0) as effective_cost_before,
+        coalesce(sum(EffectiveCost) filter (is_after), 0) as effective_cost_after,
+        count(*) filter (not is_after) as rows_before,
+        count(*) filter (is_after) as rows_after
+    from sides
+    group by all
+)
+
+select
+    service_name,
+    charge_date,
+    currency,
+    cast(billed_cost_before as decimal(38, 24)) as billed_cost_before,
+    cast(billed_cost_after as decimal(38, 24)) as billed_cost_after,
+    cast(billed_cost_after - billed_cost_before as decimal(38, 24)) as billed_cost_delta,
+    cast(effective_cost_after - effective_cost_before as decimal(38, 24)) as effective_cost_delta,
+    rows_before,
+    rows_after
+from compared
+where
+    billed_cost_after <> billed_cost_before
+    or effective_cost_after <> effective_cost_before
+    or rows_after <> rows_before
+order by service_name, charge_date, currency
+"""
+"""DuckDB SQL over `before_rows` and `after_rows`: the slice's charges, from the COMPARED columns at least."""
+
+COMPARED = ("ServiceName", "ChargePeriodStart", "BillingCurrency", "BilledCost", "EffectiveCost")
+
+RESTATEMENT_COLUMNS = {
+    "integration_id": "VARCHAR",
+    "billing_period": "VARCHAR",
+    "delivery_replaced": "VARCHAR",
+    "delivery_now": "VARCHAR",
+    "replaced_at": "TIMESTAMP WITH TIME ZONE",
+    "service_name": "VARCHAR",
+    "charge_date": "DATE",
+    "currency": "VARCHAR",
+    "billed_cost_before": "DECIMAL(38,24)",
+    "billed_cost_after": "DECIMAL(38,24)",
+    "billed_cost_delta": "DECIMAL(38,24)",
+    "effective_cost_delta": "DECIMAL(38,24)",
+    "rows_before": "BIGINT",
+    "rows_after": "BIGINT",
+}
+"""The table `restatements`."""

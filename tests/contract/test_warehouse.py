@@ -1,0 +1,254 @@
+"""What every warehouse must do with slices: replace them in one step, once, in the right order, and say what changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from common.errors import BadConfiguration, NotFound
+from common.focus import storage_schema
+from common.ports import Replacement, Slice
+from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    return Opened(tmp_path)
+
+
+def test_an_empty_warehouse_answers_with_the_whole_schema(opened: Opened) -> None:
+    assert opened.ask("select * from cost_data_standard_1_3") == []
+    assert opened.ask("select * from restatements") == []
+    assert opened.ask("select count(*) as n from pipeline_runs") == [{"n": 0}]
+    assert opened.billed() is None
+
+
+def test_a_first_delivery_is_shown(opened: Opened) -> None:
+    assert opened.show("d1", charge(BilledCost="10")) == Replacement(shown=True)
+    assert opened.billed() == Decimal(10)
+    row = opened.ask("select * from cost_data_standard_1_3")[0]
+    assert list(row) == list(storage_schema())
+    assert row["ChargePeriodStart"] == datetime(2026, 3, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "cost", ["0", "-3.10", "0.000000000000000000000001", "99999999999999.999999999999999999999999"]
+)
+def test_a_cost_comes_back_to_the_last_digit(opened: Opened, cost: str) -> None:
+    opened.show("d1", charge(BilledCost=cost))
+    assert opened.billed() == Decimal(cost)
+
+
+def test_a_newer_delivery_replaces_the_slice_as_a_whole(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10", x_SourceRowId="1"), charge(BilledCost="5", x_SourceRowId="2"))
+    assert opened.show("d2", charge(BilledCost="12.50"), day=2) == Replacement(shown=True, replaced="d1")
+    assert opened.billed() == Decimal("12.50")
+
+
+def test_the_same_delivery_again_changes_nothing_and_answers_alike(opened: Opened) -> None:
+    first = [opened.show("d1", charge(BilledCost="10")), opened.show("d2", charge(BilledCost="12"), day=2)]
+    pointers = opened.documents.list(f"orgs/{ORG}/slices")
+    assert opened.show("d2", charge(BilledCost="12"), day=2) == first[1]
+    assert opened.documents.list(f"orgs/{ORG}/slices") == pointers
+
+
+def test_an_older_delivery_that_arrives_late_changes_nothing(opened: Opened) -> None:
+    opened.show("d2", charge(BilledCost="12"), day=2)
+    assert opened.show("d1", charge(BilledCost="10"), day=1) == Replacement(shown=False, newer="d2")
+    assert opened.billed() == Decimal(12)
+    assert opened.ask("select * from restatements") == []
+
+
+@pytest.mark.parametrize("order", [("da", "db"), ("db", "da")])
+def test_deliveries_of_one_moment_are_ordered_by_their_ids(opened: Opened, order: tuple[str, str]) -> None:
+    costs = {"da": "1", "db": "2"}
+    for delivery_id in order:
+        opened.show(delivery_id, charge(BilledCost=costs[delivery_id]))
+    assert opened.billed() == Decimal(2)
+
+
+def test_slices_of_other_integrations_stay(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    opened.show("d9", charge(BilledCost="5"), integration="gcp-main")
+    opened.show("d2", charge(BilledCost="11"), day=2)
+    assert opened.billed() == Decimal(16)
+
+
+def test_a_restatement_says_what_changed_by_service_day_and_currency(opened: Opened) -> None:
+    later = {"ChargePeriodStart": "2026-03-11T00:00:00Z", "ChargePeriodEnd": "2026-03-12T00:00:00Z"}
+    opened.show(
+        "d1",
+        charge(BilledCost="10"),
+        charge(BilledCost="0.1", **later),
+        charge(ServiceName="Storage", BilledCost="7"),
+        charge(ServiceName="Same", BilledCost="3", EffectiveCost="2"),
+    )
+    opened.show(
+        "d2",
+        charge(BilledCost="12.000000000000000000000001", EffectiveCost="9"),
+        charge(BilledCost="0.05", **later),
+        charge(BilledCost="0.05", **later),
+        charge(ServiceName="Network", BilledCost="1", BillingCurrency="EUR"),
+        charge(ServiceName="Same", BilledCost="3", EffectiveCost="2"),
+        day=2,
+    )
+    rows = opened.ask("select * from restatements order by service_name, charge_date")
+    assert [tuple(row.values()) for row in rows] == [
+        ("aws-main", MARCH, "d1", "d2", opened.clock.now(), service, day, currency, *map(Decimal, amounts), *counts)
+        for service, day, currency, amounts, counts in [
+            (
+                "Compute",
+                date(2026, 3, 10),
+                "USD",
+                ("10", "12.000000000000000000000001", "2.000000000000000000000001", "-1"),
+                (1, 1),
+            ),
+            ("Compute", date(2026, 3, 11), "USD", ("0.1", "0.1", "0", "0"), (1, 2)),
+            ("Network", date(2026, 3, 10), "EUR", ("0", "1", "1", "1"), (0, 1)),
+            ("Storage", date(2026, 3, 10), "USD", ("7", "0", "-7", "-7"), (1, 0)),
+        ]
+    ]
+
+
+def test_every_replacement_keeps_its_restatement(opened: Opened) -> None:
+    for day, cost in enumerate(("10", "12", "12", "11"), start=1):
+        opened.show(f"d{day}", charge(BilledCost=cost), day=day)
+    rows = opened.ask("select delivery_now, billed_cost_delta from restatements order by delivery_now")
+    assert [(row["delivery_now"], row["billed_cost_delta"]) for row in rows] == [("d2", 2), ("d4", -1)]
+
+
+def test_a_delivery_that_came_between_is_restated_too(opened: Opened) -> None:
+    """Another worker swaps the slice while this one compares: the comparison is made again, with what is there now."""
+    opened.show("d1", charge(BilledCost="10"))
+    put_file, raced = opened.objects.put_file, []
+
+    def race(name, path):  # type: ignore[no-untyped-def]
+        if name.startswith("restatements/") and not raced:
+            raced.append(name)
+            opened.show("d2", charge(BilledCost="20"), day=2)
+        return put_file(name, path)
+
+    opened.objects.put_file = race  # type: ignore[method-assign]
+    assert opened.show("d3", charge(BilledCost="30"), day=3) == Replacement(shown=True, replaced="d2")
+    assert raced
+    rows = opened.ask("select delivery_replaced, billed_cost_delta from restatements order by delivery_replaced")
+    assert [tuple(row.values()) for row in rows] == [("d1", 10), ("d2", 10)]
+    assert opened.billed() == Decimal(30)
+
+
+def test_another_reader_sees_the_swap_at_once(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    reader = opened.another_reader()
+    question = "select sum(BilledCost) as total from cost_data_standard_1_3"
+    assert reader.query(ORG, question)[0]["total"] == 10
+    opened.show("d2", charge(BilledCost="12"), day=2)
+    assert reader.query(ORG, question)[0]["total"] == 12
+
+
+def test_a_delivery_without_rows_empties_the_slice(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    opened.warehouse.replace_slice(Slice(ORG, "aws-main", MARCH), "d2", datetime(2026, 4, 2, tzinfo=UTC), [])
+    assert opened.billed() is None
+    assert opened.ask("select billed_cost_delta from restatements") == [{"billed_cost_delta": Decimal(-10)}]
+
+
+def test_files_of_older_schemas_are_read_by_name(opened: Opened) -> None:
+    old = opened.put("focus/old.parquet", charge(BilledCost="1"), without=("x_Source", "InvoiceId"))
+    new = opened.put("focus/new.parquet", charge(BilledCost="2", InvoiceId="inv"))
+    opened.warehouse.replace_slice(Slice(ORG, "aws-main", MARCH), "d1", datetime(2026, 4, 1, tzinfo=UTC), [old, new])
+    rows = opened.ask("select BilledCost, InvoiceId, x_Source from cost_data_standard_1_3 order by BilledCost")
+    assert [tuple(row.values()) for row in rows] == [(1, None, None), (2, "inv", None)]
+
+
+def test_a_file_that_is_not_there_shows_nothing(opened: Opened) -> None:
+    with pytest.raises(NotFound):
+        opened.warehouse.replace_slice(
+            Slice(ORG, "aws-main", MARCH),
+            "d1",
+            datetime(2026, 4, 1, tzinfo=UTC),
+            [(opened.folder / "objects" / "none.parquet").as_uri()],
+        )
+    assert opened.documents.list(f"orgs/{ORG}/slices") == []
+
+
+def test_tenants_see_their_own_rows_only(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    opened.show("d2", charge(BilledCost="5"), org="other_1")
+    assert (opened.billed(), opened.billed("other_1"), opened.billed("third_1")) == (10, 5, None)
+
+
+def test_a_question_cannot_reach_a_neighbours_file(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    opened.show("d2", charge(BilledCost="5"), org="other_1")
+    neighbour = next((opened.folder / "objects").glob("**/other_1/**/*.parquet"))
+    with pytest.raises(BadConfiguration, match="reaches for files"):
+        opened.ask(f"select * from read_parquet('{neighbour}')")
+    with pytest.raises(BadConfiguration):
+        opened.ask(f"select * from `{neighbour}`")
+
+
+@pytest.mark.parametrize("slug", ["", "ab", "../other", "a/b/c", "a b c", "default;", "x" * 51])
+def test_what_is_no_slug_is_refused(opened: Opened, slug: str) -> None:
+    with pytest.raises(BadConfiguration, match="expected 3 to 50"):
+        opened.billed(slug)
+
+
+def test_questions_take_named_parameters(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"), charge(BilledCost="5", ServiceName="Storage"))
+    question = "select sum(BilledCost) as total from cost_data_standard_1_3 where ServiceName in unnest(@names)"
+    assert opened.ask(question, names=["Storage", "Other"]) == [{"total": Decimal(5)}]
+    with pytest.raises(BadConfiguration, match="@names"):
+        opened.ask(question)
+    with pytest.raises(BadConfiguration, match="@more"):
+        opened.ask(question, names=[], more=1)
+
+
+def test_what_does_not_exist_is_named(opened: Opened) -> None:
+    with pytest.raises(BadConfiguration, match="no_such_table"):
+        opened.ask("select * from no_such_table")
+    with pytest.raises(BadConfiguration, match="NoSuchColumn"):
+        opened.ask("select NoSuchColumn from cost_data_standard_1_3")
+
+
+def test_a_value_that_does_not_fit_is_not_repeated_in_the_error(opened: Opened) -> None:
+    opened.show("d1", charge(ServiceName="secret-name"))
+    with pytest.raises(BadConfiguration) as caught:
+        opened.ask("select cast(ServiceName as int64) as n from cost_data_standard_1_3")
+    assert "secret-name" not in str(caught.value)
+
+
+def test_runs_are_a_table(opened: Opened) -> None:
+    opened.documents.set(
+        f"orgs/{ORG}/runs/r1",
+        {
+            "run_id": "r1",
+            "integration_id": "aws-main",
+            "trigger": "import",
+            "status": "succeeded",
+            "started_at": "2026-03-31T10:00:00+00:00",
+            "ended_at": None,
+            "records": 12,
+            "bytes": 3400,
+            "error": None,
+            "delivery_ids": ["d1", "d2"],
+        },
+    )
+    row = opened.ask("select * from pipeline_runs where status = @status", status="succeeded")[0]
+    assert row == {
+        "run_id": "r1",
+        "org_slug": ORG,
+        "integration_id": "aws-main",
+        "trigger": "import",
+        "status": "succeeded",
+        "started_at": datetime(2026, 3, 31, 10, tzinfo=UTC),
+        "ended_at": None,
+        "records": 12,
+        "bytes": 3400,
+        "error": None,
+        "delivery_ids": ["d1", "d2"],
+    }
+    opened.documents.set(f"orgs/{ORG}/runs/r2", {"run_id": "r2", "status": "queued"})
+    assert opened.ask("select count(*) as n from pipeline_runs") == [{"n": 2}]

@@ -1,0 +1,142 @@
+"""What warehouse tests share: charges, files of them, a clock that is set by hand, and an open warehouse."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
+from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+from common.errors import NotFound
+from common.focus import storage_schema
+from common.ports import Replacement, Slice, StoredObject
+
+
+class FolderObjectStore:
+    """For now."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put_file(self, name: str, path: Path) -> StoredObject:
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            shutil.move(path, target)
+        return StoredObject(target.as_uri(), 0, "")
+
+    @contextmanager
+    def local(self, uri: str) -> Iterator[Path]:
+        path = Path(uri.removeprefix("file://"))
+        if not path.exists():
+            raise NotFound(uri)
+        yield path
+
+
+ORG = "default"
+MARCH = "2026-03"
+
+
+@dataclass
+class SetClock:
+    """A clock that stands still until it is set."""
+
+    moment: datetime = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def charge(**values: Any) -> dict[str, Any]:
+    """One FOCUS row; what is not named has a plain value."""
+    known: dict[str, Any] = {
+        "BilledCost": "1",
+        "EffectiveCost": values.get("BilledCost", "1"),
+        "ListCost": values.get("BilledCost", "1"),
+        "ContractedCost": values.get("BilledCost", "1"),
+        "BillingAccountId": "payer",
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": "2026-03-01T00:00:00Z",
+        "BillingPeriodEnd": "2026-04-01T00:00:00Z",
+        "ChargePeriodStart": "2026-03-10T00:00:00Z",
+        "ChargePeriodEnd": "2026-03-11T00:00:00Z",
+        "ChargeCategory": "Usage",
+        "ServiceName": "Compute",
+        "ServiceCategory": "Compute",
+        "SubAccountId": "account-1",
+        "RegionId": "eu-west-1",
+        "ConsumedQuantity": "2",
+        "ConsumedUnit": "Hours",
+        "Tags": "{}",
+        "x_OrgSlug": ORG,
+        "x_IntegrationId": "aws-main",
+        "x_DeliveryId": "d1",
+        "x_Provider": "aws",
+        "x_SourceRowId": "1",
+        "x_IngestedAt": "2026-03-31T10:00:00Z",
+    }
+    unknown = set(values) - set(storage_schema())
+    assert not unknown, f"no FOCUS columns: {unknown}"
+    return known | values
+
+
+def write_parquet(path: Path, rows: Iterable[dict[str, Any]], without: tuple[str, ...] = ()) -> Path:
+    """A normalized file; `without` leaves columns out, as an older writer would have."""
+    schema = {name: kind for name, kind in storage_schema().items() if name not in without}
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        typed = ", ".join(f'"{name}" {kind}' for name, kind in schema.items())
+        connection.execute(f"create table charges ({typed})")
+        for row in rows:
+            marks = ", ".join("?" * len(schema))
+            connection.execute(f"insert into charges values ({marks})", [row.get(name) for name in schema])
+        connection.execute(f"copy charges to '{path}' (format parquet)")
+    return path
+
+
+@dataclass
+class Opened:
+    """An empty warehouse and what it stands on."""
+
+    folder: Path
+    clock: SetClock = field(default_factory=SetClock)
+
+    def __post_init__(self) -> None:
+        self.documents = SqliteDocumentStore(self.folder / "documents.sqlite")
+        self.objects = FolderObjectStore(self.folder / "objects")
+        self.rates = self.folder / "exchange_rates.csv"
+        self.warehouse = self.another_reader()
+
+    def another_reader(self) -> DuckDbWarehouse:
+        """As a second process would open it."""
+        return DuckDbWarehouse(self.documents, self.objects, self.clock, self.rates)
+
+    def put(self, name: str, *rows: dict[str, Any], without: tuple[str, ...] = ()) -> str:
+        """Keep a file of charges as an object; returns its URI."""
+        return self.objects.put_file(name, write_parquet(self.folder / "written.parquet", rows, without)).uri
+
+    def show(
+        self, delivery_id: str, *rows: dict[str, Any], day: int = 1, integration: str = "aws-main", org: str = ORG
+    ) -> Replacement:
+        """Deliver the rows as the integration's March slice, on a day of April."""
+        piece = Slice(org, integration, MARCH)
+        uri = self.put(f"focus/{org}/{integration}/{MARCH}/{delivery_id}/0.parquet", *rows)
+        return self.warehouse.replace_slice(piece, delivery_id, datetime(2026, 4, day, tzinfo=UTC), [uri])
+
+    def ask(self, sql: str, org: str = ORG, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows that answer a question."""
+        return self.warehouse.query(org, sql, parameters)
+
+    def billed(self, org: str = ORG) -> Decimal | None:
+        """The sum of all billed costs."""
+        total = self.ask("select sum(BilledCost) as total from cost_data_standard_1_3", org)[0]["total"]
+        assert total is None or isinstance(total, Decimal)
+        return total
