@@ -1,0 +1,59 @@
+# Everything a newcomer, a developer and CI type.  `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$one && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help install install-dev run test check format lock bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/.installed ## a .venv with the locked dependencies and the costwire command
+install-dev: .venv/.installed-dev ## the same with what tests and linters need
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Costwire needs Python 3.11 or newer; none was found" >&2; exit 1; }
+	@echo "making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+
+.venv/.installed: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "installing the locked dependencies"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock pyproject.toml | .venv/bin/python
+	@echo "installing the locked dependencies, with those of tests and linters"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ .venv/.installed
+
+run: install ## the main job on the bills in samples/, in a fresh state folder
+	@$(BIN)/costwire demo
+
+test: install-dev ## the whole suite that needs no cloud account, with coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --durations=10
+
+check: install-dev ## linters and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar common functions
+
+format: install-dev ## let the formatter have its way
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install-dev ## benchmarks, with ratios against stated peers; needs 6 GB of disk
+	$(BIN)/python -m benchmarks
+
+lock: ## resolve the dependencies again (needs uv)
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what the targets made
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
