@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
-PIECE_BYTES = 4 << 20
+PIECE_BYTES = 1 << 20
 
 
 def digest_of(path: Path) -> str:
@@ -25,10 +26,31 @@ def copy_hashing(content: BinaryIO, target: BinaryIO) -> tuple[int, str]:
     size_bytes = 0
     hashed: Future[None] | None = None
     with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:
-        while piece := content.read(PIECE_BYTES):
+        for piece in _pieces(content):
             if hashed is not None:
                 hashed.result()
             hashed = pool.submit(hasher.update, piece)
-            target.write(piece)
+            _write_all(target, piece)
             size_bytes += len(piece)
     return size_bytes, "sha256:" + hasher.hexdigest()
+
+
+def _pieces(content: BinaryIO) -> Iterator[memoryview]:
+    """The stream piece by piece; a piece stays valid until the one after the next is asked for."""
+    read_into = getattr(content, "readinto", None)
+    if read_into is None:
+        while piece := content.read(PIECE_BYTES):
+            yield memoryview(piece)
+        return
+    # two buffers in turn: fresh memory for each piece would halve the speed
+    buffers = [memoryview(bytearray(PIECE_BYTES)) for _ in range(2)]
+    while size := read_into(buffers[0]):
+        yield buffers[0][:size]
+        buffers.reverse()
+
+
+def _write_all(target: BinaryIO, piece: memoryview) -> None:
+    # an unbuffered file may take less than it is given, as when the disk fills up
+    written = target.write(piece)
+    while written < len(piece):
+        written += target.write(piece[written:])
