@@ -39,7 +39,7 @@ def record(
     facts: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Write the standing, the alerts and their notifications, unless a later ticket or the budget's removal came before."""
+    """Write the standing, the alerts and their notifications, unless a later ticket or a removal came before."""
     budget = assessment.budget
     standing = transaction.get(standing_path)
     exists = transaction.get(f"orgs/{org_slug}/budgets/{budget.budget_id}") is not None

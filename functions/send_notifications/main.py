@@ -1,0 +1,17 @@
+"""send_notifications: alert-raised -> what waits in the outbox for that alert goes to people."""
+
+import functions_framework
+
+from common.bootstrap import runtime
+from common.entrypoint import handles
+from common.messages import AlertRaised
+
+from .sending import send_waiting
+
+
+@functions_framework.cloud_event
+@handles(AlertRaised)
+def send_notifications(message: AlertRaised) -> None:
+    """Send every message of the alert that has not been sent, once to each channel.  Safe to repeat."""
+    rt = runtime()
+    send_waiting(message, rt.documents, rt.notifiers, rt.clock)
