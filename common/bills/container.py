@@ -84,7 +84,7 @@ def decompressed(path: Path, compression: str) -> BinaryIO:
     if compression == "gzip":
         return gzip.open(path, "rb")
     if compression == "zstd":
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True))  # type: ignore[arg-type]
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True, read_across_frames=True))  # type: ignore[arg-type]
     return path.open("rb")
 
 
@@ -93,11 +93,34 @@ def check_whole(path: Path, compression: str, label: str) -> None:
     if compression == "none":
         return
     try:
-        with decompressed(path, compression) as stream:
-            while stream.read(1 << 22):
-                pass
+        with path.open("rb") as stream:
+            whole = _zstd_is_whole(stream) if compression == "zstd" else _gzip_is_whole(stream)
     except _TRUNCATED as error:
-        raise BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again") from error
+        raise _breaks_off(label, compression) from error
+    if not whole:
+        raise _breaks_off(label, compression)
+
+
+def _gzip_is_whole(stream: BinaryIO) -> bool:
+    with gzip.open(stream, "rb") as plain:
+        while plain.read(1 << 22):
+            pass
+    return True
+
+
+def _zstd_is_whole(stream: BinaryIO) -> bool:
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while data := stream.read(1 << 20):
+        while data:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            frame.decompress(data)
+            data = frame.unused_data
+    return frame.eof
+
+
+def _breaks_off(label: str, compression: str) -> BadBill:
+    return BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again")
 
 
 def _look(path: Path, compression: str, label: str) -> Container:
@@ -109,7 +132,7 @@ def _look(path: Path, compression: str, label: str) -> Container:
             with decompressed(path, compression) as again:
                 text = again.read(_MAX_HEADER_BYTES)
     except _TRUNCATED as error:
-        raise BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again") from error
+        raise _breaks_off(label, compression) from error
     if not text.strip():
         raise BadBill(f"{label} holds no text; export it again")
     if text.startswith((b"\xff\xfe", b"\xfe\xff")):

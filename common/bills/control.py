@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -70,10 +70,14 @@ class Total:
 
 @dataclass
 class ControlTotals:
-    """Totals by (billing period or "", currency or "") and the billing accounts seen."""
+    """Totals by (billing period or "", currency or "") and the billing accounts seen.
+
+    ragged: lines with more or fewer cells than the header; they count with what stands in the columns' places.
+    """
 
     totals: dict[tuple[str, str], Total] = field(default_factory=lambda: defaultdict(Total))
     accounts: set[str] = field(default_factory=set)
+    ragged: int = 0
 
     @property
     def lines(self) -> int:
@@ -109,6 +113,7 @@ def control_totals(container: Container, matched: Matched, label: str) -> Contro
     try:
         for batch in reader(container, wanted, matched):
             _include(totals, batch)
+            totals.ragged += len(batch.cost) if batch.ragged else 0
     except (pa.ArrowInvalid, EOFError, OSError) as error:
         raise BadBill(f"{label} breaks off or is damaged while it is read; fetch it again") from error
     return totals
@@ -137,13 +142,14 @@ class _Wanted:
 
 @dataclass
 class _Batch:
-    """Text columns of some lines; cost is the text of each, also the JSON of what adds to it."""
+    """Text columns of some lines; also: the JSON of what adds to the cost.  ragged: they had more or fewer cells than the header."""
 
     cost: pa.Array
     currency: pa.Array | None
     period: pa.Array
     account: pa.Array | None
     also: pa.Array | None
+    ragged: bool = False
 
 
 def _include(totals: ControlTotals, batch: _Batch) -> None:
@@ -241,7 +247,8 @@ def _csv_batches(container: Container, wanted: _Wanted, matched: Matched) -> Ite
         for batch in reader:
             yield _batch(wanted, {name: batch.column(spot) for name, spot in at.items()})
     if ragged:
-        yield _batch(wanted, {name: pa.array([row[name] or None for row in ragged], pa.string()) for name in at})
+        columns = {name: pa.array([row[name] or None for row in ragged], pa.string()) for name in at}
+        yield replace(_batch(wanted, columns), ragged=True)
 
 
 def _parquet_batches(container: Container, wanted: _Wanted, matched: Matched) -> Iterator[_Batch]:

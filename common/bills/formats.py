@@ -27,11 +27,15 @@ class Bag:
 
     prefixes: raw column names that start so belong to it, the rest of the name is the key.  map: the one column (MAP, STRUCT,
     list of key and value, or JSON text) that holds the whole object where there is such a column.  strip: beginnings of keys to drop.
+    rest: the bag takes, under their whole names, the columns that start with its prefixes, canonical ones among them,
+    and all that belong to nothing else (which stay `unknown`).  leave: canonical columns that such a bag does not repeat.
     """
 
     prefixes: tuple[str, ...] = ()
     map: str | None = None
     strip: tuple[str, ...] = ()
+    rest: bool = False
+    leave: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,13 @@ def _read(table: dict[str, object]) -> SourceFormat:
     raw["nested"] = frozenset(raw.get("nested", ()))  # type: ignore[arg-type]
     raw["aliases"] = {name: tuple(values) for name, values in raw.get("aliases", {}).items()}  # type: ignore[attr-defined]
     raw["bags"] = {
-        name: Bag(tuple(bag.get("prefixes", ())), bag.get("map"), tuple(bag.get("strip", ())))
+        name: Bag(
+            tuple(bag.get("prefixes", ())),
+            bag.get("map"),
+            tuple(bag.get("strip", ())),
+            bool(bag.get("rest")),
+            tuple(bag.get("leave", ())),
+        )
         for name, bag in raw.get("bags", {}).items()  # type: ignore[attr-defined]
     }
     return SourceFormat(**raw)  # type: ignore[arg-type]
@@ -116,7 +126,7 @@ def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:
     maps = {squeeze(bag.map): name for name, bag in source_format.bags.items() if bag.map}
     for name in names:
         for bag_name, bag in source_format.bags.items():
-            prefix = next((p for p in bag.prefixes if name.startswith(p) and name != p), None)
+            prefix = next((p for p in bag.prefixes if name.startswith(p) and name != p and not bag.rest), None)
             if prefix is not None:
                 bags[bag_name][name.removeprefix(prefix)] = name
                 break
@@ -136,7 +146,20 @@ def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:
                 break
     taken = set(found.values())
     unknown.extend(name for name in free.values() if name not in taken)
+    for bag_name, bag in source_format.bags.items():
+        if bag.rest:
+            unknown = _fill_rest(bag, bags[bag_name], names, found, unknown)
     return Matched(source_format, found, bags, tuple(unknown), tuple(names))
+
+
+def _fill_rest(
+    bag: Bag, keys: dict[str, str], names: Sequence[str], found: Mapping[str, str], unknown: Sequence[str]
+) -> list[str]:
+    """Put into a rest bag what is its; give the names that are still unknown."""
+    left = {found[name] for name in bag.leave if name in found}
+    belongs = [name for name in names if name.startswith(bag.prefixes) or name in unknown]
+    keys.update({name: name for name in belongs if name not in left})
+    return [name for name in unknown if not name.startswith(bag.prefixes)]
 
 
 def recognise(names: Sequence[str]) -> Matched:

@@ -136,6 +136,11 @@ def _read(part: FoundPart, item: StoredObject, ports: Ports, role_of: RoleOf | N
         except UnknownFormat as error:
             raise UnknownFormat(f"{part.name}: {error}") from None
         control = control_totals(container, matched, part.name)
+        if control.ragged and control.ragged == control.lines:
+            raise BadBill(
+                f"{part.name}: none of its {control.lines} lines has {len(container.names)} cells as the header does: "
+                "the header is broken; export it again"
+            )
         role = part.role
         if role_of is not None and role == "whole" and control.lines:
             role = role_of(part.name, container, matched)

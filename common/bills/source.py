@@ -6,6 +6,7 @@ not have is null, and `source_row_id` says which line of the file a row is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from common.bills.container import Container
@@ -36,7 +37,9 @@ def source_sql(
     columns = [f"{_column(container, matched, name)} as {quoted(name)}" for name in wanted]
     if only is None:
         for bag_name, bag in matched.format.bags.items():
-            columns.append(f"{_bag(container, matched.bags[bag_name], bag)} as {quoted(bag_name)}")
+            keys = matched.bags[bag_name]
+            text = _rest(container, matched, keys, bag) if bag.rest else _bag(container, keys, bag)
+            columns.append(f"{text} as {quoted(bag_name)}")
     columns.append(f"{_row_id(container, matched, numbered)} as source_row_id")
     return f"select {', '.join(columns)} from {reader(container, matched)}"
 
@@ -46,7 +49,8 @@ def _column(container: Container, matched: Matched, name: str) -> str:
         path = "$" + "".join(f'."{step}"' for step in matched.columns.get(name, name).split("."))
         return f"json_extract_string(line, {literal(path)})"
     if name not in matched.columns:
-        return "cast(null as varchar)"
+        # a struct asked for whole (tags that were written as one) stands there under its fields only
+        return f"cast(to_json({quoted(name)}) as varchar)" if name in container.top_level else "cast(null as varchar)"
     return _cell(container, matched.columns[name])
 
 
@@ -82,6 +86,24 @@ def _bag(container: Container, keys: dict[str, str] | object, bag: Bag) -> str:
         cell = _cell(container, raw)
         parts.append(f"case when {cell} is not null then {head} || to_json({cell}) end")
     return "'{' || concat_ws(',', " + ", ".join(parts) + ") || '}'"
+
+
+def _rest(container: Container, matched: Matched, keys: Mapping[str, str], bag: Bag) -> str:
+    """The bag of what has no place elsewhere.  Of JSON lines: the line without the known columns, however late one shows up."""
+    if container.kind == "json":
+        aliases = [spelling for spellings in matched.format.aliases.values() for spelling in spellings]
+        spelled = dict.fromkeys((*matched.format.all_columns, *aliases, *matched.columns.values()))
+        known = [name for name in spelled if name in bag.leave or not name.startswith(bag.prefixes)]
+        gone = "{" + ",".join(f"{_json_text(name)}:null" for name in known) + "}"
+        return f"nullif(cast(json_merge_patch(line, {literal(gone)}) as varchar), '{{}}')"
+    if not keys:
+        return "cast(null as varchar)"
+    parts = []
+    for key, raw in keys.items():
+        cell = _cell(container, raw)
+        value = cell if raw in container.nested else f"to_json({cell})"
+        parts.append(f"case when {cell} is not null then {literal(_json_text(key) + ':')} || {value} end")
+    return "nullif('{' || concat_ws(',', " + ", ".join(parts) + ") || '}', '{}')"
 
 
 def _json_text(text: str) -> str:

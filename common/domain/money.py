@@ -47,6 +47,11 @@ def add(values: Iterable[Decimal]) -> Decimal:
     return total
 
 
+def subtract(left: Decimal, right: Decimal) -> Decimal:
+    """The exact difference; a bare minus would round to 28 digits."""
+    return EXACT.subtract(left, right)
+
+
 def plain(value: Decimal) -> str:
     """Digits without an exponent and without trailing zeros: how amounts stand in documents and messages."""
     text = format(value, "f")

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from common.bills.control import Total
-from common.domain.money import add, plain
+from common.domain.money import add, plain, subtract
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Proof:
     @property
     def difference(self) -> Decimal:
         """0 where the delivery is proved."""
-        return add((self.source, -self.rounded_away, -self.written, -self.quarantined))
+        return subtract(self.source, add((self.rounded_away, self.written, self.quarantined)))
 
     def as_document(self) -> dict[str, Any]:
         """Plain types only."""
@@ -60,7 +60,7 @@ def prove(
                 source=total.amount,
                 written=written.get(currency, zero),
                 quarantined=quarantined.get(currency, zero),
-                rounded_away=add((total.amount, -total.rounded)),
+                rounded_away=subtract(total.amount, total.rounded),
                 source_lines=total.lines,
                 unreadable=total.unreadable,
             )

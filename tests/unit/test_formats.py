@@ -1,0 +1,35 @@
+"""A format is told by its columns alone."""
+
+import random
+
+import pytest
+
+from common.bills.formats import formats, match, recognise, squeeze
+from common.errors import UnknownFormat
+
+
+@pytest.mark.parametrize("name", sorted(formats()))
+def test_a_format_is_recognised_by_its_required_columns_in_any_order_and_case(name: str) -> None:
+    columns = [column.upper() for column in formats()[name].required]
+    random.Random(3).shuffle(columns)
+    assert recognise([*columns, "SomethingNew"]).format.name == name
+
+
+@pytest.mark.parametrize("name", sorted(formats()))
+def test_unknown_columns_are_named(name: str) -> None:
+    matched = match(formats()[name], [*formats()[name].required, "Totally/New Column"])
+    assert "Totally/New Column" in matched.unknown
+
+
+def test_three_spellings_of_one_column_are_one() -> None:
+    spellings = ["lineItem/UnblendedCost", "line_item_unblended_cost", "LINEITEM UNBLENDEDCOST"]
+    assert len({squeeze(one) for one in spellings}) == 1
+
+
+def test_a_file_in_no_known_format_is_told_what_was_found_and_what_the_nearest_lacks() -> None:
+    names = ["lineItem/UnblendedCost", "lineItem/CurrencyCode", "bill/PayerAccountId", "colour"]
+    with pytest.raises(UnknownFormat) as caught:
+        recognise(names)
+    text = str(caught.value)
+    assert "colour" in text and "AWS Cost and Usage Report" in text and "line_item_line_item_type" in text
+    assert "\n" not in text
