@@ -58,3 +58,40 @@ create or replace temp macro month_text(x) as
         when regexp_matches(x, '^\d{4}(0[1-9]|1[0-2])(\d{2})?$') then left(x, 4) || '-' || substring(x, 5, 2)
         else ''
     end;
+
+-- a JSON object of scalars, as it stands where it is one; nested values become text; null where the text is no object or has a key twice
+create or replace temp macro flat_object(x) as
+    case
+        when try_cast(try_cast(x as json) as map(varchar, json)) is null then null
+        when not contains(substr(x, 2), '{') and not contains(x, '[') and not contains(replace(x, ' ', ''), ',}') then x
+        else cast(to_json(map_from_entries(list_transform(
+            map_entries(cast(cast(x as json) as map(varchar, json))),
+            lambda entry: {
+                'k': entry.key,
+                'v': case when json_type(entry.value) in ('OBJECT', 'ARRAY') then to_json(cast(entry.value as varchar)) else entry.value end
+            }
+        ))) as varchar)
+    end;
+
+-- a JSON list of records with key and value as one JSON object; the first of two same keys counts; null where the text is no such list
+create or replace temp macro entries_object(x) as
+    cast(try(to_json(map_from_entries(list_transform(
+        list_filter(
+            from_json(replace(replace(x, '"Key":', '"key":'), '"Value":', '"value":'), '[{"key":"VARCHAR","value":"VARCHAR"}]'),
+            lambda entry, place: entry.key is not null and place = list_position(
+                json_extract_string(replace(x, '"Key":', '"key":'), '$[*].key'), entry.key
+            )
+        ),
+        lambda entry: {'k': entry.key, 'v': entry.value}
+    )))) as varchar);
+
+-- tags in any of the spellings that bills have (JSON object, list of key and value, object without its braces, Python text) as a JSON object of
+-- scalars; null where the text is none of these
+create or replace temp macro tag_object(x) as
+    case
+        when x is null then '{}'
+        when starts_with(x, '{''') then flat_object(python_to_json(x))
+        when starts_with(x, '{') then flat_object(x)
+        when starts_with(x, '[') then entries_object(x)
+        when starts_with(x, '"') then flat_object('{' || x || '}')
+    end;
