@@ -255,6 +255,8 @@ def rounded(amount: Decimal) -> Decimal:
 def _check(budget: Budget) -> None:
     if not budget.name.strip():
         raise InvalidBudget("name is empty, expected words that people know the budget by")
+    if not budget.name.isprintable():
+        raise InvalidBudget("name holds control characters or line breaks, expected plain words")
     if budget.amount <= 0:
         raise InvalidBudget(f"amount is {plain(budget.amount)}, expected more than 0")
     if not _CURRENCY.fullmatch(budget.currency):

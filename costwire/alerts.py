@@ -1,0 +1,121 @@
+"""`costwire alerts list|ack|snooze`."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from common import alerting
+from common.bootstrap import runtime
+from common.domain.alerts import RESOLVED, STATES
+from common.ports import Document
+from costwire.output import AsJson, Org, console, money, print_json, table
+
+app = typer.Typer(help="What has crossed a threshold, and who has it in hand.", no_args_is_help=True)
+_SPAN = re.compile(r"(\d{1,4})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+AlertId = Annotated[str, typer.Argument(help="The alert's id, or as much of its beginning as is unique.")]
+By = Annotated[str | None, typer.Option("--by", help="Who does it; the account's name by default.")]
+
+
+@app.command("list")
+def list_alerts(
+    state: Annotated[str | None, typer.Option("--state", help=f"Only one state: {', '.join(STATES)}.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved alerts too.")] = False,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Show alerts, the newest first."""
+    if state is not None and state not in STATES:
+        raise typer.BadParameter(f"state is '{state}', expected one of {', '.join(STATES)}")
+    found = [document for _, document in runtime().documents.list(f"orgs/{org}/alerts")]
+    wanted = [document for document in found if _is_wanted(document, state, everything)]
+    wanted.sort(key=lambda document: str(document["triggered_at"]), reverse=True)
+    if as_json:
+        print_json(wanted)
+        return
+    if not wanted:
+        console.print("No alerts.")
+        return
+    made = table(
+        "alert", "state", "budget", "period", "threshold", "spend", "percent", "currency", "as of",
+        numbers=("threshold", "spend", "percent"),
+    )  # fmt: skip
+    for document in wanted:
+        made.add_row(*_row(document))
+    console.print(made)
+
+
+@app.command("ack")
+def acknowledge_alert(alert_id: AlertId, by: By = None, org: Org = "default", as_json: AsJson = False) -> None:
+    """Say that somebody has taken an alert on."""
+    rt = runtime()
+    found = alerting.find_alert(rt.documents, org, alert_id)
+    document = alerting.acknowledge(rt.documents, org, found, by or getpass.getuser(), rt.clock.now())
+    _say(document, f"Alert {found} is acknowledged by {document['acknowledged_by']}.", as_json)
+
+
+@app.command("snooze")
+def snooze_alert(
+    alert_id: AlertId,
+    span: Annotated[str | None, typer.Option("--for", help="How long, as 90m, 8h, 3d or 2w; a day by default.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Until when, YYYY-MM-DD or ISO 8601, in UTC.")] = None,
+    by: By = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Keep an alert quiet for a while; if spend is still over then, the next evaluation opens it again."""
+    rt = runtime()
+    now = rt.clock.now()
+    end = _until(span, until, now)
+    found = alerting.find_alert(rt.documents, org, alert_id)
+    document = alerting.snooze(rt.documents, org, found, end, by or getpass.getuser(), now)
+    _say(document, f"Alert {found} is snoozed until {end:%Y-%m-%d %H:%M} UTC.", as_json)
+
+
+def _is_wanted(document: Document, state: str | None, everything: bool) -> bool:
+    return document["state"] == state if state else everything or document["state"] != RESOLVED
+
+
+def _row(document: Document) -> list[str]:
+    percent, spend = document.get("percent"), document.get("current_spend")
+    share = document.get("threshold_percent")
+    basis = " of projection" if document["type"] == "forecast_threshold" else ""
+    as_of = document.get("as_of")
+    return [
+        document["alert_id"],
+        document["state"],
+        document.get("budget_name") or document["type"],
+        document.get("period") or "-",
+        f"{share} %{basis}" if share is not None else "-",
+        money(spend) if spend is not None else "-",
+        f"{percent} %" if percent is not None else "-",
+        document.get("currency") or "-",
+        as_of[:16].replace("T", " ") if as_of else "-",
+    ]
+
+
+def _until(span: str | None, until: str | None, now: datetime) -> datetime:
+    if span is not None and until is not None:
+        raise typer.BadParameter("give --for or --until, not both")
+    if until is not None:
+        try:
+            moment = datetime.fromisoformat(until)
+        except ValueError:
+            raise typer.BadParameter(f"--until is '{until}', expected a day such as 2026-03-01") from None
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    found = _SPAN.fullmatch(span or "1d")
+    if not found:
+        raise typer.BadParameter(f"--for is '{span}', expected a number and m, h, d or w, as in 3d")
+    return now + timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _say(document: Document, sentence: str, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        console.print(sentence)

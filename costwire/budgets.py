@@ -1,0 +1,229 @@
+"""`costwire budgets add|list|remove`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from common.bootstrap import EmbeddedRuntime, runtime
+from common.domain.budgets import (
+    CHANNELS,
+    DEFAULT_FORECAST_THRESHOLDS,
+    DEFAULT_THRESHOLDS,
+    KINDS,
+    METRICS,
+    Budget,
+    InvalidBudget,
+    Scope,
+    as_document,
+    read_amount,
+    read_percent,
+    read_tags,
+)
+from common.domain.outbox import SENT
+from common.errors import AlreadyExists, NotFound
+from common.ports import Document
+from costwire.output import AsJson, Org, console, money, print_json, table
+from costwire.worker import subscribe_all, work
+from functions.evaluate_budgets.evaluation import evaluate_budget_now
+from functions.evaluate_budgets.recording import resolve_all
+
+app = typer.Typer(help="Amounts that must not be exceeded unnoticed.", no_args_is_help=True)
+_UNFIT = re.compile(r"[^a-z0-9]+")
+_Values = list[str] | None
+
+
+@app.command("add")
+def add_budget(
+    name: Annotated[str, typer.Argument(help="What people call the budget.")],
+    amount: Annotated[str, typer.Option("--amount", help="How much may be spent in a period, as 10000 or 2500.50.")],
+    currency: Annotated[str, typer.Option("--currency", help="ISO 4217 code; other currencies never count.")],
+    period: Annotated[str, typer.Option("--period", help=f"One of {', '.join(KINDS)}.")] = "monthly",
+    start: Annotated[str | None, typer.Option("--start", help="First day of a custom period, YYYY-MM-DD.")] = None,
+    end: Annotated[str | None, typer.Option("--end", help="First day after a custom period, YYYY-MM-DD.")] = None,
+    provider: Annotated[_Values, typer.Option("--provider", help="Count this provider only; repeat for more.")] = None,
+    account: Annotated[_Values, typer.Option("--account", help="Sub account or billing account; repeatable.")] = None,
+    service: Annotated[_Values, typer.Option("--service", help="Service name; repeatable.")] = None,
+    region: Annotated[_Values, typer.Option("--region", help="Region id or name; repeatable.")] = None,
+    tag: Annotated[_Values, typer.Option("--tag", help="key=value; one key's values are choices.")] = None,
+    metric: Annotated[str, typer.Option("--metric", help=f"One of {', '.join(METRICS)}.")] = "BilledCost",
+    threshold: Annotated[
+        _Values, typer.Option("--threshold", help="Percent of the amount; repeatable.  50, 80, 95 and 100 by default.")
+    ] = None,
+    forecast_threshold: Annotated[
+        _Values, typer.Option("--forecast-threshold", help="Percent, of projected spend; repeatable.  100 by default.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Who answers for it; named in messages.")] = None,
+    channel: Annotated[
+        _Values, typer.Option("--channel", help=f"One of {', '.join(CHANNELS)}; repeatable.  All by default.")
+    ] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Set a budget and evaluate what is spent already."""
+    rt = runtime()
+    now = rt.clock.now()
+    try:
+        budget = Budget(
+            budget_id=_budget_id(name, now.isoformat()),
+            name=name,
+            amount=read_amount(amount),
+            currency=currency.upper(),
+            period=period,
+            scope=_scope(provider, account, service, region, tag),
+            metric=metric,
+            thresholds=_percents(threshold, DEFAULT_THRESHOLDS),
+            forecast_thresholds=_percents(forecast_threshold, DEFAULT_FORECAST_THRESHOLDS),
+            owner=owner,
+            channels=tuple(channel or ()),
+            starts_on=_day("--start", start),
+            ends_on=_day("--end", end),
+            created_at=now.isoformat(),
+        )
+    except InvalidBudget as error:
+        raise typer.BadParameter(str(error)) from None
+    if any(document["name"] == name for _, document in rt.documents.list(f"orgs/{org}/budgets")):
+        raise AlreadyExists(f"there is a budget '{name}' already; choose another name, or remove that one")
+    rt.documents.create(f"orgs/{org}/budgets/{budget.budget_id}", as_document(budget))
+    facts, messages = _evaluate(rt, org, budget.budget_id)
+    if as_json:
+        print_json({**as_document(budget), "standing": facts, "messages": messages})
+        return
+    console.print(f"Budget {budget.name} is set: {money(budget.amount)} {budget.currency}, {period}.")
+    _print_standings([facts])
+    for message in messages:
+        console.print(f"Alert sent: {message}", soft_wrap=True)
+
+
+@app.command("list")
+def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
+    """Show each budget's newest evaluated period: spend, percent, projection."""
+    documents = runtime().documents
+    budgets = [document for _, document in documents.list(f"orgs/{org}/budgets")]
+    standings = {document["budget_id"]: _newest_facts(org, document["budget_id"]) for document in budgets}
+    if as_json:
+        print_json([{**document, "standing": standings[document["budget_id"]]} for document in budgets])
+        return
+    if not budgets:
+        console.print("No budgets yet.  Set one: costwire budgets add NAME --amount 10000 --currency USD")
+        return
+    _print_standings([standings[document["budget_id"]] or _not_evaluated(document) for document in budgets])
+
+
+@app.command("remove")
+def remove_budget(
+    name: Annotated[str, typer.Argument(help="Name or id of the budget.")],
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Remove a budget; its alerts are resolved and stay on record."""
+    rt = runtime()
+    found = [
+        document
+        for _, document in rt.documents.list(f"orgs/{org}/budgets")
+        if name in (document["name"], document["budget_id"])
+    ]
+    if not found:
+        raise NotFound(f"there is no budget '{name}'; `costwire budgets list` names them")
+    budget_id = found[0]["budget_id"]
+    rt.documents.delete(f"orgs/{org}/budgets/{budget_id}")
+    resolve_all(org, budget_id, rt.documents, rt.clock.now(), by=None)
+    for standing_id, _ in rt.documents.list(f"orgs/{org}/budget_status", where={"budget_id": budget_id}):
+        rt.documents.delete(f"orgs/{org}/budget_status/{standing_id}")
+    if as_json:
+        print_json(found[0])
+    else:
+        console.print(f"Budget {found[0]['name']} is removed; its alerts are resolved.")
+
+
+def _evaluate(rt: EmbeddedRuntime, org: str, budget_id: str) -> tuple[Document, list[str]]:
+    """Evaluate a budget and let the worker send what comes of it; the standing, and where messages went."""
+    subscribe_all(rt)
+    facts = evaluate_budget_now(org, budget_id, rt.documents, rt.warehouse, rt.bus, rt.clock)
+    for _ in work(rt):
+        pass
+    return facts, messages_sent(rt, org, budget_id)
+
+
+def messages_sent(rt: EmbeddedRuntime, org: str, budget_id: str) -> list[str]:
+    """Where each message about a budget went, or why it did not."""
+    found: list[str] = []
+    for _, document in rt.documents.list(f"orgs/{org}/notifications", where={"budget_id": budget_id}):
+        for channel, entry in document["channels"].items():
+            went = entry["where"] if entry["status"] == SENT else f"{channel}: {entry.get('reason', entry['status'])}"
+            found.append(went)
+    return found
+
+
+def _newest_facts(org: str, budget_id: str) -> Document | None:
+    standings = runtime().documents.list(f"orgs/{org}/budget_status", where={"budget_id": budget_id})
+    known = [document for _, document in standings if document.get("facts")]
+    if not known:
+        return None
+    facts: Document = max(known, key=lambda document: str(document["period_start"]))["facts"]
+    return facts
+
+
+def _not_evaluated(document: Document) -> Document:
+    empty = {"period": document["period"], "current_spend": None, "percent": None, "projected": None, "as_of": None}
+    return {**empty, "budget_name": document["name"], "amount": document["amount"], "currency": document["currency"]}
+
+
+def _print_standings(standings: list[Document]) -> None:
+    columns = ("budget", "period", "amount", "spend", "percent", "projection", "currency", "as of")
+    made = table(*columns, numbers=("amount", "spend", "percent", "projection"))
+    for facts in standings:
+        made.add_row(
+            facts["budget_name"],
+            f"{facts['period']}{'' if facts.get('period_open', True) else ', closed'}",
+            money(facts["amount"]),
+            _money(facts["current_spend"]),
+            f"{facts['percent']} %" if facts["percent"] else "-",
+            _money(facts["projected"]),
+            facts["currency"],
+            facts["as_of"][:10] if facts["as_of"] else "no charges",
+        )
+    console.print(made)
+    for facts in standings:
+        for other in facts.get("not_counted", []):
+            console.print(
+                f"{facts['budget_name']}: {other['charges']:,} charges of {money(other['spend'])} {other['currency']} "
+                f"in scope are not counted, the budget is in {facts['currency']}."
+            )
+
+
+def _money(amount: str | None) -> str:
+    return "-" if amount is None else money(amount)
+
+
+def _scope(providers: _Values, accounts: _Values, services: _Values, regions: _Values, tags: _Values) -> Scope:
+    return Scope(
+        providers=tuple(value.lower() for value in providers or ()),
+        accounts=tuple(accounts or ()),
+        services=tuple(services or ()),
+        regions=tuple(regions or ()),
+        tags=read_tags(tags or ()),
+    )
+
+
+def _percents(texts: _Values, default: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(sorted(read_percent(text) for text in texts)) if texts else default
+
+
+def _day(option: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidBudget(f"{option} is '{text}', expected a day such as 2026-03-01") from None
+
+
+def _budget_id(name: str, created_at: str) -> str:
+    """A readable id that a later budget of the same name does not get again."""
+    slug = _UNFIT.sub("-", name.lower()).strip("-")[:40] or "budget"
+    return f"{slug}-{hashlib.sha256(f'{name}|{created_at}'.encode()).hexdigest()[:4]}"
