@@ -1,0 +1,465 @@
+-- AWS Cost and Usage Report (legacy, Athena names, CUR 2.0) -> FOCUS 1.3.
+-- Grain: one row a line item; a recurring commitment fee with an unused part gives a second row (`#unused`); a savings plan negation
+-- gives none, its covered usage being billed at 0 (aws_cur.pairs.sql proves that the two cancel).
+-- Key: source_row_id, the line item id with the start of its usage: AWS repeats an id for each day or hour of the same item.
+-- Sources: AWS CUR user guide, data dictionary; AWS Data Exports guide, CUR 2.0; FOCUS 1.3.
+with texts as (
+    select
+        *,
+        -- discount rows of any name are one kind
+        case when ends_with(line_item_line_item_type, 'Discount') then 'Discount' else line_item_line_item_type end as kind,
+        case when getvariable('net_costs') then line_item_net_unblended_cost else line_item_unblended_cost end as cost_text,
+        case when getvariable('net_costs') then line_item_net_unblended_rate else line_item_unblended_rate end as rate_text,
+        coalesce(bill_billing_entity = 'AWS Marketplace', false) as marketplace,
+        -- attributes that CUR 2.0 keeps in its map, in one pass over the JSON text; null without a map
+        json_extract_string(product, [
+            '$.product_name', '$.region', '$.operating_system', '$.vcpu', '$.memory', '$.gpu', '$.storage_class', '$.storage_media',
+            '$.instance_type_family', '$.tenancy', '$.volume_api_name', '$.capacitystatus'
+        ]) as attributes
+    from source
+),
+
+typed as (
+    select
+        *,
+        to_cost(cost_text) as cost,
+        to_quantity(line_item_usage_amount) as amount,
+        -- times as whole UTC seconds
+        epoch_us(try_cast(line_item_usage_start_date as timestamp)) // 1000000 as charge_start,
+        epoch_us(coalesce(
+            try_cast(line_item_usage_end_date as timestamp),
+            try_cast(split_part(identity_time_interval, '/', 2) as timestamp)
+        )) // 1000000 as charge_last,
+        epoch_us(try_cast(bill_billing_period_start_date as timestamp)) // 1000000 as period_start,
+        epoch_us(try_cast(bill_billing_period_end_date as timestamp)) // 1000000 as period_last,
+        coalesce(blank_to_null(product_product_name), attributes[1]) as product_name,
+        nullif(coalesce(product_region_code, product_region, attributes[2]), 'global') as product_region_id,
+        -- a zone ends in a digit and a letter; the column may also hold a region
+        case
+            when right(line_item_availability_zone, 1) between 'a' and 'z' and left(right(line_item_availability_zone, 2), 1) between '0' and '9'
+                then line_item_availability_zone
+        end as zone,
+        blank_to_null(line_item_resource_id) as resource_id,
+        -- AWS: the subscription id may serve where a reservation line has no ARN
+        case
+            when kind in ('DiscountedUsage', 'RIFee') then coalesce(reservation_reservation_a_r_n, reservation_subscription_id)
+            when kind = 'Fee' then reservation_reservation_a_r_n
+        end as reservation_id,
+        -- on the lines of a plan's fee the resource is the plan
+        case
+            when starts_with(kind, 'SavingsPlan') then coalesce(
+                savings_plan_savings_plan_a_r_n,
+                case when contains(line_item_resource_id, ':savingsplan/') then line_item_resource_id end
+            )
+        end as plan_id,
+        case
+            when line_item_product_code = 'AmazonEC2'
+                or (line_item_product_code is null and coalesce(product_product_name, attributes[1]) = 'Amazon Elastic Compute Cloud') then
+                case
+                    when product_servicecode = 'AWSDataTransfer' or product_product_family = 'Data Transfer'
+                        or contains(line_item_usage_type, 'DataTransfer') then 'AWSDataTransfer'
+                    when contains(line_item_usage_type, 'EBS:') then 'AmazonEBS'
+                    else 'AmazonEC2'
+                end
+            else line_item_product_code
+        end as service_key
+    from texts
+),
+
+joined as (
+    select
+        typed.*,
+        kinds.part,
+        kinds.charge_category,
+        kinds.charge_frequency,
+        kinds.pricing_category,
+        coalesce(reservation_id, plan_id) as commitment_id,
+        coalesce(by_code.service_name, by_name.service_name, product_name, line_item_product_code, 'Amazon Web Services') as service_name,
+        coalesce(by_code.service_category, by_name.service_category, 'Other') as service_category,
+        coalesce(by_code.service_subcategory, by_name.service_subcategory, 'Other (Other)') as service_subcategory,
+        coalesce(product_region_id, zones.region_id) as region_id,
+        case
+            when product_region_id is not null then coalesce(regions.region_name, product_location, product_region_id)
+            else zones.region_name
+        end as region_name,
+        coalesce(aws_units.focus_unit, typed.pricing_unit, 'Units') as unit,
+        aws_resource_types.resource_type,
+        -- an end of 23:59:59 is meant inclusive; a moment without length is given one second
+        greatest(case when charge_last % 60 = 59 then charge_last + 1 else charge_last end, charge_start + 1) as charge_end,
+        case when period_last % 60 = 59 then period_last + 1 else period_last end as period_end,
+        case
+            when kinds.part is null then 'line_item_line_item_type is none of the types that this release knows'
+            when cost is null then
+                case when getvariable('net_costs') then 'line_item_net_unblended_cost' else 'line_item_unblended_cost' end
+                || ' is no number, expected a decimal cost'
+            when currencies.code is null then 'line_item_currency_code is no ISO 4217 currency code'
+            when blank_to_null(bill_payer_account_id) is null then 'bill_payer_account_id is empty, expected an account id'
+            when period_start is null then 'bill_billing_period_start_date is no time'
+            when period_last is null then 'bill_billing_period_end_date is no time'
+            when period_last <= period_start then 'bill_billing_period_end_date is not after bill_billing_period_start_date'
+            when charge_start is null then 'line_item_usage_start_date is no time'
+            when charge_last is null then 'line_item_usage_end_date is no time'
+            when charge_last < charge_start then 'line_item_usage_end_date is before line_item_usage_start_date'
+        end as reason
+    from typed
+    left join aws_line_item_types as kinds on typed.kind = kinds.line_item_type
+    left join aws_services as by_code on typed.service_key = by_code.service_key
+    left join aws_services as by_name on typed.product_name = by_name.service_key
+    left join aws_regions as regions on typed.product_region_id = regions.region_id
+    left join aws_regions as zones on left(typed.zone, -1) = zones.region_id
+    left join aws_units on typed.pricing_unit = aws_units.pricing_unit
+    left join aws_resource_types
+        on case
+            when starts_with(typed.resource_id, 'arn:')
+                then split_part(typed.resource_id, ':', 3) || ':' || split_part(split_part(typed.resource_id, ':', 6), '/', 1)
+            else split_part(typed.resource_id, '-', 1)
+        end = aws_resource_types.resource_kind
+    left join currencies on typed.line_item_currency_code = currencies.code
+),
+
+-- EffectiveCost as far as the source gives it: null where it gives none
+accrued as (
+    select
+        *,
+        case part
+            when 'usage' then cost
+            when 'amount' then cost
+            when 'fee' then case when reservation_id is null then cost else 0 end
+            when 'reserved_usage' then coalesce(
+                case when getvariable('net_costs') then coalesce(
+                    to_cost(reservation_net_effective_cost),
+                    to_cost(reservation_net_recurring_fee_for_usage) + to_cost(reservation_net_amortized_upfront_cost_for_usage)
+                ) end,
+                to_cost(reservation_effective_cost),
+                to_cost(reservation_recurring_fee_for_usage) + to_cost(reservation_amortized_upfront_cost_for_usage)
+            )
+            when 'planned_usage' then coalesce(
+                case when getvariable('net_costs') then to_cost(savings_plan_net_savings_plan_effective_cost) end,
+                to_cost(savings_plan_savings_plan_effective_cost)
+            )
+            when 'unused_reservation' then coalesce(
+                case when getvariable('net_costs') then
+                    to_cost(reservation_net_unused_amortized_upfront_fee_for_billing_period)
+                    + to_cost(reservation_net_unused_recurring_fee)
+                end,
+                to_cost(reservation_unused_amortized_upfront_fee_for_billing_period) + to_cost(reservation_unused_recurring_fee)
+            )
+            when 'unused_plan' then case
+                when getvariable('net_costs') and to_cost(savings_plan_net_recurring_commitment_for_billing_period) is not null
+                    -- the unused part has no net twin: its share of the commitment's net amount
+                    then multiply(
+                        round(to_cost(savings_plan_total_commitment_to_date) - to_cost(savings_plan_used_commitment), 12),
+                        cast(exact_quotient(
+                            cast(
+                                coalesce(to_cost(savings_plan_net_amortized_upfront_commitment_for_billing_period), 0)
+                                + to_cost(savings_plan_net_recurring_commitment_for_billing_period) as varchar
+                            ),
+                            cast(
+                                coalesce(to_cost(savings_plan_amortized_upfront_commitment_for_billing_period), 0)
+                                + to_cost(savings_plan_recurring_commitment_for_billing_period) as varchar
+                            ),
+                            12
+                        ) as decimal(38, 12))
+                    )
+                else to_cost(savings_plan_total_commitment_to_date) - to_cost(savings_plan_used_commitment)
+            end
+            else 0
+        end as accrued_cost
+    from joined
+),
+
+-- quantity and prices: 1 unit at the amount of the row where it is a fee or its usage amount cannot carry the amount
+measured as (
+    select
+        *,
+        coalesce(accrued_cost, 0) as effective,
+        part in ('reserved_usage', 'planned_usage', 'unused_reservation', 'unused_plan') as covered,
+        part in ('unused_reservation', 'unused_plan') as unused,
+        part <> 'amount' as has_sku,
+        case when part in ('reserved_usage', 'unused_reservation', 'unused_plan') then coalesce(accrued_cost, 0) else cost end as basis
+    from accrued
+    where reason is not null or (part <> 'negation' and (part not in ('unused_reservation', 'unused_plan') or coalesce(accrued_cost, 0) <> 0))
+),
+
+counted as (
+    select
+        *,
+        part not in ('usage', 'reserved_usage', 'planned_usage') or amount is null or (amount = 0 and basis <> 0) as as_fee
+    from measured
+),
+
+priced as (
+    select
+        *,
+        case
+            when not has_sku then null
+            when as_fee then cast(case when basis < 0 then -1 else 1 end as decimal(38, 12))
+            when (basis < 0) <> (amount < 0) and basis <> 0 then -amount
+            else amount
+        end as quantity,
+        case
+            when as_fee then abs(basis)
+            -- a reservation brings the rate to 0: before it stands the public rate
+            when part = 'reserved_usage' then null
+            when to_cost(rate_text) <> 0 or cost = 0 then abs(to_cost(rate_text))
+        end as source_price,
+        case
+            when not as_fee and coalesce(pricing_currency = line_item_currency_code, true)
+                then abs(to_cost(pricing_public_on_demand_rate))
+        end as public_price,
+        case
+            when basis = 0 and part = 'usage' then cast(0 as decimal(38, 24))
+            when pricing_public_on_demand_rate is null or part = 'reserved_usage' then to_cost(pricing_public_on_demand_cost)
+        end as public_cost
+    from counted
+),
+
+listed as (
+    select
+        *,
+        case when public_price is not null or as_fee then public_price else made_price(public_cost, amount) end as public_or_made
+    from priced
+),
+
+fitted as (
+    select
+        *,
+        fit_price(
+            case when has_sku then coalesce(
+                source_price,
+                case when part = 'reserved_usage' then public_or_made end,
+                case when basis = 0 then 0 else made_price(basis, quantity) end,
+                0
+            ) end,
+            quantity
+        ) as contracted_price,
+        fit_price(
+            case when has_sku then coalesce(
+                public_or_made,
+                source_price,
+                case when basis = 0 then 0 else made_price(basis, quantity) end,
+                0
+            ) end,
+            quantity
+        ) as list_price,
+        case
+            when has_sku then coalesce(
+                product_sku, concat_ws('/', coalesce(line_item_product_code, product_servicecode, service_name), line_item_usage_type)
+            )
+        end as sku
+    from listed
+),
+
+multiplied as (
+    select
+        *,
+        case when has_sku then multiply(list_price, quantity) else billed_amount end as list_cost,
+        case when has_sku then multiply(contracted_price, quantity) else billed_amount end as contracted_cost,
+        case when has_sku then
+            case
+                when starts_with(pricing_rate_code, sku || '.') then pricing_rate_code
+                else concat_ws('/', sku, coalesce(pricing_rate_code, pricing_rate_id, pricing_term, kind))
+            end
+        end as sku_price
+    from (select *, case when covered then 0 else cost end as billed_amount from fitted)
+),
+
+described as (
+    select
+        *,
+        coalesce(product_operating_system, attributes[3]) as operating_system,
+        coalesce(product_vcpu, attributes[4]) as vcpu,
+        coalesce(product_memory, attributes[5]) as memory,
+        coalesce(product_gpu, attributes[6]) as gpu,
+        coalesce(product_storage_class, attributes[7]) as storage_class,
+        coalesce(product_storage_media, attributes[8]) as storage_media,
+        coalesce(product_instance_type_family, attributes[9]) as instance_family,
+        coalesce(product_tenancy, attributes[10]) as tenancy,
+        coalesce(product_volume_api_name, attributes[11]) as volume_type,
+        coalesce(product_capacitystatus, attributes[12]) as capacity_status,
+        case when marketplace then coalesce(line_item_legal_entity, 'AWS Marketplace') else 'Amazon Web Services' end as seller,
+        case
+            when capacity_reservation_capacity_reservation_arn is not null then capacity_reservation_capacity_reservation_arn
+            when contains(resource_id, ':capacity-reservation/') then resource_id
+        end as capacity_reservation,
+        -- the part of an ARN that people chose; ids that AWS made are no names
+        case when starts_with(resource_id, 'arn:') then regexp_extract(resource_id, '[^/:]+$') end as last_of_arn,
+        case
+            when reason is not null then reason
+            when list_cost is null or contracted_cost is null
+                then 'line_item_usage_amount times its price has more than 14 integer digits'
+        end as quarantine
+    from multiplied
+)
+
+select
+    -- split cost allocation re-describes the cost of other rows: its columns stay in x_Source
+    cast(null as varchar) as AllocatedMethodDetails,
+    cast(null as varchar) as AllocatedMethodId,
+    cast(null as varchar) as AllocatedResourceId,
+    cast(null as varchar) as AllocatedResourceName,
+    cast(null as varchar) as AllocatedTags,
+    zone as AvailabilityZone,
+
+    -- who is billed, for when
+    cast(billed_amount as decimal(38, 24)) as BilledCost,
+    bill_payer_account_id as BillingAccountId,
+    bill_payer_account_name as BillingAccountName,
+    'Management Account' as BillingAccountType,
+    line_item_currency_code as BillingCurrency,
+    make_timestamptz(period_end * 1000000) as BillingPeriodEnd,
+    make_timestamptz(period_start * 1000000) as BillingPeriodStart,
+
+    capacity_reservation as CapacityReservationId,
+    case
+        when capacity_reservation is null or charge_category <> 'Usage' then null
+        when starts_with(lower(capacity_reservation_capacity_reservation_status), 'unused') or starts_with(capacity_status, 'Unused')
+            or contains(line_item_usage_type, 'UnusedBox') or contains(line_item_usage_type, 'UnusedDed') then 'Unused'
+        else 'Used'
+    end as CapacityReservationStatus,
+
+    -- what kind of charge
+    charge_category as ChargeCategory,
+    case when kind = 'Refund' and (bill_bill_type = 'Refund' or bill_invoice_id is not null) then 'Correction' end as ChargeClass,
+    case when unused then 'Unused: ' else '' end
+    || coalesce(line_item_line_item_description, line_item_tax_type, concat_ws(' ', service_name, line_item_usage_type)) as ChargeDescription,
+    charge_frequency as ChargeFrequency,
+    make_timestamptz(charge_end * 1000000) as ChargePeriodEnd,
+    make_timestamptz(charge_start * 1000000) as ChargePeriodStart,
+
+    -- commitments
+    case when reservation_id is not null then 'Usage' when plan_id is not null then 'Spend' end as CommitmentDiscountCategory,
+    commitment_id as CommitmentDiscountId,
+    cast(null as varchar) as CommitmentDiscountName,
+    case
+        when commitment_id is null then null
+        when part = 'reserved_usage' then coalesce(to_quantity(line_item_normalized_usage_amount), amount, 1)
+        when part = 'unused_reservation'
+            then coalesce(to_quantity(reservation_unused_normalized_unit_quantity), to_quantity(reservation_unused_quantity), 0)
+        when reservation_id is not null then coalesce(
+            to_quantity(reservation_total_reserved_normalized_units), to_quantity(reservation_total_reserved_units),
+            to_quantity(line_item_normalized_usage_amount), amount, 1
+        )
+        when part = 'plan_fee' then coalesce(
+            case when charge_frequency = 'Recurring' then to_quantity(savings_plan_total_commitment_to_date) end,
+            cast(cost as decimal(38, 12))
+        )
+        when part = 'unused_plan'
+            then to_quantity(savings_plan_total_commitment_to_date) - to_quantity(savings_plan_used_commitment)
+        when part = 'planned_usage' then cast(effective as decimal(38, 12))
+    end as CommitmentDiscountQuantity,
+    case when commitment_id is not null and charge_category = 'Usage' then case when unused then 'Unused' else 'Used' end end
+        as CommitmentDiscountStatus,
+    case when reservation_id is not null then 'Reserved Instance' when plan_id is not null then 'Savings Plan' end
+        as CommitmentDiscountType,
+    case
+        when commitment_id is null then null
+        when plan_id is not null then line_item_currency_code
+        when coalesce(
+            line_item_normalized_usage_amount, reservation_unused_normalized_unit_quantity, reservation_total_reserved_normalized_units
+        ) is not null then 'Normalized Hours'
+        else unit
+    end as CommitmentDiscountUnit,
+
+    -- what was consumed
+    case
+        when charge_category = 'Usage' and not (unused and commitment_id is not null)
+            then case when unused or amount = 0 then 0 when amount is null then quantity else quantity end
+    end as ConsumedQuantity,
+    case
+        when charge_category = 'Usage' and not (unused and commitment_id is not null)
+            then case when amount is null then 'Units' else unit end
+    end as ConsumedUnit,
+
+    cast(null as varchar) as ContractApplied,
+    cast(contracted_cost as decimal(38, 24)) as ContractedCost,
+    contracted_price as ContractedUnitPrice,
+    cast(effective as decimal(38, 24)) as EffectiveCost,
+
+    -- the parties
+    case
+        when charge_category = 'Tax' then null
+        -- sellers host what is not installed on an instance
+        when marketplace and not coalesce(contains(line_item_usage_type, 'Usage:'), false) then seller
+        else 'Amazon Web Services'
+    end as HostProviderName,
+    bill_invoice_id as InvoiceId,
+    coalesce(
+        bill_invoicing_entity, case when marketplace then 'AWS Marketplace' else line_item_legal_entity end, 'Amazon Web Services'
+    ) as InvoiceIssuerName,
+    cast(list_cost as decimal(38, 24)) as ListCost,
+    list_price as ListUnitPrice,
+
+    -- prices
+    case when pricing_category = 'Standard' and contains(line_item_usage_type, 'SpotUsage') then 'Dynamic' else pricing_category end
+        as PricingCategory,
+    line_item_currency_code as PricingCurrency,
+    contracted_price as PricingCurrencyContractedUnitPrice,
+    cast(effective as decimal(38, 24)) as PricingCurrencyEffectiveCost,
+    list_price as PricingCurrencyListUnitPrice,
+    quantity as PricingQuantity,
+    case when quantity is null then null when as_fee then 'Units' else unit end as PricingUnit,
+    'Amazon Web Services' as ProviderName,
+    seller as PublisherName,
+
+    -- where and what
+    region_id as RegionId,
+    region_name as RegionName,
+    resource_id as ResourceId,
+    case when not regexp_matches(last_of_arn, '^([a-z]+-)?[0-9a-f-]{8,}$|^[0-9A-Z]{10,}$') then last_of_arn end as ResourceName,
+    case
+        when resource_id is not null then coalesce(
+            resource_type,
+            case when line_item_product_code = 'AmazonS3' then 'S3 Bucket' end,
+            blank_to_null(product_product_family),
+            service_name
+        )
+    end as ResourceType,
+    service_category as ServiceCategory,
+    service_name as ServiceName,
+    seller as ServiceProviderName,
+    service_subcategory as ServiceSubcategory,
+    sku as SkuId,
+    case when has_sku then line_item_usage_type end as SkuMeter,
+    case
+        when has_sku then nullif('{' || concat_ws(
+            ',',
+            '"InstanceType":' || to_json(product_instance_type),
+            '"InstanceSeries":' || to_json(instance_family),
+            '"OperatingSystem":' || to_json(operating_system),
+            '"CoreCount":' || try_cast(vcpu as integer),
+            '"MemorySize":' || try_cast(replace(split_part(memory, ' ', 1), ',', '') as decimal(18, 3)),
+            '"GpuCount":' || try_cast(gpu as integer),
+            '"StorageClass":' || to_json(storage_class),
+            '"DiskType":' || case storage_media when 'SSD-backed' then '"SSD"' when 'HDD-backed' then '"HDD"' end,
+            '"x_Tenancy":' || to_json(tenancy),
+            '"x_VolumeType":' || to_json(volume_type)
+        ) || '}', '{}')
+    end as SkuPriceDetails,
+    sku_price as SkuPriceId,
+    line_item_usage_account_id as SubAccountId,
+    coalesce(line_item_usage_account_name, line_item_usage_account_id) as SubAccountName,
+    case when line_item_usage_account_id is not null then 'Account' end as SubAccountType,
+    resource_tags as Tags,
+
+    -- ours
+    nullif(cost_category, '{}') as x_CostCategories,
+    '{' || concat_ws(
+        ',',
+        '"x_LineItemType":' || to_json(line_item_line_item_type),
+        '"x_ProductCode":' || to_json(line_item_product_code),
+        '"x_Operation":' || to_json(line_item_operation),
+        '"x_TaxType":' || to_json(line_item_tax_type),
+        '"x_BillType":' || to_json(nullif(bill_bill_type, 'Anniversary')),
+        '"x_PricingCurrency":' || to_json(case when pricing_currency <> line_item_currency_code then pricing_currency end),
+        '"x_Discounts":' || nullif(discount, '{}'),
+        '"x_SplitParentResourceId":' || to_json(split_line_item_parent_resource_id),
+        '"x_SplitCost":' || to_json(split_line_item_split_cost),
+        '"x_SplitUnusedCost":' || to_json(split_line_item_unused_cost),
+        case when accrued_cost is null then '"x_EffectiveCostMissing":true' end
+    ) || '}' as x_Source,
+    source_row_id || '@' || line_item_usage_start_date || case when unused then '#unused' else '' end as source_row_id,
+    quarantine as quarantine_reason
+from described
+-- what cannot be mapped is one row, whatever it would have become
+where quarantine is null or not unused
