@@ -95,3 +95,85 @@ create or replace temp macro tag_object(x) as
         when starts_with(x, '[') then entries_object(x)
         when starts_with(x, '"') then flat_object('{' || x || '}')
     end;
+
+-- SkuPriceDetails with keys as FOCUS wants them: its own in their type, all others after x_; null where the text is no object or empty
+create or replace temp macro sku_details(x) as
+    case when flat_object(x) is not null then nullif(cast(try(to_json(map_from_entries(list_transform(
+        map_entries(cast(cast(flat_object(x) as json) as map(varchar, json))),
+        lambda entry: {
+            'k': case
+                when starts_with(entry.key, 'x_') or entry.key in ('DiskType', 'InstanceSeries', 'InstanceType', 'OperatingSystem', 'Redundancy', 'StorageClass')
+                    then entry.key
+                when entry.key in ('CoreCount', 'DiskMaxIops', 'DiskSpace', 'GpuCount', 'MemorySize', 'NetworkMaxIops', 'NetworkMaxThroughput')
+                    and try_cast(json_extract_string(entry.value, '$') as decimal(38, 12)) is not null then entry.key
+                else 'x_' || entry.key
+            end,
+            'v': case
+                when json_type(entry.value) = 'VARCHAR'
+                    and entry.key in ('CoreCount', 'DiskMaxIops', 'DiskSpace', 'GpuCount', 'MemorySize', 'NetworkMaxIops', 'NetworkMaxThroughput')
+                    and try_cast(json_extract_string(entry.value, '$') as decimal(38, 12)) is not null
+                    then coalesce(try_cast(json_extract_string(entry.value, '$') as json), entry.value)
+                else entry.value
+            end
+        }
+    )))) as varchar), '{}') end;
+
+-- ContractApplied: its Elements, each with both ids; null where they are not so
+create or replace temp macro contract_elements(x) as
+    case
+        when not json_valid(x) then null
+        when starts_with(x, '[') then contract_object('{"Elements":' || x || '}')
+        else contract_object(x)
+    end;
+
+create or replace temp macro contract_object(x) as
+    case
+        when json_array_length(x, '$.Elements') > 0
+            and len(list_filter(json_extract_string(contract_keys(x), '$.Elements[*].ContractId'), lambda id: trim(id) <> ''))
+                = json_array_length(x, '$.Elements')
+            and len(list_filter(json_extract_string(contract_keys(x), '$.Elements[*].ContractCommitmentId'), lambda id: trim(id) <> ''))
+                = json_array_length(x, '$.Elements')
+            then contract_keys(x)
+    end;
+
+-- the first text of FOCUS 1.3 wrote ID, an erratum made it Id
+create or replace temp macro contract_keys(x) as
+    replace(replace(x, '"ContractID"', '"ContractId"'), '"ContractCommitmentID"', '"ContractCommitmentId"');
+
+-- AllocatedMethodDetails: its Elements, each with a numeric ratio; null where they are not so
+create or replace temp macro method_elements(x) as
+    case
+        when not json_valid(x) then null
+        when json_array_length(x, '$.Elements') > 0
+            and len(list_filter(json_type(x, '$.Elements[*].AllocatedRatio'), lambda kind: kind in ('DOUBLE', 'BIGINT', 'UBIGINT')))
+                = json_array_length(x, '$.Elements')
+            then x
+    end;
+
+-- a JSON object without the keys that another one has
+create or replace temp macro tags_without(x, other) as
+    case
+        when coalesce(other, '{}') = '{}' then x
+        else cast(to_json(map_from_entries(list_transform(
+            list_filter(
+                map_entries(cast(cast(x as json) as map(varchar, json))),
+                lambda entry: not list_contains(json_keys(other), entry.key)
+            ),
+            lambda entry: {'k': entry.key, 'v': entry.value}
+        ))) as varchar)
+    end;
+
+-- the kind of thing that a resource id names by itself, in the id's own words; null where it does not
+create or replace temp macro resource_type_of(id) as
+    case
+        when starts_with(id, 'arn:') and contains(split_part(id, ':', 6), '/') then split_part(split_part(id, ':', 6), '/', 1)
+        when starts_with(id, 'arn:') and split_part(id, ':', 7) <> '' then split_part(id, ':', 6)
+        when starts_with(id, 'i-') then 'instance'
+        when starts_with(id, 'vol-') then 'volume'
+        when starts_with(id, 'snap-') then 'snapshot'
+        when starts_with(id, 'nat-') then 'natgateway'
+        when starts_with(id, 'ocid') and split_part(id, '.', 2) <> '' then split_part(id, '.', 2)
+        when contains(lower(id), '/providers/') then split_part(string_split(lower(id), '/providers/')[-1], '/', 1)
+            || '/' || split_part(string_split(lower(id), '/providers/')[-1], '/', 2)
+        when starts_with(id, '//') then string_split(id, '/')[-2]
+    end;
