@@ -1,0 +1,28 @@
+"""Checking FOCUS rows against every FOCUS 1.3 rule that a file can show to be kept or broken."""
+
+from __future__ import annotations
+
+import duckdb
+
+from common.validation.file import validate_file
+from common.validation.report import Failure, Report
+from common.validation.rows import typed_rows
+from common.validation.running import prepare, run
+from common.validation.schema import check_names
+
+__all__ = ["Failure", "Report", "validate_file", "validate_relation"]
+
+
+def validate_relation(connection: duckdb.DuckDBPyConnection, relation: str, label: str | None = None) -> Report:
+    """Check the rows of a table or view whose columns are typed as `common.focus.storage_schema` says.
+
+    relation: its name.  label: how the report calls it.  Costs one scan of the cheap rules and one grouping per costly column.
+    """
+    prepare(connection)
+    rows = typed_rows(connection, relation)
+    names = [row[0] for row in connection.execute(f'describe select * from "{relation}"').fetchall()]
+    schema = check_names(names)
+    outcome = run(connection, rows)
+    checked = {"schema": schema.checked, **outcome.checked}
+    failures = (*schema.failures, *outcome.failures)
+    return Report(label or relation, outcome.row_count, failures, checked, outcome.skipped, schema.hints)

@@ -1,0 +1,195 @@
+"""Every FOCUS 1.3 rule and how it is checked: on rows, over rows, on the columns, by its type, or not at all and why.
+
+Rules with a general text ("null when X is null") are made from `common/focus/columns.json`; the special ones are data under `rules/`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from common.focus import Column, columns
+from common.validation.general import ALL_FORMS, WRITTEN, GeneralCheck, general_check
+from common.validation.predicate import in_list, mentioned
+
+
+class Kind(StrEnum):
+    """Where a rule is checked."""
+
+    ROW = "row"
+    DATASET = "dataset"
+    SCHEMA = "schema"
+    PERMISSION = "permission"
+    UNCHECKABLE = "not checkable"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule and how it is checked.
+
+    predicate: for ROW, the SQL that is true for a row that breaks the rule.  needs: columns without which it cannot be told.
+    forms: how a column must hold its values for the rule to be breakable; in another form it is kept by construction.
+    distinct: evaluate it once per different value.  dataset: the entry of rules/datasets.toml.  note: what is narrower, or why not.
+    """
+
+    rule_id: str
+    column: str
+    keyword: str
+    text: str
+    kind: Kind
+    predicate: str = ""
+    needs: frozenset[str] = frozenset()
+    forms: frozenset[str] = ALL_FORMS
+    distinct: bool = False
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The columns that an example shows: the rule's own, then the others that the predicate looks at."""
+        return tuple(dict.fromkeys((self.column, *sorted(mentioned(self.predicate)))))
+
+
+@cache
+def table(name: str) -> Mapping[str, Any]:
+    """A file of `rules/`."""
+    text = files("common.validation").joinpath("rules", f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def catalogue() -> tuple[Check, ...]:
+    """All rules of the 65 columns, in the specification's order, then ours on nulls."""
+    made = [_check(column, rule_id, index) for column in columns() for index, rule_id in enumerate(rule_ids(column))]
+    made.extend(_null_check(column) for column in columns())
+    return tuple(made)
+
+
+def rule_ids(column: Column) -> tuple[str, ...]:
+    """The ids of a column's rules; those without a public one are numbered, `x_HostProviderName-1`."""
+    made = []
+    own = 0
+    for rule in column.rules:
+        own += rule.identifier is None
+        made.append(rule.identifier or f"x_{column.name}-{own}")
+    return tuple(made)
+
+
+def _check(column: Column, rule_id: str, index: int) -> Check:
+    rule = column.rules[index]
+    known = {"rule_id": rule_id, "column": column.name, "keyword": rule.keyword, "text": rule.text}
+    if rule.keyword == "MAY":
+        return Check(**known, kind=Kind.PERMISSION, note="a permission: nothing can break it")
+    if rule_id in table("rows"):
+        return _special(column, known, table("rows")[rule_id])
+    if rule_id in table("datasets"):
+        entry = table("datasets")[rule_id]
+        return Check(**known, kind=Kind.DATASET, dataset=entry, needs=_dataset_needs(entry), note=entry.get("note", ""))
+    if rule_id in table("other")["uncheckable"]:
+        return Check(**known, kind=Kind.UNCHECKABLE, note=table("other")["uncheckable"][rule_id])
+    if rule.text.startswith("column present"):
+        return _presence(column, known)
+    return _general(column, known, general_check(column, rule.text))
+
+
+def _special(column: Column, known: dict[str, str], entry: Mapping[str, Any]) -> Check:
+    predicate = entry.get("sql", "")
+    if "product" in entry:
+        predicate = product_predicate(*entry["product"])
+    if "element" in entry:
+        tried = f"len(list_filter(focus_elements({entry['column']}), lambda e: {entry['element']})) > 0"
+        predicate = f"case when {entry['column']} is not null then {tried} end"
+    if predicate == "subcategory_of_another_category":
+        predicate = subcategory_predicate()
+    distinct = bool(entry.get("distinct") or "element" in entry)
+    return Check(
+        **known,
+        kind=Kind.ROW,
+        predicate=predicate,
+        needs=_needs(predicate, column.name),
+        distinct=distinct,
+        note=entry.get("note", ""),
+    )
+
+
+def _presence(column: Column, known: dict[str, str]) -> Check:
+    if known["text"] == "column present":
+        return Check(**known, kind=Kind.SCHEMA)
+    companions = evidence(column.name)
+    if not companions:
+        reason = "whether the provider supports the feature is not in the file"
+        return Check(**known, kind=Kind.UNCHECKABLE, note=reason)
+    return Check(**known, kind=Kind.SCHEMA, note=f"the feature shows in {', '.join(companions)}")
+
+
+def evidence(name: str) -> tuple[str, ...]:
+    """The columns whose presence shows that a provider supports the feature that asks for this conditional column."""
+    for feature in table("other")["features"].values():
+        if name in feature["columns"] or name in feature.get("implied", ()):
+            return tuple(other for other in feature["columns"] if other != name)
+    return ()
+
+
+def _general(column: Column, known: dict[str, str], found: GeneralCheck | None) -> Check:
+    if found is None:
+        raise LookupError(
+            f"rule {known['rule_id']} ({known['text']}) is accounted for nowhere under common/validation/rules"
+        )
+    return Check(
+        **known,
+        kind=Kind.ROW,
+        predicate=found.predicate,
+        needs=_needs(found.predicate, column.name),
+        forms=found.forms,
+        distinct=found.distinct,
+        note=found.note,
+    )
+
+
+def _null_check(column: Column) -> Check:
+    text = "a missing value is a real null, no empty text and no placeholder"
+    predicate = f"raw({column.name}) in ({in_list(table('other')['placeholders'])})"
+    return Check(
+        f"x_NullHandling-{column.name}",
+        column.name,
+        "MUST",
+        text,
+        Kind.ROW,
+        predicate=predicate,
+        needs=frozenset({column.name}),
+        forms=WRITTEN,
+        note="FOCUS attribute NullHandling; in CSV an empty field is a null, quoted or not",
+    )
+
+
+def _needs(predicate: str, own: str) -> frozenset[str]:
+    return (mentioned(predicate) - frozenset(table("other")["absent_is_null"])) | {own}
+
+
+def _dataset_needs(entry: Mapping[str, Any]) -> frozenset[str]:
+    if "mentions" in entry:
+        return frozenset(entry["mentions"])
+    return mentioned(" ".join((*entry["key"], entry["one"])))
+
+
+def product_predicate(cost: str, price: str, quantity: str) -> str:
+    """cost <> price * quantity: by decimals where they hold the product exactly, by arbitrary precision where they do not."""
+    quick = f"focus_same_amount(focus_multiply(value({price}), value({quantity})), value({cost}))"
+    exact = f"focus_product_differs(cast({cost} as varchar), cast({price} as varchar), cast({quantity} as varchar))"
+    set_all = f"{cost} is not null and {price} is not null and {quantity} is not null"
+    return f"case when {set_all} and {quick} is not true then {exact} end"
+
+
+def subcategory_predicate() -> str:
+    """A known ServiceSubcategory beside a ServiceCategory that it does not belong to."""
+    parents = table("subcategories").items()
+    branches = " ".join(
+        f"when ServiceSubcategory in ({in_list(names)}) then ServiceCategory <> {in_list([category])}"
+        for category, names in parents
+    )
+    return f"case {branches} end"

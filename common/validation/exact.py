@@ -1,0 +1,39 @@
+"""Products that no DECIMAL holds, compared at arbitrary precision."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+import duckdb
+
+from common.bills.engine import exact_decimal
+from common.domain.money import EXACT
+
+ROUNDING = Decimal("0.0000000005")
+"""Half a unit of the 9th decimal: a smaller difference between a cost and price * quantity is rounding."""
+
+
+def product_differs(cost: str, price: str, quantity: str) -> bool | None:
+    """Whether cost and price * quantity are half a unit of the 9th decimal or more apart; None where one is no finite number."""
+    try:
+        values = [EXACT.create_decimal(text.strip()) for text in (cost, price, quantity)]
+    except InvalidOperation:
+        return None
+    if not all(value.is_finite() and abs(value.adjusted()) < 100 for value in values):
+        return None
+    return abs(EXACT.subtract(values[0], EXACT.multiply(values[1], values[2]))) >= ROUNDING
+
+
+def register(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection the functions that rule predicates call, where it lacks them."""
+    text, integer, boolean = (duckdb.sqltype(name) for name in ("VARCHAR", "INTEGER", "BOOLEAN"))
+    known = {
+        row[0]
+        for row in connection.execute(
+            "select function_name from duckdb_functions() where function_name in ('exact_decimal', 'focus_product_differs')"
+        ).fetchall()
+    }
+    if "exact_decimal" not in known:
+        connection.create_function("exact_decimal", exact_decimal, [text, integer], text)
+    if "focus_product_differs" not in known:
+        connection.create_function("focus_product_differs", product_differs, [text, text, text], boolean)

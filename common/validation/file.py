@@ -1,0 +1,155 @@
+"""Checking a FOCUS file as it is written: CSV or JSON lines (also gzip, zstd, zip) or Parquet.
+
+Text formats are read once, as text, into a Parquet file of their own, so that memory stays flat and every rule scans columns only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from common.bills.container import Container, check_whole, opened
+from common.bills.engine import engine
+from common.bills.source import MAX_LINE_BYTES, literal, quoted
+from common.errors import BadBill
+from common.focus import Column, columns
+from common.validation.catalogue import table
+from common.validation.report import Failure, Report
+from common.validation.rows import Rows, column_types, hold
+from common.validation.running import prepare, run
+from common.validation.schema import Names, check_names
+
+_ROW_NUMBER = "x_focus_row"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file ready to be checked.  names: its column names checked.  unreadable: lines that are no row of it."""
+
+    rows: Rows
+    names: Names
+    unreadable: int = 0
+
+
+def validate_file(path: Path, label: str | None = None) -> Report:
+    """Check a FOCUS file.  label: how the report calls it.  Raises BadBill for what is no CSV, Parquet or JSON lines file."""
+    label = label or path.name
+    with opened(path, label) as container, tempfile.TemporaryDirectory(prefix="costwire-") as folder:
+        check_whole(container.path, container.compression, label)
+        with engine(Path(folder)) as connection:
+            prepare(connection)
+            try:
+                staged = _STAGES[container.kind](connection, container, Path(folder))
+                outcome = run(connection, staged.rows)
+            except duckdb.InvalidInputException as error:
+                raise BadBill(f"{label} cannot be read as {container.kind}; export it again") from error
+    checked = {"schema": staged.names.checked + 1, **outcome.checked}
+    failures = (*staged.names.failures, *_unreadable(staged.unreadable), *outcome.failures)
+    return Report(label, outcome.row_count, failures, checked, outcome.skipped, staged.names.hints)
+
+
+def _unreadable(lines: int) -> list[Failure]:
+    if not lines:
+        return []
+    keyword, text = table("other")["file_rules"]["x_Rows-1"]
+    return [Failure("x_Rows-1", keyword, "", text, lines, f"{lines} lines were left out of the other checks")]
+
+
+def _stage_parquet(connection: duckdb.DuckDBPyConnection, container: Container, folder: Path) -> Staged:
+    connection.execute(
+        f"create temp view focus_file as select * exclude (file_row_number), file_row_number + 1 as {_ROW_NUMBER} "
+        f"from read_parquet({literal(str(container.path))}, file_row_number = true)"
+    )
+    types = {
+        name: data_type for name, data_type in column_types(connection, "focus_file").items() if name != _ROW_NUMBER
+    }
+    spelled = list(types)
+    names = check_names(spelled)
+    held = {
+        column.name: hold(
+            column, quoted(spelled[names.found[column.name]]), types[spelled[names.found[column.name]]], clean=True
+        )
+        for column in columns()
+        if column.name in names.found
+    }
+    return Staged(Rows("focus_file", held, row_number=_ROW_NUMBER), names)
+
+
+def _stage_csv(connection: duckdb.DuckDBPyConnection, container: Container, folder: Path) -> Staged:
+    names = check_names(container.names)
+    cells = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
+    source = (
+        f"read_csv({literal(str(container.path))}, columns = {{{cells}}}, auto_detect = false, header = true, delim = ',', "
+        f"quote = '\"', escape = '\"', nullstr = [''], compression = '{container.compression}', "
+        f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
+    )
+    wanted = [f"c{place} as {quoted(name)}" for name, place in names.found.items()]
+    _copy(connection, wanted, source, folder)
+    unreadable = connection.execute("select count(distinct line) from reject_errors").fetchall()[0][0]
+    present = [column for column in columns() if column.name in names.found]
+    return Staged(_text_rows(present), names, unreadable)
+
+
+def _stage_json(connection: duckdb.DuckDBPyConnection, container: Container, folder: Path) -> Staged:
+    sampled = list(dict.fromkeys(name.split(".", 1)[0] for name in container.names))
+    names = check_names(sampled)
+    keys = {
+        column.name: sampled[names.found[column.name]] if column.name in names.found else column.name
+        for column in columns()
+    }
+    shape = "{" + ", ".join(f'"{key}": "JSON"' for key in keys.values()) + "}"
+    source = (
+        f"(select from_json(json, {literal(shape)}) as record, json is null as broken "
+        f"from read_ndjson_objects({literal(str(container.path))}, compression = '{container.compression}', "
+        f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true))"
+    )
+    wanted = ["broken"]
+    for column in columns():
+        value = f"nullif(cast(record.{quoted(keys[column.name])} as varchar), 'null')"
+        text = f"case when starts_with({value}, '\"') then json_extract_string({value}, '$') else {value} end"
+        wanted += [f"{text} as {quoted(column.name)}", f"{_mistyped(column, value)} as {quoted(column.name + '?')}"]
+    _copy(connection, wanted, source, folder)
+    counts = connection.execute(
+        "select count_if(broken), " + ", ".join(f"count({quoted(name)})" for name in keys) + " from focus_file"
+    ).fetchall()[0]
+    filled = {name for name, count in zip(keys, counts[1:], strict=True) if count}
+    names = check_names([*sampled, *sorted(filled - names.found.keys())])
+    connection.execute("create temp view focus_rows_read as select * from focus_file where not broken")
+    present = [column for column in columns() if column.name in names.found]
+    return Staged(_text_rows(present, "focus_rows_read", flagged=True), names, counts[0])
+
+
+def _mistyped(column: Column, value: str) -> str:
+    if column.data_type == "Decimal":
+        # a decimal may stand in quotes: that is how JSON keeps all its digits
+        return f"left({value}, 1) in ('{{', '[', 't', 'f')"
+    if column.data_type == "JSON":
+        return "false"
+    return f"not starts_with({value}, '\"')"
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, wanted: list[str], source: str, folder: Path) -> None:
+    staged = folder / "rows.parquet"
+    shown = ", ".join((f"row_number() over () as {_ROW_NUMBER}", *wanted))
+    connection.execute(f"copy (select {shown} from {source}) to {literal(str(staged))} (format parquet)")
+    connection.execute(f"create temp view focus_file as select * from read_parquet({literal(str(staged))})")
+
+
+def _text_rows(present: list[Column], relation: str = "focus_file", flagged: bool = False) -> Rows:
+    held = {
+        column.name: hold(
+            column,
+            quoted(column.name),
+            "VARCHAR",
+            mistyped=f"coalesce({quoted(column.name + '?')}, false)" if flagged else "false",
+            clean=True,
+        )
+        for column in present
+    }
+    return Rows(relation, held, row_number=_ROW_NUMBER)
+
+
+_STAGES = {"csv": _stage_csv, "json": _stage_json, "parquet": _stage_parquet}

@@ -1,0 +1,116 @@
+"""What a validation found, for programs and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from common.focus import VERSION
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One broken rule.  count: rows that break it, or keys, columns or lines where the rule is about these.  example: the first of them."""
+
+    rule_id: str
+    keyword: str
+    column: str
+    text: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a validation found.
+
+    checked: kind of check (row, dataset, schema) -> rules checked.  skipped: rules that could not be told, since the file lacks a
+    column that they look at.  hints: what may explain the failures, one sentence each.
+    """
+
+    file: str
+    rows: int
+    failures: tuple[Failure, ...]
+    checked: Mapping[str, int]
+    skipped: tuple[str, ...] = ()
+    hints: tuple[str, ...] = field(default=())
+
+    @property
+    def errors(self) -> tuple[Failure, ...]:
+        """The broken MUST rules."""
+        return tuple(failure for failure in self.failures if failure.keyword == "MUST")
+
+    @property
+    def warnings(self) -> tuple[Failure, ...]:
+        """The broken SHOULD rules."""
+        return tuple(failure for failure in self.failures if failure.keyword != "MUST")
+
+    @property
+    def valid(self) -> bool:
+        """Whether no MUST rule is broken."""
+        return not self.errors
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "file": self.file,
+            "focus_version": VERSION,
+            "valid": self.valid,
+            "rows": self.rows,
+            "checked": dict(self.checked),
+            "failures": [
+                {
+                    "rule_id": failure.rule_id,
+                    "keyword": failure.keyword,
+                    "column": failure.column,
+                    "text": failure.text,
+                    "count": failure.count,
+                    "example": failure.example,
+                }
+                for failure in self.failures
+            ],
+            "skipped": list(self.skipped),
+            "hints": list(self.hints),
+        }
+
+    def print(self, console: Console) -> None:
+        """Show the report to a person: broken rules as a table, then one line that sums up."""
+        if self.failures:
+            console.print(self._table())
+        for hint in self.hints:
+            console.print(f"Note: {hint}", markup=False)
+        console.print(self.summary(), markup=False)
+
+    def summary(self) -> str:
+        """One line: valid or not, how much was checked, how many rules were broken."""
+        verdict = f"valid FOCUS {VERSION}" if self.valid else f"not valid FOCUS {VERSION}"
+        told = sum(self.checked.values())
+        said = f"{self.file}: {verdict}; {self.rows:,} rows, {told} rules checked, {len(self.errors)} MUST broken"
+        said += f", {len(self.warnings)} SHOULD broken"
+        if self.skipped:
+            said += f"; {len(self.skipped)} rules not told for lack of columns"
+        return said
+
+    def _table(self) -> Table:
+        table = Table(title=None, expand=False, show_lines=False)
+        table.add_column("Rule", overflow="fold", ratio=3)
+        table.add_column("Level", no_wrap=True)
+        table.add_column("Count", justify="right", no_wrap=True)
+        table.add_column("What must hold", overflow="fold", ratio=3)
+        table.add_column("Example", overflow="fold", ratio=4)
+        for failure in self.failures:
+            style = "red" if failure.keyword == "MUST" else "yellow"
+            cells = (_plain(failure.rule_id), failure.keyword, f"{failure.count:,}")
+            said = f"{failure.column}: {failure.text}" if failure.column else failure.text
+            table.add_row(*cells, _plain(said), _plain(failure.example), style=style)
+        return table
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape("".join(sign if sign.isprintable() else "?" for sign in text))

@@ -1,0 +1,152 @@
+"""Running the rules over a relation: one scan for the row rules, one grouping per costly column and per rule over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+
+from common.bills.source import quoted
+from common.validation import datasets
+from common.validation.catalogue import Check, Kind, catalogue
+from common.validation.exact import register
+from common.validation.predicate import mentioned
+from common.validation.report import Failure
+from common.validation.rows import Rows
+
+_SHOWN_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What running gave.  skipped: rules that could not be told, since the file lacks a column that they look at."""
+
+    row_count: int
+    failures: tuple[Failure, ...]
+    checked: Mapping[str, int]
+    skipped: tuple[str, ...]
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the functions and macros of rule predicates known to a connection."""
+    register(connection)
+    connection.execute(files("common.validation").joinpath("rules", "macros.sql").read_text(encoding="utf-8"))
+
+
+def run(connection: duckdb.DuckDBPyConnection, rows: Rows) -> Outcome:
+    """Check every row rule and rule over rows that the relation's columns allow to check."""
+    tellable = [check for check in catalogue() if check.needs and check.needs <= rows.held.keys()]
+    breakable = [check for check in tellable if check.kind is Kind.ROW and _breakable(check, rows)]
+    row_count, counts = _count(connection, rows, breakable)
+    broken = [check for check in breakable if counts[check.predicate]]
+    examples = _examples(connection, rows, broken)
+    failures = [_failure(check, counts[check.predicate], examples[check.rule_id]) for check in broken]
+    failures += _faults(rows, tellable)
+    over_rows = [check for check in tellable if check.kind is Kind.DATASET]
+    for check in over_rows:
+        found = datasets.run(connection, rows, check)
+        if found:
+            failures.append(_failure(check, *found))
+    told = {Kind.ROW: len([check for check in tellable if check.kind is Kind.ROW]), Kind.DATASET: len(over_rows)}
+    untold = [check for check in catalogue() if check.needs and not check.needs <= rows.held.keys()]
+    return Outcome(
+        row_count,
+        tuple(failures),
+        {kind.value: count for kind, count in told.items()},
+        tuple(check.rule_id for check in untold),
+    )
+
+
+def _breakable(check: Check, rows: Rows) -> bool:
+    return rows.held[check.column].form in check.forms and not rows.held[check.column].fault
+
+
+def _failure(check: Check, count: int, example: str) -> Failure:
+    return Failure(check.rule_id, check.keyword, check.column, check.text, count, example)
+
+
+def _faults(rows: Rows, checks: Iterable[Check]) -> list[Failure]:
+    """Columns of another type than the specification's."""
+    found = []
+    for check in checks:
+        held = rows.held[check.column] if check.column in rows.held else None
+        if held and held.fault and check.text.startswith("type "):
+            found.append(_failure(check, 1, f"column {check.column} is {held.fault}"))
+    return found
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> tuple[int, dict[str, int]]:
+    """Predicate -> rows that break it.  Predicates that several rules share are counted once."""
+    plain = list(dict.fromkeys(check.predicate for check in checks if not check.distinct))
+    sums = "".join(f", count_if({rows.sql(predicate)})" for predicate in plain)
+    first = connection.execute(f"select count(*){sums} from {rows.relation}").fetchall()[0]
+    counts = dict(zip(plain, first[1:], strict=True))
+    for names, predicates in _by_columns(check.predicate for check in checks if check.distinct).items():
+        counts |= _count_distinct(connection, rows, sorted(names), predicates)
+    return first[0], counts
+
+
+def _by_columns(predicates: Iterable[str]) -> dict[frozenset[str], list[str]]:
+    """Columns -> the predicates that look at nothing else; predicates on a part of the columns of another join it."""
+    grouped: dict[frozenset[str], list[str]] = {}
+    for predicate in sorted(dict.fromkeys(predicates), key=lambda text: -len(mentioned(text))):
+        names = mentioned(predicate)
+        home = next((wider for wider in grouped if names <= wider), names)
+        grouped.setdefault(home, []).append(predicate)
+    return grouped
+
+
+def _count_distinct(
+    connection: duckdb.DuckDBPyConnection, rows: Rows, names: Sequence[str], predicates: Sequence[str]
+) -> dict[str, int]:
+    columns = ", ".join(f"{rows.sql(name)} as {quoted(name)}" for name in names)
+    present = " or ".join(f"{rows.sql(name)} is not null" for name in names)
+    different = f"select {columns}, count(*) as occurrences from {rows.relation} where {present} group by all"
+    sums = ", ".join(f"coalesce(sum(occurrences) filter (where {predicate}), 0)" for predicate in predicates)
+    found = connection.execute(f"select {sums} from ({different})").fetchall()[0]
+    return {predicate: int(count) for predicate, count in zip(predicates, found, strict=True)}
+
+
+def _examples(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> dict[str, str]:
+    """Rule -> its first breaking row: the row's number and the values that the rule looks at."""
+    if not checks:
+        return {}
+    number = rows.row_number or "row_number() over ()"
+    wanted = ", ".join(
+        f"arg_min({_shown(rows, check)}, focus_row) filter (where {rows.sql(check.predicate)}) as {quoted(check.rule_id)}"
+        for check in checks
+    )
+    source = f"(select *, {number} as focus_row from {rows.relation})"
+    cursor = connection.execute(f"select {wanted} from {source}")
+    names = [entry[0] for entry in cursor.description]
+    found = cursor.fetchall()[0]
+    return {name: _example(shown) for name, shown in zip(names, found, strict=True)}
+
+
+def _shown(rows: Rows, check: Check) -> str:
+    entries = ["'row': cast(focus_row as varchar)"]
+    if rows.source_row_id:
+        entries.append("'x_SourceRowId': cast(x_SourceRowId as varchar)")
+    for name in check.shown:
+        if name in rows.held:
+            form = "raw" if f"raw({name})" in check.predicate else "plain"
+            entries.append(
+                f"'{name}': left(cast({rows.sql(f'raw({name})' if form == 'raw' else name)} as varchar), {_SHOWN_LENGTH + 1})"
+            )
+    return "{" + ", ".join(entries) + "}"
+
+
+def _example(shown: Mapping[str, Any]) -> str:
+    values = [f"{name}={_short(text)}" for name, text in shown.items() if name != "row"]
+    return f"row {shown['row']}: " + ", ".join(values)
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "null"
+    if text == "":
+        return "''"
+    return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"

@@ -1,0 +1,92 @@
+"""What a file's column names show: columns that lack, are misspelt, appear twice, or are no FOCUS columns; an older version."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from common.focus import VERSION, columns
+from common.validation.catalogue import Check, Kind, catalogue, evidence, table
+from common.validation.predicate import column_names
+from common.validation.report import Failure
+
+_VERSIONS = ("0.5", "1.0-preview", "1.0", "1.1", "1.2", "1.3")
+_OF_1_4 = frozenset({"InvoiceDetailId", "CommitmentProgramEligibilityDetails"})
+
+
+@dataclass(frozen=True)
+class Names:
+    """What column names show.  found: FOCUS column -> place among the file's names; a misspelt one counts as there."""
+
+    found: Mapping[str, int]
+    failures: tuple[Failure, ...]
+    checked: int
+    hints: tuple[str, ...]
+
+
+def check_names(names: Sequence[str]) -> Names:
+    """Check a file's column names, in their order."""
+    by_lower = {name.lower(): name for name in column_names()}
+    found: dict[str, int] = {}
+    misspelt: list[str] = []
+    extra: list[str] = []
+    for place, name in enumerate(names):
+        known = by_lower.get(name.strip().lower())
+        if known and known not in names:
+            misspelt.append(f"{name} instead of {known}")
+        if known:
+            found.setdefault(known, place)
+        elif not name.startswith("x_"):
+            extra.append(name)
+    found |= {name: list(names).index(name) for name in names if name in column_names()}
+    own = {
+        "x_ColumnNames-1": misspelt,
+        "x_ColumnNames-2": extra,
+        "x_ColumnNames-3": _in_between(names),
+        "x_ColumnNames-4": [name for name, times in Counter(names).items() if times > 1],
+    }
+    failures = [_own(rule_id, given) for rule_id, given in own.items() if given]
+    present = [check for check in catalogue() if check.kind is Kind.SCHEMA]
+    failures += [missing for check in present if (missing := _missing(check, found))]
+    return Names(found, tuple(failures), len(present) + len(own), tuple(_hints(found, extra)))
+
+
+def _own(rule_id: str, given: Sequence[str]) -> Failure:
+    keyword, text = table("other")["file_rules"][rule_id]
+    shown = ", ".join(given[:3]) + (f" and {len(given) - 3} more" if len(given) > 3 else "")
+    return Failure(rule_id, keyword, "", text, len(given), f"column {shown}")
+
+
+def _in_between(names: Sequence[str]) -> list[str]:
+    """Own columns that a FOCUS column follows."""
+    last = max((place for place, name in enumerate(names) if name in column_names()), default=-1)
+    return [name for place, name in enumerate(names) if place < last and name.startswith("x_")]
+
+
+def _missing(check: Check, found: Mapping[str, int]) -> Failure | None:
+    if check.column in found:
+        return None
+    companions = [name for name in evidence(check.column) if name in found]
+    if check.text != "column present" and not companions:
+        return None
+    example = f"no column {check.column}" + (f", though there is {companions[0]}" if companions else "")
+    return Failure(check.rule_id, check.keyword, check.column, check.text, 1, example)
+
+
+def _hints(found: Mapping[str, int], extra: Sequence[str]) -> list[str]:
+    if not found:
+        return ["no column is a FOCUS column; is this a FOCUS file?"]
+    if _OF_1_4 & set(extra):
+        return [
+            f"columns of FOCUS 1.4 are there ({', '.join(sorted(_OF_1_4 & set(extra)))}); checked against {VERSION}"
+        ]
+    introduced = {column.name: column.introduced for column in columns()}
+    newest = max((introduced[name] for name in found), key=_VERSIONS.index)
+    lacking = [column.name for column in columns() if column.name not in found and column.level == "Mandatory"]
+    newer = [name for name in lacking if _VERSIONS.index(introduced[name]) > _VERSIONS.index(newest)]
+    if not newer:
+        return []
+    return [
+        f"the newest columns here came with FOCUS {newest}; checked against {VERSION}, which also needs {', '.join(newer)}"
+    ]
