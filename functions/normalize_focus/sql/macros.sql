@@ -177,3 +177,27 @@ create or replace temp macro resource_type_of(id) as
             || '/' || split_part(string_split(lower(id), '/providers/')[-1], '/', 2)
         when starts_with(id, '//') then string_split(id, '/')[-2]
     end;
+
+-- a decimal's digits as an integer: 1.50 is 150
+create or replace temp macro digits(x) as cast(replace(cast(x as varchar), '.', '') as hugeint);
+
+-- x / y with 24 fractional digits; null for a y that is not above 0.  In integers while they are wide enough, exact_quotient beyond
+create or replace temp macro divide(x, y) as
+    case
+        when y is null or y <= 0 then null
+        when y = 1 then cast(x as decimal(38, 24))
+        when abs(x) < 50 then
+            (case when x < 0 then -1 else 1 end) * cast(cast(
+                (2 * digits(cast(abs(x) as decimal(38, 24))) * 1000000000000 + digits(cast(y as decimal(38, 12))))
+                // (2 * digits(cast(y as decimal(38, 12)))) as decimal(38, 0)
+            ) * cast('0.000000000000000000000001' as decimal(24, 24)) as decimal(38, 24))
+        else cast(exact_quotient(cast(x as varchar), cast(y as varchar), 24) as decimal(38, 24))
+    end;
+
+-- a list of records as JSON text: null for an empty one and for what is neither JSON nor a Python literal
+create or replace temp macro json_list(x) as
+    case
+        when x is null or x in ('[]', 'null', 'None') then null
+        when json_valid(x) then x
+        else python_to_json(x)
+    end;
