@@ -1,7 +1,8 @@
 """Exchange rates: pinned by the month, supplied by the tenant, never guessed.
 
-`exchange_rates.csv` has the columns month (YYYY-MM), currency (ISO 4217), usd_rate (US dollars for one unit of the currency, at most 9
-fractional digits) and source (where the rate was published, as in "ECB euro reference rates, 2026-03-31").  US dollars need no rate.
+`exchange_rates.csv` has the columns month (YYYY-MM), currency (ISO 4217), usd_rate (US dollars for one unit of the
+currency, at most 9 fractional digits) and source (where the rate was published, as in "ECB euro reference rates,
+2026-03-31").  US dollars need no rate.
 """
 
 from __future__ import annotations
@@ -45,9 +46,8 @@ def read_rates(path: Path) -> list[ExchangeRate]:
         for line in lines:
             rate = _rate(line, f"{path.name} line {lines.line_num}")
             if (rate.month, rate.currency) in rates:
-                raise BadConfiguration(
-                    f"{path.name} line {lines.line_num}: a second rate for {rate.currency} in {rate.month:%Y-%m}; keep one"
-                )
+                again = f"a second rate for {rate.currency} in {rate.month:%Y-%m}; keep one"
+                raise BadConfiguration(f"{path.name} line {lines.line_num}: {again}")
             rates[rate.month, rate.currency] = rate
     return list(rates.values())
 

@@ -1,11 +1,11 @@
 """BigQuery SQL -> DuckDB SQL, with the answers that BigQuery would give.
 
-sqlglot knows most of the way.  This module mends what it leaves wrong, and refuses, with what to write instead, what would be wrong
-without a word:
+sqlglot knows most of the way.  This module mends what it leaves wrong, and refuses, with what to write instead, what
+would be wrong without a word:
 
 - NUMERIC is DECIMAL(38,9) and BIGNUMERIC DECIMAL(38,24); bare they would lose digits.
-- SAFE_DIVIDE is exact: both sides as NUMERIC, the quotient rounded half away from zero to 9 fractional digits, null for a divisor of 0
-  (`exact_ratio` in MACROS).  DuckDB's own `/` and AVG go through DOUBLE and are refused.
+- SAFE_DIVIDE is exact: both sides as NUMERIC, the quotient rounded half away from zero to 9 fractional digits, null for
+  a divisor of 0 (`exact_ratio` in MACROS).  DuckDB's own `/` and AVG go through DOUBLE and are refused.
 - DATE_TRUNC, DATE_ADD and DATE_SUB give DATE.
 - CURRENT_DATE and CURRENT_TIMESTAMP read the variable `now`, which the warehouse sets from its clock.
 """
@@ -23,7 +23,8 @@ from sqlglot.errors import SqlglotError
 from common.errors import BadConfiguration
 
 MACROS = """
-create or replace macro scaled_integer(x) as cast(replace(cast(cast(x as decimal(38, 9)) as varchar), '.', '') as hugeint);
+create or replace macro scaled_integer(x) as
+    cast(replace(cast(cast(x as decimal(38, 9)) as varchar), '.', '') as hugeint);
 create or replace macro ninths(rest, divisor) as (2 * rest * 1000000000 + divisor) // (2 * divisor);
 create or replace macro ratio_of(a, b) as
     cast(a // b as decimal(38, 9))
@@ -35,7 +36,10 @@ create or replace macro exact_ratio(x, y) as
         else -ratio_of(abs(scaled_integer(x)), abs(scaled_integer(y)))
     end;
 """
-"""DuckDB macros that transpiled SQL leans on.  Whole numbers (HUGEINT) all the way: the whole part, then nine digits by long division."""
+"""DuckDB macros that transpiled SQL leans on.
+
+Whole numbers (HUGEINT) all the way: the whole part, then nine digits by long division.
+"""
 
 
 @dataclass(frozen=True)
@@ -95,11 +99,11 @@ _REFUSED: tuple[tuple[type[exp.Expr], Callable[[exp.Expr], bool], str], ...] = (
 
 
 def _mend(tree: exp.Expr) -> exp.Expr:
-    for node in list(tree.find_all(exp.DataType)):
-        scale = _SCALES.get(node.this)
-        if scale is not None and not node.expressions:
-            node.set("this", exp.DataType.Type.DECIMAL)
-            node.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(size)) for size in (38, scale)])
+    for kind in list(tree.find_all(exp.DataType)):
+        scale = _SCALES.get(kind.this)
+        if scale is not None and not kind.expressions:
+            kind.set("this", exp.DataType.Type.DECIMAL)
+            kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(size)) for size in (38, scale)])
     for node in reversed(list(tree.walk())):  # children first, so that a mended node holds mended ones
         mended = _mend_node(node)
         if mended is not node:

@@ -1,11 +1,14 @@
-"""What every warehouse must do with slices: replace them in one step, once, in the right order, and say what changed."""
+"""What every warehouse must do with slices: replace them in one step, once, in order, and say what changed."""
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from common.errors import BadConfiguration, NotFound
@@ -169,7 +172,7 @@ def test_a_file_that_is_not_there_shows_nothing(opened: Opened) -> None:
             Slice(ORG, "aws-main", MARCH),
             "d1",
             datetime(2026, 4, 1, tzinfo=UTC),
-            [(opened.folder / "objects" / "none.parquet").as_uri()],
+            [opened.objects.uri("focus/none.parquet")],
         )
     assert opened.documents.list(f"orgs/{ORG}/slices") == []
 
@@ -252,3 +255,85 @@ def test_runs_are_a_table(opened: Opened) -> None:
     }
     opened.documents.set(f"orgs/{ORG}/runs/r2", {"run_id": "r2", "status": "queued"})
     assert opened.ask("select count(*) as n from pipeline_runs") == [{"n": 2}]
+
+
+def exported(opened: Opened, name: str, where: str = "", **parameters: object) -> Path:
+    path = opened.folder / name
+    opened.warehouse.export(ORG, str(path), where, parameters)
+    return path
+
+
+def test_a_csv_export_has_the_formats_of_the_specification(opened: Opened) -> None:
+    opened.show(
+        "d1",
+        charge(BilledCost="0.000000000000000000000001", ListCost="100", EffectiveCost="-0.50", ContractedCost="0"),
+    )
+    path = opened.folder / "out.csv"
+    assert opened.warehouse.export(ORG, str(path), "") == 1
+    with path.open(newline="") as handle:
+        header, values = csv.reader(handle)
+    row = dict(zip(header, values, strict=True))
+    assert header == list(storage_schema())
+    assert [row[f"{kind}Cost"] for kind in ("Billed", "List", "Effective", "Contracted")] == [
+        "0.000000000000000000000001",
+        "100",
+        "-0.5",
+        "0",
+    ]
+    assert (row["ChargePeriodStart"], row["ConsumedQuantity"]) == ("2026-03-10T00:00:00Z", "2")
+    assert (row["InvoiceId"], row["Tags"]) == ("", "{}")
+
+
+def test_a_parquet_export_has_real_types(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="99999999999999.999999999999999999999999"))
+    path = exported(opened, "out.parquet")
+    schema = pq.read_schema(path)
+    assert schema.names == list(storage_schema())
+    assert schema.field("BilledCost").type == pa.decimal128(38, 24)
+    assert schema.field("ConsumedQuantity").type == pa.decimal128(38, 12)
+    assert schema.field("ChargePeriodStart").type.tz == "UTC"
+    assert pq.read_table(path)["BilledCost"].to_pylist() == [Decimal("99999999999999.999999999999999999999999")]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_equal_rows_give_equal_bytes_whatever_their_order(tmp_path: Path, name: str) -> None:
+    rows = [
+        charge(BilledCost=str(number % 7), x_SourceRowId=str(number % 5), ServiceName=f"s{number % 3}")
+        for number in range(500)
+    ]
+    contents = []
+    for folder, given in (("one", rows), ("two", list(reversed(rows)))):
+        (tmp_path / folder).mkdir()
+        opened = Opened(tmp_path / folder)
+        opened.show("d1", *given)
+        contents.append(exported(opened, name).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_an_export_can_be_narrowed(opened: Opened) -> None:
+    opened.show("d1", charge())
+    opened.show("d2", charge(x_IntegrationId="gcp-main"), integration="gcp-main")
+    path = exported(opened, "out.parquet", "x_IntegrationId = @integration", integration="gcp-main")
+    assert pq.read_table(path)["x_IntegrationId"].to_pylist() == ["gcp-main"]
+
+
+def test_an_export_without_rows_is_a_file_with_columns(opened: Opened) -> None:
+    assert exported(opened, "out.csv").read_text() == ",".join(storage_schema()) + "\n"
+    assert pq.read_schema(exported(opened, "out.parquet")).names == list(storage_schema())
+
+
+def test_a_failed_export_leaves_the_earlier_file_and_nothing_else(opened: Opened) -> None:
+    opened.show("d1", charge(ServiceName="word"))
+    path = opened.folder / "out.csv"
+    path.write_text("earlier")
+    before = sorted(opened.folder.iterdir())
+    with pytest.raises(BadConfiguration, match="does not fit"):
+        opened.warehouse.export(ORG, str(path), "cast(ServiceName as int64) = 1")
+    assert path.read_text() == "earlier"
+    assert sorted(opened.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(("name", "message"), [("out.xlsx", "must end in"), ("no/such/out.csv", "there is no folder")])
+def test_an_export_that_cannot_be_written_says_why(opened: Opened, name: str, message: str) -> None:
+    with pytest.raises(BadConfiguration, match=message):
+        exported(opened, name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,32 +12,10 @@ from typing import Any
 import duckdb
 
 from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
+from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
-from common.errors import NotFound
 from common.focus import storage_schema
-from common.ports import Replacement, Slice, StoredObject
-
-
-class FolderObjectStore:
-    """For now."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def put_file(self, name: str, path: Path) -> StoredObject:
-        target = self.folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            shutil.move(path, target)
-        return StoredObject(target.as_uri(), 0, "")
-
-    @contextmanager
-    def local(self, uri: str) -> Iterator[Path]:
-        path = Path(uri.removeprefix("file://"))
-        if not path.exists():
-            raise NotFound(uri)
-        yield path
-
+from common.ports import Replacement, Slice
 
 ORG = "default"
 MARCH = "2026-03"

@@ -1,9 +1,8 @@
-"""One tenant's dataset as an in-memory DuckDB: relations over that tenant's current files, and nothing else within reach."""
+"""One tenant's dataset as an in-memory DuckDB: relations over its current files, and nothing else within reach."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 import weakref
@@ -17,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from common.adapters.embedded.duckdb_errors import explained
 from common.adapters.embedded.focus_files import focus_select, parquet
 from common.adapters.embedded.slice_pointers import Pointer
 from common.bills.source import literal, quoted
@@ -28,9 +28,6 @@ from common.warehouse.restatement import RESTATEMENT_COLUMNS
 from common.warehouse.transpile import MACROS, Transpiled, transpile
 
 MEMORY_LIMIT = "1GB"
-NO_RATE = "no exchange rate"
-"""How a view's error about a missing rate begins."""
-
 RATE_COLUMNS = {"month": "DATE", "currency": "VARCHAR", "usd_rate": "DECIMAL(38,9)", "source": "VARCHAR"}
 RUN_COLUMNS = {
     "run_id": "VARCHAR",
@@ -105,13 +102,11 @@ class Dataset:
     def ask(self, question: Transpiled, parameters: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
         """Answer a transpiled question; relations that it reads must have been `provide`d before."""
         _check(question, parameters)
-        try:
+        with explained():
             self.connection.execute("set variable now = cast($now as timestamptz)", {"now": now.isoformat()})
             result = self.connection.execute(question.sql, dict(parameters) if parameters else None)
             names = [entry[0] for entry in result.description]
             return [dict(zip(names, map(_in_utc, row), strict=True)) for row in result.fetchall()]
-        except duckdb.Error as error:
-            raise _explained(error) from error
 
     def provide_views(self, names: frozenset[str]) -> None:
         """Make the views that are to be read, once."""
@@ -174,18 +169,3 @@ def _check(question: Transpiled, parameters: Mapping[str, Any]) -> None:
 
 def _in_utc(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
-
-
-def _explained(error: duckdb.Error) -> Exception:
-    """What a person can act on; messages of conversions could hold a row's content and are not passed on."""
-    first_line = str(error).splitlines()[0]
-    rate = re.search(rf"{NO_RATE}.*", first_line)
-    if rate:
-        return BadConfiguration(rate[0])
-    if isinstance(error, duckdb.CatalogException | duckdb.BinderException | duckdb.ParserException):
-        return BadConfiguration(f"the question cannot be answered: {first_line}")
-    if isinstance(error, duckdb.PermissionException):
-        return BadConfiguration("the question reaches for files; it may read the tables and views of its dataset only")
-    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
-        return BadConfiguration("the question cannot be answered: a value does not fit the type that it is turned into")
-    return error

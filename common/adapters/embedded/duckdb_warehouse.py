@@ -1,7 +1,7 @@
 """The embedded warehouse: DuckDB over the Parquet files that slice pointers name.
 
-Nothing is loaded: a swap is one document transaction, and any number of processes can read at once, each through its own in-memory
-connection.
+Nothing is loaded: a swap is one document transaction, and any number of processes can read at once, each through
+its own in-memory connection.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import Any
 
 from common.adapters.embedded import slice_pointers
 from common.adapters.embedded.dataset import Dataset, view_names, view_sql
+from common.adapters.embedded.focus_export import write_focus
 from common.adapters.embedded.focus_files import focus_select
 from common.adapters.embedded.slice_pointers import Pointer, Restated
 from common.bills.engine import engine
 from common.bills.source import literal
 from common.errors import Contention
-from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice, Transaction
+from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
 from common.warehouse.rates import read_rates
 from common.warehouse.restatement import COMPARED, RESTATEMENT_SQL
 from common.warehouse.transpile import transpile
@@ -60,7 +61,7 @@ class DuckDbWarehouse:
             after = Pointer(
                 piece.integration_id, piece.billing_period, delivery_id, delivered_at, tuple(files), history
             )
-            if self._documents.transact(lambda tx, b=before, a=after: _swap(tx, path, b, a)):  # type: ignore[misc]
+            if self._documents.transact(lambda tx, b=document, a=after: _swap(tx, path, b, a)):  # type: ignore[misc]
                 return Replacement(shown=True, replaced=before.current if before else None)
         raise Contention(f"{piece}: other deliveries kept changing the slice; deliver again")
 
@@ -80,7 +81,10 @@ class DuckDbWarehouse:
 
     def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Write current rows to .parquet or .csv; the file appears whole or not at all."""
-        raise NotImplementedError
+        with ExitStack() as stack:
+            pointers = slice_pointers.read_all(self._documents, org_slug)
+            paths = [stack.enter_context(self._objects.local(uri)) for pointer in pointers for uri in pointer.files]
+            return write_focus(paths, Path(path), where, parameters or {}, self._clock.now())
 
     def close(self) -> None:
         """Let go of all connections; the next question opens new ones."""
@@ -135,10 +139,9 @@ def _settled(before: Pointer | None, delivery_id: str, delivered_at: datetime) -
     return None
 
 
-def _swap(transaction: Transaction, path: str, before: Pointer | None, after: Pointer) -> bool:
+def _swap(transaction: Transaction, path: str, before: Document | None, after: Pointer) -> bool:
     """Write the new pointer if the slice is still as it was read; False if another delivery was faster."""
-    now = transaction.get(path)
-    if (now["current"] if now else None) != (before.current if before else None):
+    if transaction.get(path) != before:
         return False
     transaction.set(path, slice_pointers.write(after))
     return True

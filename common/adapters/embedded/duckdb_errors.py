@@ -1,0 +1,41 @@
+"""DuckDB's errors as ours: what a person can act on, and never a row's content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from common.errors import BadConfiguration
+
+NO_RATE = "no exchange rate"
+"""How a view's error about a missing rate begins."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raises BadConfiguration for a question that cannot be answered; the unknown passes as it is."""
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        raise BadConfiguration(reason) from None
+
+
+def _reason(error: duckdb.Error) -> str | None:
+    first_line = str(error).splitlines()[0]
+    rate = re.search(rf"{NO_RATE}.*?(?= \(|$)", first_line)
+    if rate:
+        return f"{rate[0]}; add a line month,currency,usd_rate,source for it to exchange_rates.csv"
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException | duckdb.ParserException):
+        return f"the question cannot be answered: {first_line}"
+    if isinstance(error, duckdb.PermissionException):
+        return "the question reaches for files; it may read the tables and views of its dataset only"
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+        # the message could hold a row's content
+        return "the question cannot be answered: a value does not fit the type that it is turned into"
+    return None

@@ -1,0 +1,46 @@
+-- cost_summary: the last 90 days, today included, in US dollars.
+-- grain: one row per charge day (UTC) and provider; key: those two
+-- FOCUS: total_cost is BilledCost; service_count counts ServiceName, account_count SubAccountId
+-- Other currencies are converted by the rate of their billing month, one missing is an error.
+with
+
+charges as (
+    select
+        date(ChargePeriodStart) as date,
+        x_Provider as provider,
+        SubAccountId as account_id,
+        ServiceName as service,
+        BillingCurrency as currency,
+        date_trunc(date(BillingPeriodStart), month) as month,
+        sum(BilledCost) as billed_cost
+    from cost_data_standard_1_3
+    where
+        ChargePeriodStart >= timestamp(date_sub(current_date('UTC'), interval 89 day))
+        and ChargePeriodStart < timestamp(date_add(current_date('UTC'), interval 1 day))
+    group by all
+),
+
+converted as (
+    select
+        charges.*,
+        case
+            when currency = 'USD' then cast(billed_cost as numeric)
+            when usd_rate is not null then cast(round(billed_cost, 12) * usd_rate as numeric)
+            else cast(
+                error(concat('no exchange rate from ', currency, ' to USD for ', format_date('%Y-%m', month)))
+                as numeric
+            )
+        end as cost_usd
+    from charges
+    left join exchange_rates using (currency, month)
+)
+
+select
+    date,
+    provider,
+    sum(cost_usd) as total_cost,
+    count(distinct service) as service_count,
+    count(distinct account_id) as account_count
+from converted
+group by date, provider
+order by date, provider
