@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from common.errors import CostError, MalformedMessage
+from common.bills.runs import fail_run
+from common.bootstrap import runtime
+from common.errors import CostError, MalformedMessage, Permanent
 from common.messages import Message
 from common.messages.cloudevent import decode
 
@@ -34,6 +36,8 @@ def handles(kind: type[Kind]) -> Callable[[Callable[[Kind], None]], Callable[[An
             try:
                 function(message)
             except CostError as error:
+                if isinstance(error, Permanent):
+                    record_failure(message, str(error))
                 _report(function.__name__, message, began, error)
                 raise
             _report(function.__name__, message, began, None)
@@ -42,6 +46,14 @@ def handles(kind: type[Kind]) -> Callable[[Callable[[Kind], None]], Callable[[An
         return handler
 
     return decorate
+
+
+def record_failure(message: Message, reason: str) -> None:
+    """Write on the run, if the message belongs to one, why it ended: what a person sees where the message is dead-lettered."""
+    org_slug, run_id = getattr(message, "org_slug", None), getattr(message, "run_id", None)
+    if org_slug and run_id:
+        rt = runtime()
+        fail_run(rt.documents, rt.clock, org_slug, run_id, reason)
 
 
 def _as_mapping(event: Any) -> dict[str, Any]:

@@ -106,9 +106,12 @@ def finish(rt: EmbeddedRuntime, request: SyncRequested, as_json: bool) -> None:
 
 def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> None:
     """Work until nothing is left, print the deliveries of the runs; failed runs make exit status 1."""
+    lost: list[str] = []
     with progress("reading", quiet=as_json) as say:
         for outcome in work(rt):
-            say(f"{outcome.delivery.subscription}")
+            say(outcome.error or outcome.delivery.subscription)
+            if outcome.final and outcome.error:
+                lost.append(outcome.error)
     runs = [document for run_id in run_ids if (document := rt.documents.get(run_path(org, run_id)))]
     deliveries = [one for run in runs for name in run["delivery_ids"] if (one := load(rt.documents, org, name))]
     if as_json:
@@ -116,10 +119,9 @@ def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> 
     else:
         print_deliveries(rt, deliveries)
     failed = [run for run in runs if run["status"] in ("failed", "rejected")]
-    if failed:
-        raise CostError("; ".join(dict.fromkeys(run["error"] or "failed" for run in failed)))
-    if not runs:
-        raise CostError("the run did not start; see costwire doctor")
+    reasons = [run["error"] or "failed" for run in failed] or lost
+    if reasons:
+        raise CostError("; ".join(dict.fromkeys(reasons)))
 
 
 def print_deliveries(rt: EmbeddedRuntime, deliveries: list[Delivery]) -> None:
@@ -133,9 +135,13 @@ def print_deliveries(rt: EmbeddedRuntime, deliveries: list[Delivery]) -> None:
             )  # fmt: skip
     if shown.row_count:
         console.print(shown)
+    about: dict[str, list[str]] = {}
     for one in deliveries:
         for line in _remarks(one):
-            console.print(f"[dim]{one.integration_id} {one.billing_period}:[/dim] {line}", highlight=False)
+            about.setdefault(line, []).append(f"{one.integration_id} {one.billing_period}")
+    for line, bills in about.items():
+        names = bills[0] if len(bills) == 1 else f"{bills[0]} and {len(bills) - 1} more"
+        console.print(f"[dim]{names}:[/dim] {line}", highlight=False)
 
 
 def _proof_words(delivery: Delivery, proof: dict[str, Any]) -> str:

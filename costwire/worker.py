@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.bootstrap import EmbeddedRuntime
+from common.entrypoint import record_failure
 from common.errors import CostError, Permanent
+from common.messages.cloudevent import decode
 from common.ports.bus import MAX_ATTEMPTS, Delivery
 
 log = logging.getLogger("costwire")
@@ -69,10 +71,13 @@ def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
         return Outcome(delivery, str(error), final=True)
     except Exception as error:
         reason = str(error) if isinstance(error, CostError) else f"{type(error).__name__} in {delivery.subscription}"
-        rt.bus.nack(delivery, reason)
         if not isinstance(error, CostError):
             log.exception("%s failed on a message of %s", delivery.subscription, delivery.topic)
-        return Outcome(delivery, reason, final=delivery.attempt >= MAX_ATTEMPTS)
+        final = delivery.attempt >= MAX_ATTEMPTS
+        if final:
+            record_failure(decode(delivery.event), reason)
+        rt.bus.nack(delivery, reason)
+        return Outcome(delivery, reason, final)
     rt.bus.ack(delivery)
     return Outcome(delivery)
 

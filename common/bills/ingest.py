@@ -40,7 +40,6 @@ def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, role_of
             except BadBill as error:
                 refused.append(str(error))
     except Permanent as error:
-        fail_run(rt.documents, rt.clock, org_slug, message.run_id, str(error), rejected=isinstance(error, BadBill))
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
         raise
     record_deliveries(rt.documents, rt.clock, org_slug, message.run_id, [one.delivery_id for one in landed])

@@ -55,9 +55,11 @@ def record_deliveries(documents: DocumentStore, clock: Clock, org_slug: str, run
 
 
 def fail_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, reason: str, rejected: bool = False) -> None:
-    """End a run that could not do its work."""
+    """End a run that could not do its work; one that has ended keeps its first reason."""
 
     def change(run: dict[str, Any]) -> None:
+        if run["status"] in _ENDED and run["error"]:
+            return
         run |= {"status": REFUSED if rejected else FAILED, "error": reason, "ended_at": clock.now().isoformat()}
 
     _change(documents, org_slug, run_id, change)

@@ -20,7 +20,7 @@ from common.bills.formats import Matched, recognise
 from common.bills.source import literal, quoted, source_sql
 from common.domain.money import plain
 from common.errors import NoSpace
-from common.validation import validate_relation
+from common.validation import Failure, validate_relation
 
 from .mapping import focus_select, mapping_sql, pairs_sql, prepare
 from .quarantine import QUARANTINE_COLUMNS, write_quarantine
@@ -163,7 +163,7 @@ def _numbers(work: _Work, rt: EmbeddedRuntime, focus_uri: str, quarantine_uri: s
         written, rows = sums(work.connection, "focus_rows")
         report = validate_relation(work.connection, "focus_rows")
     result: dict[str, Any] = {"rows": rows, "written": written, "quarantined": {}, "quarantined_lines": 0}
-    result["conformance"] = [failed.as_document() for failed in report.failures]
+    result["conformance"] = [_failed(failure) for failure in report.failures]
     if quarantine_uri:
         with rt.objects.local(quarantine_uri) as path:
             quarantined = work.connection.execute(
@@ -176,6 +176,10 @@ def _numbers(work: _Work, rt: EmbeddedRuntime, focus_uri: str, quarantine_uri: s
         }
         result["quarantined_lines"] = sum(entry["lines"] for entry in result["quarantined"].values())
     return result
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {"rule": failure.rule_id, "keyword": failure.keyword, "text": failure.text, "count": failure.count}
 
 
 def sums(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[dict[str, dict[str, str]], int]:

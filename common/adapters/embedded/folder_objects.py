@@ -20,9 +20,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from common.adapters.embedded.folders import make_folder
 from common.adapters.embedded.hashed_copy import copy_hashing, digest_of
 from common.adapters.object_names import check_name
-from common.errors import AlreadyExists, BadConfiguration, NotFound, Permanent
+from common.errors import AlreadyExists, BadConfiguration, NoSpace, NotFound
 from common.ports.objects import StoredObject
 
 SCHEME = "object://"
@@ -37,7 +38,7 @@ class FolderObjectStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / _INCOMING
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        make_folder(self._incoming)
         self._remove_leftovers()
 
     def uri(self, name: str) -> str:
@@ -55,7 +56,7 @@ class FolderObjectStore:
                 return self._remember(name, digest)
         there = self.stat(self.uri(name))
         if there.digest != digest:
-            raise AlreadyExists(f"object {name} exists with other bytes, and objects never change: use another name")
+            raise _taken(name)
         return there
 
     def put_file(self, name: str, path: Path) -> StoredObject:
@@ -70,6 +71,19 @@ class FolderObjectStore:
             linked = self._copy_file(name, path, target)
         path.unlink()
         return linked if linked is not None else self.stat(self.uri(name))
+
+    def copy(self, uri: str, name: str) -> StoredObject:
+        """Give an object's bytes a second name, without reading them.
+
+        Raises AlreadyExists where the name has other bytes.
+        """
+        source = self.stat(uri)
+        if self._link(self._path(_name(uri)), self._path(check_name(name))):
+            return self._remember(name, source.digest)
+        there = self.stat(self.uri(name))
+        if there.digest != source.digest:
+            raise _taken(name)
+        return there
 
     def stat(self, uri: str) -> StoredObject:
         """What is known of an object.  Raises NotFound."""
@@ -102,23 +116,23 @@ class FolderObjectStore:
 
     def list(self, prefix: str) -> Sequence[StoredObject]:
         """The objects whose names start with `prefix`, by name, without digests."""
-        folder = self._root.joinpath(*prefix.split("/")[:-1]) if "/" in prefix else self._root
-        found = [
-            (path.relative_to(self._root).as_posix(), path)
-            for path in folder.rglob("*")
-            if path.is_file() and not path.relative_to(self._root).parts[0].startswith(".")
-        ]
-        return [
-            StoredObject(SCHEME + name, path.stat().st_size, "")
-            for name, path in sorted(found)
-            if name.startswith(prefix)
-        ]
+        check_name(prefix + "x")
+        folder = self._root.joinpath(*prefix.split("/")[:-1])
+        found = []
+        for path in folder.rglob("*"):
+            name = path.relative_to(self._root).as_posix()
+            if name.startswith(prefix) and not name.startswith(".") and path.is_file():
+                with suppress(FileNotFoundError):
+                    found.append((name, path.stat().st_size))
+        return [StoredObject(SCHEME + name, size_bytes, "") for name, size_bytes in sorted(found)]
 
     def delete(self, uri: str) -> None:
         """Remove an object; nothing happens where there is none."""
-        self._digest_path(_name(uri)).unlink(missing_ok=True)
-        with suppress(NotADirectoryError):
-            self._path(_name(uri)).unlink(missing_ok=True)
+        name = _name(uri)
+        if self._path(name).is_file():
+            # the digest first: what is left after a crash in between is whole
+            self._digest_path(name).unlink(missing_ok=True)
+            self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._root / name
@@ -135,7 +149,7 @@ class FolderObjectStore:
             yield path
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise Permanent(f"disk full while writing {name} to {self._root}: free some space") from error
+                raise NoSpace(f"disk full while writing {name} to {self._root}: free some space") from error
             raise
         finally:
             path.unlink(missing_ok=True)
@@ -158,25 +172,33 @@ class FolderObjectStore:
             return self._remember(name, digest) if self._link(written, target) else None
 
     def _link(self, written: Path, target: Path) -> bool:
+        """Give a finished file its name; False where the name is taken."""
+        new_folders = self._make_folder(target.parent)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
             target.hardlink_to(written)
         except FileExistsError:
             if target.is_file():
                 return False
-            raise BadConfiguration(
-                f"object {target.name} has the name of a folder of objects in {target.parent}"
-            ) from None
-        except NotADirectoryError:
-            raise BadConfiguration(f"object {target} would lie below another object: use another name") from None
+            raise BadConfiguration(f"object {target} has the name of a folder of objects: use another name") from None
         except OSError as error:
             if error.errno in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}:
                 raise BadConfiguration(
                     f"the file system of {self._root} has no hard links, which write-once needs: choose another folder"
                 ) from error
             raise
-        _sync_folder(target.parent)
+        for folder in {target.parent, *(folder.parent for folder in new_folders)}:
+            _sync_folder(folder)
         return True
+
+    def _make_folder(self, folder: Path) -> Sequence[Path]:
+        new = [step for step in (folder, *folder.parents) if not step.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise BadConfiguration(
+                f"an object below {folder} would lie below another object: use another name"
+            ) from None
+        return new
 
     def _remember(self, name: str, digest: str) -> StoredObject:
         status = self._path(name).stat()
@@ -209,6 +231,10 @@ def _name(uri: str) -> str:
     if not uri.startswith(SCHEME):
         raise BadConfiguration(f"object URI is '{uri}', expected {SCHEME}<name>")
     return check_name(uri.removeprefix(SCHEME))
+
+
+def _taken(name: str) -> AlreadyExists:
+    return AlreadyExists(f"object {name} exists with other bytes, and objects never change: use another name")
 
 
 def _not_found(uri: str) -> NotFound:
