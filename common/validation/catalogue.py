@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -32,7 +32,8 @@ class Kind(StrEnum):
 class Check:
     """One rule and how it is checked.
 
-    predicate: for ROW, the SQL that is true for a row that breaks the rule.  needs: columns without which it cannot be told.
+    predicate: for ROW, the SQL that is true for a row that breaks the rule.  coarse: a cheaper one, true at least for these rows.
+    needs: columns without which it cannot be told.
     forms: how a column must hold its values for the rule to be breakable; in another form it is kept by construction.
     distinct: evaluate it once per different value.  dataset: the entry of rules/datasets.toml.  note: what is narrower, or why not.
     """
@@ -43,6 +44,7 @@ class Check:
     text: str
     kind: Kind
     predicate: str = ""
+    coarse: str = ""
     needs: frozenset[str] = frozenset()
     forms: frozenset[str] = ALL_FORMS
     distinct: bool = False
@@ -82,22 +84,22 @@ def rule_ids(column: Column) -> tuple[str, ...]:
 
 def _check(column: Column, rule_id: str, index: int) -> Check:
     rule = column.rules[index]
-    known = {"rule_id": rule_id, "column": column.name, "keyword": rule.keyword, "text": rule.text}
+    known = Check(rule_id, column.name, rule.keyword, rule.text, Kind.UNCHECKABLE)
     if rule.keyword == "MAY":
-        return Check(**known, kind=Kind.PERMISSION, note="a permission: nothing can break it")
+        return replace(known, kind=Kind.PERMISSION, note="a permission: nothing can break it")
     if rule_id in table("rows"):
         return _special(column, known, table("rows")[rule_id])
     if rule_id in table("datasets"):
         entry = table("datasets")[rule_id]
-        return Check(**known, kind=Kind.DATASET, dataset=entry, needs=_dataset_needs(entry), note=entry.get("note", ""))
+        return replace(known, kind=Kind.DATASET, dataset=entry, needs=_dataset_needs(entry), note=entry.get("note", ""))
     if rule_id in table("other")["uncheckable"]:
-        return Check(**known, kind=Kind.UNCHECKABLE, note=table("other")["uncheckable"][rule_id])
+        return replace(known, note=table("other")["uncheckable"][rule_id])
     if rule.text.startswith("column present"):
         return _presence(column, known)
     return _general(column, known, general_check(column, rule.text))
 
 
-def _special(column: Column, known: dict[str, str], entry: Mapping[str, Any]) -> Check:
+def _special(column: Column, known: Check, entry: Mapping[str, Any]) -> Check:
     predicate = entry.get("sql", "")
     if "product" in entry:
         predicate = product_predicate(*entry["product"])
@@ -106,9 +108,9 @@ def _special(column: Column, known: dict[str, str], entry: Mapping[str, Any]) ->
         predicate = f"case when {entry['column']} is not null then {tried} end"
     if predicate == "subcategory_of_another_category":
         predicate = subcategory_predicate()
-    distinct = bool(entry.get("distinct") or "element" in entry)
-    return Check(
-        **known,
+    distinct = bool(entry.get("distinct") or "element" in entry or "product" in entry)
+    return replace(
+        known,
         kind=Kind.ROW,
         predicate=predicate,
         needs=_needs(predicate, column.name),
@@ -117,14 +119,14 @@ def _special(column: Column, known: dict[str, str], entry: Mapping[str, Any]) ->
     )
 
 
-def _presence(column: Column, known: dict[str, str]) -> Check:
-    if known["text"] == "column present":
-        return Check(**known, kind=Kind.SCHEMA)
+def _presence(column: Column, known: Check) -> Check:
+    if known.text == "column present":
+        return replace(known, kind=Kind.SCHEMA)
     companions = evidence(column.name)
     if not companions:
         reason = "whether the provider supports the feature is not in the file"
-        return Check(**known, kind=Kind.UNCHECKABLE, note=reason)
-    return Check(**known, kind=Kind.SCHEMA, note=f"the feature shows in {', '.join(companions)}")
+        return replace(known, note=reason)
+    return replace(known, kind=Kind.SCHEMA, note=f"the feature shows in {', '.join(companions)}")
 
 
 def evidence(name: str) -> tuple[str, ...]:
@@ -135,13 +137,11 @@ def evidence(name: str) -> tuple[str, ...]:
     return ()
 
 
-def _general(column: Column, known: dict[str, str], found: GeneralCheck | None) -> Check:
+def _general(column: Column, known: Check, found: GeneralCheck | None) -> Check:
     if found is None:
-        raise LookupError(
-            f"rule {known['rule_id']} ({known['text']}) is accounted for nowhere under common/validation/rules"
-        )
-    return Check(
-        **known,
+        raise LookupError(f"rule {known.rule_id} ({known.text}) is accounted for nowhere under common/validation/rules")
+    return replace(
+        known,
         kind=Kind.ROW,
         predicate=found.predicate,
         needs=_needs(found.predicate, column.name),
@@ -153,7 +153,8 @@ def _general(column: Column, known: dict[str, str], found: GeneralCheck | None) 
 
 def _null_check(column: Column) -> Check:
     text = "a missing value is a real null, no empty text and no placeholder"
-    predicate = f"raw({column.name}) in ({in_list(table('other')['placeholders'])})"
+    placeholders = table("other")["placeholders"]
+    predicate = f"raw({column.name}) in ({in_list(placeholders)})"
     return Check(
         f"x_NullHandling-{column.name}",
         column.name,
@@ -161,6 +162,7 @@ def _null_check(column: Column) -> Check:
         text,
         Kind.ROW,
         predicate=predicate,
+        coarse=f"contains({in_list([' '.join(placeholders)])}, raw({column.name}))",
         needs=frozenset({column.name}),
         forms=WRITTEN,
         note="FOCUS attribute NullHandling; in CSV an empty field is a null, quoted or not",

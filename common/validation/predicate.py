@@ -26,10 +26,16 @@ def column_names() -> frozenset[str]:
 
 def mentioned(predicate: str) -> frozenset[str]:
     """The FOCUS columns that a predicate looks at."""
-    found = set()
-    for _text, _form, inner, bare in _PIECE.findall(predicate):
-        found |= {inner or bare} & column_names()
-    return frozenset(found)
+    return frozenset(column for _form, column in looked_at(predicate))
+
+
+def looked_at(predicate: str) -> tuple[tuple[str, str], ...]:
+    """The (form, column) pairs that a predicate looks at."""
+    found: dict[tuple[str, str], None] = {}
+    for _text, form, inner, bare in _PIECE.findall(predicate):
+        if (inner or bare) in column_names():
+            found[(form or "plain", inner or bare)] = None
+    return tuple(found)
 
 
 def bind(predicate: str, name: Callable[[str, str], str]) -> str:

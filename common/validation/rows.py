@@ -43,9 +43,10 @@ class Rows:
 
     def sql(self, predicate: str) -> str:
         """The predicate as SQL over this relation; columns it does not have are null."""
-        return bind(predicate, self._name)
+        return bind(predicate, self.name)
 
-    def _name(self, form: str, column: str) -> str:
+    def name(self, form: str, column: str) -> str:
+        """SQL for a form (predicate.FORMS) of a column."""
         if column in self.held:
             return self.held[column].names[form]
         if form == "mistyped":

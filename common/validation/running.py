@@ -13,7 +13,7 @@ from common.bills.source import quoted
 from common.validation import datasets
 from common.validation.catalogue import Check, Kind, catalogue
 from common.validation.exact import register
-from common.validation.predicate import mentioned
+from common.validation.predicate import bind, looked_at, mentioned
 from common.validation.report import Failure
 from common.validation.rows import Rows
 
@@ -72,21 +72,30 @@ def _faults(rows: Rows, checks: Iterable[Check]) -> list[Failure]:
     """Columns of another type than the specification's."""
     found = []
     for check in checks:
-        held = rows.held[check.column] if check.column in rows.held else None
+        held = rows.held.get(check.column)
         if held and held.fault and check.text.startswith("type "):
             found.append(_failure(check, 1, f"column {check.column} is {held.fault}"))
     return found
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> tuple[int, dict[str, int]]:
-    """Predicate -> rows that break it.  Predicates that several rules share are counted once."""
-    plain = list(dict.fromkeys(check.predicate for check in checks if not check.distinct))
-    sums = "".join(f", count_if({rows.sql(predicate)})" for predicate in plain)
-    first = connection.execute(f"select count(*){sums} from {rows.relation}").fetchall()[0]
-    counts = dict(zip(plain, first[1:], strict=True))
-    for names, predicates in _by_columns(check.predicate for check in checks if check.distinct).items():
-        counts |= _count_distinct(connection, rows, sorted(names), predicates)
-    return first[0], counts
+    """Predicate -> rows that break it.  Predicates that several rules share are counted once, coarse ones before costly ones."""
+    scanned = [check for check in checks if not check.distinct]
+    row_count, found = _scan(connection, rows, [check.coarse or check.predicate for check in scanned])
+    counts = {check.predicate: found[check.coarse or check.predicate] for check in scanned}
+    suspected = [check.predicate for check in scanned if check.coarse and counts[check.predicate]]
+    if suspected:
+        counts |= _scan(connection, rows, suspected)[1]
+    for predicates in _by_columns(check.predicate for check in checks if check.distinct).values():
+        counts |= _count_distinct(connection, rows, predicates)
+    return row_count, counts
+
+
+def _scan(connection: duckdb.DuckDBPyConnection, rows: Rows, predicates: Iterable[str]) -> tuple[int, dict[str, int]]:
+    different = list(dict.fromkeys(predicates))
+    sums = "".join(f", count_if({rows.sql(predicate)})" for predicate in different)
+    found = connection.execute(f"select count(*){sums} from {rows.relation}").fetchall()[0]
+    return found[0], dict(zip(different, found[1:], strict=True))
 
 
 def _by_columns(predicates: Iterable[str]) -> dict[frozenset[str], list[str]]:
@@ -99,13 +108,15 @@ def _by_columns(predicates: Iterable[str]) -> dict[frozenset[str], list[str]]:
     return grouped
 
 
-def _count_distinct(
-    connection: duckdb.DuckDBPyConnection, rows: Rows, names: Sequence[str], predicates: Sequence[str]
-) -> dict[str, int]:
-    columns = ", ".join(f"{rows.sql(name)} as {quoted(name)}" for name in names)
-    present = " or ".join(f"{rows.sql(name)} is not null" for name in names)
-    different = f"select {columns}, count(*) as occurrences from {rows.relation} where {present} group by all"
-    sums = ", ".join(f"coalesce(sum(occurrences) filter (where {predicate}), 0)" for predicate in predicates)
+def _count_distinct(connection: duckdb.DuckDBPyConnection, rows: Rows, predicates: Sequence[str]) -> dict[str, int]:
+    """As _count, with each different combination of values tried once."""
+    pairs = dict.fromkeys(pair for predicate in predicates for pair in looked_at(predicate))
+    values = {pair: rows.name(*pair) for pair in pairs}
+    alias = {value: f"v{place}" for place, value in enumerate(dict.fromkeys(values.values()))}
+    columns = ", ".join(f"{value} as {name}" for value, name in alias.items())
+    different = f"select {columns}, count(*) as occurrences from {rows.relation} group by all"
+    bound = [bind(predicate, lambda form, column: alias[values[(form, column)]]) for predicate in predicates]
+    sums = ", ".join(f"coalesce(sum(occurrences) filter (where {predicate}), 0)" for predicate in bound)
     found = connection.execute(f"select {sums} from ({different})").fetchall()[0]
     return {predicate: int(count) for predicate, count in zip(predicates, found, strict=True)}
 

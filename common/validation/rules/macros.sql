@@ -52,7 +52,11 @@ create or replace temp macro focus_pairs(j) as
     case when focus_is_object(j) then list_zip(json_keys(j), json_extract(j, '$.*')) else [] end;
 
 create or replace temp macro focus_has_elements(j) as
-    case when focus_is_object(j) then coalesce(json_type(j, '$.Elements') = 'ARRAY', false) else false end;
+    case
+        when j is null then null
+        when focus_is_object(j) then coalesce(json_type(j, '$.Elements') = 'ARRAY', false)
+        else false
+    end;
 
 -- the objects in the Elements array of a JSON object
 create or replace temp macro focus_elements(j) as
