@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from common.errors import BadConfiguration, Contention, Permanent, Retryable
+from common.adapters.embedded.folders import make_folder
+from common.errors import BadConfiguration, Contention, NoSpace, Permanent, Retryable
 
 Result = TypeVar("Result")
 
@@ -97,7 +98,7 @@ class SqliteDatabase:
         return connection
 
     def _connect(self) -> Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         connection = sqlite3.connect(
             self.path, self._busy_seconds, isolation_level=None, check_same_thread=False, factory=Connection
         )
@@ -146,7 +147,7 @@ def _translate(path: Path, error: sqlite3.Error) -> Exception:
     if _is_busy(error):
         return Contention(f"{path.name} is being written by other processes all the time; try again")
     if code == sqlite3.SQLITE_FULL:
-        return Permanent(f"disk full while writing {path}: free some space")
+        return NoSpace(f"disk full while writing {path}: free some space")
     if code == sqlite3.SQLITE_IOERR:
         return Retryable(f"the disk failed while using {path}: {getattr(error, 'sqlite_errorname', 'SQLITE_IOERR')}")
     if code in _UNUSABLE:

@@ -1,0 +1,325 @@
+"""Every document store runs the same cases: CONTRACT_DOCUMENTS=sqlite,... (the embedded one by default)."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from backends import DOCUMENTS, chosen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.errors import AlreadyExists, NotFound, Permanent
+from common.ports import DocumentStore, Transaction
+
+SPAWN = multiprocessing.get_context("spawn")
+COUNTER = "orgs/default/usage/2026-04"
+
+
+@pytest.fixture(params=chosen("DOCUMENTS", "sqlite"))
+def backend(request):
+    return request.param
+
+
+@pytest.fixture
+def store(backend, tmp_path):
+    return DOCUMENTS[backend](tmp_path)
+
+
+def increment(store: DocumentStore) -> None:
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(COUNTER) or {"runs": 0}
+        transaction.set(COUNTER, {"runs": document["runs"] + 1})
+
+    store.transact(work)
+
+
+def increment_often(backend: str, place: Path, times: int) -> None:
+    store = DOCUMENTS[backend](place)
+    for _ in range(times):
+        increment(store)
+
+
+def create_once(backend: str, place: Path, who: int, winners) -> None:
+    try:
+        DOCUMENTS[backend](place).create("processed/delivery-1", {"who": who})
+    except AlreadyExists:
+        return
+    winners.put(who)
+
+
+def commit_then_die(backend: str, place: Path) -> None:
+    store = DOCUMENTS[backend](place)
+    store.set("settings/kept", {"committed": True})
+
+    def work(transaction: Transaction) -> None:
+        transaction.set("settings/kept", {"committed": False})
+        transaction.set("settings/other", {})
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    store.transact(work)
+
+
+def test_a_document_comes_back_as_it_was_written(store):
+    document = {
+        "text": "Zürich €\u0000'\"\\",
+        "empty": "",
+        "none": None,
+        "yes": True,
+        "count": -(2**63),
+        "amount": "0.000000000000000000000001",
+        "list": [1, "1", None, {"deep": []}],
+        "object": {"a.b": {"c": {}}},
+    }
+    store.set("orgs/default/budgets/cloud", document)
+    assert store.get("orgs/default/budgets/cloud") == document
+
+
+def test_a_missing_document_is_none(store):
+    assert store.get("orgs/nobody") is None
+    assert store.list("orgs") == []
+
+
+def test_what_is_read_is_a_copy(store):
+    document = {"members": ["a"]}
+    store.set("orgs/default", document)
+    document["members"].append("b")
+    store.get("orgs/default")["members"].append("c")
+    assert store.get("orgs/default") == {"members": ["a"]}
+
+
+def test_set_replaces_the_whole_document(store):
+    store.set("orgs/default", {"plan": "starter", "status": "TRIAL"})
+    store.set("orgs/default", {"plan": "scale"})
+    assert store.get("orgs/default") == {"plan": "scale"}
+
+
+def test_create_refuses_what_exists(store):
+    store.create("orgs/default", {"first": True})
+    with pytest.raises(AlreadyExists, match="orgs/default"):
+        store.create("orgs/default", {"first": False})
+    assert store.get("orgs/default") == {"first": True}
+
+
+def test_delete_removes_and_may_be_repeated(store):
+    store.create("orgs/default", {})
+    store.delete("orgs/default")
+    store.delete("orgs/default")
+    assert store.get("orgs/default") is None
+    store.create("orgs/default", {})
+
+
+def test_list_gives_one_collection_by_id(store):
+    for path in ("orgs/b", "orgs/a", "orgs/Z", "orgs/a/budgets/x", "orgsx/c", "orgs/ä"):
+        store.set(path, {"path": path})
+    assert [document_id for document_id, _ in store.list("orgs")] == ["Z", "a", "b", "ä"]
+    assert store.list("orgs/a/budgets") == [("x", {"path": "orgs/a/budgets/x"})]
+
+
+def test_list_keeps_the_documents_whose_fields_are_equal(store):
+    documents = {
+        "a": {"n": 1, "s": "x"},
+        "b": {"n": True, "s": "x"},
+        "c": {"n": "1", "s": "x"},
+        "d": {"n": None},
+        "e": {},
+    }
+    for name, document in documents.items():
+        store.set(f"things/{name}", document)
+
+    def ids(**where: object) -> list[str]:
+        return [document_id for document_id, _ in store.list("things", where)]
+
+    assert ids(n=1) == ["a"]
+    assert ids(n=True) == ["b"]
+    assert ids(n="1") == ["c"]
+    assert ids(n=None) == ["d"]
+    assert ids(s="x", n=1) == ["a"]
+    assert ids(s="y") == []
+    assert ids() == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0.1,
+        Decimal("0.1"),
+        [0.1],
+        {"deep": [{"cost": 1.0}]},
+        datetime(2026, 4, 1, tzinfo=UTC),
+        b"x",
+        [[1]],
+        2**63,
+        {1: "x"},
+    ],
+)
+def test_what_no_store_keeps_exactly_is_refused(store, value):
+    with pytest.raises(Permanent, match="orgs/default"):
+        store.set("orgs/default", {"field": value})
+    with pytest.raises(Permanent, match="orgs/default"):
+        store.transact(lambda transaction: transaction.create("orgs/default", {"field": value}))
+    assert store.get("orgs/default") is None
+
+
+def test_a_refused_float_is_told_what_to_do_and_not_shown(store):
+    with pytest.raises(Permanent, match="amount as decimal text") as caught:
+        store.set("orgs/default", {"budget": {"amount": 1234.5}})
+    assert "budget.amount" in str(caught.value)
+    assert "1234.5" not in str(caught.value)
+
+
+def test_a_document_beyond_a_mebibyte_is_refused(store):
+    with pytest.raises(Permanent, match="1,048,576"):
+        store.set("orgs/default", {"text": "x" * (1 << 20)})
+
+
+@pytest.mark.parametrize(
+    "path", ["", "orgs", "orgs/", "/orgs", "orgs/a/budgets", "orgs//budgets/x", "orgs/..", "orgs/__a__"]
+)
+def test_a_path_that_names_no_document_is_refused(store, path):
+    with pytest.raises(Permanent):
+        store.set(path, {})
+    with pytest.raises(Permanent):
+        store.get(path)
+
+
+def test_a_document_is_no_collection(store):
+    with pytest.raises(Permanent):
+        store.list("orgs/a")
+
+
+def test_a_transaction_writes_everything(store):
+    store.set("things/old", {})
+
+    def work(transaction: Transaction) -> str:
+        assert transaction.get("things/old") == {}
+        assert transaction.get("things/new") is None
+        transaction.create("things/new", {"n": 1})
+        transaction.set("things/other", {"n": 2})
+        transaction.delete("things/old")
+        return "done"
+
+    assert store.transact(work) == "done"
+    assert store.list("things") == [("new", {"n": 1}), ("other", {"n": 2})]
+
+
+def test_an_error_in_a_transaction_undoes_everything_and_passes_through(store):
+    store.set("things/old", {"n": 1})
+
+    def work(transaction: Transaction) -> None:
+        transaction.set("things/old", {"n": 2})
+        transaction.create("things/new", {})
+        raise NotFound("as the work says")
+
+    with pytest.raises(NotFound, match="as the work says"):
+        store.transact(work)
+    assert store.list("things") == [("old", {"n": 1})]
+
+
+def test_a_create_of_what_exists_fails_the_whole_transaction(store):
+    store.set("things/taken", {"n": 1})
+
+    def work(transaction: Transaction) -> None:
+        transaction.set("things/other", {})
+        transaction.create("things/taken", {"n": 2})
+
+    with pytest.raises(AlreadyExists, match="things/taken"):
+        store.transact(work)
+    assert store.list("things") == [("taken", {"n": 1})]
+
+
+def test_a_read_after_a_write_is_refused_in_a_transaction(store):
+    def work(transaction: Transaction) -> None:
+        transaction.set("things/a", {})
+        transaction.get("things/b")
+
+    with pytest.raises(Permanent, match="read first"):
+        store.transact(work)
+    assert store.get("things/a") is None
+
+
+def test_the_store_works_on_after_a_failed_transaction(store):
+    with pytest.raises(ZeroDivisionError):
+        store.transact(lambda transaction: 1 // 0)
+    increment(store)
+    assert store.get(COUNTER) == {"runs": 1}
+
+
+def test_threads_do_not_lose_updates(store):
+    threads = [threading.Thread(target=lambda: [increment(store) for _ in range(10)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.get(COUNTER) == {"runs": 40}
+
+
+def test_processes_do_not_lose_updates(backend, store, tmp_path):
+    workers = [SPAWN.Process(target=increment_often, args=(backend, tmp_path, 25)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+    assert store.get(COUNTER) == {"runs": 100}
+
+
+def test_one_of_many_processes_creates(backend, store, tmp_path):
+    winners = SPAWN.Queue()
+    workers = [SPAWN.Process(target=create_once, args=(backend, tmp_path, who, winners)) for who in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+    assert store.get("processed/delivery-1") == {"who": winners.get(timeout=5)}
+    assert winners.empty()
+
+
+def test_a_killed_process_loses_nothing_committed_and_leaves_nothing_else(backend, store, tmp_path):
+    worker = SPAWN.Process(target=commit_then_die, args=(backend, tmp_path))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == -signal.SIGKILL
+    assert store.list("settings") == [("kept", {"committed": True})]
+    store.set("settings/other", {"writable": True})
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    moves=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(-5, 9), st.booleans()), min_size=1, max_size=12
+    )
+)
+def test_transfers_keep_the_sum_whatever_fails(store, moves):
+    for account in range(4):
+        store.set(f"accounts/{account}", {"balance": "10"})
+    for source, target, amount, fails in moves:
+
+        def transfer(
+            transaction: Transaction,
+            source: int = source,
+            target: int = target,
+            amount: int = amount,
+            fails: bool = fails,
+        ) -> None:
+            paths = {f"accounts/{source}", f"accounts/{target}"}
+            balances = {path: int((transaction.get(path) or {})["balance"]) for path in sorted(paths)}
+            balances[f"accounts/{source}"] -= amount
+            balances[f"accounts/{target}"] += amount
+            for number, (path, balance) in enumerate(balances.items()):
+                transaction.set(path, {"balance": str(balance)})
+                if fails and number == 0:
+                    raise InterruptedError
+
+        try:
+            store.transact(transfer)
+        except InterruptedError:
+            assert fails
+    assert sum(int(document["balance"]) for _, document in store.list("accounts")) == 40

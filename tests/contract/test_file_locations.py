@@ -1,0 +1,126 @@
+"""What folders have and buckets have not: paths, links, permissions."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from common.adapters.locations import open_location
+from common.errors import BadConfiguration
+
+NOBODY = 65534
+
+
+@contextmanager
+def as_an_ordinary_user():
+    """Root may read everything, so a test about permissions steps down."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def names(uri: str) -> list[str]:
+    return [item.name for item in open_location(uri).list()]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "bills").mkdir()
+    (tmp_path / "bills" / "a.csv").write_text("x")
+    return tmp_path / "bills"
+
+
+def test_a_path_is_taken_from_the_working_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    location = open_location("bills")
+    assert location.uri == folder.as_uri()
+    monkeypatch.chdir("/")
+    assert [item.name for item in location.list()] == ["a.csv"]
+
+
+def test_a_path_may_start_at_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert names("~/bills") == ["a.csv"]
+
+
+def test_uris_are_decoded_and_paths_are_not(tmp_path):
+    (tmp_path / "100% mine").mkdir()
+    (tmp_path / "100% mine" / "a.csv").write_text("x")
+    assert names(f"file://{tmp_path}/100%25%20mine") == ["a.csv"]
+    assert names(f"FILE://localhost{tmp_path}/100%25%20mine") == ["a.csv"]
+    assert names(f"{tmp_path}/100% mine") == ["a.csv"]
+    assert names(open_location(f"{tmp_path}/100% mine").uri) == ["a.csv"]
+
+
+@pytest.mark.parametrize("uri", ["", "file://server/share", "file:bills", "file://"])
+def test_a_uri_that_names_no_path_here_is_refused(uri):
+    with pytest.raises(BadConfiguration, match="expected"):
+        open_location(uri)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "https", "AzBlob"])
+def test_another_scheme_is_named_and_the_rest_is_not(scheme):
+    with pytest.raises(BadConfiguration, match=f"scheme {scheme.lower()}://") as caught:
+        open_location(f"{scheme}://account/bills?sig=secret-token")
+    assert "secret" not in str(caught.value)
+
+
+def test_links_are_followed(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.csv").write_text("linked")
+    (folder / "more").symlink_to(tmp_path / "elsewhere")
+    (folder / "c.csv").symlink_to(tmp_path / "elsewhere" / "b.csv")
+    (tmp_path / "current").symlink_to(folder)
+    assert names(str(tmp_path / "current")) == ["a.csv", "c.csv", "more/b.csv"]
+    with open_location(str(tmp_path / "current")).open("more/b.csv") as opened:
+        assert opened.read() == b"linked"
+
+
+def test_a_link_that_leads_back_ends(folder):
+    (folder / "deep").mkdir()
+    (folder / "deep" / "up").symlink_to(folder)
+    (folder / "deep" / "self").symlink_to(folder / "deep")
+    assert names(str(folder)) == ["a.csv"]
+
+
+def test_a_link_to_nothing_is_no_file(folder):
+    (folder / "gone.csv").symlink_to(folder / "none")
+    assert names(str(folder)) == ["a.csv"]
+
+
+def test_what_is_no_file_is_not_listed(folder):
+    os.mkfifo(folder / "pipe")
+    assert names(str(folder)) == ["a.csv"]
+    with pytest.raises(BadConfiguration, match="neither a file nor a folder"):
+        open_location(str(folder / "pipe")).list()
+
+
+def test_a_folder_that_may_not_be_read_is_named(folder):
+    (folder / "closed").mkdir()
+    (folder / "closed").chmod(0)
+    for above in (folder, *folder.parents[:-2]):
+        above.chmod(0o755)
+    with as_an_ordinary_user(), pytest.raises(BadConfiguration, match="closed may not be read"):
+        open_location(str(folder)).list()
+
+
+def test_a_file_that_may_not_be_read_is_named(folder):
+    (folder / "a.csv").chmod(0)
+    for above in (folder, *folder.parents[:-2]):
+        above.chmod(0o755)
+    with as_an_ordinary_user(), pytest.raises(BadConfiguration, match=r"a\.csv may not be read"):
+        open_location(str(folder)).open("a.csv")
+
+
+def test_a_file_name_that_is_no_text_is_told(folder):
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.csv")).write_text("x")
+    with pytest.raises(BadConfiguration, match="not UTF-8"):
+        open_location(str(folder)).list()
