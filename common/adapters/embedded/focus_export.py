@@ -30,8 +30,8 @@ _WRITERS = {
 def write_focus(paths: Sequence[Path], target: Path, where: str, parameters: Mapping[str, Any], now: datetime) -> int:
     """Write the rows of normalized files that fulfil `where` (BigQuery SQL); returns how many.
 
-    The file appears whole or not at all, and equal rows give equal bytes.  Raises BadConfiguration for a name that ends in
-    neither .parquet nor .csv, and for a folder that is not there.
+    The file appears whole or not at all, and equal rows give equal bytes.
+    Raises BadConfiguration for a name that ends in neither .parquet nor .csv, and for a folder that is not there.
     """
     if target.suffix not in _WRITERS:
         raise BadConfiguration(f"cannot tell the format of '{target.name}': the name must end in .parquet or .csv")

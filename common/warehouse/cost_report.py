@@ -1,0 +1,115 @@
+"""The question behind `costwire costs`: what was charged, by one dimension, each currency by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+
+from common.domain.money import add
+from common.errors import BadConfiguration
+from common.ports import Warehouse
+
+METRICS = ("BilledCost", "EffectiveCost", "ListCost")
+
+DIMENSIONS = {
+    "service": ("ServiceName", "ServiceName"),
+    "provider": ("x_Provider", "x_Provider"),
+    "account": ("SubAccountId", "SubAccountName"),
+    "region": ("RegionId", "RegionName"),
+    "day": ("format_timestamp('%Y-%m-%d', ChargePeriodStart)", "cast(null as string)"),
+    "month": ("format_timestamp('%Y-%m', ChargePeriodStart)", "cast(null as string)"),
+}
+"""Dimension -> what groups charges, and the name that people know it by."""
+
+TAG = "tag:"
+TIMES = ("day", "month")
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """One value of the dimension; key None: charges that have none.  charges: how many FOCUS rows."""
+
+    key: str | None
+    name: str | None
+    cost: Decimal
+    charges: int
+
+
+@dataclass(frozen=True)
+class CurrencyCosts:
+    """One currency's rows: by time for day and month, else the dearest first."""
+
+    currency: str
+    total: Decimal
+    rows: tuple[CostRow, ...]
+
+
+@cache
+def catalogued(name: str) -> str:
+    """A query of the catalogue, `queries/<name>.sql`."""
+    return files("common.warehouse").joinpath("queries").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def report_costs(
+    warehouse: Warehouse, org_slug: str, by: str, metric: str, first_day: date | None, last_day: date | None
+) -> list[CurrencyCosts]:
+    """Sum a metric of all charges that start in the days from first to last, both included; None: no end.
+
+    by: one of DIMENSIONS, or `tag:KEY`.  Returns one entry a currency, by its code.
+    Raises BadConfiguration for an unknown dimension or metric.
+    """
+    parameters: dict[str, object] = {
+        "from_time": _midnight(first_day or date.min),
+        "until_time": _midnight(last_day + timedelta(days=1) if last_day else date.max),
+    }
+    if by.startswith(TAG):
+        parameters["tag_path"] = _tag_path(by.removeprefix(TAG))
+    rows = warehouse.query(org_slug, _costs_sql(by, metric), parameters)
+    currencies = sorted({row["currency"] for row in rows})
+    return [_of_currency(currency, rows, by) for currency in currencies]
+
+
+def report_span(warehouse: Warehouse, org_slug: str) -> tuple[date, date] | None:
+    """The first and the last day that have charges, None where there are none at all."""
+    row = warehouse.query(org_slug, catalogued("span"))[0]
+    return (row["first_day"], row["last_day"]) if row["first_day"] else None
+
+
+def _costs_sql(by: str, metric: str) -> str:
+    if metric not in METRICS:
+        raise BadConfiguration(f"metric is '{metric}', expected {', '.join(METRICS)}")
+    if by.startswith(TAG):
+        key, name = "json_value(Tags, @tag_path)", "cast(null as string)"
+    elif by in DIMENSIONS:
+        key, name = DIMENSIONS[by]
+    else:
+        raise BadConfiguration(f"dimension is '{by}', expected {', '.join(DIMENSIONS)} or tag:KEY")
+    sql = catalogued("costs")
+    return sql.replace("the_key", key).replace("the_name", name).replace("the_metric", metric)
+
+
+def _of_currency(currency: str, rows: Sequence[dict[str, object]], by: str) -> CurrencyCosts:
+    mine = [
+        CostRow(row["key"], row["name"], row["cost"], row["charges"])  # type: ignore[arg-type]
+        for row in rows
+        if row["currency"] == currency
+    ]
+    mine.sort(key=lambda row: row.key or "")
+    if by not in TIMES:
+        mine.sort(key=lambda row: row.cost, reverse=True)
+    return CurrencyCosts(currency, add(row.cost for row in mine), tuple(mine))
+
+
+def _tag_path(key: str) -> str:
+    if not key:
+        raise BadConfiguration("the tag has no key, expected tag:KEY, as in tag:environment")
+    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
+    return f'$."{escaped}"'
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,193 @@
+"""Commands `deliveries`, `runs` and `restatements`: what came in, when, proved or not, and what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from common.bootstrap import runtime
+from common.domain.money import add, plain
+from common.warehouse.cost_report import catalogued
+from costwire.export import read_period
+from costwire.output import AsJson, Org, console, exact, money, print_json, table
+from costwire.quarantine import quarantine
+
+__all__ = ["deliveries", "quarantine", "restatements", "runs"]
+
+Integration = Annotated[str | None, typer.Option("--integration", help="Only this integration.")]
+Period = Annotated[str | None, typer.Option("--period", help="Only this billing period, YYYY-MM.")]
+
+_STYLES = {"current": "green", "succeeded": "green", "rejected": "red", "failed": "red", "running": "yellow"}
+
+
+def deliveries(
+    integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
+) -> None:
+    """List what came in, newest first: its state, its rows, and the proof of its total."""
+    where = {"integration_id": integration, "billing_period": str(read_period(period)) if period else None}
+    wanted = {name: value for name, value in where.items() if value is not None}
+    found = [document for _, document in runtime().documents.list(f"orgs/{org}/deliveries", wanted or None)]
+    found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
+    if as_json:
+        print_json(found)
+    elif not found:
+        console.print("No deliveries yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+    else:
+        shown = table("delivery", "state", "rows", "source total", numbers=("rows", "source total"))
+        for one in found:
+            shown.add_row(
+                f"{escape(one['integration_id'])} {one['billing_period']}\n[dim]{one['delivery_id']}[/dim]",
+                f"{_styled(one['state'])}\n[dim]{_minute(one['delivered_at'])}[/dim]",
+                f"{one.get('rows', 0):,}{_quarantined(one)}",
+                _proof(one),
+            )
+        console.print(shown)
+        for line in (line for one in found for line in _remarks(one)):
+            console.print(line, soft_wrap=True)
+
+
+def _quarantined(delivery: Mapping[str, Any]) -> str:
+    lines = delivery.get("quarantined_rows", 0)
+    return f"\n[yellow]{lines:,} quarantined[/yellow]" if lines else ""
+
+
+def _proof(delivery: Mapping[str, Any]) -> str:
+    """The source's total of each currency, and whether every cent of it is accounted for."""
+    lines = []
+    for one in delivery.get("proof", ()):
+        difference = Decimal(one["difference"])
+        lines.append(f"{money(one['source'])} {one['currency']}")
+        lines.append("[green]proved[/green]" if not difference else f"[red]off by {exact(difference)}[/red]")
+    return "\n".join(lines) or "[dim]not proved yet[/dim]"
+
+
+def _remarks(delivery: Mapping[str, Any]) -> Iterable[str]:
+    name = f"[bold]{delivery['delivery_id'][:8]}[/bold]"
+    if delivery.get("reason"):
+        yield f"{name} {escape(str(delivery['reason']))}"
+    for note in delivery.get("notes", ()):
+        yield f"{name} {escape(note)}"
+    if delivery.get("unknown_columns"):
+        yield f"{name} columns that are not known: {escape(', '.join(delivery['unknown_columns']))}"
+    for rule in delivery.get("conformance", ()):
+        yield f"{name} FOCUS {rule['keyword']}, {rule['count']:,} rows: {escape(rule['text'])} ({rule['rule']})"
+
+
+def runs(integration: Integration = None, org: Org = "default", as_json: AsJson = False) -> None:
+    """List synchronisations, newest first: who asked, how it ended, how much it brought."""
+    sql = catalogued("runs")
+    found = [row for row in runtime().warehouse.query(org, sql) if integration in (None, row["integration_id"])]
+    if as_json:
+        print_json([_plain_row(row) for row in found])
+    elif not found:
+        console.print("No runs yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+    else:
+        shown = table("integration", "asked by", "status", "started", "took", "rows", "size", numbers=_RUN_NUMBERS)
+        for row in found:
+            shown.add_row(
+                escape(row["integration_id"] or ""),
+                escape(row["trigger"] or ""),
+                _styled(row["status"]),
+                _minute(row["started_at"]),
+                _took(row["started_at"], row["ended_at"]),
+                f"{row['records'] or 0:,}",
+                _size(row["bytes"] or 0),
+            )
+        console.print(shown)
+        for row in found:
+            if row["error"]:
+                started = _minute(row["started_at"])
+                console.print(
+                    f"[bold]{escape(row['integration_id'] or '')} {started}[/bold] {escape(row['error'])}",
+                    soft_wrap=True,
+                )
+
+
+_RUN_NUMBERS = ("took", "rows", "size")
+
+
+def restatements(
+    integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
+) -> None:
+    """List what newer deliveries changed: which one replaced which, and by how much each service."""
+    billing_period = str(read_period(period)) if period else None
+    found = [
+        row
+        for row in runtime().warehouse.query(org, catalogued("restatements"))
+        if integration in (None, row["integration_id"]) and billing_period in (None, row["billing_period"])
+    ]
+    if as_json:
+        print_json([_plain_row(row) for row in found])
+    elif not found:
+        console.print("Nothing was restated: no newer delivery changed a cost that was shown before.", soft_wrap=True)
+    else:
+        for number, (_, rows) in enumerate(groupby(found, key=_replacement)):
+            console.print("\n" * (number > 0), end="")
+            _print_restatement(list(rows))
+
+
+def _replacement(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("replaced_at", "integration_id", "billing_period", "delivery_now"))
+
+
+def _print_restatement(rows: Sequence[Mapping[str, Any]]) -> None:
+    head = rows[0]
+    console.print(
+        f"[bold]{escape(head['integration_id'])} {head['billing_period']}[/bold], {_minute(head['replaced_at'])} UTC: "
+        f"{head['delivery_now']} replaced {head['delivery_replaced']}",
+        soft_wrap=True,
+    )
+    numbers = ("days", "before", "after", "change")
+    shown = table("service", "days", "before", "after", "change", "", numbers=numbers)
+    for (currency, service), group in groupby(rows, key=lambda row: (row["currency"], row["service_name"])):
+        days = list(group)
+        before, after, billed, effective = (add(row[name] for row in days) for name in _CHANGES)
+        change = f"{billed:+,.2f}" if billed or not effective else f"effective {effective:+,.2f}"
+        shown.add_row(escape(service or ""), f"{len(days)}", money(before), money(after), change, currency)
+    console.print(shown)
+
+
+_CHANGES = ("billed_cost_before", "billed_cost_after", "billed_cost_delta", "effective_cost_delta")
+
+
+def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for programs: exact decimals as text, times in ISO form."""
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain(value)
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _styled(state: str) -> str:
+    style = _STYLES.get(state)
+    return f"[{style}]{state}[/{style}]" if style else state
+
+
+def _minute(moment: datetime | str | None) -> str:
+    if moment is None:
+        return ""
+    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{read.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _took(started_at: datetime | None, ended_at: datetime | None) -> str:
+    if started_at is None or ended_at is None:
+        return ""
+    seconds = int((ended_at - started_at).total_seconds())
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
+
+
+def _size(size_bytes: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:,.1f} {unit}"
+    return f"{size_bytes} B"
