@@ -55,7 +55,7 @@ def acknowledge_alert(alert_id: AlertId, by: By = None, org: Org = "default", as
     """Say that somebody has taken an alert on."""
     rt = runtime()
     found = alerting.find_alert(rt.documents, org, alert_id)
-    document = alerting.acknowledge(rt.documents, org, found, by or getpass.getuser(), rt.clock.now())
+    document = alerting.acknowledge(rt.documents, org, found, by or _account(), rt.clock.now())
     _say(document, f"Alert {found} is acknowledged by {document['acknowledged_by']}.", as_json)
 
 
@@ -73,8 +73,15 @@ def snooze_alert(
     now = rt.clock.now()
     end = _until(span, until, now)
     found = alerting.find_alert(rt.documents, org, alert_id)
-    document = alerting.snooze(rt.documents, org, found, end, by or getpass.getuser(), now)
+    document = alerting.snooze(rt.documents, org, found, end, by or _account(), now)
     _say(document, f"Alert {found} is snoozed until {end:%Y-%m-%d %H:%M} UTC.", as_json)
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise typer.BadParameter("this account has no name; say who you are with --by") from None
 
 
 def _is_wanted(document: Document, state: str | None, everything: bool) -> bool:

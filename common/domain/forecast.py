@@ -4,10 +4,11 @@ The projection is spend to date / days elapsed x days in the period: simple, exa
 
 The forecast learns from daily totals.  A weekday effect (the median of each weekday, once there are two weeks) is
 taken off; single days far from their neighbours (a yearly fee on the first) are drawn in to six median absolute
-deviations; the rest is followed by simple exponential smoothing, whose weight is chosen by its own one-day-ahead
-errors.  The interval is that of the sum of the days to come under this model (errors carry into the level), plus the
-uncertainty of the weekday effects, at 80 %, assuming roughly normal errors.  Source of the sum's variance: Hyndman,
-Koehler, Ord, Snyder, "Forecasting with Exponential Smoothing", 2008, chapter 6.
+deviations; the rest is followed by simple exponential smoothing with six weights, mixed by how likely each makes the
+past (so that a short history, which cannot tell drift from noise, gives a wide interval).  The interval is that of
+the sum of the days to come under these models (errors carry into the level), plus the uncertainty of the weekday
+effects, at 80 %, assuming roughly normal errors.  Source of the sum's variance: Hyndman, Koehler, Ord, Snyder,
+"Forecasting with Exponential Smoothing", 2008, chapter 6.
 
 Limits: no trend, no holidays, no month-end peaks; a steady growth is followed with a lag; a charge that is announced
 but not yet billed is unknown to it; the last day is taken as complete.  Amounts are decimals throughout.
@@ -84,16 +85,22 @@ def _remaining(series: Sequence[Decimal], last_day: date, days_ahead: Sequence[d
     weekdays = [(first + timedelta(days=step)).weekday() for step in range(len(series))]
     effects = _weekday_effects(series, weekdays)
     level_series = _without_outliers([value - effects[day] for value, day in zip(series, weekdays, strict=True)])
-    weight, level, variance = _smoothed(level_series)
+    smoothings = _smoothings(level_series)
     horizon = len(days_ahead)
-    expected = horizon * level + add(effects[day.weekday()] for day in days_ahead)
-    carried = add((1 + weight * (horizon - step)) ** 2 for step in range(1, horizon + 1))
-    uncertain_effects = Decimal(0)
-    if any(effects):
-        for weekday in range(7):
-            ahead = sum(day.weekday() == weekday for day in days_ahead)
-            uncertain_effects += Decimal(ahead * ahead) / weekdays.count(weekday)
-    return expected, (variance * (carried + uncertain_effects)).sqrt()
+    level = add(one.share * one.level for one in smoothings)
+    doubtful_effects = _doubtful_effects(weekdays, days_ahead) if any(effects) else Decimal(0)
+    variance = Decimal(0)
+    for one in smoothings:
+        carried = add((1 + one.weight * (horizon - step)) ** 2 for step in range(1, horizon + 1))
+        apart = horizon * (one.level - level)
+        variance += one.share * (one.variance * (carried + doubtful_effects) + apart * apart)
+    return horizon * level + add(effects[day.weekday()] for day in days_ahead), variance.sqrt()
+
+
+def _doubtful_effects(weekdays: Sequence[int], days_ahead: Sequence[date]) -> Decimal:
+    """What not knowing the weekday effects adds to the variance of the sum, in units of a day's variance."""
+    ahead = [sum(day.weekday() == weekday for day in days_ahead) for weekday in range(7)]
+    return add(Decimal(count * count) / weekdays.count(weekday) for weekday, count in enumerate(ahead))
 
 
 def _weekday_effects(series: Sequence[Decimal], weekdays: Sequence[int]) -> list[Decimal]:
@@ -113,22 +120,32 @@ def _without_outliers(values: Sequence[Decimal]) -> list[Decimal]:
     return [min(max(value, middle - reach), middle + reach) for value in values]
 
 
-def _smoothed(values: Sequence[Decimal]) -> tuple[Decimal, Decimal, Decimal]:
-    """Weight, last level and error variance of the smoothing whose one-day-ahead errors are smallest."""
+@dataclass(frozen=True)
+class _Smoothing:
+    """Simple exponential smoothing after the last day.  share: how much its past errors speak for this weight."""
+
+    weight: Decimal
+    level: Decimal
+    variance: Decimal
+    share: Decimal
+
+
+def _smoothings(values: Sequence[Decimal]) -> list[_Smoothing]:
     start = add(values[:7]) / len(values[:7])
-    best: tuple[Decimal, Decimal, Decimal] | None = None
+    fitted: list[tuple[Decimal, Decimal, Decimal]] = []
     for weight in _WEIGHTS:
         level, squared = start, Decimal(0)
         for value in values:
             error = value - level
             squared += error * error
             level += weight * error
-        variance = squared / max(len(values) - 2, 1)
-        if best is None or variance < best[2]:
-            best = (weight, level, variance)
-    if best is None:
-        raise ValueError("nothing to smooth")
-    return best
+        fitted.append((weight, level, squared / max(len(values) - 2, 1)))
+    smallest = min(variance for _, _, variance in fitted)
+    likely = [
+        (smallest / variance if variance else Decimal(1)) ** (Decimal(len(values)) / 2) for _, _, variance in fitted
+    ]
+    total = add(likely)
+    return [_Smoothing(*fit, share=one / total) for fit, one in zip(fitted, likely, strict=True)]
 
 
 def _median(values: Sequence[Decimal]) -> Decimal:
