@@ -6,7 +6,7 @@ import duckdb
 
 from common.validation.file import validate_file
 from common.validation.report import Failure, Report
-from common.validation.rows import typed_rows
+from common.validation.rows import column_types, typed_rows
 from common.validation.running import prepare, run
 from common.validation.schema import check_names
 
@@ -16,12 +16,11 @@ __all__ = ["Failure", "Report", "validate_file", "validate_relation"]
 def validate_relation(connection: duckdb.DuckDBPyConnection, relation: str, label: str | None = None) -> Report:
     """Check the rows of a table or view whose columns are typed as `common.focus.storage_schema` says.
 
-    relation: its name.  label: how the report calls it.  Costs one scan of the cheap rules and one grouping per costly column.
+    relation: its name.  label: how the report calls it.  One scan for the cheap rules, a grouping for each of the others.
     """
     prepare(connection)
     rows = typed_rows(connection, relation)
-    names = [row[0] for row in connection.execute(f'describe select * from "{relation}"').fetchall()]
-    schema = check_names(names)
+    schema = check_names(list(column_types(connection, relation)))
     outcome = run(connection, rows)
     checked = {"schema": schema.checked, **outcome.checked}
     failures = (*schema.failures, *outcome.failures)

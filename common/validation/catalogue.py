@@ -1,6 +1,7 @@
 """Every FOCUS 1.3 rule and how it is checked: on rows, over rows, on the columns, by its type, or not at all and why.
 
-Rules with a general text ("null when X is null") are made from `common/focus/columns.json`; the special ones are data under `rules/`.
+Rules with a general text ("null when X is null") are made from `common/focus/columns.json`; the special ones are data
+under `rules/`.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ class Kind(StrEnum):
 class Check:
     """One rule and how it is checked.
 
-    predicate: for ROW, the SQL that is true for a row that breaks the rule.  coarse: a cheaper one, true at least for these rows.
-    needs: columns without which it cannot be told.
-    forms: how a column must hold its values for the rule to be breakable; in another form it is kept by construction.
-    distinct: evaluate it once per different value.  dataset: the entry of rules/datasets.toml.  note: what is narrower, or why not.
+    predicate: for ROW, the SQL that is true for a row that breaks the rule.  coarse: a cheaper one, true at least there.
+    needs: columns without which it cannot be told.  forms: how a column must hold its values for the rule to be
+    breakable; in another form it is kept by construction.  distinct: evaluate it once per different value.
+    dataset: the entry of rules/datasets.toml.  note: what is narrower, or why not.
     """
 
     rule_id: str
@@ -180,7 +181,7 @@ def _dataset_needs(entry: Mapping[str, Any]) -> frozenset[str]:
 
 
 def product_predicate(cost: str, price: str, quantity: str) -> str:
-    """cost <> price * quantity: by decimals where they hold the product exactly, by arbitrary precision where they do not."""
+    """cost <> price * quantity: by decimals where they hold the product, else by arbitrary precision."""
     quick = f"focus_same_amount(focus_multiply(value({price}), value({quantity})), value({cost}))"
     exact = f"focus_product_differs(cast({cost} as varchar), cast({price} as varchar), cast({quantity} as varchar))"
     set_all = f"{cost} is not null and {price} is not null and {quantity} is not null"

@@ -28,7 +28,10 @@ def breaking_keys(check: Check) -> str:
     if "select" in entry:
         return str(entry["select"])
     if "from" in entry:
-        return f"select key, min(one) as first, max(one) as second from ({entry['from']}) group by key having min(one) <> max(one)"
+        return (
+            f"select key, min(one) as first, max(one) as second from ({entry['from']}) "
+            "group by key having min(one) <> max(one)"
+        )
     keys, one = ", ".join(entry["key"]), entry["one"]
     shown = " || ' ' || ".join(f"cast({part} as varchar)" for part in entry["key"])
     known = " and ".join(f"{part} is not null" for part in (*entry["key"], one))
@@ -42,9 +45,5 @@ def _words(check: Check, key: str, first: str, second: str) -> str:
     entry = check.dataset
     if "says" in entry:
         return str(entry["says"]).format(key=key, first=first, second=second)
-    name = (
-        " ".join(entry["key"])
-        if all(part.isidentifier() or " " in part and "(" not in part for part in entry["key"])
-        else ""
-    )
+    name = " ".join(part for part in entry["key"] if "(" not in part)
     return f"{name + ' ' if name else ''}{key}: {entry['one']} is {first} and {second}"

@@ -14,7 +14,7 @@ ROUNDING = Decimal("0.0000000005")
 
 
 def product_differs(cost: str, price: str, quantity: str) -> bool | None:
-    """Whether cost and price * quantity are half a unit of the 9th decimal or more apart; None where one is no finite number."""
+    """Whether cost and price * quantity are apart by ROUNDING or more; None where one is no finite number."""
     try:
         values = [EXACT.create_decimal(text.strip()) for text in (cost, price, quantity)]
     except InvalidOperation:
@@ -30,7 +30,8 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     known = {
         row[0]
         for row in connection.execute(
-            "select function_name from duckdb_functions() where function_name in ('exact_decimal', 'focus_product_differs')"
+            "select function_name from duckdb_functions() "
+            "where function_name in ('exact_decimal', 'focus_product_differs')"
         ).fetchall()
     }
     if "exact_decimal" not in known:

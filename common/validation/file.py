@@ -1,6 +1,7 @@
 """Checking a FOCUS file as it is written: CSV or JSON lines (also gzip, zstd, zip) or Parquet.
 
-Text formats are read once, as text, into a Parquet file of their own, so that memory stays flat and every rule scans columns only.
+Text formats are read once, as text, into a Parquet file of their own, so that memory stays flat and every rule scans only
+the columns it looks at.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Staged:
 
 
 def validate_file(path: Path, label: str | None = None) -> Report:
-    """Check a FOCUS file.  label: how the report calls it.  Raises BadBill for what is no CSV, Parquet or JSON lines file."""
+    """Check a FOCUS file.  label: how the report calls it.  Raises BadBill for what cannot be read."""
     label = label or path.name
     with opened(path, label) as container, tempfile.TemporaryDirectory(prefix="costwire-") as folder:
         check_whole(container.path, container.compression, label)
@@ -82,9 +83,9 @@ def _stage_csv(connection: duckdb.DuckDBPyConnection, container: Container, fold
     names = check_names(container.names)
     cells = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
     source = (
-        f"read_csv({literal(str(container.path))}, columns = {{{cells}}}, auto_detect = false, header = true, delim = ',', "
-        f"quote = '\"', escape = '\"', nullstr = [''], compression = '{container.compression}', "
-        f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
+        f"read_csv({literal(str(container.path))}, columns = {{{cells}}}, auto_detect = false, "
+        f"header = true, delim = ',', quote = '\"', escape = '\"', nullstr = [''], "
+        f"compression = '{container.compression}', max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
     )
     wanted = [f"c{place} as {quoted(name)}" for name, place in names.found.items()]
     _copy(connection, wanted, source, folder)

@@ -23,7 +23,7 @@ REPLACEMENT = "chr(65533)"
 
 ALL_FORMS = frozenset({"text", "float", "exact"})
 WRITTEN = frozenset({"text"})
-"""How a column holds its values: as text, as binary floats, or exactly and typed; a rule may be kept by construction in some of them."""
+"""How a column holds its values: as text, as binary floats, or exactly.  Some forms keep a rule by construction."""
 
 
 @dataclass(frozen=True)

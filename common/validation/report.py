@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from common.focus import VERSION
@@ -14,7 +15,7 @@ from common.focus import VERSION
 
 @dataclass(frozen=True)
 class Failure:
-    """One broken rule.  count: rows that break it, or keys, columns or lines where the rule is about these.  example: the first of them."""
+    """One broken rule.  count: rows (or keys, columns, lines) that break it.  example: the first one."""
 
     rule_id: str
     keyword: str
@@ -28,8 +29,8 @@ class Failure:
 class Report:
     """What a validation found.
 
-    checked: kind of check (row, dataset, schema) -> rules checked.  skipped: rules that could not be told, since the file lacks a
-    column that they look at.  hints: what may explain the failures, one sentence each.
+    checked: kind of check (row, dataset, schema) -> rules checked.  skipped: rules that could not be told, since the file
+    lacks a column that they look at.  hints: what may explain the failures, one sentence each.
     """
 
     file: str
@@ -96,7 +97,7 @@ class Report:
         return said
 
     def _table(self) -> Table:
-        table = Table(title=None, expand=False, show_lines=False)
+        table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("Rule", overflow="fold", ratio=3)
         table.add_column("Level", no_wrap=True)
         table.add_column("Count", justify="right", no_wrap=True)
@@ -111,6 +112,4 @@ class Report:
 
 
 def _plain(text: str) -> str:
-    from rich.markup import escape
-
     return escape("".join(sign if sign.isprintable() else "?" for sign in text))

@@ -24,7 +24,7 @@ _TIMES = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"
 class Held:
     """One column in a relation.
 
-    names: form of predicate.FORMS -> SQL.  form: text, float or exact.  fault: the column's type, where it is not one for the column.
+    names: form of predicate.FORMS -> SQL.  form: text, float or exact.  fault: the type, where it does not fit the column.
     """
 
     names: Mapping[str, str]
@@ -34,7 +34,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Rows:
-    """A relation to check.  relation: its name or a parenthesised SELECT.  row_number: SQL for the row's number, or None to count."""
+    """A relation to check.  relation: its name.  row_number: SQL for the row's number, or None to count."""
 
     relation: str
     held: Mapping[str, Held]

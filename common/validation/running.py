@@ -1,4 +1,4 @@
-"""Running the rules over a relation: one scan for the row rules, one grouping per costly column and per rule over rows."""
+"""Running the rules over a relation: one scan for the cheap rules, a grouping for each of the others."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _faults(rows: Rows, checks: Iterable[Check]) -> list[Failure]:
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> tuple[int, dict[str, int]]:
-    """Predicate -> rows that break it.  Predicates that several rules share are counted once, coarse ones before costly ones."""
+    """Predicate -> rows that break it.  What several rules share is counted once, coarse before costly."""
     scanned = [check for check in checks if not check.distinct]
     row_count, found = _scan(connection, rows, [check.coarse or check.predicate for check in scanned])
     counts = {check.predicate: found[check.coarse or check.predicate] for check in scanned}
@@ -127,7 +127,8 @@ def _examples(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequenc
         return {}
     number = rows.row_number or "row_number() over ()"
     wanted = ", ".join(
-        f"arg_min({_shown(rows, check)}, focus_row) filter (where {rows.sql(check.predicate)}) as {quoted(check.rule_id)}"
+        f"arg_min({_shown(rows, check)}, focus_row) filter (where {rows.sql(check.predicate)}) "
+        f"as {quoted(check.rule_id)}"
         for check in checks
     )
     source = f"(select *, {number} as focus_row from {rows.relation})"
@@ -143,10 +144,8 @@ def _shown(rows: Rows, check: Check) -> str:
         entries.append("'x_SourceRowId': cast(x_SourceRowId as varchar)")
     for name in check.shown:
         if name in rows.held:
-            form = "raw" if f"raw({name})" in check.predicate else "plain"
-            entries.append(
-                f"'{name}': left(cast({rows.sql(f'raw({name})' if form == 'raw' else name)} as varchar), {_SHOWN_LENGTH + 1})"
-            )
+            value = rows.sql(f"raw({name})" if f"raw({name})" in check.predicate else name)
+            entries.append(f"'{name}': left(cast({value} as varchar), {_SHOWN_LENGTH + 1})")
     return "{" + ", ".join(entries) + "}"
 
 

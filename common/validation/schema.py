@@ -1,4 +1,4 @@
-"""What a file's column names show: columns that lack, are misspelt, appear twice, or are no FOCUS columns; an older version."""
+"""What column names show: columns that lack, are misspelt, appear twice, or are no FOCUS columns; another version."""
 
 from __future__ import annotations
 
@@ -88,5 +88,6 @@ def _hints(found: Mapping[str, int], extra: Sequence[str]) -> list[str]:
     if not newer:
         return []
     return [
-        f"the newest columns here came with FOCUS {newest}; checked against {VERSION}, which also needs {', '.join(newer)}"
+        f"the newest columns here came with FOCUS {newest}; checked against {VERSION}, "
+        f"which also needs {', '.join(newer)}"
     ]
