@@ -462,4 +462,4 @@ select
     quarantine as quarantine_reason
 from described
 -- what cannot be mapped is one row, whatever it would have become
-where quarantine is null or not unused
+where quarantine is null or unused is distinct from true
