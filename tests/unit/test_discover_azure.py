@@ -131,6 +131,15 @@ def test_blob_names_may_carry_the_container(tmp_path: Path, container: str) -> N
     assert names(delivery) == [f"{folder}/part_0.csv", f"{folder}/part_1.csv"]
 
 
+def test_blobs_are_found_where_the_location_begins_below_the_container(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "daily", "ActualCost", container="account/billing/")
+    run.rename(tmp_path / "manifest.json")
+
+    [delivery] = discover(FileLocation(str(tmp_path)))
+
+    assert names(delivery) == ["costs/daily/20260301-20260331/run-1/part_0_0001.csv"]
+
+
 def test_blobs_are_found_where_the_location_begins_above_the_container(tmp_path: Path) -> None:
     run = write_run(tmp_path / "billing", "daily", "ActualCost")
     run.rename(tmp_path / "billing" / "manifest.json")

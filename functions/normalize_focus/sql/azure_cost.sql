@@ -14,7 +14,7 @@ with read_lines as (
             when contains("date", '/') then try_strptime("date", ['%m/%d/%Y', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y %I:%M:%S %p']) at time zone 'UTC'
             when length("date") = 8 then try_strptime("date", '%Y%m%d') at time zone 'UTC'
             else to_time("date")
-        end as day,
+        end as written_day,
         case
             when contains(billing_period_start_date, '/') then try_strptime(billing_period_start_date, ['%m/%d/%Y', '%m/%d/%Y %H:%M:%S', '%m/%d/%Y %I:%M:%S %p']) at time zone 'UTC'
             when length(billing_period_start_date) = 8 then try_strptime(billing_period_start_date, '%Y%m%d') at time zone 'UTC'
@@ -43,8 +43,9 @@ with read_lines as (
         lower(split_part(blank_to_null(resource_id), '/providers/', -1)) as resource_path,
         case
             when tags is null or trim(tags) in ('', '""', '{}') then '{}'
+            when ends_with(trim(tags), ',}') then left(trim(tags), -2) || '}'
             when starts_with(trim(tags), '{') then trim(tags)
-            else '{' || trim(tags) || '}'
+            else '{' || rtrim(trim(tags), ',') || '}'
         end as tag_text,
         -- parsed only where it tells something that a column takes
         case
@@ -61,6 +62,7 @@ with read_lines as (
 charges as (
     select
         *,
+        case when written_day >= timestamptz '2008-01-01' then written_day end as day,
         -- the oldest pay-as-you-go files have usage only, and no columns to say so
         case
             when charge_word is not null then charge_word
@@ -161,8 +163,10 @@ sized as (
         block > 1 and (
             cost = 0
             or coalesce(
-                multiply(fit_price(coalesce(blended_price, negotiated_price), units), abs(units)) * 2
-                > 3 * abs(case when is_converted then coalesce(to_cost(blank_to_null(cost_in_pricing_currency)), cost) else cost end),
+                try(
+                    multiply(fit_price(coalesce(blended_price, negotiated_price), units), abs(units)) * 2
+                    > abs(case when is_converted then coalesce(to_cost(blank_to_null(cost_in_pricing_currency)), cost) else cost end) * 3
+                ),
                 false
             )
         ) as priced_by_block
@@ -252,7 +256,7 @@ judged as (
         case
             when cost is null then 'cost is no number that a cost column can keep, expected plain digits in CostInBillingCurrency, Cost or PreTaxCost'
             when currency is null or not is_known_currency then 'billing currency is no ISO 4217 code, expected three letters as in USD'
-            when day is null or day < timestamptz '2008-01-01' then 'Date is unreadable, expected MM/dd/yyyy, yyyy-MM-dd or yyyyMMdd'
+            when day is null then 'Date is unreadable, expected MM/dd/yyyy, yyyy-MM-dd or yyyyMMdd'
             when blank_to_null(billing_period_start_date) is not null and period_start is null then 'BillingPeriodStartDate is unreadable, expected MM/dd/yyyy, yyyy-MM-dd or yyyyMMdd'
             when blank_to_null(billing_period_end_date) is not null and period_last_day is null then 'BillingPeriodEndDate is unreadable, expected MM/dd/yyyy, yyyy-MM-dd or yyyyMMdd'
             when billing_end <= billing_start then 'BillingPeriodEndDate lies before BillingPeriodStartDate'
@@ -304,17 +308,21 @@ select
     billing_start as BillingPeriodStart,
     billing_end as BillingPeriodEnd,
     day as ChargePeriodStart,
-    case when length("date") > 10 and contains("date", 'T') and substr("date", 12, 5) <> '00:00' then day + interval 1 hour else day + interval 1 day end as ChargePeriodEnd,
+    -- a day, midnight here or there; any other time of day is an hour's
+    case
+        when contains("date", 'T') and substr("date", 12, 5) <> '00:00' and extract(hour from day) <> 0 then day + interval 1 hour
+        else day + interval 1 day
+    end as ChargePeriodEnd,
 
     -- accounts and parties
     coalesce(account_id, subscription) as BillingAccountId,
     case
-        when account_id is null then coalesce(blank_to_null(subscription_name), subscription)
-        when blank_to_null(billing_profile_id) is null then coalesce(blank_to_null(billing_account_name), account_id)
-        else coalesce(blank_to_null(billing_profile_name), blank_to_null(billing_account_name), account_id)
+        when account_id is null then blank_to_null(subscription_name)
+        when blank_to_null(billing_profile_id) is null then blank_to_null(billing_account_name)
+        else coalesce(blank_to_null(billing_profile_name), blank_to_null(billing_account_name))
     end as BillingAccountName,
     case
-        when account_id is null then 'Subscription'
+        when account_id is null then case when subscription is not null then 'Subscription' end
         when blank_to_null(billing_profile_id) is null or billing_profile_id = billing_account_id then 'Billing Account'
         else 'Billing Profile'
     end as BillingAccountType,
