@@ -1,0 +1,296 @@
+"""The promised views: their names, columns and types, and what they say, worked out by hand."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.adapters.embedded.dataset import view_names
+from common.errors import BadConfiguration
+from tests.contract.warehouse_cases import ORG, Opened, charge
+
+NUMERIC, BIGNUMERIC, QUANTITY = "DECIMAL(38,9)", "DECIMAL(38,24)", "DECIMAL(38,12)"
+TEXT, TIME, DAY, JSON, COUNT = "VARCHAR", "TIMESTAMP WITH TIME ZONE", "DATE", "JSON", "BIGINT"
+
+PROMISED = {
+    "cost_daily": {
+        "date": DAY,
+        "provider": TEXT,
+        "account_id": TEXT,
+        "service": TEXT,
+        "region": TEXT,
+        "cost_usd": NUMERIC,
+        "usage_quantity": NUMERIC,
+        "usage_unit": TEXT,
+        "tags": JSON,
+        "ingested_at": TIME,
+    },
+    "cost_hourly": {
+        "timestamp": TIME,
+        "provider": TEXT,
+        "account_id": TEXT,
+        "service": TEXT,
+        "cost_usd": NUMERIC,
+        "ingested_at": TIME,
+    },
+    "cost_summary": {
+        "date": DAY,
+        "provider": TEXT,
+        "total_cost": NUMERIC,
+        "service_count": COUNT,
+        "account_count": COUNT,
+    },
+    "cost_by_service": {"provider": TEXT, "service": TEXT, "total_cost": NUMERIC, "avg_daily_cost": NUMERIC},
+    "gcp_billing_costs": {
+        "cost_id": TEXT,
+        "org_slug": TEXT,
+        "billing_account_id": TEXT,
+        "project_id": TEXT,
+        "project_name": TEXT,
+        "service_id": TEXT,
+        "service_description": TEXT,
+        "sku_id": TEXT,
+        "sku_description": TEXT,
+        "usage_start_time": TIME,
+        "usage_end_time": TIME,
+        "cost": BIGNUMERIC,
+        "currency": TEXT,
+        "credits": BIGNUMERIC,
+        "usage_amount": QUANTITY,
+        "usage_unit": TEXT,
+        "labels": JSON,
+        "extracted_at": TIME,
+        "invoice_month": TEXT,
+    },
+    "gcp_billing_summary": {
+        "summary_id": TEXT,
+        "org_slug": TEXT,
+        "summary_date": DAY,
+        "project_id": TEXT,
+        "service_description": TEXT,
+        "daily_cost": NUMERIC,
+        "daily_credits": NUMERIC,
+        "net_cost": NUMERIC,
+        "month_to_date": NUMERIC,
+        "projected_monthly": NUMERIC,
+        "updated_at": TIME,
+    },
+}
+
+RATES = "month,currency,usd_rate,source\n2026-03,EUR,1.1,made up for this test\n2026-03,JPY,0.006666667,made up\n"
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    return Opened(tmp_path)
+
+
+def on(day: str, hours: int = 24, **values: Any) -> dict[str, Any]:
+    """A charge that starts on a day, or at a time of one."""
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    end = datetime.fromtimestamp(start.timestamp() + hours * 3600, UTC)
+    return charge(ChargePeriodStart=start.isoformat(), ChargePeriodEnd=end.isoformat(), **values)
+
+
+def google(cost: str | None, billed: str, row: str = "1", day: str = "2026-03-10", **values: Any) -> dict[str, Any]:
+    """A charge of Google Cloud; cost None: the export does not tell cost and credits apart."""
+    source = None if cost is None else f'{{"cost": "{cost}", "service_id": "6F81", "sku_description": "N1 core"}}'
+    named = {"SubAccountId": "project-1", "ServiceName": "Compute Engine", "x_Source": source} | values
+    return on(day, BilledCost=billed, x_Provider="gcp", x_SourceRowId=row, **named)
+
+
+def test_there_are_just_the_promised_views() -> None:
+    assert view_names() == set(PROMISED)
+
+
+@pytest.mark.parametrize("view", PROMISED)
+def test_a_view_has_the_promised_columns_and_types(opened: Opened, view: str) -> None:
+    assert opened.ask(f"select * from {view}") == []
+    _, dataset = opened.warehouse._datasets[ORG]
+    described = dataset.connection.execute(f"describe {view}").fetchall()
+    assert {row[0]: row[1] for row in described} == PROMISED[view]
+    assert [row[0] for row in described] == list(PROMISED[view])
+
+
+def test_cost_daily_adds_up_what_is_alike_and_keeps_the_rest_apart(opened: Opened) -> None:
+    opened.show(
+        "d1",
+        on("2026-03-10", BilledCost="1.000000001", ConsumedQuantity="2"),
+        on("2026-03-10T23:00:00", BilledCost="2", ConsumedQuantity="0.5", x_IngestedAt="2026-03-31T11:00:00Z"),
+        on("2026-03-10", BilledCost="4", Tags='{"team": "a"}'),
+        on("2026-03-11", BilledCost="8", ConsumedQuantity=None, ConsumedUnit=None, RegionId=None),
+    )
+    rows = opened.ask("select * from cost_daily order by date, cost_usd")
+    assert [(row["date"].day, row["cost_usd"], row["usage_quantity"], json.loads(row["tags"])) for row in rows] == [
+        (10, Decimal("3.000000001"), Decimal("2.5"), {}),
+        (10, Decimal(4), Decimal(2), {"team": "a"}),
+        (11, Decimal(8), None, {}),
+    ]
+    assert rows[0]["ingested_at"] == datetime(2026, 3, 31, 11, tzinfo=UTC)
+
+
+def test_other_currencies_are_converted_by_the_rate_of_their_billing_month(opened: Opened) -> None:
+    opened.rates.write_text(RATES)
+    opened.show(
+        "d1",
+        on("2026-03-10", BilledCost="10"),
+        on("2026-03-10", BilledCost="100", BillingCurrency="EUR"),
+        on("2026-02-28", BilledCost="300", BillingCurrency="JPY"),
+    )
+    rows = opened.ask("select date, cost_usd from cost_daily order by date")
+    assert [row["cost_usd"] for row in rows] == [Decimal("2.0000001"), Decimal("120")]
+    assert opened.ask("select sum(total_cost) as t from cost_summary")[0]["t"] == Decimal("122.0000001")
+
+
+@pytest.mark.parametrize("view", [name for name in PROMISED if name != "gcp_billing_costs"])
+def test_a_missing_rate_is_an_error_that_names_it(opened: Opened, view: str) -> None:
+    opened.rates.write_text(RATES)
+    opened.show("d1", google("1", "1", BillingCurrency="GBP", hours=1))
+    with pytest.raises(BadConfiguration, match="no exchange rate from GBP to USD for 2026-03; add a line") as caught:
+        opened.ask(f"select * from {view}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_rate_that_is_added_is_used_at_once(opened: Opened) -> None:
+    opened.show("d1", on("2026-03-10", BilledCost="100", BillingCurrency="EUR"))
+    with pytest.raises(BadConfiguration):
+        opened.ask("select cost_usd from cost_daily")
+    opened.rates.write_text(RATES)
+    assert opened.ask("select cost_usd from cost_daily") == [{"cost_usd": Decimal(110)}]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2026-3,EUR,1.1,ECB", "line 2: month is '2026-3'"),
+        ("2026-03,Euro,1.1,ECB", "line 2: currency is 'Euro'"),
+        ("2026-03,EUR,0,ECB", "line 2: usd_rate is '0'"),
+        ('2026-03,EUR,"1,1",ECB', "line 2: usd_rate is '1,1'"),
+        ("2026-03,EUR,1.0000000001,ECB", "at most 9 fractional digits"),
+        ("2026-03,EUR,1.1,", "line 2: source is empty"),
+        ("2026-03,EUR,1.1,ECB\n2026-03,EUR,1.2,ECB", "line 3: a second rate for EUR in 2026-03"),
+    ],
+)
+def test_a_rate_that_cannot_be_read_names_its_line(opened: Opened, line: str, message: str) -> None:
+    opened.rates.write_text(f"month,currency,usd_rate,source\n{line}\n")
+    with pytest.raises(BadConfiguration, match=message):
+        opened.ask("select * from cost_daily")
+
+
+def test_dollars_need_no_rates_and_keep_large_amounts_exact(opened: Opened) -> None:
+    opened.show("d1", on("2026-03-10", BilledCost="99999999999999.123456789"))
+    assert opened.ask("select cost_usd from cost_daily") == [{"cost_usd": Decimal("99999999999999.123456789")}]
+
+
+def test_converted_amounts_are_exact_to_nine_digits(opened: Opened) -> None:
+    opened.rates.write_text("month,currency,usd_rate,source\n2026-03,EUR,1.123456789,made up\n")
+    opened.show("d1", on("2026-03-10", BilledCost="12345678901.123456789", BillingCurrency="EUR"))
+    exact = Decimal("12345678901.123456789") * Decimal("1.123456789")
+    assert opened.ask("select cost_usd from cost_daily") == [{"cost_usd": exact.quantize(Decimal("1e-9"))}]
+
+
+def test_cost_hourly_has_charges_of_an_hour_or_less(opened: Opened) -> None:
+    opened.show(
+        "d1",
+        on("2026-03-10T05:00:00", hours=1, BilledCost="1"),
+        charge(ChargePeriodStart="2026-03-10T05:30:00Z", ChargePeriodEnd="2026-03-10T05:31:00Z", BilledCost="2"),
+        on("2026-03-10T05:00:00", hours=2, BilledCost="4"),
+        on("2026-03-10T06:00:00", hours=1, BilledCost="8", ServiceName="Storage"),
+    )
+    rows = opened.ask("select * from cost_hourly order by timestamp")
+    assert [(row["timestamp"], row["service"], row["cost_usd"]) for row in rows] == [
+        (datetime(2026, 3, 10, 5, tzinfo=UTC), "Compute", 3),
+        (datetime(2026, 3, 10, 6, tzinfo=UTC), "Storage", 8),
+    ]
+
+
+def test_cost_summary_has_ninety_days_up_to_today(opened: Opened) -> None:
+    opened.clock.moment = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    opened.show(
+        "d1",
+        on("2025-12-31", BilledCost="1"),
+        on("2026-01-01", BilledCost="2"),
+        on("2026-03-31T23:00:00", BilledCost="4"),
+        on("2026-03-31", BilledCost="8", ServiceName="Storage", SubAccountId="account-2"),
+        on("2026-03-31", BilledCost="16", ServiceName="Storage", x_Provider="gcp"),
+        on("2026-04-01", BilledCost="32"),
+    )
+    assert [tuple(row.values()) for row in opened.ask("select * from cost_summary")] == [
+        (date(2026, 1, 1), "aws", 2, 1, 1),
+        (date(2026, 3, 31), "aws", 12, 2, 2),
+        (date(2026, 3, 31), "gcp", 16, 1, 1),
+    ]
+    opened.clock.moment = datetime(2026, 4, 1, 0, tzinfo=UTC)
+    assert {row["date"] for row in opened.ask("select date from cost_summary")} == {date(2026, 3, 31), date(2026, 4, 1)}
+
+
+def test_cost_by_service_has_thirty_days_dearest_first(opened: Opened) -> None:
+    opened.show(
+        "d1",
+        on("2026-03-01", BilledCost="1000"),
+        on("2026-03-02", BilledCost="10"),
+        on("2026-03-31", BilledCost="10"),
+        on("2026-03-31", BilledCost="99999999999999.000000001", ServiceName="Big"),
+        on("2026-03-31", BilledCost="-1", ServiceName="Refund"),
+    )
+    assert [tuple(row.values()) for row in opened.ask("select * from cost_by_service")] == [
+        ("aws", "Big", Decimal("99999999999999.000000001"), Decimal("3333333333333.300000000")),
+        ("aws", "Compute", Decimal(20), Decimal("0.666666667")),
+        ("aws", "Refund", Decimal(-1), Decimal("-0.033333333")),
+    ]
+
+
+def test_gcp_billing_costs_tells_cost_and_credits_apart(opened: Opened) -> None:
+    opened.show(
+        "d1",
+        google("10.000000000000000000000001", "7", BillingCurrency="EUR"),
+        google("10.000000000000000000000001", "-2", row="1#promotion", BillingCurrency="EUR"),
+        google(None, "5", row="2", SubAccountId="project-2", Tags='{"env": "prod"}'),
+        charge(BilledCost="99"),
+    )
+    rows = opened.ask("select * from gcp_billing_costs order by cost_id")
+    assert [(row["cost_id"], row["cost"], row["credits"], row["currency"]) for row in rows] == [
+        ("d1/1", Decimal("10.000000000000000000000001"), Decimal("-3.000000000000000000000001"), "EUR"),
+        ("d1/1#promotion", Decimal(0), Decimal(-2), "EUR"),
+        ("d1/2", Decimal(5), Decimal(0), "USD"),
+    ]
+    assert (rows[0]["service_id"], rows[0]["sku_description"], rows[0]["invoice_month"]) == (
+        "6F81",
+        "N1 core",
+        "202603",
+    )
+    assert json.loads(rows[2]["labels"]) == {"env": "prod"}
+    assert rows[2]["extracted_at"] == datetime(2026, 3, 31, 10, tzinfo=UTC)
+
+
+def test_gcp_billing_summary_sums_the_month_and_projects_it(opened: Opened) -> None:
+    opened.show(
+        "d1",
+        google("10", "7"),
+        google("10", "-2", row="1#promotion"),
+        google("4", "4", row="2", day="2026-03-07"),
+        google("1", "1", row="3", day="2026-02-28"),
+        google("6", "6", row="4", SubAccountId="project-2"),
+    )
+    rows = opened.ask("select * from gcp_billing_summary order by project_id, summary_date")
+    shown = ("summary_date", "daily_cost", "daily_credits", "net_cost", "month_to_date", "projected_monthly")
+    assert [tuple(row[name] for name in shown) for row in rows] == [
+        (date(2026, 2, 28), 1, 0, 1, 1, 1),
+        (date(2026, 3, 7), 4, 0, 4, 4, Decimal("17.714285714")),
+        (date(2026, 3, 10), 10, -5, 5, 9, Decimal("27.9")),
+        (date(2026, 3, 10), 6, 0, 6, 6, Decimal("18.6")),
+    ]
+    assert rows[0]["summary_id"] == "2026-02-28/project-1/Compute Engine"
+    assert len({row["summary_id"] for row in rows}) == 4
+
+
+def test_gcp_billing_summary_converts(opened: Opened) -> None:
+    opened.rates.write_text(RATES)
+    opened.show("d1", google("10", "7", BillingCurrency="EUR"), google("1", "1", row="2"))
+    row = opened.ask("select * from gcp_billing_summary")[0]
+    assert (row["daily_cost"], row["daily_credits"], row["net_cost"]) == (12, Decimal("-3.3"), Decimal("8.7"))
