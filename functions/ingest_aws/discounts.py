@@ -1,4 +1,4 @@
-"""Whether a delivery's costs are taken net of discounts or gross: once for all columns, so that no discount counts twice."""
+"""Whether a delivery's costs are taken net of discounts or gross: once for all columns, so that none counts twice."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _AGAIN = "let AWS deliver the export again"
 
 @dataclass(frozen=True)
 class _Manifest:
-    """What a manifest tells.  report: what it is a version of.  files: object keys in its bucket, sizes where declared."""
+    """What a manifest tells.  report: what it is a version of.  files: keys in its bucket, sizes where declared."""
 
     name: str
     report: str
@@ -181,7 +181,7 @@ def _delivery(manifest: _Manifest, objects: Mapping[str, FoundObject]) -> FoundD
 
 
 def _names(keys: Sequence[str], objects: Mapping[str, FoundObject]) -> list[str]:
-    """The objects' names for keys of the bucket: a location cuts off their first folders, or stands above the bucket."""
+    """The objects' names for keys of a bucket: a location cuts off their first folders, or stands above the bucket."""
     for cut in range(min(key.count("/") for key in keys) + 1):
         names = ["/".join(key.split("/")[cut:]) for key in keys]
         if any(name in objects for name in names):

@@ -14,7 +14,7 @@ from common.errors import BadBill, BadConfiguration, Retryable
 from functions.ingest_aws.discover import discover
 
 PERIOD = "20260301-20260401"
-OLD, NEW = "1aaaaaaa-assembly", "2bbbbbbb-assembly"
+OLD, NEW = "9aaaaaaa-assembly", "2bbbbbbb-assembly"
 
 
 def put(root: Path, name: str, text: str = "a,b\n1,2\n", at: int = 1_770_000_000) -> None:

@@ -173,7 +173,6 @@ measured as (
     select
         *,
         coalesce(accrued_cost, 0) as effective,
-        part in ('reserved_usage', 'planned_usage', 'unused_reservation', 'unused_plan') as covered,
         part in ('unused_reservation', 'unused_plan') as unused,
         part <> 'amount' as has_sku,
         case when part in ('reserved_usage', 'unused_reservation', 'unused_plan') then coalesce(accrued_cost, 0) else cost end as basis
@@ -261,7 +260,7 @@ multiplied as (
                 else concat_ws('/', sku, coalesce(pricing_rate_code, pricing_rate_id, pricing_term, kind))
             end
         end as sku_price
-    from (select *, case when covered then 0 else cost end as billed_amount from fitted)
+    from (select *, case when part in ('planned_usage', 'unused_reservation', 'unused_plan') then 0 else cost end as billed_amount from fitted)
 ),
 
 described as (
