@@ -30,6 +30,7 @@ CONFIDENCE_PERCENT = 80
 _Z = Decimal("1.2816")  # 80 % of a normal distribution lies within this many standard deviations
 _WEIGHTS = tuple(Decimal(text) for text in ("0.05", "0.1", "0.2", "0.35", "0.5", "0.7"))
 _OUTLIER_DEVIATIONS = 6
+_NEIGHBOURS = 3  # days on either side
 _OUTLIER_FLOOR = Decimal("0.05")  # of the median, so that a flat series does not make an outlier of a cent
 _PRECISION = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _SHOWN = Decimal("0.000001")
@@ -114,10 +115,14 @@ def _weekday_effects(series: Sequence[Decimal], weekdays: Sequence[int]) -> list
 
 
 def _without_outliers(values: Sequence[Decimal]) -> list[Decimal]:
-    middle = _median(values)
-    spread = max(_median([abs(value - middle) for value in values]), _OUTLIER_FLOOR * abs(middle))
-    reach = _OUTLIER_DEVIATIONS * spread
-    return [min(max(value, middle - reach), middle + reach) for value in values]
+    """The values with single days drawn in towards the days around them; a new level that lasts is no outlier."""
+    around = [_median(values[max(place - _NEIGHBOURS, 0) : place + _NEIGHBOURS + 1]) for place in range(len(values))]
+    spread = _median([abs(value - middle) for value, middle in zip(values, around, strict=True)])
+    kept = []
+    for value, middle in zip(values, around, strict=True):
+        reach = _OUTLIER_DEVIATIONS * max(spread, _OUTLIER_FLOOR * abs(middle))
+        kept.append(min(max(value, middle - reach), middle + reach))
+    return kept
 
 
 @dataclass(frozen=True)

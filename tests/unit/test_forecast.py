@@ -63,6 +63,12 @@ def test_one_yearly_fee_does_not_become_the_pace() -> None:
     assert abs(made(values, 30).expected - 3000) < 100
 
 
+def test_a_new_level_that_lasts_becomes_the_pace() -> None:
+    found = made([Decimal(240)] * 30 + [Decimal(445)] * 30, 49)
+    assert abs(found.expected - 11 * 445) < 100
+    assert found.low <= 11 * 445 <= found.high
+
+
 def test_without_credits_a_period_never_gets_cheaper_than_it_is() -> None:
     generator = random.Random(3)  # noqa: S311
     values = [Decimal(generator.choice((0, 0, 0, 500))) for _ in range(40)]
