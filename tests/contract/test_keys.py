@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +114,12 @@ def test_ten_rotations_keep_all_versions(ring):
         assert sealed[-1].key_version == version
     assert len({item.key_version for item in sealed}) == 11
     assert all(ring.decrypt(item, CONTEXT) == SECRET for item in sealed)
+
+
+def test_rotations_at_the_same_time_lose_no_key(ring):
+    with ThreadPoolExecutor(8) as pool:
+        versions = list(pool.map(lambda _: ring.rotate(), range(40)))
+    assert len(set(versions)) == 40
 
 
 def test_processes_that_start_together_share_one_key(backend, ring, tmp_path):
