@@ -1,0 +1,203 @@
+"""Google Cloud bills: every FOCUS rule kept, every unit of money kept, whatever layout the export comes in."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from common.bills import container, formats
+from common.bills.control import control_totals
+from common.bills.engine import engine
+from common.bills.source import source_sql
+from common.domain.money import add
+from common.validation import validate_relation
+from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+BILLS = sorted((FIXTURES / "bills" / "gcp").iterdir())
+CASES = sorted(
+    path
+    for path in (FIXTURES / "mappings" / "gcp_billing").iterdir()
+    if not path.name.endswith((".focus.csv", ".variables"))
+)
+TEXT = pa.string()
+LABELS = pa.list_(pa.struct({"key": TEXT, "value": TEXT}))
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the table `mapped`: all rows that the mapping makes of a file."""
+    with container.opened(path, path.name) as opened, engine() as connection:
+        matched = formats.recognise(opened.names)
+        assert matched.format.name == "gcp_billing"
+        prepare(connection)
+        connection.execute(f"create temp view source as {source_sql(opened, matched)}")
+        connection.execute(f"create table mapped as {focus_select(f'({mapping_sql(matched.format.name)})')}")
+        yield connection
+
+
+def one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def records(path: Path) -> list[tuple[Decimal, list[Decimal]]]:
+    """(cost, credit amounts) of each line, read without any of our code."""
+    if path.suffix == ".ndjson":
+        lines = [json.loads(line, parse_float=Decimal) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [(Decimal(line["cost"]), [Decimal(entry["amount"]) for entry in line["credits"]]) for line in lines]
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        return [
+            (Decimal(line["cost"]), [Decimal(repr(entry["amount"])) for entry in ast.literal_eval(line["credits"])])
+            for line in csv.DictReader(handle)
+        ]
+
+
+@pytest.mark.parametrize("path", BILLS, ids=lambda path: path.name)
+def test_all_lines_are_mapped_and_all_money_is_kept(path: Path) -> None:
+    lines = records(path)
+    with mapped(path) as connection:
+        assert one(connection, "select count(*) from mapped where quarantine_reason is not null") == 0
+        assert one(connection, "select count(distinct source_row_id) - count(*) from mapped") == 0
+        promoted = sum(1 for _, credits in lines if credits)  # the samples have no credits but promotions
+        assert one(connection, "select count(*) from mapped") == len(lines) + promoted
+        total = sum((cost + sum(credits) for cost, credits in lines), Decimal(0))
+        assert one(connection, "select sum(BilledCost) from mapped") == total
+        promotions = sum((sum(credits) for _, credits in lines), Decimal(0))
+        paid = "select coalesce(sum(BilledCost), 0) from mapped where ChargeCategory = 'Credit'"
+        assert one(connection, paid) == promotions
+
+
+@pytest.mark.parametrize("path", BILLS, ids=lambda path: path.name)
+def test_the_control_totals_say_the_same_month_by_month(path: Path) -> None:
+    with container.opened(path, path.name) as opened:
+        control = control_totals(opened, formats.recognise(opened.names), path.name)
+    with mapped(path) as connection:
+        found = connection.execute(
+            "select strftime(BillingPeriodStart, '%Y-%m'), BillingCurrency, sum(BilledCost) from mapped group by all"
+        ).fetchall()
+    assert {(month, currency): total for month, currency, total in found} == {
+        key: total.amount for key, total in control.totals.items()
+    }
+
+
+@pytest.mark.parametrize("path", [*BILLS, *CASES], ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_good_rows_break_no_rule_of_focus(path: Path) -> None:
+    with mapped(path) as connection:
+        connection.execute(
+            "create table good as "
+            "select * exclude (source_row_id, quarantine_reason) from mapped where quarantine_reason is null"
+        )
+        report = validate_relation(connection, "good", path.name)
+        assert report.rows > 0
+        assert report.errors == ()
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
+def test_a_line_is_either_good_or_quarantined_once(path: Path) -> None:
+    with mapped(path) as connection:
+        twice = """
+            select count(*) from (
+                select split_part(source_row_id, '#', 1) from mapped group by 1
+                having bool_or(quarantine_reason is not null) and count(*) > 1
+            )
+        """
+        assert one(connection, twice) == 0
+        lines = one(connection, "select count(distinct split_part(source_row_id, '#', 1)) from mapped")
+        assert lines == one(connection, "select count(*) from source")
+
+
+def test_every_layout_of_the_same_lines_gives_the_same_rows(tmp_path: Path) -> None:
+    lines = FIXTURES / "bills" / "gcp" / "detailed_nise_2026-03_usd.ndjson"
+    nested = tmp_path / "bill.parquet"
+    flat = tmp_path / "bill.csv"
+    rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    pq.write_table(_as_bigquery_extracts(rows), nested)
+    _write_flat(rows, flat)
+    # resource types are made of the same parts; x_Source repeats the layout's own spelling of times
+    wanted = "select * exclude (x_Source) from mapped order by source_row_id"
+    with mapped(lines) as connection:
+        expected = connection.execute(wanted).fetchall()
+    for path in (nested, flat):
+        with mapped(path) as connection:
+            assert connection.execute(wanted).fetchall() == expected
+
+
+def test_the_promised_view_finds_its_facts() -> None:
+    with mapped(FIXTURES / "bills" / "gcp" / "detailed_nise_2026-03_usd.ndjson") as connection:
+        facts = [json.loads(text) for (text,) in connection.execute("select x_Source from mapped").fetchall()]
+        billed = one(connection, "select sum(BilledCost) from mapped")
+    wanted = {"service_id", "sku_description", "invoice_month", "cost", "credits", "export_time", "labels"}
+    assert all(wanted <= set(fact) for fact in facts)
+    assert all(fact["invoice_month"] in {"202602", "202603"} and isinstance(fact["labels"], list) for fact in facts)
+    assert add(Decimal(fact[name]) for fact in facts for name in ("cost", "credits")) == billed
+
+
+def _as_bigquery_extracts(rows: list[dict[str, Any]]) -> pa.Table:
+    def record(*names: str, **others: pa.DataType) -> pa.DataType:
+        return pa.struct({**dict.fromkeys(names, TEXT), **others})
+
+    moment, number = pa.timestamp("us", tz="UTC"), pa.float64()
+    schema = pa.schema(
+        {
+            "billing_account_id": TEXT,
+            "service": record("id", "description"),
+            "sku": record("id", "description"),
+            "usage_start_time": moment,
+            "usage_end_time": moment,
+            "project": record("id", "number", "name", "ancestry_numbers", labels=LABELS),
+            "labels": LABELS,
+            "system_labels": LABELS,
+            "location": record("location", "country", "region", "zone"),
+            "tags": pa.list_(record("key", "value", "namespace", inherited=pa.bool_())),
+            "transaction_type": TEXT,
+            "seller_name": TEXT,
+            "export_time": moment,
+            "cost": number,
+            "currency": TEXT,
+            "currency_conversion_rate": number,
+            "usage": record("unit", "pricing_unit", amount=number, amount_in_pricing_units=number),
+            "credits": pa.list_(record("id", "full_name", "name", "type", amount=number)),
+            "invoice": record("month"),
+            "cost_type": TEXT,
+            "adjustment_info": record("id", "description", "type", "mode"),
+            "resource": record("name", "global_name"),
+        }
+    )
+    times = ("usage_start_time", "usage_end_time", "export_time")
+    typed = [
+        {name: _moment(value) if name in times else value for name, value in row.items() if name in schema.names}
+        for row in rows
+    ]
+    return pa.Table.from_pylist(typed, schema=schema)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)
+
+
+def _write_flat(rows: list[dict[str, Any]], path: Path) -> None:
+    flat = []
+    for row in rows:
+        cells: dict[str, object] = {}
+        for name, value in row.items():
+            inner = {f"{name}.{key}": cell for key, cell in value.items()} if isinstance(value, dict) else {name: value}
+            cells.update({key: repr(cell) if isinstance(cell, list) else cell for key, cell in inner.items()})
+        flat.append(cells)
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, list(dict.fromkeys(name for cells in flat for name in cells)))
+        writer.writeheader()
+        writer.writerows(flat)

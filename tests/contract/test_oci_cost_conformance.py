@@ -1,0 +1,112 @@
+"""OCI cost reports: every FOCUS rule kept, every unit of money kept."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from common.bills import container, formats
+from common.bills.control import control_totals
+from common.bills.engine import engine
+from common.bills.source import source_sql
+from common.errors import UnknownFormat
+from common.validation import validate_relation
+from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+BILLS = sorted((FIXTURES / "bills" / "oci").glob("cost_report_*.csv"))
+CASES = sorted(
+    path
+    for path in (FIXTURES / "mappings" / "oci_cost").glob("*.csv")
+    if not path.name.endswith(".focus.csv") and path.name != "unreadable.csv"  # no good row there
+)
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the table `mapped`: all rows that the mapping makes of a file."""
+    with container.opened(path, path.name) as opened, engine() as connection:
+        matched = formats.recognise(opened.names)
+        assert matched.format.name == "oci_cost"
+        prepare(connection)
+        connection.execute(f"create temp view source as {source_sql(opened, matched)}")
+        connection.execute(f"create table mapped as {focus_select(f'({mapping_sql(matched.format.name)})')}")
+        yield connection
+
+
+def one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def lines_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.mark.parametrize("path", BILLS, ids=lambda path: path.name)
+def test_all_lines_are_mapped_and_all_money_is_kept(path: Path) -> None:
+    lines = lines_of(path)
+    with mapped(path) as connection:
+        assert one(connection, "select count(*) from mapped where quarantine_reason is not null") == 0
+        assert one(connection, "select count(distinct source_row_id) from mapped") == len(lines)
+        total = sum((Decimal(line["cost/myCost"]) for line in lines), Decimal(0))
+        assert one(connection, "select sum(BilledCost) from mapped") == total
+        corrections = sum(1 for line in lines if line["lineItem/isCorrection"] == "true")
+        assert one(connection, "select count(*) from mapped where ChargeClass = 'Correction'") == corrections
+
+
+@pytest.mark.parametrize("path", BILLS, ids=lambda path: path.name)
+def test_the_control_totals_say_the_same(path: Path) -> None:
+    with container.opened(path, path.name) as opened:
+        control = control_totals(opened, formats.recognise(opened.names), path.name)
+    with mapped(path) as connection:
+        found = connection.execute(
+            "select strftime(BillingPeriodStart, '%Y-%m'), BillingCurrency, sum(BilledCost) from mapped group by all"
+        ).fetchall()
+    assert {(month, currency): total for month, currency, total in found} == {
+        key: total.amount for key, total in control.totals.items()
+    }
+
+
+@pytest.mark.parametrize("path", [*BILLS, *CASES], ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_good_rows_break_no_rule_of_focus(path: Path) -> None:
+    with mapped(path) as connection:
+        connection.execute(
+            "create table good as "
+            "select * exclude (source_row_id, quarantine_reason) from mapped where quarantine_reason is null"
+        )
+        report = validate_relation(connection, "good", path.name)
+        assert report.rows > 0
+        assert report.errors == ()
+
+
+def test_tags_keep_their_keys_and_leave_out_empty_cells() -> None:
+    with mapped(FIXTURES / "bills" / "oci" / "cost_report_real_2023-11-13.csv") as connection:
+        found = connection.execute("select Tags, count(*) from mapped group by 1 order by 2 desc").fetchall()
+    wanted: dict[str, int] = {}
+    for line in lines_of(FIXTURES / "bills" / "oci" / "cost_report_real_2023-11-13.csv"):
+        tags = {name.removeprefix("tags/"): value for name, value in line.items() if name.startswith("tags/") and value}
+        text = "{" + ",".join(f'"{key}":"{value}"' for key, value in tags.items()).replace("\\", "\\\\") + "}"
+        wanted[text] = wanted.get(text, 0) + 1
+    assert dict(found) == wanted
+    assert any("DevRel\\\\redbull-analytics-hol-4cb4.release" in text for text in wanted)
+
+
+def test_a_usage_report_is_no_bill_and_the_message_says_what_it_lacks() -> None:
+    path = FIXTURES / "bills" / "oci" / "usage_report_nise_2026-03.csv"
+    with (
+        container.opened(path, path.name) as opened,
+        pytest.raises(
+            UnknownFormat, match="nearest is OCI cost report, which also needs cost/myCost, cost/currencyCode"
+        ),
+    ):
+        formats.recognise(opened.names)
