@@ -191,8 +191,8 @@ def _print_standings(standings: list[Document]) -> None:
     for facts in standings:
         for other in facts.get("not_counted", []):
             console.print(
-                f"{facts['budget_name']}: {other['charges']:,} charges of {money(other['spend'])} {other['currency']} "
-                f"in scope are not counted, the budget is in {facts['currency']}."
+                f"{facts['budget_name']}: not counted, since the budget is in {facts['currency']}: "
+                f"{money(other['spend'])} {other['currency']} in scope (charges: {other['charges']:,})."
             )
 
 

@@ -140,8 +140,8 @@ def _drivers(facts: Mapping[str, Any]) -> list[str]:
 
 def _notes(facts: Mapping[str, Any]) -> list[str]:
     notes = [
-        f"Not counted: {other['charges']:,} charges of {wording.money(other['spend'], other['currency'])} in scope, "
-        f"since the budget is in {facts['currency']}."
+        f"Not counted: {wording.charges(other['charges'])} of {wording.money(other['spend'], other['currency'])} "
+        f"in scope, since the budget is in {facts['currency']}."
         for other in facts["not_counted"]
     ]
     notes.append(

@@ -34,6 +34,11 @@ def whole_percent(text: str) -> str:
     return f"{Decimal(text).to_integral_value(ROUND_FLOOR):,} %"
 
 
+def charges(count: int) -> str:
+    """`1 charge`, `1,234 charges`."""
+    return f"{count:,} charge{'' if count == 1 else 's'}"
+
+
 def moment(text: str | None) -> str:
     """`2026-11-20 06:12 UTC`."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC" if text else "no charges yet"

@@ -7,9 +7,11 @@ import email.policy
 import json
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -18,6 +20,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from common.adapters.notifiers import configured
 from common.adapters.notifiers.outbox_folder import OutboxFolderNotifier, file_name
@@ -284,3 +290,47 @@ def test_a_mail_server_without_recipients_is_a_bad_setting(monkeypatch: pytest.M
     half = settings(monkeypatch, SMTP_HOST="mail.example.com", SMTP_SENDER="a@example.com", SMTP_RECIPIENTS=" , ")
     with pytest.raises(BadConfiguration, match="COSTWIRE_SMTP_RECIPIENTS"):
         configured(half, tmp_path)
+
+
+def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for localhost that nobody trusts yet, and a server's context with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, private = folder / "certificate.pem", folder / "key.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, private)
+    return pem, context
+
+
+def test_starttls_encrypts_and_trusts_only_known_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem, context = make_certificate(tmp_path)
+    mailbox, port = Mailbox(), free_port()
+    controller = Controller(mailbox, hostname="localhost", port=port, tls_context=context, require_starttls=True)
+    controller.start()
+    notifier = SmtpNotifier(MailServer(mailbox, port).settings(host="localhost", starttls=True))
+    try:
+        with pytest.raises(BadConfiguration, match="a certificate that is not trusted"):
+            notifier.send(NOTE)
+        assert mailbox.messages == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        notifier.send(NOTE)
+    finally:
+        controller.stop()
+    assert len(mailbox.messages) == 1
