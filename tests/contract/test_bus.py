@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import signal
 import time
 from collections import Counter
@@ -449,3 +450,34 @@ def test_faults_are_the_same_for_the_same_seed(backend, tmp_path):
 def test_repeats_and_delays_without_shuffling_keep_the_order_of_a_key(backend, tmp_path):
     found = order_of_delivery(backend, tmp_path / "a", FaultPlan(seed=1, repeat=1.0, delay=5))
     assert found == [str(number) for number in range(20) for _ in range(2)]
+
+
+def crash_often(backend: str, place: Path, seed: int) -> None:
+    """Works until it kills itself at a point that the seed chooses, done or not."""
+    bus = BUSES[backend](place, SetClock())
+    chance = random.Random(seed)  # noqa: S311
+    while delivery := bus.pull():
+        if chance.random() < 0.4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with (place / "done.txt").open("a") as done:
+            done.write(delivery.event["data"]["run_id"] + "\n")
+        if chance.random() < 0.2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        bus.ack(delivery)
+
+
+def test_workers_that_die_anywhere_lose_no_message(backend, bus, tmp_path):
+    for number in range(12):
+        bus.publish(sync(str(number)))
+    seed = 0
+    while bus.pending() and seed < 60:
+        workers = [SPAWN.Process(target=crash_often, args=(backend, tmp_path, seed + who)) for who in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        seed += len(workers)
+    assert bus.pending() == 0
+    done = set((tmp_path / "done.txt").read_text().split())
+    dead = {letter.event["data"]["run_id"] for letter in bus.dead_letters()}
+    assert done | dead == {str(number) for number in range(12)}

@@ -18,6 +18,7 @@ import pytest
 from common.adapters.embedded import folder_objects
 from common.adapters.embedded.folder_objects import LEFTOVER_SECONDS, FolderObjectStore
 from common.adapters.embedded.local_keys import LocalKeyRing
+from common.adapters.embedded.sqlite_database import SqliteDatabase
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.errors import BadConfiguration, Contention, NoSpace, Permanent
 
@@ -61,6 +62,17 @@ def test_a_transaction_within_a_transaction_is_refused(tmp_path):
     store = SqliteDocumentStore(tmp_path / "documents.sqlite")
     with pytest.raises(Permanent, match="use that one"):
         store.transact(lambda transaction: store.set("things/a", {}))
+
+
+def test_a_commit_waits_for_the_disk_unless_told_otherwise(tmp_path):
+    def level(connection: sqlite3.Connection) -> int:
+        return connection.execute("pragma synchronous").fetchone()[0]
+
+    full, normal = 2, 1
+    database = SqliteDatabase(tmp_path / "any.sqlite", "create table if not exists t (n)")
+    assert database.write(level) == full
+    assert database.write(level, synced=False) == normal
+    assert database.write(level) == full
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):

@@ -27,7 +27,11 @@ __all__ = ["Backoff", "FaultPlan", "SqliteBus"]
 
 
 class SqliteBus:
-    """Delivers at least once.  A lease ends with the process that holds it, or after ten minutes."""
+    """Delivers at least once.  A lease ends with the process that holds it, or after ten minutes.
+
+    What is published is synced to the disk.  A lease, an ack or a failure is not: a loss of power that undoes it means one
+    more delivery.
+    """
 
     def __init__(
         self, path: Path, clock: Clock, faults: FaultPlan | None = None, backoff: Backoff | None = None
@@ -76,11 +80,11 @@ class SqliteBus:
             lambda connection: queue.lost_leases(connection, now) or queue.first_due(connection, subscriptions, now)
         ):
             return None
-        return self._database.write(lambda connection: _lease_next(connection, subscriptions, now))
+        return self._database.write(lambda connection: _lease_next(connection, subscriptions, now), synced=False)
 
     def ack(self, delivery: Delivery) -> None:
         """The message is done.  Changes nothing when it has been leased to somebody else since."""
-        self._database.write(lambda connection: queue.acknowledge(connection, delivery.ack_id))
+        self._database.write(lambda connection: queue.acknowledge(connection, delivery.ack_id), synced=False)
 
     def nack(self, delivery: Delivery, reason: str) -> None:
         """The message failed: deliver again after a backoff, or dead-letter after MAX_ATTEMPTS."""
@@ -89,13 +93,14 @@ class SqliteBus:
         self._database.write(
             lambda connection: queue.release(
                 connection, delivery.ack_id, reason, queue.stamp(now), queue.stamp(now + rest)
-            )
+            ),
+            synced=False,
         )
 
     def reject(self, delivery: Delivery, reason: str) -> None:
         """The message can never succeed: dead-letter it now."""
         now = queue.stamp(self._clock.now())
-        self._database.write(lambda connection: queue.bury(connection, delivery.ack_id, reason, now))
+        self._database.write(lambda connection: queue.bury(connection, delivery.ack_id, reason, now), synced=False)
 
     def dead_letters(self, topic: str | None = None) -> Sequence[DeadLetter]:
         """The dead letters, oldest first; `topic` without its `-dead`."""

@@ -1,7 +1,7 @@
 """A SQLite file that many threads and processes write: one connection a thread, one writer at a time.
 
-Write-ahead logging, with a sync at each commit: what was committed survives a killed process in any case, and a loss of
-power too.  Without the sync a message could be lost that its producer had already been told is safe.
+Write-ahead logging: what was committed survives a killed process in any case.  A synced commit survives a loss of power
+too; without it a message could be lost that its producer had been told is safe.
 """
 
 from __future__ import annotations
@@ -52,12 +52,13 @@ class SqliteDatabase:
         """Run statements that change nothing."""
         return self._retrying(lambda: work(self._connection()))
 
-    def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def write(self, work: Callable[[sqlite3.Connection], Result], synced: bool = True) -> Result:
         """Run `work` as the only writer and commit; whatever it raises rolls back and passes through.
 
-        Raises Contention when other writers left no turn.
+        synced: wait until it is on the disk, and every commit before it.  Raises Contention when other writers left no
+        turn.
         """
-        return self._retrying(lambda: self._in_transaction(work))
+        return self._retrying(lambda: self._in_transaction(work, synced))
 
     def close(self) -> None:
         """Close the connections of all threads; the next use opens again."""
@@ -75,10 +76,11 @@ class SqliteDatabase:
         with self._translated():
             return retrying(work)
 
-    def _in_transaction(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    def _in_transaction(self, work: Callable[[sqlite3.Connection], Result], synced: bool) -> Result:
         connection = self._connection()
         if connection.in_transaction:
             raise Permanent(f"a transaction on {self.path.name} is open in this thread: use that one")
+        connection.execute(f"pragma synchronous = {'full' if synced else 'normal'}")
         connection.execute("begin immediate")
         try:
             result = work(connection)
@@ -103,7 +105,6 @@ class SqliteDatabase:
             self.path, self._busy_seconds, isolation_level=None, check_same_thread=False, factory=Connection
         )
         connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
         for statement in self._schema.split(";"):
             connection.execute(statement)
         self._open.add(connection)
