@@ -29,8 +29,8 @@ __all__ = ["Backoff", "FaultPlan", "SqliteBus"]
 class SqliteBus:
     """Delivers at least once.  A lease ends with the process that holds it, or after ten minutes.
 
-    What is published is synced to the disk.  A lease, an ack or a failure is not: a loss of power that undoes it means one
-    more delivery.
+    What is published is synced to the disk.  A lease, an ack or a failure is not: when a loss of power undoes it, the
+    message is delivered once more.
     """
 
     def __init__(
