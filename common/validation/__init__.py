@@ -16,7 +16,7 @@ __all__ = ["Failure", "Report", "validate_file", "validate_relation"]
 def validate_relation(connection: duckdb.DuckDBPyConnection, relation: str, label: str | None = None) -> Report:
     """Check the rows of a table or view whose columns are typed as `common.focus.storage_schema` says.
 
-    relation: its name.  label: how the report calls it.  One scan for the cheap rules, a grouping for each of the others.
+    relation: its name.  label: how the report calls it.  One scan for the cheap rules, a grouping for each other one.
     """
     prepare(connection)
     rows = typed_rows(connection, relation)

@@ -33,7 +33,7 @@ class Kind(StrEnum):
 class Check:
     """One rule and how it is checked.
 
-    predicate: for ROW, the SQL that is true for a row that breaks the rule.  coarse: a cheaper one, true at least there.
+    predicate: for ROW, the SQL that is true for a row that breaks the rule.  coarse: a cheaper one, true there too.
     needs: columns without which it cannot be told.  forms: how a column must hold its values for the rule to be
     breakable; in another form it is kept by construction.  distinct: evaluate it once per different value.
     dataset: the entry of rules/datasets.toml.  note: what is narrower, or why not.

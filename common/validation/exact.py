@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 from common.bills.engine import exact_decimal
 from common.domain.money import EXACT
@@ -13,8 +14,10 @@ ROUNDING = Decimal("0.0000000005")
 """Half a unit of the 9th decimal: a smaller difference between a cost and price * quantity is rounding."""
 
 
-def product_differs(cost: str, price: str, quantity: str) -> bool | None:
+def product_differs(cost: str | None, price: str | None, quantity: str | None) -> bool | None:
     """Whether cost and price * quantity are apart by ROUNDING or more; None where one is no finite number."""
+    if cost is None or price is None or quantity is None:
+        return None
     try:
         values = [EXACT.create_decimal(text.strip()) for text in (cost, price, quantity)]
     except InvalidOperation:
@@ -27,6 +30,7 @@ def product_differs(cost: str, price: str, quantity: str) -> bool | None:
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the functions that rule predicates call, where it lacks them."""
     text, integer, boolean = (duckdb.sqltype(name) for name in ("VARCHAR", "INTEGER", "BOOLEAN"))
+    special = FunctionNullHandling.SPECIAL
     known = {
         row[0]
         for row in connection.execute(
@@ -35,6 +39,6 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         ).fetchall()
     }
     if "exact_decimal" not in known:
-        connection.create_function("exact_decimal", exact_decimal, [text, integer], text)
+        connection.create_function("exact_decimal", exact_decimal, [text, integer], text, null_handling=special)
     if "focus_product_differs" not in known:
-        connection.create_function("focus_product_differs", product_differs, [text, text, text], boolean)
+        connection.create_function("focus_product_differs", product_differs, [text] * 3, boolean, null_handling=special)

@@ -1,12 +1,14 @@
 """Checking a FOCUS file as it is written: CSV or JSON lines (also gzip, zstd, zip) or Parquet.
 
-Text formats are read once, as text, into a Parquet file of their own, so that memory stays flat and every rule scans only
+Text formats are read once, as text, into a Parquet file of their own, so that memory stays flat and every rule scans
 the columns it looks at.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,18 +40,25 @@ class Staged:
 def validate_file(path: Path, label: str | None = None) -> Report:
     """Check a FOCUS file.  label: how the report calls it.  Raises BadBill for what cannot be read."""
     label = label or path.name
+    with staged_file(path, label) as (connection, staged):
+        outcome = run(connection, staged.rows)
+    checked = {"schema": staged.names.checked + 1, **outcome.checked}
+    failures = (*staged.names.failures, *_unreadable(staged.unreadable), *outcome.failures)
+    return Report(label, outcome.row_count, failures, checked, outcome.skipped, staged.names.hints)
+
+
+@contextmanager
+def staged_file(path: Path, label: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Staged]]:
+    """A FOCUS file as a relation of a connection that is ready to check it.  Raises BadBill for what cannot be read."""
     with opened(path, label) as container, tempfile.TemporaryDirectory(prefix="costwire-") as folder:
         check_whole(container.path, container.compression, label)
         with engine(Path(folder)) as connection:
             prepare(connection)
             try:
                 staged = _STAGES[container.kind](connection, container, Path(folder))
-                outcome = run(connection, staged.rows)
             except duckdb.InvalidInputException as error:
                 raise BadBill(f"{label} cannot be read as {container.kind}; export it again") from error
-    checked = {"schema": staged.names.checked + 1, **outcome.checked}
-    failures = (*staged.names.failures, *_unreadable(staged.unreadable), *outcome.failures)
-    return Report(label, outcome.row_count, failures, checked, outcome.skipped, staged.names.hints)
+            yield connection, staged
 
 
 def _unreadable(lines: int) -> list[Failure]:
@@ -85,7 +94,8 @@ def _stage_csv(connection: duckdb.DuckDBPyConnection, container: Container, fold
     source = (
         f"read_csv({literal(str(container.path))}, columns = {{{cells}}}, auto_detect = false, "
         f"header = true, delim = ',', quote = '\"', escape = '\"', nullstr = [''], "
-        f"compression = '{container.compression}', max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
+        f"compression = '{container.compression}', max_line_size = {MAX_LINE_BYTES}, "
+        "store_rejects = true, rejects_limit = 0)"
     )
     wanted = [f"c{place} as {quoted(name)}" for name, place in names.found.items()]
     _copy(connection, wanted, source, folder)

@@ -29,8 +29,8 @@ class Failure:
 class Report:
     """What a validation found.
 
-    checked: kind of check (row, dataset, schema) -> rules checked.  skipped: rules that could not be told, since the file
-    lacks a column that they look at.  hints: what may explain the failures, one sentence each.
+    checked: kind of check (row, dataset, schema) -> rules checked.  skipped: rules that could not be told for lack
+    of a column that they look at.  hints: what may explain the failures, one sentence each.
     """
 
     file: str

@@ -24,7 +24,7 @@ _TIMES = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"
 class Held:
     """One column in a relation.
 
-    names: form of predicate.FORMS -> SQL.  form: text, float or exact.  fault: the type, where it does not fit the column.
+    names: form of predicate.FORMS -> SQL.  form: text, float or exact.  fault: the type, where it is a wrong one.
     """
 
     names: Mapping[str, str]
