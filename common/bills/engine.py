@@ -6,7 +6,7 @@ import ast
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 from pathlib import Path
 
 import duckdb
@@ -52,7 +52,7 @@ def exact_decimal(text: str | None, scale: int) -> str | None:
         if not value.is_finite() or abs(value) >= Decimal(10) ** (38 - scale):
             return None
         return format(value.quantize(Decimal(1).scaleb(-scale), context=EXACT), "f")
-    except InvalidOperation:
+    except DecimalException:
         return None
 
 

@@ -24,6 +24,7 @@ typed as (
         *,
         to_cost(cost_text) as cost,
         to_quantity(line_item_usage_amount) as amount,
+        to_cost(rate_text) as rate,
         -- times as whole UTC seconds
         epoch_us(try_cast(line_item_usage_start_date as timestamp)) // 1000000 as charge_start,
         epoch_us(coalesce(
@@ -34,6 +35,16 @@ typed as (
         epoch_us(try_cast(bill_billing_period_end_date as timestamp)) // 1000000 as period_last,
         coalesce(blank_to_null(product_product_name), attributes[1]) as product_name,
         nullif(coalesce(product_region_code, product_region, attributes[2]), 'global') as product_region_id,
+        coalesce(product_operating_system, attributes[3]) as operating_system,
+        coalesce(product_vcpu, attributes[4]) as vcpu,
+        coalesce(product_memory, attributes[5]) as memory,
+        coalesce(product_gpu, attributes[6]) as gpu,
+        coalesce(product_storage_class, attributes[7]) as storage_class,
+        coalesce(product_storage_media, attributes[8]) as storage_media,
+        coalesce(product_instance_type_family, attributes[9]) as instance_family,
+        coalesce(product_tenancy, attributes[10]) as tenancy,
+        coalesce(product_volume_api_name, attributes[11]) as volume_type,
+        coalesce(product_capacitystatus, attributes[12]) as capacity_status,
         -- a zone ends in a digit and a letter; the column may also hold a region
         case
             when right(line_item_availability_zone, 1) between 'a' and 'z' and left(right(line_item_availability_zone, 2), 1) between '0' and '9'
@@ -200,11 +211,11 @@ priced as (
             when as_fee then abs(basis)
             -- a reservation brings the rate to 0: before it stands the public rate
             when part = 'reserved_usage' then null
-            when to_cost(rate_text) <> 0 or cost = 0 then abs(to_cost(rate_text))
+            when rate <> 0 or cost = 0 then abs(rate)
         end as source_price,
         case
             when not as_fee and coalesce(pricing_currency = line_item_currency_code, true)
-                then abs(to_cost(pricing_public_on_demand_rate))
+                then abs(case when pricing_public_on_demand_rate = rate_text then rate else to_cost(pricing_public_on_demand_rate) end)
         end as public_price,
         case
             when basis = 0 and part = 'usage' then cast(0 as decimal(38, 24))
@@ -220,39 +231,38 @@ listed as (
     from priced
 ),
 
+chosen as (
+    select
+        *,
+        case
+            when not has_sku then null
+            when source_price is not null then source_price
+            when part = 'reserved_usage' and public_or_made is not null then public_or_made
+            when basis = 0 then 0
+            else made_price(basis, quantity)
+        end as raw_price
+    from listed
+),
+
 fitted as (
     select
         *,
-        fit_price(
-            case when has_sku then coalesce(
-                source_price,
-                case when part = 'reserved_usage' then public_or_made end,
-                case when basis = 0 then 0 else made_price(basis, quantity) end,
-                0
-            ) end,
-            quantity
-        ) as contracted_price,
-        fit_price(
-            case when has_sku then coalesce(
-                public_or_made,
-                source_price,
-                case when basis = 0 then 0 else made_price(basis, quantity) end,
-                0
-            ) end,
-            quantity
-        ) as list_price,
+        coalesce(public_or_made, raw_price) is distinct from raw_price as has_list_price,
+        fit_price(raw_price, quantity) as contracted_price,
+        case when part in ('planned_usage', 'unused_reservation', 'unused_plan') then 0 else cost end as billed_amount,
         case
             when has_sku then coalesce(
                 product_sku, concat_ws('/', coalesce(line_item_product_code, product_servicecode, service_name), line_item_usage_type)
             )
         end as sku
-    from listed
+    from chosen
 ),
 
-multiplied as (
+-- most rows have one price
+compared as (
     select
         *,
-        case when has_sku then multiply(list_price, quantity) else billed_amount end as list_cost,
+        case when has_list_price and has_sku then fit_price(public_or_made, quantity) else contracted_price end as list_price,
         case when has_sku then multiply(contracted_price, quantity) else billed_amount end as contracted_cost,
         case when has_sku then
             case
@@ -260,22 +270,19 @@ multiplied as (
                 else concat_ws('/', sku, coalesce(pricing_rate_code, pricing_rate_id, pricing_term, kind))
             end
         end as sku_price
-    from (select *, case when part in ('planned_usage', 'unused_reservation', 'unused_plan') then 0 else cost end as billed_amount from fitted)
+    from fitted
+),
+
+multiplied as (
+    select
+        *,
+        case when has_list_price and has_sku then multiply(list_price, quantity) else contracted_cost end as list_cost
+    from compared
 ),
 
 described as (
     select
         *,
-        coalesce(product_operating_system, attributes[3]) as operating_system,
-        coalesce(product_vcpu, attributes[4]) as vcpu,
-        coalesce(product_memory, attributes[5]) as memory,
-        coalesce(product_gpu, attributes[6]) as gpu,
-        coalesce(product_storage_class, attributes[7]) as storage_class,
-        coalesce(product_storage_media, attributes[8]) as storage_media,
-        coalesce(product_instance_type_family, attributes[9]) as instance_family,
-        coalesce(product_tenancy, attributes[10]) as tenancy,
-        coalesce(product_volume_api_name, attributes[11]) as volume_type,
-        coalesce(product_capacitystatus, attributes[12]) as capacity_status,
         case when marketplace then coalesce(line_item_legal_entity, 'AWS Marketplace') else 'Amazon Web Services' end as seller,
         case
             when capacity_reservation_capacity_reservation_arn is not null then capacity_reservation_capacity_reservation_arn
