@@ -188,7 +188,7 @@ costed as (
         *,
         case when not is_price_made then try(cast(negotiated_price * price_factor as decimal(38, 24))) end as contracted_in_price_currency,
         case when not is_price_made then try(cast(retail_price * price_factor as decimal(38, 24))) end as list_in_price_currency,
-        coalesce(made_price(cost, pricing_units), 0) as price_made
+        case when pricing_units = 0 then cast(0 as decimal(38, 24)) else try(made_price(cost, pricing_units)) end as price_made
     from priced
 ),
 
@@ -366,7 +366,7 @@ select
     case when category = 'Usage' and not is_unused then coalesce(units, signed_units) end as ConsumedQuantity,
     case when category = 'Usage' and not is_unused then unit end as ConsumedUnit,
     case when has_sku then sku_id end as SkuId,
-    case when has_sku then blank_to_null(meter_name) end as SkuMeter,
+    case when has_sku then coalesce(blank_to_null(meter_name), blank_to_null(product_name), blank_to_null(plan_name)) end as SkuMeter,
     case
         when has_sku then concat_ws('/', sku_id, nullif(meter, sku_id), nullif(blank_to_null(part_number), sku_id), blank_to_null(offer_id), nullif(model, 'ondemand'), blank_to_null(term))
     end as SkuPriceId,

@@ -1,0 +1,189 @@
+"""Azure bills as people have them: nothing lost, nothing quarantined, and no MUST rule of FOCUS 1.3 broken."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.bills import container, formats
+from common.bills.engine import engine
+from common.bills.source import source_sql
+from common.domain.money import EXACT, add
+from common.validation import validate_relation
+from functions.ingest_azure.twins import kinds_sql, role_of
+from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+
+BILLS = Path(__file__).parent.parent / "fixtures" / "bills" / "azure"
+SAMPLES = {
+    "ea_actualcost_a": ("actual_alone", "Cost"),
+    "ea_amortizedcost_a": ("amortized_alone", "Cost"),
+    "ea_nise_2026-03_usd": ("whole", "CostInBillingCurrency"),
+    "ea_nise_random_2025-11": ("whole", "CostInBillingCurrency"),
+    "ea_no_rows": ("whole", "Cost"),
+    "ea_reservation_one_row_cad": ("actual_alone", "CostInBillingCurrency"),
+    "mca_camel_koku_a": ("whole", "costInBillingCurrency"),
+    "payg_camel_koku_2019-07": ("whole", "preTaxCost"),
+    "payg_one_row": ("whole", "PreTaxCost"),
+}
+MAPPING = focus_select(f"({mapping_sql('azure_cost')})")
+ACTUAL, AMORTIZED = BILLS / "twins" / "part_0_actual.csv", BILLS / "twins" / "part_0_amortized.csv"
+
+
+@contextmanager
+def mapped(path: Path, cost_role: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the views `source` and the table `mapped` of a file."""
+    with container.opened(path, path.name) as opened, engine() as connection:
+        matched = formats.recognise(opened.names)
+        assert (matched.format.name, matched.unknown) == ("azure_cost", ())
+        prepare(connection)
+        connection.execute("set variable net_costs = false")
+        connection.execute(f"set variable cost_role = '{cost_role}'")
+        connection.execute(f"create temp view source as {source_sql(opened, matched)}")
+        connection.execute(f"create temp table mapped as {MAPPING}")
+        yield connection
+
+
+def total(connection: duckdb.DuckDBPyConnection, column: str) -> Decimal:
+    return add(row[0] for row in connection.execute(f"select {column} from mapped").fetchall())
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        return list(csv.DictReader(handle))
+
+
+def cost_of(path: Path, column: str) -> Decimal:
+    return add(Decimal(line[column]) for line in lines(path))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_line_becomes_a_row_and_no_cent_is_lost(name: str) -> None:
+    cost_role, cost_column = SAMPLES[name]
+    path = BILLS / f"{name}.csv"
+    proven = "EffectiveCost" if cost_role == "amortized_alone" else "BilledCost"
+    with mapped(path, cost_role) as connection:
+        assert connection.execute("select count(*), count(quarantine_reason) from mapped").fetchone() == (
+            len(lines(path)),
+            0,
+        )
+        assert total(connection, proven) == cost_of(path, cost_column)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_must_rule_is_broken(name: str) -> None:
+    with mapped(BILLS / f"{name}.csv", SAMPLES[name][0]) as connection:
+        connection.execute("create temp table focus as select * exclude (source_row_id, quarantine_reason) from mapped")
+        report = validate_relation(connection, "focus")
+    assert report.errors == ()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_files_tell_which_view_they_are(name: str) -> None:
+    with mapped(BILLS / f"{name}.csv", "whole") as connection:
+        kinds = connection.execute(kinds_sql()).fetchall()
+    assert role_of("export.csv", kinds) == SAMPLES[name][0].removesuffix("_alone")
+
+
+def test_a_twin_says_nothing_twice_and_together_they_are_the_invoice() -> None:
+    with mapped(ACTUAL, "actual") as connection:
+        assert role_of(ACTUAL.name, connection.execute(kinds_sql()).fetchall()) == "actual"
+        kinds = connection.execute(
+            "select distinct ChargeCategory, CommitmentDiscountId is not null from mapped"
+        ).fetchall()
+        assert kinds == [("Purchase", True)]
+        paid, spread = total(connection, "BilledCost"), total(connection, "EffectiveCost")
+    with mapped(AMORTIZED, "amortized") as connection:
+        assert role_of(AMORTIZED.name, connection.execute(kinds_sql()).fetchall()) == "amortized"
+        billed, effective = total(connection, "BilledCost"), total(connection, "EffectiveCost")
+    assert paid == Decimal("100.10")  # 40.15 + 72 - 12.05
+    assert paid + billed == cost_of(ACTUAL, "CostInBillingCurrency") == Decimal("133.21")
+    assert spread + effective == cost_of(AMORTIZED, "CostInBillingCurrency") == Decimal("37.16")
+
+
+def test_twins_keep_every_must_rule_together() -> None:
+    with mapped(ACTUAL, "actual") as connection:
+        connection.execute("attach ':memory:' as twins; create table twins.focus as from mapped")
+        with container.opened(AMORTIZED, AMORTIZED.name) as opened:
+            matched = formats.recognise(opened.names)
+            connection.execute(f"create or replace temp view source as {source_sql(opened, matched)}")
+            connection.execute("set variable cost_role = 'amortized'")
+            connection.execute(f"insert into twins.focus {MAPPING}")
+        connection.execute(
+            "create temp table focus as select * exclude (source_row_id, quarantine_reason) from twins.focus"
+        )
+        report = validate_relation(connection, "focus")
+    assert (report.rows, report.errors) == (11, ())
+
+
+@pytest.mark.parametrize(
+    ("role", "sum_of"), [("amortized", "billed"), ("amortized_alone", "billed"), ("actual_alone", "effective")]
+)
+def test_commitments_are_billed_when_paid_and_effective_when_used(role: str, sum_of: str) -> None:
+    path = ACTUAL if role == "actual_alone" else AMORTIZED
+    column, where = (
+        ("EffectiveCost", "ChargeCategory = 'Purchase'")
+        if sum_of == "effective"
+        else ("BilledCost", "ChargeCategory = 'Usage'")
+    )
+    with mapped(path, role) as connection:
+        found = connection.execute(
+            f"select {column} from mapped where {where} and CommitmentDiscountId is not null"
+        ).fetchall()
+    assert len(found) == (3 if role == "actual_alone" else 4)
+    assert {value for (value,) in found} == {Decimal(0)}
+
+
+amounts = st.decimals(-(10**9), 10**9, places=15)
+quantities = st.decimals(-(10**7), 10**7, places=9)
+prices = st.decimals(0, 10**4, places=8)
+measures = st.sampled_from(["1 Hour", "100 Hours", "10K", "1M", "1 GB/Month", "7 Widgets", "", "1024 GB", "100000000"])
+kinds = st.sampled_from(["Usage", "Purchase", "Refund", "UnusedReservation", "Tax", "Credit", "RoundingAdjustment"])
+models = st.sampled_from(["OnDemand", "Spot", "Reservation", "SavingsPlan", "", "Later"])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(amounts, quantities, prices, prices, measures, kinds, models), min_size=1, max_size=30))
+def test_whatever_a_line_holds_its_money_is_kept_and_its_products_match(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[Decimal, Decimal, Decimal, Decimal, str, str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("azure") / "bill.csv"
+    header = [
+        "CostInBillingCurrency",
+        "Quantity",
+        "UnitPrice",
+        "PayGPrice",
+        "UnitOfMeasure",
+        "ChargeType",
+        "PricingModel",
+    ]
+    fixed = {
+        "BillingCurrency": "USD",
+        "Date": "03/01/2026",
+        "MeterCategory": "Storage",
+        "ConsumedService": "Microsoft.Storage",
+    }
+    fixed |= {"BillingAccountId": "1", "MeterId": "m", "Frequency": "UsageBased", "benefitId": "b"}
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow([*header, *fixed])
+        for cost, quantity, *rest in drawn:
+            writer.writerow([format(cost, "f"), format(quantity, "f"), *rest, *fixed.values()])
+    with mapped(path, "whole") as connection:
+        assert total(connection, "BilledCost") == add(row[0] for row in drawn)
+        rows = connection.execute(
+            "select PricingQuantity, ListUnitPrice, ListCost, ContractedUnitPrice, ContractedCost from mapped "
+            "where quarantine_reason is null and PricingQuantity is not null"
+        ).fetchall()
+        failed = connection.execute("select distinct quarantine_reason from mapped").fetchall()
+    for quantity, list_price, list_cost, contracted_price, contracted_cost in rows:
+        assert EXACT.multiply(quantity, list_price) == list_cost
+        assert EXACT.multiply(quantity, contracted_price) == contracted_cost
+    assert {reason for (reason,) in failed} <= {None, "price times quantity has more than 14 integer digits"}
