@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from common.domain.money import add
 from common.errors import BadConfiguration
@@ -20,13 +21,14 @@ DIMENSIONS = {
     "provider": ("x_Provider", "x_Provider"),
     "account": ("SubAccountId", "SubAccountName"),
     "region": ("RegionId", "RegionName"),
-    "day": ("format_timestamp('%Y-%m-%d', ChargePeriodStart)", "cast(null as string)"),
-    "month": ("format_timestamp('%Y-%m', ChargePeriodStart)", "cast(null as string)"),
+    "day": ("date(ChargePeriodStart)", "cast(null as string)"),
+    "month": ("date_trunc(date(ChargePeriodStart), month)", "cast(null as string)"),
 }
 """Dimension -> what groups charges, and the name that people know it by."""
 
 TAG = "tag:"
-TIMES = ("day", "month")
+TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
+"""Dimension of time -> how its keys are written."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +85,20 @@ def _costs_sql(by: str, metric: str) -> str:
     if metric not in METRICS:
         raise BadConfiguration(f"metric is '{metric}', expected {', '.join(METRICS)}")
     if by.startswith(TAG):
-        key, name = "json_value(Tags, @tag_path)", "cast(null as string)"
+        column, name, key = "Tags", "cast(null as string)", "json_value(grouped, @tag_path)"
     elif by in DIMENSIONS:
-        key, name = DIMENSIONS[by]
+        (column, name), key = DIMENSIONS[by], "grouped"
     else:
         raise BadConfiguration(f"dimension is '{by}', expected {', '.join(DIMENSIONS)} or tag:KEY")
     sql = catalogued("costs")
-    return sql.replace("the_key", key).replace("the_name", name).replace("the_metric", metric)
+    for placeholder, value in (("column", column), ("name", name), ("metric", metric), ("key", key)):
+        sql = sql.replace(f"the_{placeholder}", value)
+    return sql
 
 
-def _of_currency(currency: str, rows: Sequence[dict[str, object]], by: str) -> CurrencyCosts:
+def _of_currency(currency: str, rows: Sequence[dict[str, Any]], by: str) -> CurrencyCosts:
     mine = [
-        CostRow(row["key"], row["name"], row["cost"], row["charges"])  # type: ignore[arg-type]
+        CostRow(_key(row["key"], by), row["name"], row["cost"], row["charges"])
         for row in rows
         if row["currency"] == currency
     ]
@@ -102,6 +106,10 @@ def _of_currency(currency: str, rows: Sequence[dict[str, object]], by: str) -> C
     if by not in TIMES:
         mine.sort(key=lambda row: row.cost, reverse=True)
     return CurrencyCosts(currency, add(row.cost for row in mine), tuple(mine))
+
+
+def _key(value: Any, by: str) -> str | None:
+    return value if value is None or by not in TIMES else value.strftime(TIMES[by])
 
 
 def _tag_path(key: str) -> str:

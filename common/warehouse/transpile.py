@@ -7,6 +7,7 @@ would be wrong without a word:
 - SAFE_DIVIDE is exact: both sides as NUMERIC, the quotient rounded half away from zero to 9 fractional digits, null for
   a divisor of 0 (`exact_ratio` in MACROS).  DuckDB's own `/` and AVG go through DOUBLE and are refused.
 - DATE_TRUNC, DATE_ADD and DATE_SUB give DATE.
+- DATE of a FOCUS time is taken in UTC without DuckDB's zone tables, which are seven times slower (`utc_date`).
 - CURRENT_DATE and CURRENT_TIMESTAMP read the variable `now`, which the warehouse sets from its clock.
 """
 
@@ -14,15 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from common.errors import BadConfiguration
+from common.focus import TIME_TYPE, storage_schema
 
 MACROS = """
+create or replace macro utc_date(moment) as cast(make_timestamp(epoch_us(moment)) as date);
 create or replace macro scaled_integer(x) as
     cast(replace(cast(cast(x as decimal(38, 9)) as varchar), '.', '') as hugeint);
 create or replace macro ninths(rest, divisor) as (2 * rest * 1000000000 + divisor) // (2 * divisor);
@@ -122,6 +125,8 @@ def _mend_node(node: exp.Expr) -> exp.Expr:
         return exp.cast(now, "date")
     if isinstance(node, exp.CurrentTimestamp):
         return _now()
+    if isinstance(node, exp.Date) and isinstance(node.this, exp.Column) and node.this.name in _focus_times():
+        return exp.Anonymous(this="utc_date", expressions=[node.this.copy()])
     if isinstance(node, exp.SafeDivide):
         return exp.Anonymous(this="exact_ratio", expressions=[node.this.copy(), node.expression.copy()])
     if isinstance(node, exp.DateTrunc | exp.DateAdd | exp.DateSub) and not _is_cast_to_date(node.parent):
@@ -133,6 +138,11 @@ def _mend_node(node: exp.Expr) -> exp.Expr:
 
 def _is_cast_to_date(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.DATE
+
+
+@cache
+def _focus_times() -> frozenset[str]:
+    return frozenset(name for name, kind in storage_schema().items() if kind == TIME_TYPE)
 
 
 def _now() -> exp.Expr:

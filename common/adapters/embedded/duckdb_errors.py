@@ -35,7 +35,7 @@ def _reason(error: duckdb.Error) -> str | None:
         return f"the question cannot be answered: {first_line}"
     if isinstance(error, duckdb.PermissionException):
         return "the question reaches for files; it may read the tables and views of its dataset only"
-    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+    if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
         # the message could hold a row's content
-        return "the question cannot be answered: a value does not fit the type that it is turned into"
+        return "the question cannot be answered: a value does not fit the type or form that the question needs"
     return None

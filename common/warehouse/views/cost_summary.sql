@@ -4,20 +4,41 @@
 -- Other currencies are converted by the rate of their billing month, one missing is an error.
 with
 
-charges as (
+recent as (
     select
         date(ChargePeriodStart) as date,
         x_Provider as provider,
         SubAccountId as account_id,
         ServiceName as service,
         BillingCurrency as currency,
-        date_trunc(date(BillingPeriodStart), month) as month,
-        sum(BilledCost) as billed_cost
+        BillingPeriodStart as billed_from,
+        BilledCost as billed_cost
     from cost_data_standard_1_3
     where
         ChargePeriodStart >= timestamp(date_sub(current_date('UTC'), interval 89 day))
         and ChargePeriodStart < timestamp(date_add(current_date('UTC'), interval 1 day))
-    group by all
+),
+
+-- counted apart from the costs: by far the cheaper way over millions of rows
+counts as (
+    select
+        date,
+        provider,
+        count(distinct service) as service_count,
+        count(distinct account_id) as account_count
+    from recent
+    group by date, provider
+),
+
+charges as (
+    select
+        date,
+        provider,
+        currency,
+        date_trunc(date(billed_from), month) as month,
+        sum(billed_cost) as billed_cost
+    from recent
+    group by date, provider, currency, billed_from
 ),
 
 converted as (
@@ -33,14 +54,23 @@ converted as (
         end as cost_usd
     from charges
     left join exchange_rates using (currency, month)
+),
+
+totals as (
+    select
+        date,
+        provider,
+        sum(cost_usd) as total_cost
+    from converted
+    group by date, provider
 )
 
 select
-    date,
-    provider,
-    sum(cost_usd) as total_cost,
-    count(distinct service) as service_count,
-    count(distinct account_id) as account_count
-from converted
-group by date, provider
-order by date, provider
+    totals.date,
+    totals.provider,
+    totals.total_cost,
+    counts.service_count,
+    counts.account_count
+from totals
+inner join counts on totals.date = counts.date and totals.provider is not distinct from counts.provider
+order by totals.date, totals.provider
