@@ -2,7 +2,17 @@
 -- BilledCost and EffectiveCost pass through untouched.  What the 1.3 rules want and a generator leaves out is made where it can be known; x_Source says
 -- which columns were made ("x_Made") and what stood where a value had to be replaced ("x_Original").
 -- Sources: FOCUS 1.3, CostAndUsage; AWS Data Exports guide, FOCUS conformance gaps; Microsoft Learn, FOCUS cost and usage details schema.
-with given as (
+with regions as (
+    select distinct 'aws' as provider, region_id, region_name from aws_regions
+    union all
+    select distinct 'azure', region_id, region_name from azure_regions where region_id is not null
+    union all
+    select distinct 'gcp', region_id, region_name from gcp_regions
+    union all
+    select distinct 'oci', region_id, region_name from oci_regions
+),
+
+given as (
     select
         source_row_id,
         x_source,
@@ -88,11 +98,12 @@ typed as (
             as charge_start,
         case when contains(ChargePeriodEnd, '.') then date_trunc('second', to_time(ChargePeriodEnd)) else to_time(ChargePeriodEnd) end
             as given_charge_end,
-        charge_category in ('Usage', 'Purchase') and charge_class is null as must_have_prices,
-        must_have_prices or (
-            charge_category <> 'Tax' and SkuPriceId is not null and given_list_price >= 0 and given_contracted_price >= 0
+        coalesce(charge_category in ('Usage', 'Purchase') and charge_class is null, false) as must_have_prices,
+        must_have_prices or coalesce(
+            charge_category <> 'Tax' and SkuPriceId is not null and given_list_price >= 0 and given_contracted_price >= 0, false
         ) as has_prices,
         service.split_name,
+        region.region_name,
         coalesce(service_category, service.category, 'Other') as service_category_known,
         case
             when subcategory.category = service_category_known then subcategory.subcategory
@@ -103,6 +114,8 @@ typed as (
     left join focus_services as service
         on service.service_name = known.ServiceName and service.source_category = coalesce(known.service_category, '')
     left join focus_subcategories as subcategory on subcategory.subcategory = known.ServiceSubcategory
+    left join regions as region
+        on region.provider = known.provider and region.region_id = coalesce(known.RegionId, known.RegionName)
 ),
 
 -- what a unit price has to come from where there is none: the list and contracted cost, else what was billed, else what it cost in the end
@@ -433,7 +446,7 @@ select
     case
         when not has_prices then null
         when not priced_elsewhere then contracted_price
-        else coalesce(greatest(to_cost(PricingCurrencyContractedUnitPrice), 0), cast(exact_quotient(cast(contracted_price as varchar), cast(exchange_rate as varchar), 24) as decimal(38, 24)))
+        else coalesce(abs(to_cost(PricingCurrencyContractedUnitPrice)), cast(exact_quotient(cast(contracted_price as varchar), cast(exchange_rate as varchar), 24) as decimal(38, 24)))
     end as PricingCurrencyContractedUnitPrice,
     case
         when not priced_elsewhere then effective_cost
@@ -442,14 +455,14 @@ select
     case
         when not has_prices then null
         when not priced_elsewhere then list_price
-        else coalesce(greatest(to_cost(PricingCurrencyListUnitPrice), 0), cast(exact_quotient(cast(list_price as varchar), cast(exchange_rate as varchar), 24) as decimal(38, 24)))
+        else coalesce(abs(to_cost(PricingCurrencyListUnitPrice)), cast(exact_quotient(cast(list_price as varchar), cast(exchange_rate as varchar), 24) as decimal(38, 24)))
     end as PricingCurrencyListUnitPrice,
     quantity as PricingQuantity,
     pricing_unit as PricingUnit,
     provider_name as ProviderName,
     coalesce(PublisherName, sold_by) as PublisherName,
     region_id as RegionId,
-    case when region_id is not null then coalesce(RegionName, RegionId) end as RegionName,
+    coalesce(case when RegionName is distinct from region_id then RegionName end, region_name, region_id) as RegionName,
     ResourceId,
     case when ResourceName is distinct from ResourceId then case when ResourceId is not null then ResourceName end end as ResourceName,
     case

@@ -171,15 +171,15 @@ create or replace temp macro tags_without(x, other) as
 create or replace temp macro resource_type_of(id) as
     case
         when starts_with(id, 'arn:') and contains(split_part(id, ':', 6), '/') then split_part(split_part(id, ':', 6), '/', 1)
-        when starts_with(id, 'arn:') and split_part(id, ':', 7) <> '' then split_part(id, ':', 6)
+        when starts_with(id, 'arn:') and length(split_part(id, ':', 7)) > 0 then split_part(id, ':', 6)
         when starts_with(id, 'i-') then 'instance'
         when starts_with(id, 'vol-') then 'volume'
         when starts_with(id, 'snap-') then 'snapshot'
         when starts_with(id, 'nat-') then 'natgateway'
-        when starts_with(id, 'ocid') and split_part(id, '.', 2) <> '' then split_part(id, '.', 2)
-        when contains(lower(id), '/providers/') then split_part(string_split(lower(id), '/providers/')[-1], '/', 1)
-            || '/' || split_part(string_split(lower(id), '/providers/')[-1], '/', 2)
-        when starts_with(id, '//') then string_split(id, '/')[-2]
+        when starts_with(id, 'ocid') and contains(id, '.') then split_part(id, '.', 2)
+        when contains(lower(id), '/providers/') then split_part(split_part(lower(id), '/providers/', -1), '/', 1)
+            || '/' || split_part(split_part(lower(id), '/providers/', -1), '/', 2)
+        when starts_with(id, '//') then split_part(id, '/', -2)
     end;
 
 -- a decimal's digits as an integer: 1.50 is 150
