@@ -46,8 +46,7 @@ def source_sql(
 
 def _column(container: Container, matched: Matched, name: str) -> str:
     if container.kind == "json":
-        path = "$" + "".join(f'."{step}"' for step in matched.columns.get(name, name).split("."))
-        return f"json_extract_string(line, {literal(path)})"
+        return _cell(container, matched.columns.get(name, name))
     if name not in matched.columns:
         # a struct asked for whole (tags that were written as one) stands there under its fields only
         return f"cast(to_json({quoted(name)}) as varchar)" if name in container.top_level else "cast(null as varchar)"
@@ -58,10 +57,14 @@ def _cell(container: Container, raw: str) -> str:
     if container.kind == "csv":
         return f"c{container.names.index(raw)}"
     if container.kind == "json":
-        return "json_extract_string(line, " + literal("$" + "".join(f'."{step}"' for step in raw.split("."))) + ")"
+        return quoted(_json_path(raw))
     if raw in container.nested:
         return f"cast(to_json({_parquet_path(raw, container)}) as varchar)"
     return f"cast({_parquet_path(raw, container)} as varchar)"
+
+
+def _json_path(raw: str) -> str:
+    return "$" + "".join(f'."{step}"' for step in raw.split("."))
 
 
 def _parquet_path(raw: str, container: Container) -> str:
@@ -132,9 +135,15 @@ def _csv(container: Container, matched: Matched) -> str:
 
 
 def _json(container: Container, matched: Matched) -> str:
+    # all fields of a line at once: an extraction a field would parse the line as often, and hold it in memory as often
+    canonical = (matched.columns.get(name, name) for name in matched.format.all_columns)
+    bagged = (raw for keys in matched.bags.values() for raw in keys.values())
+    paths = [_json_path(raw) for raw in dict.fromkeys((*canonical, *bagged))]
+    fields = ", ".join(f"fields[{number}] as {quoted(path)}" for number, path in enumerate(paths, start=1))
     return (
-        f"(select json as line from read_ndjson_objects({_path(container.path)}, compression = '{container.compression}', "
-        f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true))"
+        f"(select line, {fields} from (select json as line, json_extract_string(json, [{', '.join(map(literal, paths))}]) "
+        f"as fields from read_ndjson_objects({_path(container.path)}, compression = '{container.compression}', "
+        f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true)))"
     )
 
 
