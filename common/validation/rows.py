@@ -72,18 +72,23 @@ def column_types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[s
     return {row[0]: row[1] for row in described}
 
 
-def hold(column: Column, sql: str, data_type: str, mistyped: str = "false", clean: bool = False) -> Held:
-    """How a value of `sql`, of a DuckDB type, stands for a column.  clean: read placeholders as null."""
+def hold(column: Column, sql: str, data_type: str, mistyped: str | None = None, clean: bool = False) -> Held:
+    """How a value of `sql`, of a DuckDB type, stands for a column.
+
+    mistyped: SQL that says whether a row holds another type; given for formats that know no column types, where text is
+    how every value is written.  clean: read placeholders as null.
+    """
     if data_type != "VARCHAR":
         return _typed(column, sql, data_type)
+    fault = data_type if mistyped is None and column.data_type in ("Decimal", "DateTime") else None
     plain = f"case when {sql} in ({in_list(table('other')['placeholders'])}) then null else {sql} end" if clean else sql
     value = plain
     if column.data_type == "Decimal":
         value = _number(column, plain)
     if column.data_type == "DateTime":
         value = f"try_cast({plain} as timestamp with time zone)"
-    names = {"plain": plain, "value": value, "raw": sql, "written": plain, "mistyped": mistyped}
-    return Held(names, "text")
+    names = {"plain": plain, "value": value, "raw": sql, "written": plain, "mistyped": mistyped or "false"}
+    return Held(names, "text", fault)
 
 
 def _typed(column: Column, sql: str, data_type: str) -> Held:

@@ -30,13 +30,10 @@ def write_csv(path: Path, rows: list[Row]) -> Path:
 
 @dataclass(frozen=True)
 class Outcome:
-    """report: of one file with the valid rows, then one changed row per rule.  rows: rule -> numbers of the rows that break it."""
+    """report: of a file with the valid rows, then one changed row per rule.  rows: rule -> the rows that break it."""
 
     report: Report
     rows: dict[str, list[int]]
-
-    def count(self, rule_id: str) -> int:
-        return sum(failure.count for failure in self.report.failures if failure.rule_id == rule_id)
 
 
 def changed_row(check: Check) -> Row:

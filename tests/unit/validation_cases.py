@@ -107,7 +107,7 @@ CREDIT = (
 )
 CORRECTION = USAGE | {"ChargeClass": "Correction", "BilledCost": "-1.25"}
 SHARE = USAGE | {
-    "AllocatedMethodDetails": '{"Elements":[{"AllocatedRatio":0.25,"UsageUnit":"vCPU","UsageQuantity":2,"x_By":"cpu"}]}',
+    "AllocatedMethodDetails": '{"Elements":[{"AllocatedRatio":0.25,"UsageUnit":"vCPU","UsageQuantity":2,"x_By":"c"}]}',
     "AllocatedMethodId": "split-by-cpu",
     "AllocatedResourceId": "pod-1",
     "AllocatedResourceName": "shop pod",
