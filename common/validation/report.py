@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from common.focus import VERSION
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ class Report:
         return said
 
     def _table(self) -> Table:
+        from rich.table import Table  # only people need it: functions start without
+
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("Rule", overflow="fold", ratio=3)
         table.add_column("Level", no_wrap=True)
@@ -112,4 +114,6 @@ class Report:
 
 
 def _plain(text: str) -> str:
+    from rich.markup import escape
+
     return escape("".join(sign if sign.isprintable() else "?" for sign in text))
