@@ -7,6 +7,8 @@ data at least as new.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from common.domain.budgets import Budget, BudgetPeriod, InvalidBudget, from_document
 from common.domain.outbox import PENDING
 from common.domain.period import BillingPeriod
@@ -26,17 +28,25 @@ def evaluate(
 
     One budget that cannot be read does not keep the others from it.  Raises BadConfiguration that names it, at the end.
     """
-    unreadable: list[str] = []
     day = BillingPeriod.parse(message.billing_period).start.date()
-    for budget_id, document in documents.list(f"orgs/{message.org_slug}/budgets"):
-        try:
-            budget = from_document(document)
-        except (InvalidBudget, KeyError) as error:
-            unreadable.append(f"{budget_id} ({error})")
-            continue
-        evaluate_period(message.org_slug, budget, budget.period_of(day), documents, warehouse, bus, clock)
-    if unreadable:
-        raise BadConfiguration(f"budgets that cannot be read: {'; '.join(unreadable)}; remove them and add them again")
+
+    def at(budget: Budget) -> None:
+        period = budget.period_of(day)
+        evaluate_period(message.org_slug, budget, period, documents, warehouse, bus, clock)
+
+    _for_each_budget(message.org_slug, documents, at)
+
+
+def evaluate_all(org_slug: str, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock) -> None:
+    """Evaluate every budget of a tenant without new charges, as a schedule does: snoozes run out, periods end.
+
+    Raises BadConfiguration that names budgets that cannot be read, at the end.
+    """
+    _for_each_budget(
+        org_slug,
+        documents,
+        lambda budget: evaluate_budget_now(org_slug, budget.budget_id, documents, warehouse, bus, clock),
+    )
 
 
 def evaluate_budget_now(
@@ -85,3 +95,16 @@ def publish_pending(org_slug: str, budget_id: str, documents: DocumentStore, bus
         if notification["alert_id"] not in announced:
             announced.add(notification["alert_id"])
             bus.publish(AlertRaised(org_slug, notification["alert_id"], notification["state"]))
+
+
+def _for_each_budget(org_slug: str, documents: DocumentStore, work: Callable[[Budget], object]) -> None:
+    unreadable: list[str] = []
+    for budget_id, document in documents.list(f"orgs/{org_slug}/budgets"):
+        try:
+            budget = from_document(document)
+        except (InvalidBudget, KeyError) as error:
+            unreadable.append(f"{budget_id} ({error})")
+            continue
+        work(budget)
+    if unreadable:
+        raise BadConfiguration(f"budgets that cannot be read: {'; '.join(unreadable)}; remove them and add them again")

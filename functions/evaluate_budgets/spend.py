@@ -68,7 +68,7 @@ def read_spend(warehouse: Warehouse, org_slug: str, budget: Budget, period: Budg
         charges=sum(row["charges"] for row in in_period),
         days_with_charges=tuple(sorted({row["charge_day"] for row in known if period.contains(row["charge_day"])})),
         latest_charge=max((row["latest_charge"] for row in known), default=None),
-        ingested_at=max((row["ingested_at"] for row in in_period), default=None),
+        ingested_at=max((row["ingested_at"] for row in in_period if row["ingested_at"]), default=None),
         daily=_by_day(counted),
         not_counted=_other_currencies([row for row in rows if row["in_period"] and row["currency"] != budget.currency]),
     )

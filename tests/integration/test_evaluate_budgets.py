@@ -12,7 +12,7 @@ from budget_world import ORG, World, charge, each_day
 from common.alerting import acknowledge, snooze
 from common.domain.budgets import Scope
 from common.errors import BadConfiguration, NotFound, Permanent
-from functions.evaluate_budgets.evaluation import evaluate_budget_now, evaluate_period
+from functions.evaluate_budgets.evaluation import evaluate_all, evaluate_budget_now, evaluate_period
 from functions.evaluate_budgets.recording import resolve_all
 from functions.evaluate_budgets.spend import read_spend
 
@@ -238,6 +238,26 @@ def test_acknowledged_and_snoozed_survive_repeats_and_a_passed_snooze_tells_agai
         world.bill(NOVEMBER, each_day(NOVEMBER, 9, "102"))
     assert world.states() == {"2026-11-actual-50": "acknowledged", "2026-11-actual-80": "open"}
     assert len(world.email.sent) == 3
+
+
+def test_a_snooze_runs_out_by_schedule_without_new_charges(world: World) -> None:
+    world.budget(amount=Decimal(1000), thresholds=(Decimal(50),), forecast_thresholds=())
+    world.bill(NOVEMBER, each_day(NOVEMBER, 9, "100"))
+    until = datetime(2026, 11, 21, tzinfo=UTC)
+    snooze(world.documents, ORG, "platform-1a2b-2026-11-actual-50", until, "ada", world.clock.now())
+    for expected in ("snoozed", "open", "open"):
+        evaluate_all(ORG, world.documents, world.warehouse, world.bus, world.clock)
+        assert world.states() == {"2026-11-actual-50": expected}
+        world.send()
+        world.clock.move(days=1)
+    assert len(world.email.sent) == 2
+
+
+def test_a_budget_without_charges_stands_at_nothing(world: World) -> None:
+    world.budget(amount=Decimal(1000))
+    facts = evaluate_budget_now(ORG, "platform-1a2b", world.documents, world.warehouse, world.bus, world.clock)
+    assert (facts["period"], facts["current_spend"], facts["percent"], facts["as_of"]) == (NOVEMBER, "0", "0", None)
+    assert world.states() == {}
 
 
 def test_an_alert_that_is_over_cannot_be_taken_on(world: World) -> None:

@@ -95,6 +95,11 @@ def test_a_shown_percent_never_claims_a_threshold_that_is_not_crossed(
     assert (spent_percent(spend, amount) >= percent) == threshold.is_crossed(spend, amount)
 
 
+def test_a_shown_percent_is_rounded_down() -> None:
+    assert spent_percent(Decimal("7999.99"), Decimal(10_000)) == Decimal("79.9")
+    assert spent_percent(Decimal("-0.01"), Decimal(10_000)) == Decimal("-0.1")
+
+
 def test_thresholds_come_from_low_to_high_and_actual_ones_first() -> None:
     made = budget(thresholds=(Decimal(100), Decimal("33.5")), forecast_thresholds=(Decimal(90),))
     assert [str(threshold) for threshold in made.all_thresholds] == ["actual-33.5", "actual-100", "forecast-90"]

@@ -153,7 +153,7 @@ def slack_texts(blocks: tuple[dict[str, Any], ...]) -> list[str]:
     return found
 
 
-WORDS = st.text(max_size=4000)
+WORDS = st.text(max_size=20) | st.integers(140, 4000).map(lambda size: "<" * size)
 
 
 @given(
