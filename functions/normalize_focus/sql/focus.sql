@@ -271,6 +271,8 @@ named as (
             when charge_class is not null then null
             when commitment_category_known = 'Spend'
                 then cast(case when charge_category = 'Purchase' then billed_cost else effective_cost end as decimal(38, 12))
+            -- the hours that the purchase makes eligible, since its usage is measured in hours
+            when charge_category = 'Purchase' then cast(quantity * date_diff('hour', charge_start, charge_end) as decimal(38, 12))
             else coalesce(consumed_quantity, quantity)
         end as commitment_quantity,
         coalesce(RegionId, RegionName) as region_id,
@@ -413,6 +415,7 @@ select
         when commitment_quantity is null then null
         when CommitmentDiscountUnit is not null then CommitmentDiscountUnit
         when CommitmentDiscountQuantity is null and commitment_category_known = 'Spend' then billing_currency
+        when CommitmentDiscountQuantity is null and charge_category = 'Purchase' then 'Hours'
         when consumed_quantity is not null then coalesce(ConsumedUnit, pricing_unit)
         else coalesce(pricing_unit, 'Units')
     end as CommitmentDiscountUnit,
