@@ -12,13 +12,13 @@ with lines as (
         line_item_usage_start_date,
         coalesce(savings_plan_savings_plan_a_r_n, '') as plan,
         to_cost(case when getvariable('net_costs') then line_item_net_unblended_cost else line_item_unblended_cost end) as cost,
-        epoch_us(try_cast(line_item_usage_start_date as timestamp)) // 1000000 as charge_start,
+        epoch_us(try_cast(line_item_usage_start_date as timestamptz)) // 1000000 as charge_start,
         epoch_us(coalesce(
-            try_cast(line_item_usage_end_date as timestamp),
-            try_cast(split_part(identity_time_interval, '/', 2) as timestamp)
+            try_cast(line_item_usage_end_date as timestamptz),
+            try_cast(split_part(identity_time_interval, '/', 2) as timestamptz)
         )) // 1000000 as charge_last,
-        epoch_us(try_cast(bill_billing_period_start_date as timestamp)) // 1000000 as period_start,
-        epoch_us(try_cast(bill_billing_period_end_date as timestamp)) // 1000000 as period_last
+        epoch_us(try_cast(bill_billing_period_start_date as timestamptz)) // 1000000 as period_start,
+        epoch_us(try_cast(bill_billing_period_end_date as timestamptz)) // 1000000 as period_last
     from source
     where line_item_line_item_type in ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')
 )

@@ -26,13 +26,13 @@ typed as (
         to_quantity(line_item_usage_amount) as amount,
         to_cost(rate_text) as rate,
         -- times as whole UTC seconds
-        epoch_us(try_cast(line_item_usage_start_date as timestamp)) // 1000000 as charge_start,
+        epoch_us(try_cast(line_item_usage_start_date as timestamptz)) // 1000000 as charge_start,
         epoch_us(coalesce(
-            try_cast(line_item_usage_end_date as timestamp),
-            try_cast(split_part(identity_time_interval, '/', 2) as timestamp)
+            try_cast(line_item_usage_end_date as timestamptz),
+            try_cast(split_part(identity_time_interval, '/', 2) as timestamptz)
         )) // 1000000 as charge_last,
-        epoch_us(try_cast(bill_billing_period_start_date as timestamp)) // 1000000 as period_start,
-        epoch_us(try_cast(bill_billing_period_end_date as timestamp)) // 1000000 as period_last,
+        epoch_us(try_cast(bill_billing_period_start_date as timestamptz)) // 1000000 as period_start,
+        epoch_us(try_cast(bill_billing_period_end_date as timestamptz)) // 1000000 as period_last,
         coalesce(blank_to_null(product_product_name), attributes[1]) as product_name,
         nullif(coalesce(product_region_code, product_region, attributes[2]), 'global') as product_region_id,
         coalesce(product_operating_system, attributes[3]) as operating_system,
