@@ -174,17 +174,6 @@ priced as (
             end,
             pricing_quantity
         ) as contracted_unit_price,
-        fit_price(
-            case
-                when charged_once then abs(charged)
-                when list_price is not null then abs(divide(list_price, price_units))
-                when list_amount is not null and quantity <> 0 then made_price(list_amount, pricing_quantity)
-                when contracted_price is not null then abs(divide(contracted_price, price_units))
-                when quantity = 0 then cast(0 as decimal(38, 24))
-                else made_price(coalesce(contracted_amount, charged), pricing_quantity)
-            end,
-            pricing_quantity
-        ) as list_unit_price,
         case when charged_once then 'Units' else coalesce(pricing_units.unit, pricing_source_unit, 'Units') end as pricing_unit,
         case when consumed is null then null else coalesce(consumed_units.unit, consumed_source_unit) end as known_consumed_unit,
         -- the billing currency's value of one unit of the pricing currency; 1 where they are the same or nothing tells
@@ -207,9 +196,21 @@ priced as (
     left join gcp_units as consumed_units on consumed_units.source_unit = consumed_source_unit
 ),
 
+listed as (
+    select
+        *,
+        case
+            when charged_once then contracted_unit_price
+            when list_price is not null then fit_price(abs(divide(list_price, price_units)), pricing_quantity)
+            when list_amount is not null and quantity <> 0 then fit_price(made_price(list_amount, pricing_quantity), pricing_quantity)
+            else contracted_unit_price
+        end as list_unit_price
+    from priced
+),
+
 checked as (
     select
-        priced.*,
+        listed.*,
         list_transform(all_labels, lambda e: e.key) as label_keys,
         case
             when cost_amount is null then 'cost holds no readable number'
@@ -237,7 +238,7 @@ checked as (
                 or try(cost_amount + folded) is null
                 then 'price times usage.amount_in_pricing_units, or cost plus credits, is too large, expected at most 14 integer digits'
         end as reason
-    from priced
+    from listed
     left join currencies on currencies.code = billing_currency
 ),
 

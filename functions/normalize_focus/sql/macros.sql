@@ -17,7 +17,9 @@ create or replace temp macro to_cost(x) as
 create or replace temp macro to_quantity(x) as
     case
         when x is null then null
-        when length(x) <= 13 and not contains(x, 'e') and not contains(x, 'E') then try_cast(x as decimal(38, 12))
+        -- at most 12 fractional digits, so that the cast rounds nothing
+        when (length(x) - strpos(x, '.') <= 12 or not contains(x, '.')) and not contains(x, 'e') and not contains(x, 'E')
+            then try_cast(x as decimal(38, 12))
         else cast(exact_decimal(x, 12) as decimal(38, 12))
     end;
 
@@ -44,13 +46,25 @@ create or replace temp macro multiply(price, quantity) as
         else try(cast(price as decimal(38, 12)) * cast(quantity as decimal(38, 12)))
     end;
 
+-- a decimal's digits as an integer: 1.50 is 150
+create or replace temp macro digits(x) as cast(replace(cast(x as varchar), '.', '') as hugeint);
+
+-- x / y of integers that are not negative, half to even
+create or replace temp macro even_quotient(x, y) as
+    x // y + case when 2 * (x % y) > y or (2 * (x % y) = y and (x // y) % 2 = 1) then 1 else 0 end;
+
 -- a unit price made from a cost and a quantity where the source has none; never negative, null for quantity 0
--- exact_quotient(cost, quantity, scale) is a Python function beside exact_decimal
+-- in integers while they are wide enough; exact_quotient(cost, quantity, scale) is a Python function beside exact_decimal
 create or replace temp macro made_price(cost, quantity) as
     case
         when quantity = 0 or quantity is null then null
         when abs(quantity) = 1 then abs(cost)
-        else abs(cast(exact_quotient(cast(cost as varchar), cast(quantity as varchar), 12) as decimal(38, 24)))
+        when abs(cost) < 10000000000000 and abs(quantity) < 1000000000000000000000000 then
+            -- 24 digits of cost over 12 of quantity leave 12
+            try_cast(cast(even_quotient(
+                digits(cast(abs(cost) as decimal(38, 24))), digits(cast(abs(quantity) as decimal(38, 12)))
+            ) as decimal(38, 0)) * cast('0.000000000001' as decimal(12, 12)) as decimal(38, 24))
+        else abs(try_cast(exact_quotient(cast(cost as varchar), cast(quantity as varchar), 12) as decimal(38, 24)))
     end;
 
 -- the month of a date as bills write it (ISO, M/D/YYYY, YYYYMM, YYYYMMDD) as YYYY-MM, or ''; the same as read_month in common/bills/control.py
@@ -182,20 +196,16 @@ create or replace temp macro resource_type_of(id) as
         when starts_with(id, '//') then split_part(id, '/', -2)
     end;
 
--- a decimal's digits as an integer: 1.50 is 150
-create or replace temp macro digits(x) as cast(replace(cast(x as varchar), '.', '') as hugeint);
-
 -- x / y with 24 fractional digits; null for a y that is not above 0.  In integers while they are wide enough, exact_quotient beyond
 create or replace temp macro divide(x, y) as
     case
         when y is null or y <= 0 then null
         when y = 1 then cast(x as decimal(38, 24))
         when abs(x) < 50 then
-            (case when x < 0 then -1 else 1 end) * cast(cast(
-                (2 * digits(cast(abs(x) as decimal(38, 24))) * 1000000000000 + digits(cast(y as decimal(38, 12))))
-                // (2 * digits(cast(y as decimal(38, 12)))) as decimal(38, 0)
-            ) * cast('0.000000000000000000000001' as decimal(24, 24)) as decimal(38, 24))
-        else cast(exact_quotient(cast(x as varchar), cast(y as varchar), 24) as decimal(38, 24))
+            (case when x < 0 then -1 else 1 end) * try_cast(cast(even_quotient(
+                digits(cast(abs(x) as decimal(38, 24))) * 1000000000000, digits(cast(y as decimal(38, 12)))
+            ) as decimal(38, 0)) * cast('0.000000000000000000000001' as decimal(24, 24)) as decimal(38, 24))
+        else try_cast(exact_quotient(cast(x as varchar), cast(y as varchar), 24) as decimal(38, 24))
     end;
 
 -- a list of records as JSON text: null for an empty one and for what is neither JSON nor a Python literal
