@@ -41,10 +41,8 @@ def list_alerts(
     if not wanted:
         console.print("No alerts.")
         return
-    made = table(
-        "alert", "state", "budget", "period", "threshold", "spend", "percent", "currency", "as of",
-        numbers=("threshold", "spend", "percent"),
-    )  # fmt: skip
+    made = table("alert", "state", "budget", "spend", "percent", "as of", numbers=("spend", "percent"))
+    made.columns[0].no_wrap = True  # an id is copied whole; it names period and threshold
     for document in wanted:
         made.add_row(*_row(document))
     console.print(made)
@@ -89,20 +87,14 @@ def _is_wanted(document: Document, state: str | None, everything: bool) -> bool:
 
 
 def _row(document: Document) -> list[str]:
-    percent, spend = document.get("percent"), document.get("current_spend")
-    share = document.get("threshold_percent")
-    basis = " of projection" if document["type"] == "forecast_threshold" else ""
-    as_of = document.get("as_of")
+    percent, spend, as_of = document.get("percent"), document.get("current_spend"), document.get("as_of")
     return [
         document["alert_id"],
         document["state"],
         document.get("budget_name") or document["type"],
-        document.get("period") or "-",
-        f"{share} %{basis}" if share is not None else "-",
-        money(spend) if spend is not None else "-",
+        f"{money(spend)} {document['currency']}" if spend is not None else "-",
         f"{percent} %" if percent is not None else "-",
-        document.get("currency") or "-",
-        as_of[:16].replace("T", " ") if as_of else "-",
+        as_of[:10] if as_of else "-",
     ]
 
 

@@ -160,12 +160,10 @@ def messages_sent(rt: EmbeddedRuntime, org: str, budget_id: str) -> list[str]:
 
 
 def _newest_facts(org: str, budget_id: str) -> Document | None:
+    """The standing in the newest period that has charges, or in the newest without any."""
     standings = runtime().documents.list(f"orgs/{org}/budget_status", where={"budget_id": budget_id})
-    known = [document for _, document in standings if document.get("facts")]
-    if not known:
-        return None
-    facts: Document = max(known, key=lambda document: str(document["period_start"]))["facts"]
-    return facts
+    known: list[Document] = [document["facts"] for _, document in standings if document.get("facts")]
+    return max(known, key=lambda facts: (facts["charges"] > 0, str(facts["period_start"])), default=None)
 
 
 def _not_evaluated(document: Document) -> Document:

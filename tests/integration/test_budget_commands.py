@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from typer.testing import CliRunner, Result
 from common import bootstrap
 from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
+from common.domain.budgets import from_document
 from common.errors import AlreadyExists, NotFound, Permanent
 from costwire import alerts, budgets
+from functions.evaluate_budgets.evaluation import evaluate_period
 
 MARCH = "2026-03"
 
@@ -91,9 +94,8 @@ def test_an_alert_is_listed_acknowledged_and_snoozed_by_the_beginning_of_its_id(
         "3100",
     )
     assert "acknowledged by ada" in done(alerts.app, "ack", "platform", "--by", "ada")
-    assert re.search(
-        r"acknowledged +platform +2026-03 +50 % +3,100\.00 +77\.5 % +USD +2026-03-31", done(alerts.app, "list")
-    )
+    listed = done(alerts.app, "list")
+    assert re.search(r"-2026-03-actual-50 +acknowledged +platform +3,100\.00 USD +77\.5 % +2026-03-31", listed)
     assert as_json(alerts.app, "snooze", "platform", "--for", "3d", "--by", "ada")["state"] == "snoozed"
     assert as_json(alerts.app, "list", "--state", "open") == []
 
@@ -142,6 +144,15 @@ def test_what_does_not_exist_or_exists_already_is_named(home: Path) -> None:
     assert isinstance(past, Permanent) and "has passed" in str(past)
     assert call(alerts.app, "snooze", "platform", "--for", "soon").exit_code == 2
     assert call(alerts.app, "list", "--state", "angry").exit_code == 2
+
+
+def test_the_list_shows_the_newest_period_with_charges(home: Path) -> None:
+    add()
+    rt = bootstrap.runtime()
+    budget = from_document(as_json(budgets.app, "list")[0])
+    empty = budget.period_of(date(2026, 4, 1))
+    evaluate_period("default", budget, empty, rt.documents, rt.warehouse, rt.bus, rt.clock)
+    assert as_json(budgets.app, "list")[0]["standing"]["period"] == MARCH
 
 
 def test_a_tenant_sees_its_own_budgets_only(home: Path) -> None:
