@@ -109,7 +109,7 @@ def _of_currency(currency: str, rows: Sequence[dict[str, Any]], by: str) -> Curr
 
 
 def _key(value: Any, by: str) -> str | None:
-    return value if value is None or by not in TIMES else value.strftime(TIMES[by])
+    return value if value is None or by not in TIMES else str(value.strftime(TIMES[by]))
 
 
 def _tag_path(key: str) -> str:

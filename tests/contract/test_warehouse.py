@@ -282,6 +282,7 @@ def test_a_csv_export_has_the_formats_of_the_specification(opened: Opened) -> No
     ]
     assert (row["ChargePeriodStart"], row["ConsumedQuantity"]) == ("2026-03-10T00:00:00Z", "2")
     assert (row["InvoiceId"], row["Tags"]) == ("", "{}")
+    assert ",0.000000000000000000000001,payer," in path.read_text()
 
 
 def test_a_parquet_export_has_real_types(opened: Opened) -> None:

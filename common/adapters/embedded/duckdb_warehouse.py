@@ -16,7 +16,6 @@ from typing import Any
 
 from common.adapters.embedded import slice_pointers
 from common.adapters.embedded.dataset import Dataset, view_names, view_sql
-from common.adapters.embedded.focus_export import write_focus
 from common.adapters.embedded.focus_files import focus_select
 from common.adapters.embedded.slice_pointers import Pointer, Restated
 from common.bills.engine import engine
@@ -81,10 +80,13 @@ class DuckDbWarehouse:
 
     def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Write current rows to .parquet or .csv; the file appears whole or not at all."""
+        from common.adapters.embedded.focus_export import write_focus  # pyarrow: only where it is needed
+
         with ExitStack() as stack:
             pointers = slice_pointers.read_all(self._documents, org_slug)
-            paths = [stack.enter_context(self._objects.local(uri)) for pointer in pointers for uri in pointer.files]
-            return write_focus(paths, Path(path), where, parameters or {}, self._clock.now())
+            pointers.sort(key=lambda pointer: (pointer.integration_id, pointer.billing_period))
+            slices = [[stack.enter_context(self._objects.local(uri)) for uri in one.files] for one in pointers]
+            return write_focus(slices, Path(path), where, parameters or {}, self._clock.now())
 
     def close(self) -> None:
         """Let go of all connections; the next question opens new ones."""
