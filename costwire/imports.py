@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,13 +27,16 @@ def import_bill(
     path: Annotated[Path, typer.Argument(help="A bill: a file, a folder of parts, or a provider's bucket layout.")],
     provider: Provider = "auto",
     integration: Annotated[str | None, typer.Option("--integration", help="Name for where this bill comes from.")] = None,
+    delivered_at: Annotated[
+        datetime | None, typer.Option("--delivered-at", help="How new the bill is, in UTC; by default its file's time tells.")
+    ] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
     """Bring in a bill on disk: land it, map it to FOCUS 1.3, prove its totals, evaluate budgets.
 
-    The same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one.
-    Without --integration the name is made of the provider and the billing account in the bill.
+    The same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
+    does not.  Without --integration the name is made of the provider and the billing account in the bill.
     """
     rt = runtime()
     location = path.absolute()
@@ -42,7 +46,7 @@ def import_bill(
     chosen = found.provider if provider == "auto" else provider
     name = integration or identifier(f"{chosen}-{found.account or location.stem.split('.')[0]}")
     ensure_organization(rt, org)
-    save_integration(rt.documents, rt.clock.now(), org, name, chosen, location.as_uri())
+    save_integration(rt.documents, rt.clock.now(), org, name, chosen, location.as_uri(), _in_utc(delivered_at))
     finish(rt, SyncRequested(new_run_id(), "import", org, name), as_json)
 
 
@@ -205,6 +209,10 @@ def store_credential(rt: EmbeddedRuntime, org: str, integration: str, provider: 
             "created_by": "command line",
         },
     )
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=moment.tzinfo or UTC) if moment else None
 
 
 def new_run_id() -> str:

@@ -46,7 +46,7 @@ def subscribe_all(rt: EmbeddedRuntime) -> None:
             rt.bus.subscribe(topic, name)
 
 
-def work(rt: EmbeddedRuntime) -> Iterator[Outcome]:
+def work(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[Outcome]:
     """Deliver until nothing is left, waiting out backoffs; yields what became of each try."""
     while True:
         delivery = rt.bus.pull()
@@ -57,9 +57,9 @@ def work(rt: EmbeddedRuntime) -> Iterator[Outcome]:
         if due is None:
             if rt.bus.pending() == 0:
                 return
-            time.sleep(0.05)  # another process holds what is left
+            sleep(0.05)  # another process holds what is left
             continue
-        time.sleep(min(max((due - rt.clock.now()).total_seconds(), 0.005), 1.0))
+        sleep(min(max((due - rt.clock.now()).total_seconds(), 0.005), 1.0))
 
 
 def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:

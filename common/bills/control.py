@@ -25,7 +25,7 @@ import pyarrow.parquet
 from common.bills.container import Container, decompressed
 from common.bills.engine import python_to_json
 from common.bills.formats import Matched
-from common.domain.money import add, plain, read_cost, round_cost
+from common.domain.money import COST_INTEGER_DIGITS, add, plain, read_cost, round_cost
 from common.errors import BadBill
 
 _BLOCK_BYTES = 4 << 20
@@ -33,7 +33,6 @@ _ISO_MONTH = re.compile(r"(\d{4})-(\d{2})")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})(\d{2})?$")
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _EXACT = pa.decimal256(76, 38)
-_EXACT_SCALE = 38
 
 
 @dataclass
@@ -175,14 +174,10 @@ def _include(totals: ControlTotals, batch: _Batch) -> None:
 
 
 def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
-    """Exact sum of cost texts: by Arrow's 256-bit decimals where all fit, else one by one."""
-    if also is None:
-        try:
-            exact = pc.sum(cost.cast(_EXACT)).as_py() or Decimal(0)
-            if cost.null_count == 0 and (pc.max(pc.binary_length(cost)).as_py() or 0) <= 25 and not _has_exponent(cost):
-                return Total(len(cost), exact, exact)
-        except pa.ArrowInvalid:
-            pass  # a word, an empty text or more digits than fit: look at each
+    """Exact sum of cost texts."""
+    quick = _sum_at_once(cost) if also is None else None
+    if quick is not None:
+        return quick
     total = Total(len(cost))
     extras: Iterable[str | None] = also.to_pylist() if also is not None else (None for _ in range(len(cost)))
     amounts, rounded = [], []
@@ -196,6 +191,21 @@ def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
         rounded.extend(round_cost(part) for part in parts)
     total.amount, total.rounded = add(amounts), add(rounded)
     return total
+
+
+def _sum_at_once(cost: pa.Array) -> Total | None:
+    """The sum, where every text is a plain number that a cost column keeps as it is; else None, and each is looked at."""
+    if cost.null_count or not len(cost) or pc.max(pc.binary_length(cost)).as_py() > 25 or _has_exponent(cost):
+        return None
+    try:
+        values = cost.cast(_EXACT)
+    except pa.ArrowInvalid:
+        return None  # a word among them
+    bounds = pc.min_max(values).as_py()
+    if max(abs(bounds["min"]), abs(bounds["max"])) >= Decimal(10) ** COST_INTEGER_DIGITS:
+        return None
+    exact = pc.sum(values).as_py()
+    return Total(len(cost), exact, exact)
 
 
 def _has_exponent(cost: pa.Array) -> bool:

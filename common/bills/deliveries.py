@@ -192,11 +192,12 @@ def part_control(control: ControlTotals, billing_period: str, takes_strays: bool
 
 
 def _part_document(part: Part) -> dict[str, Any]:
-    return {**asdict(part), "control": {currency: total.as_document() for currency, total in part.control.items()}}
+    control = [{"currency": currency, **total.as_document()} for currency, total in sorted(part.control.items())]
+    return {**asdict(part), "control": control}
 
 
 def _part(entry: Mapping[str, Any]) -> Part:
-    control = {currency: Total.from_document(total) for currency, total in entry["control"].items()}
+    control = {total["currency"]: Total.from_document(total) for total in entry["control"]}
     return Part(**{**entry, "control": control})
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from common.adapters.locations import open_location
@@ -34,9 +36,10 @@ def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, role_of
         order = Order(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
         ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock)
         landed, refused = [], []
+        stated = integration["config"].get("delivered_at")
         for found in discover(location, message.billing_periods):
             try:
-                landed.extend(land(order, location, found, ports, role_of))
+                landed.extend(land(order, location, _as_stated(found, stated), ports, role_of))
             except BadBill as error:
                 refused.append(str(error))
     except Permanent as error:
@@ -46,3 +49,8 @@ def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, role_of
     if refused:
         fail_run(rt.documents, rt.clock, org_slug, message.run_id, refused[0], rejected=True)
     note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, refused[0] if refused else None)
+
+
+def _as_stated(found: FoundDelivery, stated: str | None) -> FoundDelivery:
+    """The delivery with the time that a person stated for it, where no manifest tells one."""
+    return replace(found, delivered_at=datetime.fromisoformat(stated)) if stated and found.version is None else found

@@ -34,10 +34,17 @@ def identifier(text: str) -> str:
 
 
 def save_integration(
-    documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, provider: str, location: str
+    documents: DocumentStore,
+    now: datetime,
+    org_slug: str,
+    integration_id: str,
+    provider: str,
+    location: str,
+    delivered_at: datetime | None = None,
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
+    delivered_at: a person's word for how new the bills there are, where no manifest tells.
     Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
     """
     check_org_slug(org_slug)
@@ -60,7 +67,11 @@ def save_integration(
             "display_name": before.get("display_name", integration_id),
             "account_identifier": before.get("account_identifier"),
             "status": ACTIVE,
-            "config": {**before.get("config", {}), "location": location},
+            "config": {
+                **before.get("config", {}),
+                "location": location,
+                "delivered_at": delivered_at.isoformat() if delivered_at else None,
+            },
             "credential_ref": before.get("credential_ref"),
             "validated_at": now.isoformat(),
             "last_sync": before.get("last_sync"),

@@ -13,6 +13,8 @@ from common.bills.container import Container
 from common.bills.formats import Bag, Matched
 
 MAX_LINE_BYTES = 16 << 20
+NUMBER_END = "|"
+"""Ends the number of a numbered line, so that it can be told from what a mapping puts behind it."""
 
 
 def quoted(name: str) -> str:
@@ -116,12 +118,11 @@ def _json_text(text: str) -> str:
 
 
 def _row_id(container: Container, matched: Matched, numbered: bool) -> str:
-    row_id = None if numbered else matched.format.row_id
-    if row_id is not None and row_id in matched.columns:
+    row_id = matched.format.row_id
+    if row_id is not None and row_id in matched.columns and not numbered:
         return _cell(container, matched.columns[row_id])
-    if container.kind == "parquet":
-        return "cast(file_row_number + 1 as varchar)"
-    return "cast(row_number() over () as varchar)"
+    number = "file_row_number + 1" if container.kind == "parquet" else "row_number() over ()"
+    return f"cast({number} as varchar)" + (f" || {literal(NUMBER_END)}" if numbered else "")
 
 
 def _csv(container: Container, matched: Matched) -> str:

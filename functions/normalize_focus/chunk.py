@@ -162,7 +162,7 @@ def _numbers(work: _Work, rt: EmbeddedRuntime, focus_uri: str, quarantine_uri: s
         work.connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
         written, rows = sums(work.connection, "focus_rows")
         report = validate_relation(work.connection, "focus_rows")
-    result: dict[str, Any] = {"rows": rows, "written": written, "quarantined": {}, "quarantined_lines": 0}
+    result: dict[str, Any] = {"rows": rows, "written": written, "quarantined": [], "quarantined_lines": 0}
     result["conformance"] = [_failed(failure) for failure in report.failures]
     if quarantine_uri:
         with rt.objects.local(quarantine_uri) as path:
@@ -170,11 +170,11 @@ def _numbers(work: _Work, rt: EmbeddedRuntime, focus_uri: str, quarantine_uri: s
                 f"select {QUARANTINE_COLUMNS[3]}, coalesce(sum(amount), 0), count(*), count(*) - count(amount) "
                 f"from {_parquet(path)} group by all"
             ).fetchall()
-        result["quarantined"] = {
-            currency or "": {"amount": plain(amount), "lines": lines, "unreadable": unreadable}
+        result["quarantined"] = [
+            {"currency": currency or "", "amount": plain(amount), "lines": lines, "unreadable": unreadable}
             for currency, amount, lines, unreadable in quarantined
-        }
-        result["quarantined_lines"] = sum(entry["lines"] for entry in result["quarantined"].values())
+        ]
+        result["quarantined_lines"] = sum(entry["lines"] for entry in result["quarantined"])
     return result
 
 
@@ -182,15 +182,15 @@ def _failed(failure: Failure) -> dict[str, Any]:
     return {"rule": failure.rule_id, "keyword": failure.keyword, "text": failure.text, "count": failure.count}
 
 
-def sums(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[dict[str, dict[str, str]], int]:
+def sums(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[list[dict[str, str]], int]:
     """By currency, the sums of BilledCost and EffectiveCost as plain text; and the number of rows."""
     found = connection.execute(
         f"select BillingCurrency, sum(BilledCost), sum(EffectiveCost), count(*) from {relation} group by all order by all"
     ).fetchall()
-    totals = {
-        currency or "": {"BilledCost": plain(billed), "EffectiveCost": plain(effective)}
+    totals = [
+        {"currency": currency or "", "BilledCost": plain(billed), "EffectiveCost": plain(effective)}
         for currency, billed, effective, _ in found
-    }
+    ]
     return totals, sum(row[3] for row in found)
 
 

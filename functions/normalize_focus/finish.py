@@ -98,8 +98,8 @@ def _refusal(facts: Mapping[str, Any]) -> str | None:
 def _by_currency(entries: Any) -> dict[str, Decimal]:
     totals: dict[str, Decimal] = {}
     for by_currency, name in entries:
-        for currency, amounts in by_currency.items():
-            totals[currency] = add((totals.get(currency, Decimal(0)), Decimal(amounts[name])))
+        for entry in by_currency:
+            totals[entry["currency"]] = add((totals.get(entry["currency"], Decimal(0)), Decimal(entry[name])))
     return totals
 
 
@@ -132,7 +132,7 @@ def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Em
         stored = rt.objects.put_file(f"focus/{delivery.folder}/adjustments.parquet", target)
         with rt.objects.local(stored.uri) as path:
             written, count = sums(connection, f"read_parquet({literal(str(path))})")
-    result = {"focus_uri": stored.uri, "rows": count, "written": written, "quarantined": {}, "quarantined_lines": 0}
+    result = {"focus_uri": stored.uri, "rows": count, "written": written, "quarantined": [], "quarantined_lines": 0}
     return {**result, "conformance": [], "chunk": None}
 
 

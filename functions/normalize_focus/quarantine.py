@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from common.bills.control import amounts_of, read_month
 from common.bills.deliveries import Delivery, Part
 from common.bills.formats import Matched
-from common.bills.source import quoted
+from common.bills.source import NUMBER_END, literal, quoted
 from common.domain.money import add, read_cost, round_cost
 
 QUARANTINE_COLUMNS = ("source_row_id", "reason", "amount", "currency", "source_row")
@@ -75,16 +75,17 @@ def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, map
     if kind.cost_also:
         parts = f"from_json(python_to_json({quoted(kind.cost_also)}), '[{{\"amount\": \"VARCHAR\"}}]')"
         amount += f" + coalesce(list_sum(list_transform({parts}, lambda one: coalesce(to_cost(one.amount), 0))), 0)"
-    relation = connection.execute(
+    number = f"split_part(source_row_id, {literal(NUMBER_END)}, 1)"
+    return connection.sql(
         f"""
-        select source_row_id, refused.quarantine_reason as reason, cast({amount} as decimal(38, 24)) as amount,
-            coalesce(trim({currency}), '') as currency, cast(to_json(source) as varchar) as source_row
-        from source
-        join (select source_row_id, quarantine_reason from ({mapping}) where quarantine_reason is not null) as refused
-            using (source_row_id)
+        select lines.number as source_row_id, reason, cast({amount} as decimal(38, 24)) as amount,
+            coalesce(trim({currency}), '') as currency, cast(to_json(lines) as varchar) as source_row
+        from (select *, {number} as number from source) as lines
+        join (
+            select {number} as number, quarantine_reason as reason from ({mapping}) where quarantine_reason is not null
+        ) as refused using (number)
         """
-    )
-    return relation.to_arrow_reader(10_000)
+    ).to_arrow_reader(10_000)
 
 
 def _unread_lines(

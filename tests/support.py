@@ -1,0 +1,123 @@
+"""A laptop in a folder: the embedded runtime with a clock that a test sets, driven as the command line drives it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from common import bootstrap
+from common.bills.integrations import save_integration
+from common.bootstrap import EmbeddedRuntime
+from common.config import Settings
+from common.messages import SyncRequested
+from costwire.imports import ensure_organization, new_run_id
+from costwire.worker import Outcome, subscribe_all, work
+
+NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
+
+
+class SetClock:
+    """A clock that stands still between the looks at it, so that backoffs pass quickly."""
+
+    def __init__(self, moment: datetime = NOW) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        self.moment += timedelta(milliseconds=1)
+        return self.moment
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass without waiting for it."""
+        self.moment += timedelta(seconds=seconds)
+
+
+class Laptop(EmbeddedRuntime):
+    """The embedded runtime of a test."""
+
+    @cached_property
+    def clock(self) -> SetClock:
+        return SetClock()
+
+    def bring(
+        self, path: Path, integration: str = "bill", provider: str = "aws", delivered_at: datetime | None = None
+    ) -> list[Outcome]:
+        """Import a bill through the real functions; returns what became of each message."""
+        ensure_organization(self, "default")
+        save_integration(self.documents, self.clock.now(), "default", integration, provider, path.as_uri(), delivered_at)
+        subscribe_all(self)
+        self.bus.publish(SyncRequested(new_run_id(), "import", "default", integration))
+        return list(work(self, self.clock.sleep))
+
+    def deliveries(self, **where: Any) -> list[dict[str, Any]]:
+        """The documents of deliveries."""
+        return [document for _, document in self.documents.list("orgs/default/deliveries", where or None)]
+
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """A question to the warehouse."""
+        return self.warehouse.query("default", sql)
+
+    def billed(self) -> dict[str, Decimal]:
+        """BilledCost by currency."""
+        rows = self.ask("select BillingCurrency, sum(BilledCost) as billed from cost_data_standard_1_3 group by BillingCurrency")
+        return {row["BillingCurrency"]: row["billed"] for row in rows}
+
+    def exported(self) -> list[dict[str, str]]:
+        """All current rows as exported, without the column that tells when they came in."""
+        target = self.home / "exported.csv"
+        self.warehouse.export("default", str(target), "true")
+        rows = list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8"), newline="")))
+        return [{name: value for name, value in row.items() if name != "x_IngestedAt"} for row in rows]
+
+
+@contextmanager
+def laptop(home: Path, **settings: Any) -> Iterator[Laptop]:
+    """A fresh laptop, in use while the context lasts."""
+    made = Laptop(Settings(home=home, **settings))
+    bootstrap.use(made)
+    try:
+        yield made
+    finally:
+        bootstrap.use(None)
+
+
+CUR_HEADER = [
+    "identity/LineItemId", "identity/TimeInterval", "bill/BillType", "bill/BillingEntity", "bill/PayerAccountId",
+    "bill/BillingPeriodStartDate", "bill/BillingPeriodEndDate", "lineItem/UsageAccountId", "lineItem/LineItemType",
+    "lineItem/UsageStartDate", "lineItem/UsageEndDate", "lineItem/ProductCode", "lineItem/UsageType", "lineItem/Operation",
+    "lineItem/UsageAmount", "lineItem/CurrencyCode", "lineItem/UnblendedRate", "lineItem/UnblendedCost",
+    "lineItem/LineItemDescription", "lineItem/LegalEntity", "product/ProductName", "product/regionCode", "product/sku",
+    "pricing/publicOnDemandRate", "pricing/unit", "pricing/RateId", "resourceTags/user:team",
+]  # fmt: skip
+
+
+def cur_line(number: int, cost: str, **changes: str) -> dict[str, str]:
+    """One line of a legacy CUR; changes are named without the category, as `LineItemType`."""
+    day = 1 + number % 28
+    line = {
+        "LineItemId": f"line{number}", "TimeInterval": "", "BillType": "Anniversary", "BillingEntity": "AWS",
+        "PayerAccountId": "111122223333", "BillingPeriodStartDate": "2026-03-01T00:00:00Z",
+        "BillingPeriodEndDate": "2026-04-01T00:00:00Z", "UsageAccountId": "444455556666", "LineItemType": "Usage",
+        "UsageStartDate": f"2026-03-{day:02d}T00:00:00Z", "UsageEndDate": f"2026-03-{day:02d}T01:00:00Z",
+        "ProductCode": "AmazonEC2", "UsageType": "BoxUsage:t3.medium", "Operation": "RunInstances", "UsageAmount": "1",
+        "CurrencyCode": "USD", "UnblendedRate": "", "UnblendedCost": cost, "LineItemDescription": "t3.medium",
+        "LegalEntity": "Amazon Web Services, Inc.", "ProductName": "Amazon Elastic Compute Cloud", "regionCode": "us-east-1",
+        "sku": "SKU1", "publicOnDemandRate": "", "unit": "Hrs", "RateId": "R1", "user:team": "data",
+    }  # fmt: skip
+    assert set(changes) <= set(line), set(changes) - set(line)
+    return line | changes
+
+
+def cur_text(lines: list[dict[str, str]]) -> str:
+    """A legacy CUR as CSV."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CUR_HEADER)
+    writer.writerows([line[name.split("/", 1)[1]] for name in CUR_HEADER] for line in lines)
+    return out.getvalue()
