@@ -29,6 +29,8 @@ def pairs_sql(source_format: str) -> str | None:
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection."""
+    # bills stream past the small reference tables; left to itself DuckDB guesses a bill small and holds all of it in memory
+    connection.execute("set disabled_optimizers = 'build_side_probe_side'")
     connection.execute(_sql("macros.sql"))
     for entry in sorted(files(REFERENCE).iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".csv"):

@@ -188,7 +188,12 @@ costed as (
         *,
         case when not is_price_made then try(cast(negotiated_price * price_factor as decimal(38, 24))) end as contracted_in_price_currency,
         case when not is_price_made then try(cast(retail_price * price_factor as decimal(38, 24))) end as list_in_price_currency,
-        case when pricing_units = 0 then cast(0 as decimal(38, 24)) else try(made_price(cost, pricing_units)) end as price_made
+        -- only where there is no price: this one is slow
+        case
+            when not is_price_made and negotiated_price is not null then null
+            when pricing_units = 0 then cast(0 as decimal(38, 24))
+            else try(made_price(cost, pricing_units))
+        end as price_made
     from priced
 ),
 
