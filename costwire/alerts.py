@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -34,6 +35,7 @@ def list_alerts(
         raise typer.BadParameter(f"state is '{state}', expected one of {', '.join(STATES)}")
     found = [document for _, document in runtime().documents.list(f"orgs/{org}/alerts")]
     wanted = [document for document in found if _is_wanted(document, state, everything)]
+    wanted.sort(key=lambda document: Decimal(str(document.get("threshold_percent") or 0)))
     wanted.sort(key=lambda document: str(document["triggered_at"]), reverse=True)
     if as_json:
         print_json(wanted)

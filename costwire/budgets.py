@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +29,7 @@ from common.domain.outbox import SENT
 from common.errors import AlreadyExists, NotFound
 from common.ports import Document
 from costwire.output import AsJson, Org, console, money, print_json, table
-from costwire.worker import subscribe_all, work
+from costwire.worker import deliver, subscribe_all
 from functions.evaluate_budgets.evaluation import evaluate_budget_now
 from functions.evaluate_budgets.recording import resolve_all
 
@@ -96,7 +97,9 @@ def add_budget(
     console.print(f"Budget {budget.name} is set: {money(budget.amount)} {budget.currency}, {period}.")
     _print_standings([facts])
     for message in messages:
-        console.print(f"Alert sent: {message}", soft_wrap=True)
+        console.print(f"Alert {message}", soft_wrap=True)
+    if any(message.startswith("not sent") for message in messages):
+        console.print("What is not sent yet is tried again with the next costwire sync.")
 
 
 @app.command("list")
@@ -141,22 +144,34 @@ def remove_budget(
 
 
 def _evaluate(rt: EmbeddedRuntime, org: str, budget_id: str) -> tuple[Document, list[str]]:
-    """Evaluate a budget and let the worker send what comes of it; the standing, and where messages went."""
+    """Evaluate a budget and try once to send what comes of it; the standing, and what became of the messages."""
     subscribe_all(rt)
     facts = evaluate_budget_now(org, budget_id, rt.documents, rt.warehouse, rt.bus, rt.clock)
-    for _ in work(rt):
-        pass
+    while (delivery := rt.bus.pull(["send_notifications"])) is not None:
+        deliver(rt, delivery)
     return facts, messages_sent(rt, org, budget_id)
 
 
-def messages_sent(rt: EmbeddedRuntime, org: str, budget_id: str) -> list[str]:
-    """Where each message about a budget went, or why it did not."""
+def messages_sent(rt: EmbeddedRuntime, org: str, budget_id: str | None = None) -> list[str]:
+    """What became of each message about a budget, or about all of them.
+
+    Each reads `sent: <where>` or `not sent yet by <channel>: <why>`.
+    """
+    where = {"budget_id": budget_id} if budget_id else None
+    documents = [document for _, document in rt.documents.list(f"orgs/{org}/notifications", where=where)]
+    documents.sort(key=lambda document: (document["created_at"], _percent(document["facts"])))
     found: list[str] = []
-    for _, document in rt.documents.list(f"orgs/{org}/notifications", where={"budget_id": budget_id}):
+    for document in documents:
         for channel, entry in document["channels"].items():
-            went = entry["where"] if entry["status"] == SENT else f"{channel}: {entry.get('reason', entry['status'])}"
-            found.append(went)
+            if entry["status"] == SENT:
+                found.append(f"sent: {entry['where']}")
+            else:
+                found.append(f"not sent yet by {channel}: {entry.get('reason', entry['status'])}")
     return found
+
+
+def _percent(facts: Document) -> Decimal:
+    return Decimal(str(facts.get("threshold_percent", 0)))
 
 
 def _newest_facts(org: str, budget_id: str) -> Document | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_a_new_budget_is_evaluated_at_once_and_says_where_the_alert_went(home: P
     (written,) = (home / "outbox").iterdir()
     assert f"Alert sent: {written}" in said
     assert 'Cloud budget "platform" at 77 % (3,100.00 of 4,000.00 USD)' in written.read_text(encoding="utf-8")
+
+
+def test_a_message_that_could_not_be_sent_is_named_with_the_reason(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("HOST", "127.0.0.1"), ("SENDER", "a@example.com"), ("RECIPIENTS", "b@example.com")):
+        monkeypatch.setenv(f"COSTWIRE_SMTP_{name}", value)
+    with socket.socket() as probe:  # bound and not listening: nobody answers there
+        probe.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("COSTWIRE_SMTP_PORT", str(probe.getsockname()[1]))
+        bootstrap.use(EmbeddedRuntime(Settings()))
+        said = add()
+    assert "Alert not sent yet by email: mail server 127.0.0.1:" in said
+
+
+def test_alerts_stand_from_low_to_high(home: Path) -> None:
+    add("--threshold", "9", "--threshold", "50", "--threshold", "10")
+    assert [alert["threshold_percent"] for alert in as_json(alerts.app, "list")] == [9, 10, 50]
+    assert len(list((home / "outbox").iterdir())) == 3
 
 
 def test_json_holds_exact_amounts_and_the_standing(home: Path) -> None:
