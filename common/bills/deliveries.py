@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.bills.control import ControlTotals, Total
+from common.bills.formats import formats
 from common.bills.discovery import AMORTIZED, WHOLE
 from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
@@ -77,6 +78,13 @@ class Delivery:
         """An amortized export alone says nothing of what was invoiced: its proof runs on EffectiveCost."""
         return all(part.role == AMORTIZED for part in self.parts)
 
+    @property
+    def fallback_currency(self) -> str | None:
+        """The currency of lines without one, where the format lets them fall back and all others have the same."""
+        source_format = formats().get(self.source_format)
+        found = {currency for part in self.parts for currency in part.control if currency}
+        return found.pop() if source_format and source_format.currency_falls_back and len(found) == 1 else None
+
     def control(self) -> dict[str, Total]:
         """Source totals by currency; amortized parts beside an actual twin tell the same money again and do not count."""
         totals: dict[str, Total] = {}
@@ -84,7 +92,7 @@ class Delivery:
             if part.role == AMORTIZED and not self.proves_effective_cost:
                 continue
             for currency, total in part.control.items():
-                totals.setdefault(currency, Total()).include(total)
+                totals.setdefault(currency or self.fallback_currency or "", Total()).include(total)
         return totals
 
     def messages(self) -> list[BillLanded]:

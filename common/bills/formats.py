@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
@@ -45,7 +45,8 @@ class SourceFormat:
     columns: canonical names, dots for nested fields (`invoice.month`).  nested: those that hold lists or records, given as JSON
     text.  required: without them the format is not recognised.  row_id: the column with the provider's own line id, where there is
     one.  cost_also: a nested list of records whose `amount` adds to the cost (Google's credits).  adds_up: each file brings new
-    rows of the month, where others restate the month.  null_texts: words that mean null in CSV, beside the empty cell.
+    rows of the month, where others restate the month.  currency_falls_back: a line without a currency is in that of the
+    others.  null_texts: words that mean null in CSV, beside the empty cell.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SourceFormat:
     row_id: str | None = None
     adds_up: bool = False
     cost_also: str | None = None
+    currency_falls_back: bool = False
     null_texts: tuple[str, ...] = ()
 
     @property
@@ -86,6 +88,10 @@ class Matched:
     bags: Mapping[str, Mapping[str, str]]
     unknown: tuple[str, ...]
     names: tuple[str, ...] = ()
+
+    def with_cost(self, column: str) -> Matched:
+        """The same, with another canonical column as the one that is billed and proved."""
+        return replace(self, format=replace(self.format, cost=column))
 
 
 @cache

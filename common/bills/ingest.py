@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from common.adapters.locations import open_location
 from common.bills.discovery import FoundDelivery
 from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
-from common.bills.landing import Order, Ports, RoleOf, land
+from common.bills.landing import Customs, Order, Ports, land
 from common.bills.runs import fail_run, record_deliveries
 from common.errors import BadBill, BadConfiguration, Permanent
 from common.messages import IngestBill
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from common.bootstrap import EmbeddedRuntime
 
 Discover = Callable[[Location, Sequence[str]], list[FoundDelivery]]
+_PLAIN = Customs()
 
 
-def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, role_of: RoleOf | None = None) -> None:
+def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, customs: Customs = _PLAIN) -> None:
     """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat.
 
     A bill that cannot be read, or a location that cannot, ends the run with the reason and puts the integration into `error`.
@@ -39,7 +40,7 @@ def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, role_of
         stated = integration["config"].get("delivered_at")
         for found in discover(location, message.billing_periods):
             try:
-                landed.extend(land(order, location, _as_stated(found, stated), ports, role_of))
+                landed.extend(land(order, location, _as_stated(found, stated), ports, customs))
             except BadBill as error:
                 refused.append(str(error))
     except Permanent as error:

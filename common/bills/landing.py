@@ -6,8 +6,8 @@ What every ingest function does alike.  Safe to repeat: the same bytes land as t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -16,7 +16,6 @@ from common.bills import container as containers
 from common.bills.container import Container
 from common.bills.control import ControlTotals, control_totals
 from common.bills.deliveries import (
-    CURRENT,
     FINISHED,
     LANDED,
     REJECTED,
@@ -28,13 +27,24 @@ from common.bills.deliveries import (
     newest,
     part_control,
 )
-from common.bills.discovery import ACTUAL, AMORTIZED, FoundDelivery, FoundPart
+from common.bills.discovery import ACTUAL, AMORTIZED, WHOLE, FoundDelivery, FoundPart
 from common.bills.formats import Matched, SourceFormat, recognise
 from common.errors import AlreadyExists, BadBill, Retryable, UnknownFormat
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
 
-RoleOf = Callable[[str, Container, Matched], str]
-"""Tells the role of a part by what is in it: (name, container, matched columns) -> whole, actual or amortized."""
+Opened = tuple[Container, Matched]
+
+
+@dataclass(frozen=True)
+class Customs:
+    """What a provider's bills need beside the common way.
+
+    role_of: tells the role of a part by what is in it: (name, part) -> whole, actual or amortized.
+    cost_column_of: tells which canonical column is proved and billed, of all parts of a delivery.
+    """
+
+    role_of: Callable[[str, Opened], str] | None = None
+    cost_column_of: Callable[[Sequence[Opened]], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,7 @@ class _Read:
     matched: Matched
 
 
-def land(
-    order: Order, location: Location, found: FoundDelivery, ports: Ports, role_of: RoleOf | None = None
-) -> list[Delivery]:
+def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, customs: Customs) -> list[Delivery]:
     """Land one found delivery: one Delivery per billing period in it; each chunk is announced as `bill-landed`.
 
     A bill that cannot be read leaves a rejected delivery that says why.  Raises BadBill after recording it.
@@ -80,7 +88,7 @@ def land(
     for part in found.parts:
         stored.append((part, _fetch(order, location, part, ports)))
     try:
-        parts, notes = _read_all(stored, ports, role_of, manifest=found.version is not None)
+        parts, notes = _read_all(stored, ports, customs, manifest=found.version is not None)
         source_format = _one_format(parts)
         periods = _periods(parts, order)
     except BadBill as error:
@@ -110,14 +118,15 @@ def _fetch(order: Order, location: Location, part: FoundPart, ports: Ports) -> S
 
 
 def _read_all(
-    stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, role_of: RoleOf | None, manifest: bool
+    stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs, manifest: bool
 ) -> tuple[list[_Read], list[str]]:
     parts, notes = [], []
-    for part, item in stored:
-        if item.size_bytes == 0 and manifest and len(stored) > 1:
-            notes.append(f"{part.name} is empty: a leftover that the provider blanked")
-            continue
-        read = _read(part, item, ports, role_of)
+    blank = [part.name for part, item in stored if item.size_bytes == 0 and manifest and len(stored) > 1]
+    notes.extend(f"{name} is empty: a leftover that the provider blanked" for name in blank)
+    filled = [(part, item) for part, item in stored if part.name not in blank]
+    cost = _cost_column(filled, ports, customs)
+    for part, item in filled:
+        read = _read(part, item, ports, customs, cost)
         if read.control.lines == 0:
             notes.append(f"{part.name} holds a header and no lines")
             continue
@@ -128,13 +137,27 @@ def _read_all(
     return parts, notes
 
 
-def _read(part: FoundPart, item: StoredObject, ports: Ports, role_of: RoleOf | None) -> _Read:
+@contextmanager
+def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opened]:
     with ports.objects.local(item.uri) as path, containers.opened(path, part.name) as container:
-        containers.check_whole(container.path, container.compression, part.name)
         try:
-            matched = recognise(container.names)
+            yield container, recognise(container.names)
         except UnknownFormat as error:
             raise UnknownFormat(f"{part.name}: {error}") from None
+
+
+def _cost_column(stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs) -> str | None:
+    if customs.cost_column_of is None:
+        return None
+    with ExitStack() as stack:
+        return customs.cost_column_of([stack.enter_context(_opened(part, item, ports)) for part, item in stored])
+
+
+def _read(part: FoundPart, item: StoredObject, ports: Ports, customs: Customs, cost: str | None) -> _Read:
+    with _opened(part, item, ports) as (container, matched):
+        containers.check_whole(container.path, container.compression, part.name)
+        if cost is not None:
+            matched = matched.with_cost(cost)
         control = control_totals(container, matched, part.name)
         if control.ragged and control.ragged == control.lines:
             raise BadBill(
@@ -142,8 +165,8 @@ def _read(part: FoundPart, item: StoredObject, ports: Ports, role_of: RoleOf | N
                 "the header is broken; export it again"
             )
         role = part.role
-        if role_of is not None and role == "whole" and control.lines:
-            role = role_of(part.name, container, matched)
+        if customs.role_of is not None and role == WHOLE and control.lines:
+            role = customs.role_of(part.name, (container, matched))
     return _Read(part, item, role, control, matched)
 
 
@@ -199,6 +222,7 @@ def _deliver(
             version=found.version,
             unknown_columns=tuple(dict.fromkeys(name for read in reads for name in read.matched.unknown)),
             notes=(*notes, *_role_notes(parts)),
+            extra={"cost_column": source_format.cost},
         )
         existing = replace(existing, parts=tuple(_keep(existing, part, ports) for part in parts))
         with suppress(AlreadyExists):
@@ -288,6 +312,3 @@ def _record_rejected(
         extra={"reason": reason},
     )
     ports.documents.set(delivery_path(order.org_slug, delivery_id), delivery.as_document())
-
-
-__all__ = ["CURRENT", "Order", "Ports", "RoleOf", "land"]

@@ -1,13 +1,21 @@
 """ingest_aws: ingest-aws -> raw AWS bills in object storage, control totals -> bill-landed, one a chunk."""
 
+from collections.abc import Sequence
+
 import functions_framework
 
+from common.bills.engine import engine
 from common.bills.ingest import ingest
+from common.bills.landing import Customs, Opened
+from common.bills.source import source_sql
 from common.bootstrap import runtime
 from common.entrypoint import handles
 from common.messages import IngestBill
 
+from .discounts import COST, NET_COST, use_net_costs
 from .discover import discover
+
+_KIND = "line_item_line_item_type"
 
 
 @functions_framework.cloud_event
@@ -17,4 +25,16 @@ def ingest_aws(message: IngestBill) -> None:
 
     Raises Retryable while a delivery is under way at its provider, Permanent for a location or a bill that cannot be read.
     """
-    ingest(message, runtime(), discover)
+    ingest(message, runtime(), discover, Customs(cost_column_of=_cost_column_of))
+
+
+def _cost_column_of(parts: Sequence[Opened]) -> str:
+    """Net or gross, once for the whole delivery."""
+    if not all(NET_COST in matched.columns for _, matched in parts):
+        return COST
+    kinds: set[str] = set()
+    with engine() as connection:
+        for container, matched in parts:
+            rows = source_sql(container, matched, only=frozenset({_KIND}))
+            kinds.update(kind or "" for (kind,) in connection.execute(f"select distinct {_KIND} from ({rows})").fetchall())
+    return NET_COST if use_net_costs({NET_COST}, kinds) else COST

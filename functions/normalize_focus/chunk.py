@@ -90,22 +90,24 @@ def _bench(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> Iterator[_Wor
         engine(Path(folder), rt.settings.threads) as connection,
     ):
         matched = recognise(container.names)
+        cost = str(delivery.extra.get("cost_column", matched.format.cost))
+        net = cost != matched.format.cost
         prepare(connection)
-        for name, value in _variables(delivery, part).items():
+        for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
-        yield _Work(connection, container, matched, delivery, part, Path(folder))
+        yield _Work(connection, container, matched.with_cost(cost), delivery, part, Path(folder))
 
 
-def _variables(delivery: Delivery, part: Part) -> dict[str, str]:
+def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
     roles = {one.role for one in delivery.parts}
     role = part.role
     if role in (ACTUAL, AMORTIZED) and not {ACTUAL, AMORTIZED} <= roles:
         role = f"{role}_alone"
-    currencies = sorted({currency for one in delivery.parts for currency in one.control if currency})
+    fallback = delivery.fallback_currency
     return {
         "cost_role": literal(role),
-        "net_costs": str(bool(delivery.extra.get("net_costs"))).lower(),
-        "fallback_currency": literal(currencies[0]) if len(currencies) == 1 else "null",
+        "net_costs": str(net).lower(),
+        "fallback_currency": literal(fallback) if fallback else "null",
     }
 
 
