@@ -75,6 +75,9 @@ def _facts(delivery: Delivery, results: Sequence[Mapping[str, Any]]) -> dict[str
     quarantined = _by_currency(
         (result["quarantined"], "amount") for result in results if result.get("chunk") not in amortized
     )
+    if "" in quarantined and delivery.fallback_currency:
+        fallback = delivery.fallback_currency
+        quarantined[fallback] = add((quarantined.get(fallback, Decimal(0)), quarantined.pop("")))
     proofs = prove(delivery.control(), written, quarantined, column)
     return {
         "rows": sum(result["rows"] for result in results),
