@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 PENDING, SENDING, SENT, FAILED = "pending", "sending", "sent", "failed"
-CLAIM_SECONDS = 60
+CLAIM_SECONDS = 30
 """How long one worker may take to hand a message to one channel before another may try."""
 
 Document = dict[str, Any]

@@ -23,7 +23,7 @@ class SlackSettings:
     """The webhook, which is a secret: whoever has it can post."""
 
     webhook_url: str = field(repr=False)
-    timeout_seconds: int = 15
+    timeout_seconds: int = 10
 
 
 class SlackNotifier:

@@ -29,7 +29,7 @@ class SmtpSettings:
     starttls: bool = True
     user: str | None = None
     password: str | None = field(default=None, repr=False)
-    timeout_seconds: int = 15
+    timeout_seconds: int = 10
 
 
 class SmtpNotifier:
