@@ -57,7 +57,7 @@ class EmbeddedRuntime:
     def warehouse(self) -> Warehouse:
         from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
 
-        return DuckDbWarehouse(self.documents, self.objects, self.clock)
+        return DuckDbWarehouse(self.documents, self.objects, self.clock, self.home / "exchange_rates.csv")
 
     @cached_property
     def keys(self) -> KeyRing:
