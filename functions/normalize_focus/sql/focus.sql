@@ -99,9 +99,6 @@ typed as (
         case when contains(ChargePeriodEnd, '.') then date_trunc('second', to_time(ChargePeriodEnd)) else to_time(ChargePeriodEnd) end
             as given_charge_end,
         coalesce(charge_category in ('Usage', 'Purchase') and charge_class is null, false) as must_have_prices,
-        must_have_prices or coalesce(
-            charge_category <> 'Tax' and SkuPriceId is not null and given_list_price >= 0 and given_contracted_price >= 0, false
-        ) as has_prices,
         service.split_name,
         region.region_name,
         coalesce(service_category, service.category, 'Other') as service_category_known,
@@ -122,6 +119,9 @@ typed as (
 based as (
     select
         typed.*,
+        must_have_prices or coalesce(
+            charge_category <> 'Tax' and SkuPriceId is not null and given_list_price >= 0 and given_contracted_price >= 0, false
+        ) as has_prices,
         coalesce(given_contracted_cost, case when billed_cost <> 0 then billed_cost else effective_cost end) as contracted_basis,
         coalesce(given_list_cost, contracted_basis) as list_basis,
         -- older generators give the last second or the last day instead of the end
@@ -151,30 +151,56 @@ counted as (
             when not must_have_prices then null
             when given_quantity is null and charge_category = 'Usage' and given_consumed <> 0 then given_consumed
             else cast(1 as decimal(38, 12))
-        end as unsigned_quantity,
+        end as unsigned_quantity
+    from based
+),
+
+directed as (
+    select
+        counted.*,
         case
             when given_contracted_cost is null and given_contracted_price <> 0 then sign(given_contracted_price) * sign(unsigned_quantity)
             when contracted_basis <> 0 then sign(contracted_basis)
             when list_basis <> 0 then sign(list_basis)
             else sign(unsigned_quantity)
-        end as direction,
+        end as direction
+    from counted
+),
+
+signed as (
+    select
+        directed.*,
         cast(case when sign(unsigned_quantity) = direction then unsigned_quantity else -unsigned_quantity end as decimal(38, 12)) as quantity
-    from based
+    from directed
 ),
 
 -- the generator's price where price * quantity is its cost but for rounding, else the price that gives its cost
+offered as (
+    select
+        signed.*,
+        case when given_list_price >= 0 then fit_price(given_list_price, quantity) end as list_candidate,
+        case when given_contracted_price >= 0 then fit_price(given_contracted_price, quantity) end as contracted_candidate
+    from signed
+),
+
+multiplied as (
+    select
+        offered.*,
+        multiply(list_candidate, quantity) as list_product,
+        multiply(contracted_candidate, quantity) as contracted_product
+    from offered
+),
+
 compared as (
     select
-        counted.*,
-        case when given_list_price >= 0 then fit_price(given_list_price, quantity) end as list_candidate,
-        case when given_contracted_price >= 0 then fit_price(given_contracted_price, quantity) end as contracted_candidate,
+        multiplied.*,
         given_list_cost is null or quantity is null or (given_list_cost = 0 and given_list_price > 0)
-            or abs(multiply(list_candidate, quantity) - given_list_cost)
+            or abs(list_product - given_list_cost)
                 <= 0.000001 + cast(abs(given_list_cost) as decimal(38, 12)) * cast(0.01 as decimal(3, 2)) as list_fits,
         given_contracted_cost is null or quantity is null or (given_contracted_cost = 0 and given_contracted_price > 0)
-            or abs(multiply(contracted_candidate, quantity) - given_contracted_cost)
+            or abs(contracted_product - given_contracted_cost)
                 <= 0.000001 + cast(abs(given_contracted_cost) as decimal(38, 12)) * cast(0.01 as decimal(3, 2)) as contracted_fits
-    from counted
+    from multiplied
 ),
 
 priced as (
@@ -200,16 +226,17 @@ priced as (
                 case when quantity = round(quantity, 0) then 24 when quantity = round(quantity, 6) then 18 else 12 end
             ) as decimal(38, 24))) as decimal(38, 24))
         end as contracted_price,
+        -- costs, null here where they must be multiplied out anew
         case
-            when has_prices and quantity is not null then multiply(list_price, quantity)
+            when has_prices and quantity is not null then case when list_candidate is not null and list_fits then list_product end
             when charge_category = 'Credit' and not has_prices then billed_cost
             else coalesce(given_list_cost, billed_cost)
-        end as list_cost,
+        end as known_list_cost,
         case
-            when has_prices and quantity is not null then multiply(contracted_price, quantity)
+            when has_prices and quantity is not null then case when contracted_candidate is not null and contracted_fits then contracted_product end
             when charge_category = 'Credit' and not has_prices then billed_cost
             else coalesce(given_contracted_cost, billed_cost)
-        end as contracted_cost,
+        end as known_contracted_cost,
         case
             when quantity is null then null
             when given_quantity is null and charge_category = 'Usage' and given_consumed <> 0 then coalesce(PricingUnit, ConsumedUnit, 'Units')
@@ -245,6 +272,8 @@ priced as (
 named as (
     select
         priced.*,
+        case when known_list_cost is null then multiply(list_price, quantity) else known_list_cost end as list_cost,
+        case when known_contracted_cost is null then multiply(contracted_price, quantity) else known_contracted_cost end as contracted_cost,
         case
             when charge_category = 'Tax' then null
             when SkuId is not null then SkuId
@@ -256,15 +285,31 @@ named as (
             )
         end as sku_id,
         case
-            when not has_prices then null
-            when SkuPriceId is not null then SkuPriceId
-            else sku_id || '/' || pricing_unit
-        end as sku_price_id,
-        case
             when charge_category = 'Usage' and commitment_status_known is distinct from 'Unused' and charge_class is null
                 then coalesce(given_consumed, quantity)
             when charge_category = 'Usage' and commitment_status_known is distinct from 'Unused' and has_prices then given_consumed
         end as consumed_quantity,
+        coalesce(RegionId, RegionName) as region_id,
+        coalesce(split_name, ServiceName, x_ServiceCode, provider_name) as service_name,
+        case
+            when ServiceProviderName is not null then ServiceProviderName
+            when is_third_party then PublisherName
+            else coalesce(service_provider_name, provider_name)
+        end as sold_by,
+        -- the pricing currency: a rate of the generator's own, or its own prices; without either the prices are stated as billed
+        coalesce(PricingCurrency, x_PricingCurrency, billing_currency) as given_pricing_currency,
+        to_cost(x_BillingExchangeRate) as exchange_rate
+    from priced
+),
+
+identified as (
+    select
+        named.*,
+        case
+            when not has_prices then null
+            when SkuPriceId is not null then SkuPriceId
+            else sku_id || '/' || pricing_unit
+        end as sku_price_id,
         case
             when CommitmentDiscountId is null or not has_prices or charge_category not in ('Usage', 'Purchase') then null
             when CommitmentDiscountQuantity is not null then to_quantity(CommitmentDiscountQuantity)
@@ -275,16 +320,6 @@ named as (
             when charge_category = 'Purchase' then cast(quantity * date_diff('hour', charge_start, charge_end) as decimal(38, 12))
             else coalesce(consumed_quantity, quantity)
         end as commitment_quantity,
-        coalesce(RegionId, RegionName) as region_id,
-        coalesce(split_name, ServiceName, x_ServiceCode, provider_name) as service_name,
-        case
-            when ServiceProviderName is not null then ServiceProviderName
-            when is_third_party then PublisherName
-            else coalesce(service_provider_name, provider_name)
-        end as sold_by,
-        -- the pricing currency: a rate of the generator's own, or its own prices; without either the prices are stated as billed
-        coalesce(PricingCurrency, x_PricingCurrency, billing_currency) as given_pricing_currency,
-        to_cost(x_BillingExchangeRate) as exchange_rate,
         given_pricing_currency is distinct from billing_currency and (
             (
                 to_cost(PricingCurrencyEffectiveCost) is not null
@@ -292,13 +327,13 @@ named as (
             )
             or exchange_rate > 0
         ) as priced_elsewhere
-    from priced
+    from named
 ),
 
 -- JSON columns
 with_objects as (
     select
-        named.*,
+        identified.*,
         tag_object(Tags) as tag_json,
         case when sku_price_id is not null and coalesce(SkuPriceDetails, x_SkuDetails) is not null
             then sku_details(coalesce(SkuPriceDetails, x_SkuDetails)) end as details_json,
@@ -307,7 +342,7 @@ with_objects as (
             as method_json,
         case when AllocatedMethodId is not null and AllocatedTags is not null then tags_without(tag_object(AllocatedTags), tag_object(Tags)) end
             as allocated_tag_json
-    from named
+    from identified
 ),
 
 -- what was made and what was replaced, as JSON text without its braces
