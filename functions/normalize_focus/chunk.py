@@ -47,7 +47,11 @@ class _Work:
         rows = source_sql(self.container, self.matched, numbered=numbered)
         if self.part.other_lines:
             months = [self.delivery.billing_period, *([""] if self.part.stray_lines else [])]
-            month = f"month_text({quoted(self.matched.format.billing_period)})"
+            kind = self.matched.format
+            period = quoted(kind.billing_period)
+            if kind.billing_period_else:
+                period = f"coalesce(nullif(trim({period}), ''), {quoted(kind.billing_period_else)})"
+            month = f"month_text({period})"
             rows = f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
         self.connection.execute(f"create or replace temp view source as {rows}")
 
@@ -108,6 +112,7 @@ def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
         "cost_role": literal(role),
         "net_costs": str(net).lower(),
         "fallback_currency": literal(fallback) if fallback else "null",
+        "delivered_at": f"timestamptz {literal(delivery.delivered_at.isoformat())}",
     }
 
 

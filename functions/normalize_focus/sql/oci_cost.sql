@@ -3,8 +3,8 @@
 -- All rows are usage: the report has no tax, no credits and no commitment purchases.  billedQuantity, myCost and unitPrice include
 -- overage already; the ...Overage columns are parts of them and go to x_Source.  myCost is what is charged, even where it differs from
 -- unitPrice * billedQuantity.  There is no list price: list and contracted price are the unit price, both costs are multiplied out.
--- Variables: fallback_currency, for rows with an empty currency code; delivered_at, when the file was written: a correction of a month
--- that was still open then has no ChargeClass.  Without it every correction counts as one of an invoiced month.
+-- Variables: fallback_currency, for lines with an empty currency code; delivered_at: a correction of a month that was still open then has
+-- no ChargeClass.  Without it every correction counts as one of an invoiced month.
 with
 lines as (
     select
