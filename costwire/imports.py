@@ -16,6 +16,7 @@ from common.bootstrap import EmbeddedRuntime, runtime
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration, CostError, NotFound
 from common.messages import SyncRequested
+from costwire.budgets import messages_sent
 from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
 from costwire.peek import peek
 from costwire.worker import subscribe_all, work
@@ -111,6 +112,7 @@ def finish(rt: EmbeddedRuntime, request: SyncRequested, as_json: bool) -> None:
 def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> None:
     """Work until nothing is left, print the deliveries of the runs; failed runs make exit status 1."""
     lost: list[str] = []
+    told = set(messages_sent(rt, org))
     with progress("reading", quiet=as_json) as say:
         for outcome in work(rt):
             say(outcome.error or outcome.delivery.subscription)
@@ -122,6 +124,9 @@ def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> 
         print_json({"runs": runs, "deliveries": [one.as_document() for one in deliveries]})
     else:
         print_deliveries(rt, deliveries)
+        for message in messages_sent(rt, org):
+            if message not in told:
+                console.print(f"alert {message}", soft_wrap=True)
     failed = [run for run in runs if run["status"] in ("failed", "rejected")]
     reasons = [run["error"] or "failed" for run in failed] or lost
     if reasons:
@@ -171,8 +176,8 @@ def _remarks(delivery: Delivery) -> list[str]:
     if broken:
         lines.append(f"{len(broken)} MUST rules of FOCUS 1.3 fail; see costwire deliveries")
     if delivery.unknown_columns:
-        some = ", ".join(delivery.unknown_columns[:4]) + ("…" if len(delivery.unknown_columns) > 4 else "")
-        lines.append(f"{len(delivery.unknown_columns)} columns are not mapped: {some}")
+        some = ", ".join(delivery.unknown_columns[:3]) + ("…" if len(delivery.unknown_columns) > 3 else "")
+        lines.append(f"{len(delivery.unknown_columns)} columns have no place in FOCUS ({some})")
     return lines
 
 

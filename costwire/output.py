@@ -17,7 +17,8 @@ from rich.table import Table
 Org = Annotated[str, typer.Option("--org", help="Organization whose data is meant.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs; amounts are exact decimals as text.")]
 
-console = Console(highlight=False, soft_wrap=False)
+_WIDTH = None if sys.stdout.isatty() else 120  # a file or a pipe has no width of its own
+console = Console(highlight=False, soft_wrap=False, width=_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 
@@ -41,7 +42,8 @@ def table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None
     """A table whose number columns stand to the right."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for name in columns:
-        made.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        number = name in numbers
+        made.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold", min_width=len(name))
     return made
 
 

@@ -1,0 +1,108 @@
+"""kill -9 at any moment, then the same command again: the end is that of an undisturbed run."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common import bootstrap
+from common.bootstrap import EmbeddedRuntime
+from common.config import Settings
+from tests.support import cur_line, cur_text
+
+COSTWIRE = [sys.executable, "-m", "costwire"]
+KILLS = 6
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "COSTWIRE_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def run(home: Path, *words: str) -> str:
+    done = subprocess.run([*COSTWIRE, *words], env=environment(home), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_and_kill(home: Path, after: float, *words: str) -> bool:
+    """Start a command and kill it; whether it was still running."""
+    process = subprocess.Popen(
+        [*COSTWIRE, *words], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(after)
+    alive = process.poll() is None
+    if alive:
+        process.send_signal(signal.SIGKILL)
+    process.wait()
+    return alive
+
+
+def state_of(home: Path) -> dict[str, Any]:
+    """Everything a user can see, without the times and ids that differ from run to run."""
+    out = home / "rows.csv"
+    run(home, "export", str(out))
+    header, *lines = out.read_text(encoding="utf-8").splitlines()
+    at = header.split(",").index("x_IngestedAt")
+    assert "x_IngestedAt" in header and at > 65
+    deliveries = json.loads(run(home, "deliveries", "--json"))
+    alerts = json.loads(run(home, "alerts", "list", "--json"))
+    bootstrap.use(EmbeddedRuntime(Settings(home=home)))
+    rt = bootstrap.runtime()
+    notifications = [document["subject"] for _, document in rt.documents.list("orgs/default/notifications")]
+    assert rt.bus.pending() == 0
+    bootstrap.use(None)
+    return {
+        "rows": sorted(line.replace(_ingested(line), "") for line in lines),
+        "deliveries": sorted((one["delivery_id"], one["state"], json.dumps(one["proof"])) for one in deliveries),
+        "alerts": sorted((one["threshold_percent"], one["state"], one["current_spend"]) for one in alerts),
+        "notifications": sorted(notifications),
+        "outbox": len(list((home / "outbox").iterdir())),
+    }
+
+
+def _ingested(line: str) -> str:
+    import re
+
+    found = re.findall(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", line)
+    return found[-1]
+
+
+def scenario(home: Path, bills: list[Path]) -> list[list[str]]:
+    return [["import", str(bill), "--integration", "aws", "--delivered-at", f"2026-04-0{n}"] for n, bill in enumerate(bills, 1)]
+
+
+@pytest.fixture
+def bills(tmp_path: Path) -> list[Path]:
+    """A bill over the budget, then its restatement under the highest threshold."""
+    made = []
+    for number, cost in enumerate(("1.97", "1.21")):
+        path = tmp_path / f"bill-{number}.csv"
+        path.write_text(cur_text([cur_line(n, cost) for n in range(500)]))
+        made.append(path)
+    return made
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_where_an_undisturbed_one_does(tmp_path: Path, bills: list[Path]) -> None:
+    budget = ["budgets", "add", "cloud", "--amount", "1000", "--currency", "USD"]
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    chance = random.Random(20260320)
+    longest = 0.0
+    for home in (calm, rough):
+        run(home, *budget)
+        for words in scenario(home, bills):
+            began = time.monotonic()
+            if home is rough:
+                killed = sum(run_and_kill(home, chance.uniform(0.2, longest), *words) for _ in range(KILLS))
+                assert killed, "no run was killed while it worked: the test proves nothing"
+            run(home, *words)
+            if home is calm:
+                longest = max(longest, time.monotonic() - began)
+    assert state_of(rough) == state_of(calm)
