@@ -120,23 +120,30 @@ def control_totals(container: Container, matched: Matched, label: str) -> Contro
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The file's own names of the columns that count; also: a list column whose `amount`s add to the cost."""
+    """The file's own names of the columns that count.
+
+    also: a list column whose `amount`s add to the cost.  period_else: the column to go by where the period is empty.
+    """
 
     cost: str
     currency: str | None
     period: str
     account: str | None
     also: str | None
+    period_else: str | None = None
 
     @classmethod
     def of(cls, matched: Matched) -> _Wanted:
         names, kind = matched.columns, matched.format
         also = names.get(kind.cost_also) if kind.cost_also else None
-        return cls(names[kind.cost], names.get(kind.currency), names[kind.billing_period], names.get(kind.billing_account), also)
+        period_else = names.get(kind.billing_period_else) if kind.billing_period_else else None
+        account = names.get(kind.billing_account)
+        return cls(names[kind.cost], names.get(kind.currency), names[kind.billing_period], account, also, period_else)
 
     @property
     def all(self) -> list[str]:
-        return list(dict.fromkeys(name for name in (self.cost, self.currency, self.period, self.account, self.also) if name))
+        named = (self.cost, self.currency, self.period, self.account, self.also, self.period_else)
+        return list(dict.fromkeys(name for name in named if name))
 
 
 @dataclass
@@ -323,4 +330,7 @@ def _batch(wanted: _Wanted, columns: dict[str, pa.Array]) -> _Batch:
     period = one(wanted.period)
     cost = one(wanted.cost)
     assert period is not None and cost is not None  # noqa: S101  # the format requires both
+    instead = one(wanted.period_else)
+    if instead is not None:
+        period = pc.coalesce(pc.if_else(pc.equal(pc.utf8_trim_whitespace(period), ""), None, period), instead)
     return _Batch(cost, one(wanted.currency), period, one(wanted.account), one(wanted.also))

@@ -45,7 +45,8 @@ class SourceFormat:
     columns: canonical names, dots for nested fields (`invoice.month`).  nested: those that hold lists or records, given as JSON
     text.  required: without them the format is not recognised.  row_id: the column with the provider's own line id, where there is
     one.  cost_also: a nested list of records whose `amount` adds to the cost (Google's credits).  adds_up: each file brings new
-    rows of the month, where others restate the month.  currency_falls_back: a line without a currency is in that of the
+    rows of the month, where others restate the month.  billing_period_else: the column to go by on lines whose billing period is
+    empty (Azure leaves it so while a month is open).  currency_falls_back: a line without a currency is in that of the
     others.  null_texts: words that mean null in CSV, beside the empty cell.
     """
 
@@ -64,13 +65,14 @@ class SourceFormat:
     row_id: str | None = None
     adds_up: bool = False
     cost_also: str | None = None
+    billing_period_else: str | None = None
     currency_falls_back: bool = False
     null_texts: tuple[str, ...] = ()
 
     @property
     def all_columns(self) -> tuple[str, ...]:
         """Every canonical column, bags aside, once, in the order of the file."""
-        perhaps = filter(None, (self.row_id, self.cost_also))
+        perhaps = filter(None, (self.row_id, self.cost_also, self.billing_period_else))
         named = (self.cost, self.currency, self.billing_period, self.billing_account, *perhaps)
         return tuple(dict.fromkeys((*self.columns, *named, *self.required, *self.aliases)))
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.bills import container, formats
+from common.bills.control import control_totals
 from common.bills.engine import engine
 from common.bills.source import source_sql
 from common.domain.money import EXACT, add
@@ -83,6 +84,22 @@ def test_no_must_rule_is_broken(name: str) -> None:
         connection.execute("create temp table focus as select * exclude (source_row_id, quarantine_reason) from mapped")
         report = validate_relation(connection, "focus")
     assert report.errors == ()
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_second_reader_finds_the_same_billing_periods_and_accounts(name: str) -> None:
+    path = BILLS / f"{name}.csv"
+    with container.opened(path, path.name) as opened:
+        control = control_totals(opened, formats.recognise(opened.names), path.name)
+    with mapped(path, SAMPLES[name][0]) as connection:
+        rows = connection.execute(
+            "select strftime(BillingPeriodStart, '%Y-%m'), BillingCurrency, count(*) from mapped group by all"
+        ).fetchall()
+        accounts = {row[0] for row in connection.execute("select distinct BillingAccountId from mapped").fetchall()}
+    assert {(period, currency): found.lines for (period, currency), found in control.totals.items()} == {
+        (period, currency): count for period, currency, count in rows
+    }
+    assert control.accounts == accounts
 
 
 @pytest.mark.parametrize("name", SAMPLES)
