@@ -75,8 +75,12 @@ def _remarks(delivery: Mapping[str, Any]) -> Iterable[str]:
         yield f"{name} {escape(note)}"
     if delivery.get("unknown_columns"):
         yield f"{name} columns that are not known: {escape(', '.join(delivery['unknown_columns']))}"
-    for rule in delivery.get("conformance", ()):
-        yield f"{name} FOCUS {rule['keyword']}, {rule['count']:,} rows: {escape(rule['text'])} ({rule['rule']})"
+    failed = delivery.get("conformance", ())
+    for rule in (one for one in failed if one["keyword"].startswith("MUST")):
+        yield f"{name} [red]FOCUS {rule['keyword']}[/red], {rule['count']:,} rows: {escape(rule['text'])} ({rule['rule']})"
+    advice = sum(not one["keyword"].startswith("MUST") for one in failed)
+    if advice:
+        yield f"{name} [dim]{advice} FOCUS recommendations not met; --json lists them[/dim]"
 
 
 def runs(integration: Integration = None, org: Org = "default", as_json: AsJson = False) -> None:

@@ -205,6 +205,10 @@ def test_deliveries_tell_the_proof_and_what_is_wrong(run: Run, rt: EmbeddedRunti
         reason="USD: totals differ by 0.01",
         delivered_at="2026-04-02T10:00:00Z",
         proof=[PROOF | {"difference": "-0.010"}],
+        conformance=[
+            {"rule": "R1", "keyword": "MUST", "text": "not null", "count": 1200},
+            {"rule": "R2", "keyword": "SHOULD", "text": "nice to have", "count": 7},
+        ],
     )
     delivery(rt, "cccccccccccccccccccc", state="landed", delivered_at="2026-04-03T10:00:00Z")
     text = run("deliveries").stdout
@@ -213,6 +217,8 @@ def test_deliveries_tell_the_proof_and_what_is_wrong(run: Run, rt: EmbeddedRunti
     for part in ("1,234,567", "3 quarantined", "1,234.50 USD", "proved", "off by -0.01", "not proved yet"):
         assert part in text
     assert "bbbbbbbb USD: totals differ by 0.01" in text
+    assert "bbbbbbbb FOCUS MUST, 1,200 rows: not null (R1)" in text
+    assert "nice to have" not in text and "1 FOCUS recommendations not met" in text
     assert [one["delivery_id"][0] for one in json.loads(run("deliveries", "--json").stdout)] == ["c", "b", "a"]
     assert "No deliveries yet" in run("deliveries", "--period", "2026-05").stdout
 
