@@ -13,6 +13,8 @@ from common.bills.container import Container
 from common.bills.formats import Bag, Matched
 
 MAX_LINE_BYTES = 16 << 20
+BUFFER_BYTES = 2 * MAX_LINE_BYTES
+"""How much of a CSV file is read at once.  DuckDB would take 16 of the longest lines: slower, and more than its memory."""
 NUMBER_END = "|"
 """Ends the number of a numbered line, so that it can be told from what a mapping puts behind it."""
 
@@ -131,7 +133,7 @@ def _csv(container: Container, matched: Matched) -> str:
     return (
         f"read_csv({_path(container.path)}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
         f"quote = '\"', escape = '\"', nullstr = [{nulls}], compression = '{container.compression}', "
-        f"max_line_size = {MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
+        f"max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, store_rejects = true, rejects_limit = 0)"
     )
 
 
