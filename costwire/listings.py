@@ -77,7 +77,8 @@ def _remarks(delivery: Mapping[str, Any]) -> Iterable[str]:
         yield f"{name} columns that are not known: {escape(', '.join(delivery['unknown_columns']))}"
     failed = delivery.get("conformance", ())
     for rule in (one for one in failed if one["keyword"].startswith("MUST")):
-        yield f"{name} [red]FOCUS {rule['keyword']}[/red], {rule['count']:,} rows: {escape(rule['text'])} ({rule['rule']})"
+        keyword = f"[red]FOCUS {rule['keyword']}[/red]"
+        yield f"{name} {keyword}, {rule['count']:,} rows: {escape(rule['text'])} ({rule['rule']})"
     advice = sum(not one["keyword"].startswith("MUST") for one in failed)
     if advice:
         yield f"{name} [dim]{advice} FOCUS recommendations not met; --json lists them[/dim]"
