@@ -20,6 +20,9 @@ create or replace temp macro to_quantity(x) as
         -- at most 12 fractional digits, so that the cast rounds nothing
         when (length(x) - strpos(x, '.') <= 12 or not contains(x, '.')) and not contains(x, 'e') and not contains(x, 'E')
             then try_cast(x as decimal(38, 12))
+        -- further digits that are all 0, as databases pad them
+        when contains(x, '.') and length(rtrim(x, '0')) - strpos(x, '.') <= 12 and not contains(x, 'e') and not contains(x, 'E')
+            then try_cast(rtrim(x, '0') || '0' as decimal(38, 12))
         else cast(exact_decimal(x, 12) as decimal(38, 12))
     end;
 
