@@ -146,6 +146,7 @@ def _general(column: Column, known: Check, found: GeneralCheck | None) -> Check:
         kind=Kind.ROW,
         predicate=found.predicate,
         needs=_needs(found.predicate, column.name),
+        coarse=found.coarse,
         forms=found.forms,
         distinct=found.distinct,
         note=found.note,

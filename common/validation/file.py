@@ -1,13 +1,12 @@
 """Checking a FOCUS file as it is written: CSV or JSON lines (also gzip, zstd, zip) or Parquet.
 
-Text formats are read once, as text, into a Parquet file of their own, so that memory stays flat and every rule scans
-the columns it looks at.
+Text formats are read once into a table on disk, so that memory stays flat and every rule scans the columns it looks at.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,13 @@ from common.errors import BadBill
 from common.focus import Column, columns
 from common.validation.catalogue import table
 from common.validation.report import Failure, Report
-from common.validation.rows import Rows, column_types, hold
+from common.validation.rows import Held, Rows, column_types, hold, placeholder
 from common.validation.running import prepare, run
 from common.validation.schema import Names, check_names
 
 _ROW_NUMBER = "x_focus_row"
+_ROW_GROUP = 20_480
+"""Rows that the writer holds in memory at a time, per thread; 65 text columns are wide."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,9 @@ def staged_file(path: Path, label: str) -> Iterator[tuple[duckdb.DuckDBPyConnect
         with engine(Path(folder)) as connection:
             prepare(connection)
             try:
-                staged = _STAGES[container.kind](connection, container, Path(folder))
-            except duckdb.InvalidInputException as error:
+                yield connection, _STAGES[container.kind](connection, container, Path(folder))
+            except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
                 raise BadBill(f"{label} cannot be read as {container.kind}; export it again") from error
-            yield connection, staged
 
 
 def _unreadable(lines: int) -> list[Failure]:
@@ -90,17 +90,17 @@ def _stage_parquet(connection: duckdb.DuckDBPyConnection, container: Container, 
 
 def _stage_csv(connection: duckdb.DuckDBPyConnection, container: Container, folder: Path) -> Staged:
     names = check_names(container.names)
-    cells = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
+    types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
     source = (
-        f"read_csv({literal(str(container.path))}, columns = {{{cells}}}, auto_detect = false, "
+        f"read_csv({literal(str(container.path))}, columns = {{{types}}}, auto_detect = false, "
         f"header = true, delim = ',', quote = '\"', escape = '\"', nullstr = [''], "
         f"compression = '{container.compression}', max_line_size = {MAX_LINE_BYTES}, "
-        "store_rejects = true, rejects_limit = 0)"
+        f"buffer_size = {2 * MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
     )
-    wanted = [f"c{place} as {quoted(name)}" for name, place in names.found.items()]
-    _copy(connection, wanted, source, folder)
-    unreadable = connection.execute("select count(distinct line) from reject_errors").fetchall()[0][0]
     present = [column for column in columns() if column.name in names.found]
+    cells = {column: f"c{names.found[column.name]}" for column in present}
+    _copy(connection, cells, [], source, folder)
+    unreadable = connection.execute("select count(distinct line) from reject_errors").fetchall()[0][0]
     return Staged(_text_rows(present), names, unreadable)
 
 
@@ -117,14 +117,15 @@ def _stage_json(connection: duckdb.DuckDBPyConnection, container: Container, fol
         f"from read_ndjson_objects({literal(str(container.path))}, compression = '{container.compression}', "
         f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true))"
     )
-    wanted = ["broken"]
+    cells, flags = {}, []
     for column in columns():
         value = f"nullif(cast(record.{quoted(keys[column.name])} as varchar), 'null')"
-        text = f"case when starts_with({value}, '\"') then json_extract_string({value}, '$') else {value} end"
-        wanted += [f"{text} as {quoted(column.name)}", f"{_mistyped(column, value)} as {quoted(column.name + '?')}"]
-    _copy(connection, wanted, source, folder)
+        cells[column] = f"case when starts_with({value}, '\"') then json_extract_string({value}, '$') else {value} end"
+        flags.append(f"{_mistyped(column, value)} as {_name(column, '?')}")
+    source = f"(select *, {', '.join(flags)} from {source})"
+    _copy(connection, cells, ["broken", *(_name(column, "?") for column in cells)], source, folder)
     counts = connection.execute(
-        "select count_if(broken), " + ", ".join(f"count({quoted(name)})" for name in keys) + " from focus_file"
+        f"select count_if(broken), {', '.join(f'count({quoted(name)})' for name in keys)} from focus_file"
     ).fetchall()[0]
     filled = {name for name, count in zip(keys, counts[1:], strict=True) if count}
     names = check_names([*sampled, *sorted(filled - names.found.keys())])
@@ -142,24 +143,47 @@ def _mistyped(column: Column, value: str) -> str:
     return f"not starts_with({value}, '\"')"
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, wanted: list[str], source: str, folder: Path) -> None:
-    staged = folder / "rows.parquet"
-    shown = ", ".join((f"row_number() over () as {_ROW_NUMBER}", *wanted))
-    connection.execute(f"copy (select {shown} from {source}) to {literal(str(staged))} (format parquet)")
-    connection.execute(f"create temp view focus_file as select * from read_parquet({literal(str(staged))})")
+def _copy(
+    connection: duckdb.DuckDBPyConnection, cells: Mapping[Column, str], more: Sequence[str], source: str, folder: Path
+) -> None:
+    """Keep of each text cell its text, the placeholder where it is one, and the exact number or time it says.
+
+    cells: column -> SQL of its text in `source`.  more: other columns of `source` to keep.  One SELECT a step, since
+    DuckDB would evaluate a repeated expression anew, with memory for each.
+    """
+    connection.execute(f"attach {literal(str(folder / 'rows.duckdb'))} as staged (row_group_size {_ROW_GROUP})")
+    kept = ["".join((", ", name)) for name in more]
+    texts = ", ".join(f"{cell} as {quoted(column.name + '~')}" for column, cell in cells.items())
+    words = ", ".join(f"{placeholder(_name(column, '~'))} as {_name(column, '!')}" for column in cells)
+    plain = ", ".join(
+        f"{_name(column, '!')}, case when {_name(column, '!')} is null then {_name(column, '~')} end as {_name(column)}"
+        for column in cells
+    )
+    values = "".join(
+        f", {hold(column, _name(column), 'VARCHAR', mistyped='false').names['value']} as {_name(column, '#')}"
+        for column in cells
+        if column.data_type in ("Decimal", "DateTime")
+    )
+    steps = f"(select {texts}{''.join(kept)} from {source})"
+    steps = f"(select *, {words} from {steps})"
+    steps = f"(select {plain}{''.join(kept)} from {steps})"
+    connection.execute(f"create table staged.focus_cells as select *{values} from {steps}")
+    connection.execute(f"create temp view focus_file as select *, rowid + 1 as {_ROW_NUMBER} from staged.focus_cells")
+
+
+def _name(column: Column, sign: str = "") -> str:
+    return quoted(column.name + sign)
 
 
 def _text_rows(present: list[Column], relation: str = "focus_file", flagged: bool = False) -> Rows:
-    held = {
-        column.name: hold(
-            column,
-            quoted(column.name),
-            "VARCHAR",
-            mistyped=f"coalesce({quoted(column.name + '?')}, false)" if flagged else "false",
-            clean=True,
-        )
-        for column in present
-    }
+    held = {}
+    for column in present:
+        name = quoted(column.name)
+        value = quoted(column.name + "#") if column.data_type in ("Decimal", "DateTime") else name
+        mistyped = f"coalesce({quoted(column.name + '?')}, false)" if flagged else "false"
+        raw = quoted(column.name + "!")
+        names = {"plain": name, "value": value, "raw": raw, "written": name, "mistyped": mistyped}
+        held[column.name] = Held(names, "text")
     return Rows(relation, held, row_number=_ROW_NUMBER)
 
 

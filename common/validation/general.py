@@ -34,6 +34,7 @@ class GeneralCheck:
     forms: frozenset[str] = ALL_FORMS
     distinct: bool = False
     note: str = ""
+    coarse: str = ""
 
 
 def general_check(column: Column, text: str) -> GeneralCheck | None:
@@ -51,6 +52,13 @@ def _simple(template: str, *, forms: frozenset[str] = ALL_FORMS, distinct: bool 
 
 def _when(template: str) -> _Maker:
     return lambda column, found: GeneralCheck(template.replace("{X}", column.name).replace("{Y}", found.group(1)))
+
+
+def _number(template: str, forms: frozenset[str] = WRITTEN) -> _Maker:
+    """A rule that no plainly written number breaks: one look at each number serves all such rules."""
+    return lambda column, _found: GeneralCheck(
+        template.replace("{X}", column.name), forms, coarse=f"not regexp_full_match({column.name}, '{NUMBER}')"
+    )
 
 
 def _allowed(column: Column, _found: re.Match[str]) -> GeneralCheck:
@@ -94,11 +102,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], _Maker], ...] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
         (r"type String", _simple("mistyped({X})", forms=WRITTEN)),
-        (r"type Decimal", _simple(f"mistyped({{X}}) or ({_NOT_A_NUMBER})", forms=WRITTEN)),
+        (r"type Decimal", _number(f"mistyped({{X}}) or ({_NOT_A_NUMBER})")),
         (r"type Date/Time", _simple("mistyped({X}) or ({X} is not null and value({X}) is null)", forms=WRITTEN)),
         (r"valid string without broken encoding", _simple(f"contains({{X}}, {REPLACEMENT})", note=_SHOWS_REPLACEMENT)),
-        (r"plain number.*", _simple(f"not regexp_full_match({{X}}, '{NUMBER}')", forms=WRITTEN)),
-        (r"a finite number", _simple(f"regexp_full_match(lower({{X}}), '{NOT_FINITE}')", forms=WRITTEN | {"float"})),
+        (r"plain number.*", _number(f"not regexp_full_match({{X}}, '{NUMBER}')")),
+        (r"a finite number", _number(f"regexp_full_match(lower({{X}}), '{NOT_FINITE}')", WRITTEN | {"float"})),
         (r"set on every row.*", _simple("{X} is null")),
         (r"one of the allowed values|Correction or null", _allowed),
         (r"null when ChargeCategory is Tax", _simple("ChargeCategory = 'Tax' and {X} is not null")),

@@ -1,8 +1,9 @@
 """The small language of rule predicates: SQL in which FOCUS column names stand for values.
 
-`Column` is the value for null tests and comparisons, `value(Column)` the exact number or time, `raw(Column)` the text
-with placeholders for null still in it, `written(Column)` the text of a value that was written as text (null otherwise),
-`mistyped(Column)` whether a row holds another type than the column's.  `bind` turns it into SQL over a relation.
+`Column` is the value for null tests and comparisons, `value(Column)` the exact number or time, `raw(Column)` a text
+with placeholders for null still in it (it may be null for any other text), `written(Column)` the text of a value that
+was written as text (null otherwise), `mistyped(Column)` whether a row holds another type than the column's.  `bind`
+turns it into SQL over a relation.
 """
 
 from __future__ import annotations

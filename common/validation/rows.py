@@ -81,7 +81,7 @@ def hold(column: Column, sql: str, data_type: str, mistyped: str | None = None, 
     if data_type != "VARCHAR":
         return _typed(column, sql, data_type)
     fault = data_type if mistyped is None and column.data_type in ("Decimal", "DateTime") else None
-    plain = f"case when {sql} in ({in_list(table('other')['placeholders'])}) then null else {sql} end" if clean else sql
+    plain = f"case when {placeholder(sql)} is null then {sql} end" if clean else sql
     value = plain
     if column.data_type == "Decimal":
         value = _number(column, plain)
@@ -89,6 +89,11 @@ def hold(column: Column, sql: str, data_type: str, mistyped: str | None = None, 
         value = f"try_cast({plain} as timestamp with time zone)"
     names = {"plain": plain, "value": value, "raw": sql, "written": plain, "mistyped": mistyped or "false"}
     return Held(names, "text", fault)
+
+
+def placeholder(sql: str) -> str:
+    """SQL for the text of `sql` where it is a word that stands for null, otherwise null."""
+    return f"case when {sql} in ({in_list(table('other')['placeholders'])}) then {sql} end"
 
 
 def _typed(column: Column, sql: str, data_type: str) -> Held:

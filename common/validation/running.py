@@ -9,7 +9,6 @@ from typing import Any
 
 import duckdb
 
-from common.bills.source import quoted
 from common.validation import datasets
 from common.validation.catalogue import Check, Kind, catalogue
 from common.validation.exact import register
@@ -124,19 +123,13 @@ def _count_distinct(connection: duckdb.DuckDBPyConnection, rows: Rows, predicate
 
 def _examples(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> dict[str, str]:
     """Rule -> its first breaking row: the row's number and the values that the rule looks at."""
-    if not checks:
-        return {}
     number = rows.row_number or "row_number() over ()"
-    wanted = ", ".join(
-        f"arg_min({_shown(rows, check)}, focus_row) filter (where {rows.sql(check.predicate)}) "
-        f"as {quoted(check.rule_id)}"
-        for check in checks
-    )
     source = f"(select *, {number} as focus_row from {rows.relation})"
-    cursor = connection.execute(f"select {wanted} from {source}")
-    names = [entry[0] for entry in cursor.description]
-    found = cursor.fetchall()[0]
-    return {name: _example(shown) for name, shown in zip(names, found, strict=True)}
+    found = {}
+    for check in checks:
+        query = f"select {_shown(rows, check)} from {source} where {rows.sql(check.predicate)} limit 1"
+        found[check.rule_id] = _example(connection.execute(query).fetchall()[0][0])
+    return found
 
 
 def _shown(rows: Rows, check: Check) -> str:
