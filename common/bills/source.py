@@ -96,7 +96,7 @@ def _bag(container: Container, keys: dict[str, str] | object, bag: Bag) -> str:
 
 
 def _rest(container: Container, matched: Matched, keys: Mapping[str, str], bag: Bag) -> str:
-    """The bag of what has no place elsewhere.  Of JSON lines: the line without the known columns, however late one shows up."""
+    """The bag of what has no place elsewhere.  Of JSON lines: the line itself without the known columns."""
     if container.kind == "json":
         aliases = [spelling for spellings in matched.format.aliases.values() for spelling in spellings]
         spelled = dict.fromkeys((*matched.format.all_columns, *aliases, *matched.columns.values()))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from common.bills import container, formats
@@ -136,3 +138,34 @@ def test_foreign_columns_are_named_and_own_ones_are_not() -> None:
     assert matched.unknown == ("Team",)
     assert list(matched.bags["x_source"]) == ["x_Operation", "oci_OverageFlag", "Team", "x_UsageType"]
     assert matched.columns["x_UsageType"] == "x_UsageType"
+
+
+def test_of_json_lines_a_foreign_column_is_kept_however_late_it_shows_up(tmp_path: Path) -> None:
+    (line,) = (FIXTURES / "mappings" / "focus" / "google_bigquery.jsonl").read_text("utf-8").splitlines()[:1]
+    late = json.dumps(json.loads(line) | {"x_Late": {"a": 1}, "Team": "blue", "SkuMeter": "m"})
+    path = tmp_path / "late.jsonl"
+    path.write_text("\n".join([line] * 600 + [late]) + "\n", encoding="utf-8")
+    with mapped(path) as connection:
+        text, meter = connection.execute(
+            "select x_Source, SkuMeter from mapped where source_row_id = '601'"
+        ).fetchall()[0]
+    assert {name: json.loads(text).get(name) for name in ("x_Late", "Team", "SkuMeter")} == {
+        "x_Late": {"a": 1},
+        "Team": "blue",
+        "SkuMeter": None,
+    }
+    assert meter == "m"
+
+
+def test_of_parquet_tags_may_be_a_map_a_struct_or_a_list(tmp_path: Path) -> None:
+    rows = pq.read_table(FIXTURES / "mappings" / "focus" / "google_parquet.parquet").slice(0, 1).drop_columns(["Tags"])
+    kinds: dict[str, tuple[Any, pa.DataType]] = {
+        "map": ([("team", "é")], pa.map_(pa.string(), pa.string())),
+        "struct": ({"team": "é"}, pa.struct([("team", pa.string())])),
+        "text": ('{"team":"é"}', pa.string()),
+    }
+    for kind, (value, arrow_type) in kinds.items():
+        path = tmp_path / f"{kind}.parquet"
+        pq.write_table(rows.append_column("Tags", pa.array([value], arrow_type)), path)
+        with mapped(path) as connection:
+            assert one(connection, "select Tags from mapped") == '{"team":"é"}', kind
