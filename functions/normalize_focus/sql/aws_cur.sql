@@ -464,7 +464,15 @@ select
         '"x_SplitUnusedCost":' || to_json(split_line_item_unused_cost),
         case when accrued_cost is null then '"x_EffectiveCostMissing":true' end
     ) || '}' as x_Source,
-    source_row_id || '@' || line_item_usage_start_date || case when unused then '#unused' else '' end as source_row_id,
+    concat(
+        -- a line without an id is known by what it says
+        coalesce(source_row_id, md5(concat_ws(
+            '|', kind, cost_text, line_item_usage_account_id, line_item_usage_amount, line_item_usage_type, line_item_operation, resource_id,
+            line_item_line_item_description, resource_tags, product, bill_bill_type, charge_last
+        ))),
+        '@' || line_item_usage_start_date,
+        case when unused then '#unused' end
+    ) as source_row_id,
     quarantine as quarantine_reason
 from described
 -- what cannot be mapped is one row, whatever it would have become
