@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -201,3 +202,35 @@ def _write_flat(rows: list[dict[str, Any]], path: Path) -> None:
         writer = csv.DictWriter(handle, list(dict.fromkeys(name for cells in flat for name in cells)))
         writer.writeheader()
         writer.writerows(flat)
+
+
+def test_odd_amounts_are_kept_to_the_last_digit(tmp_path: Path) -> None:
+    template = json.loads(
+        (FIXTURES / "mappings" / "gcp_billing" / "usage.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    )
+    dice = random.Random(20260301)  # noqa: S311
+    kinds = ["SUSTAINED_USAGE_DISCOUNT", "DISCOUNT", "PROMOTION", "COMMITTED_USAGE_DISCOUNT"]
+    total = Decimal(0)
+    with (tmp_path / "bill.jsonl").open("w", encoding="utf-8") as handle:
+        for _ in range(400):
+            cost, amounts = _amount(dice), [_amount(dice) for _ in range(dice.randrange(4))]
+            credits = [{"type": dice.choice(kinds), "id": "c", "amount": amount} for amount in amounts]
+            quantity = dice.choice([0, 1, -3, 0.25, 1e-07, 123456.789])
+            usage = {**template["usage"], "amount_in_pricing_units": quantity}
+            price = dice.choice([None, template["price"]])
+            handle.write(
+                json.dumps({**template, "cost": cost, "credits": credits, "usage": usage, "price": price}) + "\n"
+            )
+            total = add((total, *(Decimal(str(amount)) for amount in (cost, *amounts))))
+    with mapped(tmp_path / "bill.jsonl") as connection:
+        assert one(connection, "select count(quarantine_reason) from mapped") == 0
+        assert one(connection, "select sum(BilledCost) from mapped") == total
+        connection.execute("create table good as select * exclude (source_row_id, quarantine_reason) from mapped")
+        assert validate_relation(connection, "good").errors == ()
+
+
+def _amount(dice: random.Random) -> float | str:
+    """A FLOAT64 of any size, or a NUMERIC of 24 fractional digits as text."""
+    if dice.random() < 0.5:
+        return dice.uniform(-1, 1) * 10 ** dice.randrange(-6, 7)
+    return f"{dice.randrange(-1000, 1000)}.{dice.randrange(10**24):024d}"

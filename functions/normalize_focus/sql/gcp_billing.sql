@@ -174,6 +174,7 @@ priced as (
             end,
             pricing_quantity
         ) as contracted_unit_price,
+        coalesce(pricing_units.unit, pricing_source_unit, 'Units') as known_pricing_unit,
         case when charged_once then 'Units' else coalesce(pricing_units.unit, pricing_source_unit, 'Units') end as pricing_unit,
         case when consumed is null then null else coalesce(consumed_units.unit, consumed_source_unit) end as known_consumed_unit,
         -- the billing currency's value of one unit of the pricing currency; 1 where they are the same or nothing tells
@@ -335,11 +336,11 @@ select
     case when committed then case when is_unused then 'Unused' else 'Used' end end as CommitmentDiscountStatus,
     case
         when not committed then null
-        when by_resource then pricing_quantity
+        when by_resource then coalesce(quantity, pricing_quantity)
         when is_unused or len(commitments) is null or len(commitments) = 0 then cast(billed as decimal(38, 12))
         else cast(-list_sum(list_transform(commitments, lambda c: to_cost(c.amount))) as decimal(38, 12))
     end as CommitmentDiscountQuantity,
-    case when committed then case when by_resource then pricing_unit else billing_currency end end as CommitmentDiscountUnit,
+    case when committed then case when by_resource then known_pricing_unit else billing_currency end end as CommitmentDiscountUnit,
     case when category = 'Usage' then reservation end as CapacityReservationId,
     case
         when category = 'Usage' and reservation is not null then case when reservation_unused = 'true' then 'Unused' else 'Used' end
