@@ -4,11 +4,11 @@
 -- a cost or price, DECIMAL(38,24); null where the text is no number or has more than 14 integer digits
 create or replace temp macro to_cost(x) as
     case
-        when x is null then null
+        when x is null or contains(x, '_') then null
         when length(x) <= 25 and not contains(x, 'e') and not contains(x, 'E') then try_cast(x as decimal(38, 24))
         -- as 4.0E-7: few digits and a small negative exponent lose nothing in a cast
         when length(x) <= 14 and contains(lower(right(x, 4)), 'e') and abs(try_cast(right(x, 2) as tinyint)) <= 12
-            and contains(right(x, 3), '-') and right(x, 1) between '0' and '9' and not contains(x, '_')
+            and contains(right(x, 3), '-') and right(x, 1) between '0' and '9'
             then try_cast(x as decimal(38, 24))
         else cast(exact_decimal(x, 24) as decimal(38, 24))
     end;
@@ -16,13 +16,18 @@ create or replace temp macro to_cost(x) as
 -- a quantity, DECIMAL(38,12)
 create or replace temp macro to_quantity(x) as
     case
-        when x is null then null
+        when x is null or contains(x, '_') then null
         -- at most 12 fractional digits, so that the cast rounds nothing
         when (length(x) - strpos(x, '.') <= 12 or not contains(x, '.')) and not contains(x, 'e') and not contains(x, 'E')
             then try_cast(x as decimal(38, 12))
         -- further digits that are all 0, as databases pad them
         when contains(x, '.') and length(rtrim(x, '0')) - strpos(x, '.') <= 12 and not contains(x, 'e') and not contains(x, 'E')
             then try_cast(rtrim(x, '0') || '0' as decimal(38, 12))
+        -- as 6.71E-8
+        when length(x) <= 14 and contains(lower(right(x, 4)), 'e') and abs(try_cast(right(x, 2) as tinyint)) <= 12
+            and contains(right(x, 3), '-') and right(x, 1) between '0' and '9'
+            and try_cast(x as decimal(38, 24)) = round(try_cast(x as decimal(38, 24)), 12)
+            then try_cast(x as decimal(38, 12))
         else cast(exact_decimal(x, 12) as decimal(38, 12))
     end;
 
