@@ -69,12 +69,8 @@ def reject(delivery: Delivery, reason: str, rt: EmbeddedRuntime, **facts: Any) -
 
 def _facts(delivery: Delivery, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
-    counts = not delivery.proves_effective_cost
-    amortized = {part.chunk for part in delivery.parts if part.role == "amortized" and counts}
     written = _by_currency((result["written"], column) for result in results)
-    quarantined = _by_currency(
-        (result["quarantined"], "amount") for result in results if result.get("chunk") not in amortized
-    )
+    quarantined = _by_currency((result["quarantined"], "amount") for result in results)
     if "" in quarantined and delivery.fallback_currency:
         fallback = delivery.fallback_currency
         quarantined[fallback] = add((quarantined.get(fallback, Decimal(0)), quarantined.pop("")))

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from common.bills.control import amounts_of, read_month
 from common.bills.deliveries import Delivery, Part
+from common.bills.discovery import AMORTIZED
 from common.bills.formats import Matched
 from common.bills.source import NUMBER_END, literal, quoted
 from common.domain.money import add, read_cost, round_cost
@@ -63,18 +64,19 @@ def write_quarantine(
             writer.write_table(pa.Table.from_pylist(unread, _SCHEMA))
         if unmapped:
             see(True)
-            for batch in _unmapped_lines(connection, matched, mapping):
+            # beside an actual twin, an amortized line stands for what would have been billed, not for its spread cost
+            twin = part.role == AMORTIZED and not delivery.proves_effective_cost
+            for batch in _unmapped_lines(connection, matched, mapping, "refused.billed" if twin else None):
                 writer.write_batch(batch.cast(_SCHEMA))
     return Quarantine(target, unmapped, len(unread))
 
 
-def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, mapping: str) -> Any:
-    kind = matched.format
-    cost, currency = quoted(kind.cost), quoted(kind.currency)
-    amount = f"to_cost({cost})"
-    if kind.cost_also:
-        parts = f"from_json(python_to_json({quoted(kind.cost_also)}), '[{{\"amount\": \"VARCHAR\"}}]')"
-        amount += f" + coalesce(list_sum(list_transform({parts}, lambda one: coalesce(to_cost(one.amount), 0))), 0)"
+def _unmapped_lines(
+    connection: duckdb.DuckDBPyConnection, matched: Matched, mapping: str, amount: str | None
+) -> Any:
+    """Batches of the lines that the mapping refused.  amount: how much each stands for, by default what the source says."""
+    currency = quoted(matched.format.currency)
+    amount = amount or _source_amount(matched)
     number = f"split_part(source_row_id, {literal(NUMBER_END)}, 1)"
     return connection.sql(
         f"""
@@ -82,10 +84,19 @@ def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, map
             coalesce(trim({currency}), '') as currency, cast(to_json(lines) as varchar) as source_row
         from (select *, {number} as number from source) as lines
         join (
-            select {number} as number, quarantine_reason as reason from ({mapping}) where quarantine_reason is not null
+            select {number} as number, quarantine_reason as reason, BilledCost as billed
+            from ({mapping}) where quarantine_reason is not null
         ) as refused using (number)
         """
     ).to_arrow_reader(10_000)
+
+
+def _source_amount(matched: Matched) -> str:
+    amount = f"to_cost({quoted(matched.format.cost)})"
+    if matched.format.cost_also is None:
+        return amount
+    parts = f"from_json(python_to_json({quoted(matched.format.cost_also)}), '[{{\"amount\": \"VARCHAR\"}}]')"
+    return f"{amount} + coalesce(list_sum(list_transform({parts}, lambda one: coalesce(to_cost(one.amount), 0))), 0)"
 
 
 def _unread_lines(

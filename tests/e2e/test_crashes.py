@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -55,7 +56,10 @@ def state_of(home: Path) -> dict[str, Any]:
     alerts = json.loads(run(home, "alerts", "list", "--json"))
     bootstrap.use(EmbeddedRuntime(Settings(home=home)))
     rt = bootstrap.runtime()
-    notifications = [document["subject"] for _, document in rt.documents.list("orgs/default/notifications")]
+    notifications = [
+        (document["facts"]["threshold_percent"], document["state"], document["status"])
+        for _, document in rt.documents.list("orgs/default/notifications")
+    ]
     assert rt.bus.pending() == 0
     bootstrap.use(None)
     return {
@@ -68,10 +72,7 @@ def state_of(home: Path) -> dict[str, Any]:
 
 
 def _ingested(line: str) -> str:
-    import re
-
-    found = re.findall(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", line)
-    return found[-1]
+    return re.findall(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", line)[-1]
 
 
 def scenario(home: Path, bills: list[Path]) -> list[list[str]]:
