@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +14,8 @@ from common.config import Settings
 if TYPE_CHECKING:
     from common.ports import Clock, DocumentStore, KeyRing, Notifier, ObjectStore, Warehouse
     from common.ports.bus import PullBus
+
+_LEFTOVER_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,16 @@ class EmbeddedRuntime:
         home = self.settings.home.absolute()
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         return home
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder for files that are being made; what killed processes left there a day ago goes."""
+        folder = self.home / "tmp"
+        folder.mkdir(exist_ok=True)
+        for entry in folder.iterdir():
+            if entry.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+                shutil.rmtree(entry, ignore_errors=True)
+        return folder
 
     @cached_property
     def clock(self) -> Clock:

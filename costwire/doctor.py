@@ -66,7 +66,9 @@ def _messages(rt: EmbeddedRuntime) -> Iterator[Finding]:
     pending = rt.bus.pending()
     yield Finding("messages", pending == 0, f"{pending} not done", "costwire sync finishes them" if pending else "")
     for letter in rt.bus.dead_letters():
-        yield Finding(f"{letter.topic}-dead", False, letter.reason, f"mend the cause, then costwire replay --topic {letter.topic}")
+        yield Finding(
+            f"{letter.topic}-dead", False, letter.reason, f"mend the cause, then costwire replay --topic {letter.topic}"
+        )
 
 
 def _integration(name: str, document: dict[str, object]) -> Finding:
@@ -77,5 +79,7 @@ def _integration(name: str, document: dict[str, object]) -> Finding:
     except CostError as error:
         return Finding(name, False, str(error), f"costwire connect {document['provider']} --id {name} --location URI")
     if document["error_message"]:
-        return Finding(name, False, str(document["error_message"]), f"costwire sync --integration {name} after mending it")
+        return Finding(
+            name, False, str(document["error_message"]), f"costwire sync --integration {name} after mending it"
+        )
     return Finding(name, True, f"{count} files at {location}")

@@ -27,9 +27,12 @@ Provider = Annotated[str, typer.Option("--provider", help=f"auto, or one of {', 
 def import_bill(
     path: Annotated[Path, typer.Argument(help="A bill: a file, a folder of parts, or a provider's bucket layout.")],
     provider: Provider = "auto",
-    integration: Annotated[str | None, typer.Option("--integration", help="Name for where this bill comes from.")] = None,
+    integration: Annotated[
+        str | None, typer.Option("--integration", help="Name for where this bill comes from.")
+    ] = None,
     delivered_at: Annotated[
-        datetime | None, typer.Option("--delivered-at", help="How new the bill is, in UTC; by default its file's time tells.")
+        datetime | None,
+        typer.Option("--delivered-at", help="How new the bill is, in UTC; by default its file's time tells."),
     ] = None,
     org: Org = "default",
     as_json: AsJson = False,
@@ -53,9 +56,15 @@ def import_bill(
 
 def connect(
     provider: Annotated[str, typer.Argument(help=f"One of {', '.join(PROVIDERS)}.")],
-    location: Annotated[str, typer.Option("--location", help="Where the provider leaves its bills, as file:///folder.")],
-    integration: Annotated[str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")] = None,
-    credential: Annotated[Path | None, typer.Option("--credential", help="File with the credential, kept encrypted.")] = None,
+    location: Annotated[
+        str, typer.Option("--location", help="Where the provider leaves its bills, as file:///folder.")
+    ],
+    integration: Annotated[
+        str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")
+    ] = None,
+    credential: Annotated[
+        Path | None, typer.Option("--credential", help="File with the credential, kept encrypted.")
+    ] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +89,9 @@ def connect(
 def sync(
     provider: Annotated[str | None, typer.Option("--provider", help="Only integrations of this provider.")] = None,
     integration: Annotated[str | None, typer.Option("--integration", help="Only this integration.")] = None,
-    period: Annotated[list[str] | None, typer.Option("--period", help="Only this billing period, YYYY-MM; repeatable.")] = None,
+    period: Annotated[
+        list[str] | None, typer.Option("--period", help="Only this billing period, YYYY-MM; repeatable.")
+    ] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +103,11 @@ def sync(
         raise BadConfiguration(str(error)) from None
     if integration:
         load_integration(rt.documents, org, integration)
-    names = [one for one, document in rt.documents.list(f"orgs/{org}/integrations") if _meant(one, document, provider, integration)]
+    names = [
+        one
+        for one, document in rt.documents.list(f"orgs/{org}/integrations")
+        if _meant(one, document, provider, integration)
+    ]
     if not names:
         raise NotFound("there is nothing to sync; connect a location first: costwire connect PROVIDER --location URI")
     subscribe_all(rt)
@@ -170,8 +185,12 @@ def _remarks(delivery: Delivery) -> list[str]:
     if delivery.state == SUPERSEDED:
         lines.append(f"not shown: {extra.get('reason')}; it was delivered {delivery.delivered_at:%Y-%m-%d %H:%M}")
     if extra.get("quarantined_rows"):
-        amounts = ", ".join(f"{money(one['quarantined'])} {one['currency']}" for one in extra["proof"] if one["quarantined"] != "0")
-        lines.append(f"{extra['quarantined_rows']:,} lines in quarantine ({amounts or 'no amount'}); see costwire quarantine")
+        amounts = ", ".join(
+            f"{money(one['quarantined'])} {one['currency']}" for one in extra["proof"] if one["quarantined"] != "0"
+        )
+        lines.append(
+            f"{extra['quarantined_rows']:,} lines in quarantine ({amounts or 'no amount'}); see costwire quarantine"
+        )
     broken = [one for one in extra.get("conformance", []) if one["keyword"] == "MUST"]
     if broken:
         lines.append(f"{len(broken)} MUST rules of FOCUS 1.3 fail; see costwire deliveries")
@@ -187,7 +206,10 @@ def ensure_organization(rt: EmbeddedRuntime, org: str) -> None:
 
     path = f"orgs/{check_org_slug(org)}"
     if rt.documents.get(path) is None:
-        rt.documents.set(path, {"org_slug": org, "name": org, "plan": "Scale", "status": "ACTIVE", "currency": "USD", "time_zone": "UTC"})
+        rt.documents.set(
+            path,
+            {"org_slug": org, "name": org, "plan": "Scale", "status": "ACTIVE", "currency": "USD", "time_zone": "UTC"},
+        )
 
 
 def store_credential(rt: EmbeddedRuntime, org: str, integration: str, provider: str, file: Path) -> None:

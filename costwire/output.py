@@ -43,7 +43,9 @@ def table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for name in columns:
         number = name in numbers
-        made.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold", min_width=len(name))
+        made.add_column(
+            name, justify="right" if number else "left", no_wrap=number, overflow="fold", min_width=len(name)
+        )
     return made
 
 
@@ -54,7 +56,12 @@ def progress(what: str, quiet: bool = False) -> Iterator[Any]:
         yield lambda text: None
         return
     bar = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn(), console=errors, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
     )
     with bar:
         task = bar.add_task(what, total=None)

@@ -41,6 +41,8 @@ def _account(opened: containers.Container, matched: Matched) -> str | None:
         return None
     with engine() as connection:
         rows = source_sql(opened, matched, only=frozenset({column}), numbered=False)
-        values = connection.execute(f"select distinct {quoted(column)} from (select * from ({rows}) limit {_SAMPLE_ROWS})").fetchall()
+        values = connection.execute(
+            f"select distinct {quoted(column)} from (select * from ({rows}) limit {_SAMPLE_ROWS})"
+        ).fetchall()
     accounts = {value for (value,) in values if value}
     return accounts.pop() if len(accounts) == 1 else None

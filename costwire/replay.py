@@ -14,8 +14,12 @@ from costwire.worker import subscribe_all, work
 
 
 def replay(
-    topic: Annotated[str | None, typer.Option("--topic", help="Only dead letters of this topic, as bill-landed.")] = None,
-    delivery: Annotated[str | None, typer.Option("--delivery", help="Normalize this delivery again from its raw files.")] = None,
+    topic: Annotated[
+        str | None, typer.Option("--topic", help="Only dead letters of this topic, as bill-landed.")
+    ] = None,
+    delivery: Annotated[
+        str | None, typer.Option("--delivery", help="Normalize this delivery again from its raw files.")
+    ] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:

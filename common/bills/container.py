@@ -70,7 +70,9 @@ def _unzip(path: Path, folder: Path, label: str) -> Path:
         with zipfile.ZipFile(path) as archive:
             members = [item for item in archive.infolist() if not item.is_dir()]
             if len(members) != 1:
-                raise BadBill(f"{label} is a zip of {len(members)} files, expected one; unpack it and import the folder")
+                raise BadBill(
+                    f"{label} is a zip of {len(members)} files, expected one; unpack it and import the folder"
+                )
             target = folder / "part"
             with archive.open(members[0]) as source, target.open("wb") as out:
                 shutil.copyfileobj(source, out, 1 << 20)
@@ -82,9 +84,11 @@ def _unzip(path: Path, folder: Path, label: str) -> Path:
 def decompressed(path: Path, compression: str) -> BinaryIO:
     """The plain bytes of a file, streaming."""
     if compression == "gzip":
-        return gzip.open(path, "rb")
+        return io.BufferedReader(gzip.GzipFile(path, "rb"))
     if compression == "zstd":
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True, read_across_frames=True))  # type: ignore[arg-type]
+        return io.BufferedReader(
+            zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True, read_across_frames=True)
+        )
     return path.open("rb")
 
 
@@ -191,7 +195,9 @@ def _json_lines(path: Path, compression: str, decoded: str, label: str) -> Conta
             record = json.loads(line)
         except json.JSONDecodeError as error:
             if number == 1:
-                raise BadBill(f"{label} starts like JSON but its first line is no JSON object; give JSON lines") from error
+                raise BadBill(
+                    f"{label} starts like JSON but its first line is no JSON object; give JSON lines"
+                ) from error
             continue
         if isinstance(record, dict):
             walk("", record)
@@ -203,7 +209,9 @@ def _csv(path: Path, compression: str, decoded: str, label: str) -> Container:
     if len(header) < 2:
         found = next((word for sign, word in _OTHER_DELIMITERS.items() if sign in decoded.split("\n", 1)[0]), None)
         if found:
-            raise BadBill(f"{label} has its cells separated by {found}s, expected commas; export it as comma-separated CSV")
+            raise BadBill(
+                f"{label} has its cells separated by {found}s, expected commas; export it as comma-separated CSV"
+            )
         raise BadBill(f"{label} is neither CSV, Parquet nor JSON lines: its first line has a single cell")
     if any(_is_number(cell) for cell in header):
         raise BadBill(f"{label} starts with a row of values, expected a header line with column names")

@@ -187,7 +187,8 @@ def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
         return quick
     total = Total(len(cost))
     extras: Iterable[str | None] = also.to_pylist() if also is not None else (None for _ in range(len(cost)))
-    amounts, rounded = [], []
+    amounts: list[Decimal] = []
+    rounded: list[Decimal] = []
     for text, extra in zip(cost.to_pylist(), extras, strict=True):
         value = read_cost(text)
         if value is None:
@@ -272,7 +273,9 @@ def _parquet_batches(container: Container, wanted: _Wanted, matched: Matched) ->
     with pa.parquet.ParquetFile(container.path) as file:
         roots = list(dict.fromkeys(name if name in container.top_level else name.split(".")[0] for name in wanted.all))
         for batch in file.iter_batches(batch_size=1 << 16, columns=roots):
-            yield _batch(wanted, {name: _as_text(_reach(batch, name, container), name == wanted.also) for name in wanted.all})
+            yield _batch(
+                wanted, {name: _as_text(_reach(batch, name, container), name == wanted.also) for name in wanted.all}
+            )
 
 
 def _reach(batch: pa.RecordBatch, name: str, container: Container) -> pa.Array:
@@ -287,7 +290,9 @@ def _reach(batch: pa.RecordBatch, name: str, container: Container) -> pa.Array:
 
 def _as_text(column: pa.Array, nested: bool) -> pa.Array:
     if nested:
-        return pa.array([json.dumps(value, default=str) if value else None for value in column.to_pylist()], pa.string())
+        return pa.array(
+            [json.dumps(value, default=str) if value else None for value in column.to_pylist()], pa.string()
+        )
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return pc.strftime(column, format="%Y-%m-%d")
     return column.cast(pa.string())

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.bills.control import ControlTotals, Total
-from common.bills.formats import formats
 from common.bills.discovery import AMORTIZED, WHOLE
+from common.bills.formats import formats
 from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
 

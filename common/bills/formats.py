@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from common.errors import UnknownFormat
 
@@ -107,12 +108,12 @@ def formats() -> Mapping[str, SourceFormat]:
     return found
 
 
-def _read(table: dict[str, object]) -> SourceFormat:
+def _read(table: dict[str, Any]) -> SourceFormat:
     raw = dict(table)
     for name in ("required", "columns", "null_texts"):
-        raw[name] = tuple(raw.get(name, ()))  # type: ignore[arg-type]
-    raw["nested"] = frozenset(raw.get("nested", ()))  # type: ignore[arg-type]
-    raw["aliases"] = {name: tuple(values) for name, values in raw.get("aliases", {}).items()}  # type: ignore[attr-defined]
+        raw[name] = tuple(raw.get(name, ()))
+    raw["nested"] = frozenset(raw.get("nested", ()))
+    raw["aliases"] = {name: tuple(values) for name, values in raw.get("aliases", {}).items()}
     raw["bags"] = {
         name: Bag(
             tuple(bag.get("prefixes", ())),
@@ -121,9 +122,9 @@ def _read(table: dict[str, object]) -> SourceFormat:
             bool(bag.get("rest")),
             tuple(bag.get("leave", ())),
         )
-        for name, bag in raw.get("bags", {}).items()  # type: ignore[attr-defined]
+        for name, bag in raw.get("bags", {}).items()
     }
-    return SourceFormat(**raw)  # type: ignore[arg-type]
+    return SourceFormat(**raw)
 
 
 def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:

@@ -19,7 +19,9 @@ _ORG_SLUG = re.compile(r"[a-zA-Z0-9_]{3,50}")
 def check_org_slug(org_slug: str) -> str:
     """The slug.  Raises BadConfiguration that says which form is expected."""
     if not _ORG_SLUG.fullmatch(org_slug):
-        raise BadConfiguration(f"organization '{org_slug}' is no name: expected 3 to 50 letters, digits and underscores")
+        raise BadConfiguration(
+            f"organization '{org_slug}' is no name: expected 3 to 50 letters, digits and underscores"
+        )
     return org_slug
 
 
@@ -51,7 +53,9 @@ def save_integration(
     if provider not in PROVIDERS:
         raise BadConfiguration(f"provider is '{provider}', expected one of {', '.join(PROVIDERS)}")
     if not _IDENTIFIER.fullmatch(integration_id):
-        raise BadConfiguration(f"integration id is '{integration_id}', expected lower-case letters, digits, dashes, underscores")
+        raise BadConfiguration(
+            f"integration id is '{integration_id}', expected lower-case letters, digits, dashes, underscores"
+        )
     path = integration_path(org_slug, integration_id)
 
     def work(transaction: Any) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Landing: from files at a location to deliveries in object storage, with their control totals, announced chunk by chunk.
 
-What every ingest function does alike.  Safe to repeat: the same bytes land as the same delivery, and an interrupted landing is taken up again.
+What every ingest function does alike.  Safe to repeat: the same bytes land as the same delivery, and an interrupted
+landing is taken up again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from pathlib import PurePosixPath
 
 from common.bills import container as containers
 from common.bills.container import Container
-from common.bills.control import ControlTotals, control_totals
+from common.bills.control import ControlTotals, Total, control_totals
 from common.bills.deliveries import (
     FINISHED,
     LANDED,
@@ -120,7 +121,8 @@ def _fetch(order: Order, location: Location, part: FoundPart, ports: Ports) -> S
 def _read_all(
     stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs, manifest: bool
 ) -> tuple[list[_Read], list[str]]:
-    parts, notes = [], []
+    parts: list[_Read] = []
+    notes: list[str] = []
     blank = [part.name for part, item in stored if item.size_bytes == 0 and manifest and len(stored) > 1]
     notes.extend(f"{name} is empty: a leftover that the provider blanked" for name in blank)
     filled = [(part, item) for part, item in stored if part.name not in blank]
@@ -233,11 +235,11 @@ def _deliver(
     return existing
 
 
-def _part(read: _Read, control: dict[str, object], others: int, takes_strays: bool) -> Part:
+def _part(read: _Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
     stored = read.stored
     return Part(
         0, read.found.name, stored.uri, stored.size_bytes, stored.digest, read.role,
-        control, others, takes_strays,  # type: ignore[arg-type]
+        control, others, takes_strays,
     )  # fmt: skip
 
 
@@ -284,16 +286,22 @@ def _with_earlier(
 def _role_notes(parts: Sequence[Part]) -> list[str]:
     roles = {part.role for part in parts}
     if roles == {ACTUAL}:
-        return ["actual export without its amortized twin: EffectiveCost is not provided by the source; it equals BilledCost"]
+        return [
+            "actual export without its amortized twin: EffectiveCost is not provided by the source; it equals BilledCost"
+        ]
     if roles == {AMORTIZED}:
-        return ["amortized export without its actual twin: BilledCost of commitment purchases is not provided by the source"]
+        return [
+            "amortized export without its actual twin: BilledCost of commitment purchases is not provided by the source"
+        ]
     return []
 
 
 def _record_rejected(
     order: Order, found: FoundDelivery, stored: Sequence[tuple[FoundPart, StoredObject]], reason: str, ports: Ports
 ) -> None:
-    delivery_id = identify(order.integration_id, found.billing_period or "", [(p.role, item.digest) for p, item in stored])
+    delivery_id = identify(
+        order.integration_id, found.billing_period or "", [(p.role, item.digest) for p, item in stored]
+    )
     delivery = Delivery(
         delivery_id=delivery_id,
         org_slug=order.org_slug,
@@ -304,7 +312,8 @@ def _record_rejected(
         delivered_at=found.delivered_at,
         state=REJECTED,
         parts=tuple(
-            Part(number, part.name, item.uri, item.size_bytes, item.digest) for number, (part, item) in enumerate(stored)
+            Part(number, part.name, item.uri, item.size_bytes, item.digest)
+            for number, (part, item) in enumerate(stored)
         ),
         run_id=order.run_id,
         landed_at=ports.clock.now(),

@@ -17,7 +17,9 @@ def run_path(org_slug: str, run_id: str) -> str:
     return f"orgs/{org_slug}/runs/{run_id}"
 
 
-def queue_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, integration_id: str, trigger: str) -> None:
+def queue_run(
+    documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, integration_id: str, trigger: str
+) -> None:
     """Note that a run was asked for; one that is known already stays as it is."""
     path = run_path(org_slug, run_id)
 
@@ -43,7 +45,9 @@ def queue_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str
     documents.transact(work)
 
 
-def record_deliveries(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, delivery_ids: Sequence[str]) -> None:
+def record_deliveries(
+    documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, delivery_ids: Sequence[str]
+) -> None:
     """Note which deliveries a run landed; it ends with the last of them."""
 
     def change(run: dict[str, Any]) -> None:
@@ -54,7 +58,9 @@ def record_deliveries(documents: DocumentStore, clock: Clock, org_slug: str, run
     finish_run(documents, clock, org_slug, run_id)
 
 
-def fail_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, reason: str, rejected: bool = False) -> None:
+def fail_run(
+    documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, reason: str, rejected: bool = False
+) -> None:
     """End a run that could not do its work; one that has ended keeps its first reason."""
 
     def change(run: dict[str, Any]) -> None:

@@ -36,5 +36,7 @@ def _cost_column_of(parts: Sequence[Opened]) -> str:
     with engine() as connection:
         for container, matched in parts:
             rows = source_sql(container, matched, only=frozenset({_KIND}))
-            kinds.update(kind or "" for (kind,) in connection.execute(f"select distinct {_KIND} from ({rows})").fetchall())
+            kinds.update(
+                kind or "" for (kind,) in connection.execute(f"select distinct {_KIND} from ({rows})").fetchall()
+            )
     return NET_COST if use_net_costs({NET_COST}, kinds) else COST

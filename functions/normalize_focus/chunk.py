@@ -52,7 +52,9 @@ class _Work:
             if kind.billing_period_else:
                 period = f"coalesce(nullif(trim({period}), ''), {quoted(kind.billing_period_else)})"
             month = f"month_text({period})"
-            rows = f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
+            rows = (
+                f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
+            )
         self.connection.execute(f"create or replace temp view source as {rows}")
 
 
@@ -74,7 +76,7 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> dict
         if quarantine and quarantine.unmapped:
             work.see()
             _copy(work, f"select * from ({_rows(work)}) where ChargeCategory is not null", target)
-        result = {"chunk": part.chunk, "quarantine_uri": None, "pairs_uri": _pairs(work, rt)}
+        result: dict[str, Any] = {"chunk": part.chunk, "quarantine_uri": None, "pairs_uri": _pairs(work, rt)}
         if quarantine:
             result["quarantine_uri"] = rt.objects.put_file(f"quarantine/{name}", quarantine.path).uri
         focus = rt.objects.put_file(f"focus/{name}", target)
@@ -85,10 +87,8 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> dict
 
 @contextmanager
 def _bench(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> Iterator[_Work]:
-    scratch = rt.home / "tmp"
-    scratch.mkdir(exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="chunk-", dir=scratch) as folder,
+        tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
         rt.objects.local(part.uri) as path,
         containers.opened(path, part.name) as container,
         engine(Path(folder), rt.settings.threads) as connection,
@@ -140,7 +140,9 @@ def _copy(work: _Work, select: str, target: Path) -> None:
         work.connection.execute(f"copy ({select}) to {literal(str(target))} {PARQUET}")
     except duckdb.IOException as error:
         if "No space left" in str(error):
-            raise NoSpace("the disk is full: nothing of the delivery is shown; free some space, then run costwire replay") from error
+            raise NoSpace(
+                "the disk is full: nothing of the delivery is shown; free some space, then run costwire replay"
+            ) from error
         raise
 
 

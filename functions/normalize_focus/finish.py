@@ -117,9 +117,8 @@ def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Em
     statement = adjustments_sql(delivery.source_format)
     if not uris or statement is None:
         return None
-    scratch = rt.home / "tmp"
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="finish-", dir=scratch)))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="finish-", dir=rt.scratch)))
         paths = [stack.enter_context(rt.objects.local(uri)) for uri in uris]
         connection = stack.enter_context(engine(folder, rt.settings.threads))
         prepare(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import duckdb
@@ -59,7 +60,7 @@ def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason") ->
     return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source from {mapped}"
 
 
-def _folder():  # type: ignore[no-untyped-def]
+def _folder() -> Traversable:
     return files(__package__ or "functions.normalize_focus").joinpath("sql")
 
 

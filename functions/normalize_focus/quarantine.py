@@ -71,9 +71,7 @@ def write_quarantine(
     return Quarantine(target, unmapped, len(unread))
 
 
-def _unmapped_lines(
-    connection: duckdb.DuckDBPyConnection, matched: Matched, mapping: str, amount: str | None
-) -> Any:
+def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, mapping: str, amount: str | None) -> Any:
     """Batches of the lines that the mapping refused.  amount: how much each stands for, by default what the source says."""
     currency = quoted(matched.format.currency)
     amount = amount or _source_amount(matched)
@@ -95,7 +93,7 @@ def _source_amount(matched: Matched) -> str:
     amount = f"to_cost({quoted(matched.format.cost)})"
     if matched.format.cost_also is None:
         return amount
-    parts = f"from_json(python_to_json({quoted(matched.format.cost_also)}), '[{{\"amount\": \"VARCHAR\"}}]')"
+    parts = f'from_json(python_to_json({quoted(matched.format.cost_also)}), \'[{{"amount": "VARCHAR"}}]\')'
     return f"{amount} + coalesce(list_sum(list_transform({parts}, lambda one: coalesce(to_cost(one.amount), 0))), 0)"
 
 

@@ -455,7 +455,7 @@ def test_repeats_and_delays_without_shuffling_keep_the_order_of_a_key(backend, t
 def crash_often(backend: str, place: Path, seed: int) -> None:
     """Works until it kills itself at a point that the seed chooses, done or not."""
     bus = BUSES[backend](place, SetClock())
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     while delivery := bus.pull():
         if chance.random() < 0.4:
             os.kill(os.getpid(), signal.SIGKILL)

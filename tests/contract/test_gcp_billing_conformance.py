@@ -208,7 +208,7 @@ def test_odd_amounts_are_kept_to_the_last_digit(tmp_path: Path) -> None:
     template = json.loads(
         (FIXTURES / "mappings" / "gcp_billing" / "usage.jsonl").read_text(encoding="utf-8").splitlines()[0]
     )
-    dice = random.Random(20260301)  # noqa: S311
+    dice = random.Random(20260301)
     kinds = ["SUSTAINED_USAGE_DISCOUNT", "DISCOUNT", "PROMOTION", "COMMITTED_USAGE_DISCOUNT"]
     total = Decimal(0)
     with (tmp_path / "bill.jsonl").open("w", encoding="utf-8") as handle:

@@ -1,8 +1,9 @@
 """Every mapping against fixtures: source rows in, FOCUS rows out.
 
-A case is `tests/fixtures/mappings/<format>/<case>.<csv|jsonl|parquet>` with `<case>.focus.csv` beside it: the expected rows, in any order, with
-`source_row_id` and just those columns that the case is about; an empty cell means null.  Lines `name = value` (SQL literals) in `<case>.variables` set
-variables of the mapping.  Expected values were worked out by hand from the providers' documents.
+A case is `tests/fixtures/mappings/<format>/<case>.<csv|jsonl|parquet>` with `<case>.focus.csv` beside it: the expected rows, in
+any order, with `source_row_id` and just those columns that the case is about; an empty cell means null.  Lines `name = value`
+(SQL literals) in `<case>.variables` set variables of the mapping.  Expected values were worked out by hand from the providers'
+documents.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def as_found(name: str, value: object) -> object:
     return value
 
 
-@pytest.mark.parametrize("expected", cases(), ids=lambda path: f"{path.parent.name}/{path.name.removesuffix('.focus.csv')}")
+@pytest.mark.parametrize(
+    "expected", cases(), ids=lambda path: f"{path.parent.name}/{path.name.removesuffix('.focus.csv')}"
+)
 def test_source_rows_become_the_expected_focus_rows(expected: Path) -> None:
     format_name, rows = map_file(source_of(expected), variables(expected))
     assert format_name == expected.parent.name

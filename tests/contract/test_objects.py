@@ -72,7 +72,7 @@ def put_own_bytes(backend: str, place: Path, who: int, results) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES * 20 + 17])
 def test_an_object_comes_back_byte_by_byte(store, size):
-    content = random.Random(size).randbytes(size)  # noqa: S311
+    content = random.Random(size).randbytes(size)
     stored = write(store, NAME, content)
     assert (stored.uri, stored.size_bytes, stored.digest) == (store.uri(NAME), size, digest(content))
     assert store.stat(stored.uri) == stored

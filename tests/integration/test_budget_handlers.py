@@ -74,7 +74,7 @@ class Unsteady(CountingNotifier):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_is_repeated_reordered_or_killed_each_state_is_told_once(tmp_path: Path, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     world = World(tmp_path)
     world.budget(amount=Decimal(1000), thresholds=(Decimal(50), Decimal(80)), forecast_thresholds=(Decimal(100),))
     email = Unsteady(chance)

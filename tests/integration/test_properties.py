@@ -13,8 +13,12 @@ from common.domain.money import add, read_cost, round_cost, subtract
 from tests.support import cur_line, cur_text, laptop
 
 COSTS = st.one_of(
-    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=24).map(lambda v: format(v, "f")),
-    st.decimals(allow_nan=False, allow_infinity=False, min_value=-1, max_value=1, places=30).map(lambda v: format(v, "f")),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=24).map(
+        lambda v: format(v, "f")
+    ),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-1, max_value=1, places=30).map(
+        lambda v: format(v, "f")
+    ),
     st.sampled_from(["0", "-0.5", "1e-05", "2.323760000E-9", "", "None", "1,5", "12345678901234567890"]),
 )
 KINDS = st.sampled_from(["Usage", "Tax", "Credit", "Refund", "Fee", "EdpDiscount", "Brand New Kind", ""])
@@ -29,7 +33,9 @@ Drawn = list[tuple[str, str, str]]
 
 
 def bill_of(drawn: Drawn) -> str:
-    return cur_text([cur_line(n, cost, LineItemType=kind, CurrencyCode=code) for n, (cost, kind, code) in enumerate(drawn)])
+    return cur_text(
+        [cur_line(n, cost, LineItemType=kind, CurrencyCode=code) for n, (cost, kind, code) in enumerate(drawn)]
+    )
 
 
 def good(drawn: Drawn) -> dict[str, Decimal]:
@@ -89,7 +95,9 @@ def test_the_newest_delivery_is_shown_whatever_the_order_of_arrival(bills: list[
             bill.write_text(bill_of(drawn))
             rt.bring(bill, delivered_at=datetime(2026, 4, 1 + number, tzinfo=UTC))
         assert rt.billed() == good(bills[-1])
-        assert [one["state"] for one in rt.deliveries() if one["delivered_at"].startswith(f"2026-04-{len(bills):02d}")] == ["current"]
+        assert [
+            one["state"] for one in rt.deliveries() if one["delivered_at"].startswith(f"2026-04-{len(bills):02d}")
+        ] == ["current"]
 
 
 @FEW
@@ -102,6 +110,8 @@ def test_a_restatement_accounts_for_the_whole_difference(before: Drawn, after: D
             rt.bring(bill, delivered_at=datetime(2026, 4, 1 + number, tzinfo=UTC))
         deltas = rt.ask("select currency, sum(billed_cost_delta) as delta from restatements group by currency")
         zero = Decimal(0)
-        expected = {code: subtract(good(after).get(code, zero), good(before).get(code, zero)) for code in ("USD", "EUR")}
+        expected = {
+            code: subtract(good(after).get(code, zero), good(before).get(code, zero)) for code in ("USD", "EUR")
+        }
         found = {row["currency"]: row["delta"] for row in deltas if row["delta"]}
         assert found == {code: delta for code, delta in expected.items() if delta}

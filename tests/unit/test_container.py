@@ -46,7 +46,9 @@ def test_csv_is_known_under_any_compression_and_any_name(tmp_path: Path, content
 
 
 def test_parquet_names_reach_into_records(tmp_path: Path) -> None:
-    table = pa.table({"cost": [1.5], "service": [{"id": "x", "sku": {"id": "y"}}], "labels": [[{"key": "k", "value": "v"}]]})
+    table = pa.table(
+        {"cost": [1.5], "service": [{"id": "x", "sku": {"id": "y"}}], "labels": [[{"key": "k", "value": "v"}]]}
+    )
     pq.write_table(table, tmp_path / "bill")
     with opened(tmp_path / "bill", "bill") as found:
         assert found.names == ("cost", "service.id", "service.sku.id", "labels")

@@ -30,7 +30,11 @@ def test_periods_and_currencies_are_kept_apart(tmp_path: Path) -> None:
     text = HEADER + line("1.10") + line("2.20") + line("5", currency="EUR") + line("7", month="2026-02")
     found = totals_of(tmp_path, text)
     amounts = {key: total.amount for key, total in found.totals.items()}
-    assert amounts == {("2026-03", "USD"): Decimal("3.30"), ("2026-03", "EUR"): Decimal(5), ("2026-02", "USD"): Decimal(7)}
+    assert amounts == {
+        ("2026-03", "USD"): Decimal("3.30"),
+        ("2026-03", "EUR"): Decimal(5),
+        ("2026-02", "USD"): Decimal(7),
+    }
     assert found.periods == ["2026-02", "2026-03"]
     assert found.accounts == {"1111"}
 

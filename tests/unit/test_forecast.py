@@ -70,7 +70,7 @@ def test_a_new_level_that_lasts_becomes_the_pace() -> None:
 
 
 def test_without_credits_a_period_never_gets_cheaper_than_it_is() -> None:
-    generator = random.Random(3)  # noqa: S311
+    generator = random.Random(3)
     values = [Decimal(generator.choice((0, 0, 0, 500))) for _ in range(40)]
     found = made(values, 12, spend=Decimal(777))
     assert found.low >= 777
@@ -86,7 +86,7 @@ def test_too_few_days_say_nothing() -> None:
 
 
 def test_no_days_ahead_leave_no_doubt() -> None:
-    generator = random.Random(5)  # noqa: S311
+    generator = random.Random(5)
     values = [Decimal(generator.randrange(1000)) for _ in range(30)]
     found = made(values, 30, spend=Decimal("12.5"))
     assert found.low == found.expected == found.high == Decimal("12.5")
@@ -115,7 +115,7 @@ def test_the_interval_covers_about_as_often_as_it_says(series, known: int) -> No
     runs = 200
     inside = 0
     for seed in range(runs):
-        values = series(random.Random(seed))[: known + 15]  # noqa: S311
+        values = series(random.Random(seed))[: known + 15]
         found = made(values, known)
         inside += found.low <= add(values[known:]) <= found.high
     # 80 % promised; with 200 runs chance alone moves it by 5 points; ten days cannot show a week, so there it is wider

@@ -26,7 +26,9 @@ def files(folder: str) -> list[Path]:
 def test_the_domain_knows_only_the_standard_library_and_itself() -> None:
     for path in files("common/domain"):
         for name in imports(path):
-            assert not name.startswith(("common", "functions", "costwire")) or name.startswith("common.domain"), f"{path.name}: {name}"
+            assert not name.startswith(("common", "functions", "costwire")) or name.startswith("common.domain"), (
+                f"{path.name}: {name}"
+            )
 
 
 def test_common_knows_no_function_and_no_command() -> None:
@@ -46,7 +48,9 @@ def test_cloud_sdks_are_imported_by_adapters_only() -> None:
     for folder in ("common", "functions", "costwire"):
         for path in files(folder):
             if "adapters" not in path.parts:
-                assert not [name for name in imports(path) if name.startswith(("google.cloud", "boto3", "azure."))], path
+                assert not [name for name in imports(path) if name.startswith(("google.cloud", "boto3", "azure."))], (
+                    path
+                )
 
 
 def test_only_bootstrap_and_locations_choose_adapters() -> None:

@@ -29,7 +29,9 @@ def test_a_number_is_read_to_the_last_digit(text: str, value: str) -> None:
     assert read_cost(text) == Decimal(value)
 
 
-@pytest.mark.parametrize("text", [None, "", "None", "NaN", "inf", "1,000.00", "$5", "1 2", "0x1", "1e9999", "100000000000000"])
+@pytest.mark.parametrize(
+    "text", [None, "", "None", "NaN", "inf", "1,000.00", "$5", "1 2", "0x1", "1e9999", "100000000000000"]
+)
 def test_what_is_no_cost_is_told_and_not_guessed(text: str | None) -> None:
     assert read_cost(text) is None
 

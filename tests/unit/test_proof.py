@@ -13,7 +13,9 @@ AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**10)
 
 
 @given(st.lists(AMOUNTS, min_size=1), st.lists(AMOUNTS))
-def test_what_is_written_and_quarantined_adds_up_to_the_source(written: list[Decimal], quarantined: list[Decimal]) -> None:
+def test_what_is_written_and_quarantined_adds_up_to_the_source(
+    written: list[Decimal], quarantined: list[Decimal]
+) -> None:
     total = add([*written, *quarantined])
     proofs = prove({"USD": Total(3, total, total)}, {"USD": add(written)}, {"USD": add(quarantined)}, "BilledCost")
     assert proofs[0].difference == 0
