@@ -196,7 +196,7 @@ def _remarks(delivery: Delivery) -> list[str]:
         lines.append(f"{len(broken)} MUST rules of FOCUS 1.3 fail; see costwire deliveries")
     if delivery.unknown_columns:
         some = ", ".join(delivery.unknown_columns[:3]) + ("…" if len(delivery.unknown_columns) > 3 else "")
-        lines.append(f"{len(delivery.unknown_columns)} columns have no place in FOCUS ({some})")
+        lines.append(f"{len(delivery.unknown_columns)} columns are kept out ({some})")
     return lines
 
 
