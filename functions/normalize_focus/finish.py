@@ -17,6 +17,7 @@ from common.bills.source import literal
 from common.domain.money import add, plain
 from common.messages import ChargesNormalized
 
+from . import alarm
 from .chunk import rows_select, sums
 from .mapping import adjustments_sql, prepare
 from .proof import failure, prove
@@ -38,11 +39,14 @@ def finish(delivery: Delivery, rt: EmbeddedRuntime) -> None:
     facts = _facts(delivery, results)
     refusal = _refusal(facts)
     if refusal:
+        if facts["difference"]:
+            alarm.sound(delivery, refusal, rt)
         reject(delivery, refusal, rt, **facts)
         return
     files = [result["focus_uri"] for result in results if result["rows"]]
     replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
     if replacement.shown:
+        alarm.quiet(delivery, rt)
         rt.bus.publish(
             ChargesNormalized(
                 org_slug=delivery.org_slug,
