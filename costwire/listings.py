@@ -24,6 +24,7 @@ Integration = Annotated[str | None, typer.Option("--integration", help="Only thi
 Period = Annotated[str | None, typer.Option("--period", help="Only this billing period, YYYY-MM.")]
 
 _STYLES = {"current": "green", "succeeded": "green", "rejected": "red", "failed": "red", "running": "yellow"}
+_NAMED_COLUMNS = 6
 
 
 def deliveries(
@@ -73,8 +74,10 @@ def _remarks(delivery: Mapping[str, Any]) -> Iterable[str]:
         yield f"{name} {escape(str(delivery['reason']))}"
     for note in delivery.get("notes", ()):
         yield f"{name} {escape(note)}"
-    if delivery.get("unknown_columns"):
-        yield f"{name} columns that are not known: {escape(', '.join(delivery['unknown_columns']))}"
+    unknown = delivery.get("unknown_columns", ())
+    if unknown:
+        more = f" and {len(unknown) - _NAMED_COLUMNS} more; --json names them" if len(unknown) > _NAMED_COLUMNS else ""
+        yield f"{name} {len(unknown)} columns are kept out: {escape(', '.join(unknown[:_NAMED_COLUMNS]))}{more}"
     failed = delivery.get("conformance", ())
     for rule in (one for one in failed if one["keyword"].startswith("MUST")):
         keyword = f"[red]FOCUS {rule['keyword']}[/red]"
