@@ -1,0 +1,43 @@
+"""A whole delivery through the real functions: landed with its digest and control totals, mapped, validated, proved, shown.
+
+Arguments: file, total that the bill must have.  State lies in $COSTWIRE_HOME.
+"""
+
+import json
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from common.bills.deliveries import CURRENT
+from common.bills.integrations import save_integration
+from common.bootstrap import runtime
+from common.messages import SyncRequested
+from costwire.imports import ensure_organization
+from costwire.worker import subscribe_all, work
+
+
+def main(file: str, total: str) -> None:
+    """Deliver, check the proof, and tell the seconds of each function."""
+    rt = runtime()
+    ensure_organization(rt, "default")
+    save_integration(rt.documents, rt.clock.now(), "default", "bench", "aws", Path(file).absolute().as_uri())
+    subscribe_all(rt)
+    seconds: dict[str, float] = {}
+    rt.bus.publish(SyncRequested("bench", "benchmark", "default", "bench"))
+    started = before = time.perf_counter()
+    for outcome in work(rt):
+        if outcome.error:
+            raise SystemExit(f"{outcome.delivery.subscription}: {outcome.error}")
+        now = time.perf_counter()
+        seconds[outcome.delivery.subscription] = seconds.get(outcome.delivery.subscription, 0) + now - before
+        before = now
+    [(_, delivery)] = rt.documents.list("orgs/default/deliveries")
+    [proof] = delivery["proof"]
+    if delivery["state"] != CURRENT or proof["difference"] != "0" or Decimal(proof["written"]) != Decimal(total):
+        raise SystemExit(f"not proved: {delivery['state']}, {proof}, the bill was made to be {total}")
+    print(json.dumps({"seconds": before - started, "rows": delivery["rows"], "by_function": seconds}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
