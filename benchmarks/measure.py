@@ -47,7 +47,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise Failed(f"{' '.join(command[:4])} ended with {process.returncode}: {errors.strip()[-800:] or 'no word'}")
+        raise Failed(f"{' '.join(command[:4])} ended with {process.returncode}: {(errors.strip() or 'no word').splitlines()[-1]}")
     facts = _facts(output)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Run(float(facts.pop("seconds", wall)), wall, usage.ru_utime + usage.ru_stime, peak, facts)

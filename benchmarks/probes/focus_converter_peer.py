@@ -30,7 +30,7 @@ def main(file: str, folder: str) -> None:
     converter.prepare_horizontal_conversion_plan(provider="aws")
     frame = pl.read_csv(file, try_parse_dates=False, ignore_errors=True)  # as its own DataLoader.load_csv does
     frame = frame.rename({name: athena_name(name) for name in frame.columns})
-    lazy = converter._FocusConverter__process_lazy_frame__(lf=frame.lazy())  # type: ignore[attr-defined]
+    lazy = converter.__process_lazy_frame__(lf=frame.lazy())
     wanted = [column.value for column in FocusColumnNames if column.value in set(converter.h_collected_columns)]
     table = lazy.select(wanted).collect(streaming=True)
     table.write_parquet(Path(folder) / "focus-converter.parquet", compression="snappy")

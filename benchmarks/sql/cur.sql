@@ -119,6 +119,7 @@ select
     line_id as "identity/LineItemId",
     starts || '/' || ends as "identity/TimeInterval",
     case when kind = 'Tax' then '1843920117' end as "bill/InvoiceId",
+    'Amazon Web Services, Inc.' as "bill/InvoicingEntity",
     'AWS' as "bill/BillingEntity",
     'Anniversary' as "bill/BillType",
     '100000000000' as "bill/PayerAccountId",

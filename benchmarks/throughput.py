@@ -1,0 +1,105 @@
+"""Rows per second and memory of a large bill, beside DuckDB's plain copy and focus-converter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks import cur
+from benchmarks.cur import Bill
+from benchmarks.figures import Figure, ratios
+from benchmarks.measure import Failed, Run, probe, run
+from benchmarks.peer import Absent, interpreter
+from benchmarks.plan import MEBIBYTE, Plan
+
+MEMORY_MIB = 1.5e9 / MEBIBYTE
+PEER_PROBE = "benchmarks/probes/focus_converter_peer.py"
+
+
+def measure_bill(plan: Plan) -> list[Figure]:
+    """Plain copy, mapping step and whole delivery of one bill, one after the other in every run."""
+    bill = plan.bill(plan.rows)
+    runs = plan.repeat("copy, map, deliver", lambda: _side_by_side(plan, bill))
+    copy, mapping, whole = (_rates(bill, [one[name] for one in runs]) for name in ("copy", "mapping", "delivery"))
+    normalize = tuple(bill.rows / one["delivery"].facts["by_function"]["normalize_focus"] for one in runs)
+    name = f"AWS CUR, {bill.rows:,} lines, {bill.columns} columns, {bill.size_bytes / 1e9:.2f} GB"
+    figures = [
+        Figure(name, "plain DuckDB copy", copy, "rows/s"),
+        Figure(name, "mapping step", mapping, "rows/s"),
+        Figure(name, "mapping step / plain copy", ratios(mapping, copy), "", least=0.7),
+        Figure(name, "landed to shown (normalize_focus)", normalize, "rows/s"),
+        Figure(name, "landed to shown / plain copy", ratios(normalize, copy), "", least=0.5),
+        Figure(name, "whole delivery, landing included", whole, "rows/s"),
+        Figure(name, "whole delivery / plain copy", ratios(whole, copy), "", least=0.5),
+        Figure(name, "peak memory of the plain copy", _peaks(runs, "copy"), "MiB"),
+        Figure(name, "peak memory of the mapping step", _peaks(runs, "mapping"), "MiB", most=MEMORY_MIB),
+        Figure(name, "peak memory of the whole delivery", _peaks(runs, "delivery"), "MiB", most=MEMORY_MIB),
+    ]
+    return figures
+
+
+def measure_doubled(plan: Plan) -> list[Figure]:
+    """Peak memory of a whole delivery as the bill doubles.  The smaller bill gives up its disk before the larger one is made."""
+    small = plan.bill(plan.rows)
+    before = _deliver(plan, small)
+    cur.remove(small)
+    large = plan.bill(2 * plan.rows)
+    try:
+        after = _deliver(plan, large)
+    finally:
+        cur.remove(large)
+    name = f"the bill doubles, {small.rows:,} to {large.rows:,} lines"
+    return [
+        Figure(name, "peak memory before", (before.peak_bytes / MEBIBYTE,), "MiB", most=MEMORY_MIB),
+        Figure(name, "peak memory after", (after.peak_bytes / MEBIBYTE,), "MiB", most=MEMORY_MIB),
+        Figure(name, "peak memory after / before", (after.peak_bytes / before.peak_bytes,), "", most=1.15, note="flat: 1"),
+        Figure(name, "whole delivery after", (large.rows / after.seconds,), "rows/s"),
+    ]
+
+
+def measure_peer(plan: Plan) -> list[Figure]:
+    """focus-converter once, between two runs of the mapping step and of the delivery on the same bill.  Raises Absent, Failed."""
+    python = interpreter(plan.data)
+    bill = plan.bill(plan.peer_rows)
+    plan.say("focus-converter, mapping step and delivery")
+    before = _side_by_side(plan, bill)
+    with plan.folder() as folder:
+        other = run([str(python), PEER_PROBE, str(bill.path), str(folder)], {"POLARS_MAX_THREADS": str(plan.threads)})
+    after = _side_by_side(plan, bill)
+    if other.facts["rows"] != bill.rows:
+        raise Failed(f"focus-converter wrote {other.facts['rows']} of {bill.rows} rows")
+    rate = bill.rows / other.seconds
+    mine = {name: _rates(bill, [before[name], after[name]]) for name in ("mapping", "delivery")}
+    name = f"beside focus-converter 1.0.0, {bill.rows:,} lines"
+    return [
+        Figure(name, "focus-converter", (rate,), "rows/s", note="one run"),
+        Figure(name, "peak memory of focus-converter", (other.peak_bytes / MEBIBYTE,), "MiB"),
+        Figure(name, "mapping step / focus-converter", tuple(one / rate for one in mine["mapping"]), "", least=3),
+        Figure(name, "whole delivery / focus-converter", tuple(one / rate for one in mine["delivery"]), "", least=2),
+    ]
+
+
+def _side_by_side(plan: Plan, bill: Bill) -> dict[str, Run]:
+    with plan.folder() as folder:
+        target = folder / "target.parquet"
+        found = {"copy": probe("plain_copy", bill.path, target, plan.threads)}
+        target.unlink()
+        found["mapping"] = probe("mapping", bill.path, target, plan.threads)
+    found["delivery"] = _deliver(plan, bill)
+    return found
+
+
+def _deliver(plan: Plan, bill: Bill) -> Run:
+    with plan.folder() as home:
+        settings = {"COSTWIRE_HOME": str(home), "COSTWIRE_THREADS": str(plan.threads)}
+        return probe("delivery", bill.path, bill.total, environment=settings)
+
+
+def _rates(bill: Bill, runs: Sequence[Run]) -> tuple[float, ...]:
+    return tuple(bill.rows / one.seconds for one in runs)
+
+
+def _peaks(runs: Sequence[dict[str, Run]], name: str) -> tuple[float, ...]:
+    return tuple(one[name].peak_bytes / MEBIBYTE for one in runs)
+
+
+__all__ = ["Absent", "measure_bill", "measure_doubled", "measure_peer"]
