@@ -31,10 +31,14 @@ BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
 
 def main(
     rows: Annotated[int, typer.Option(help="Lines of the large bill.", min=100)] = 2_000_000,
-    peer_rows: Annotated[int | None, typer.Option(help="Lines for focus-converter, which holds the file in memory.")] = None,
+    peer_rows: Annotated[
+        int | None, typer.Option(help="Lines for focus-converter, which holds the file in memory.")
+    ] = None,
     small_rows: Annotated[int, typer.Option(help="Lines of the small bill.", min=100)] = 100_000,
     focus_rows: Annotated[int, typer.Option(help="Rows of the warehouse.", min=100)] = 10_000_000,
-    runs: Annotated[int, typer.Option(help="Runs of each; the first is a warm-up unless it is the only one.", min=1)] = 3,
+    runs: Annotated[
+        int, typer.Option(help="Runs of each; the first is a warm-up unless it is the only one.", min=1)
+    ] = 3,
     threads: Annotated[int | None, typer.Option(help="Threads, the same for all; all cores by default.", min=1)] = None,
     only: Annotated[list[str] | None, typer.Option(help=f"Repeatable; of {', '.join(BENCHMARKS)}.")] = None,
     quick: Annotated[bool, typer.Option(help="Small sizes, one run: whether everything works, no figures.")] = False,

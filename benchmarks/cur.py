@@ -61,7 +61,9 @@ def _write(path: Path, rows: int, seed: int, recipe: str) -> Bill:
     unfinished = path.with_suffix(".unfinished")
     with duckdb.connect() as connection:
         connection.execute(DIGITS)
-        connection.execute(f"create table products as select * from read_csv('{FOLDER / 'cur_products.csv'}', all_varchar = true)")
+        connection.execute(
+            f"create table products as select * from read_csv('{FOLDER / 'cur_products.csv'}', all_varchar = true)"
+        )
         connection.execute("alter table products alter id type bigint")
         described = connection.execute(f"describe {select}").fetchall()
         connection.execute(f"copy ({select}) to '{unfinished}' (format csv, header true)")
@@ -71,7 +73,10 @@ def _write(path: Path, rows: int, seed: int, recipe: str) -> Bill:
     unfinished.replace(path)
     size = path.stat().st_size
     seconds = time.perf_counter() - started
-    print(f"{path.name}: {rows:,} lines, {size / 1e9:.2f} GB, total {found[0]:f} USD, {rows / seconds:,.0f} lines/s", file=sys.stderr)
+    print(
+        f"{path.name}: {rows:,} lines, {size / 1e9:.2f} GB, total {found[0]:f} USD, {rows / seconds:,.0f} lines/s",
+        file=sys.stderr,
+    )
     return Bill(path, rows, size, len(described), f"{found[0]:f}", seed, recipe)
 
 

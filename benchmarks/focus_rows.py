@@ -51,7 +51,9 @@ def _slice(rt: EmbeddedRuntime, connection: duckdb.DuckDBPyConnection, provider:
     )
     written = rt.scratch / "focus.parquet"
     drawn = f"select range as n, cast(hash(range, {literal(provider)}) >> 1 as bigint) as h from range({rows})"
-    connection.execute(f"copy (select {columns} from ({drawn})) to {literal(str(written))} (format parquet, compression zstd)")
+    connection.execute(
+        f"copy (select {columns} from ({drawn})) to {literal(str(written))} (format parquet, compression zstd)"
+    )
     piece = Slice("default", f"{provider}-main", f"{first:%Y-%m}")
     name = f"focus/default/{piece.integration_id}/{piece.billing_period}/benchmark/00000.parquet"
     uri = rt.objects.put_file(name, written).uri
@@ -66,6 +68,8 @@ def _values(provider: str, first: date) -> dict[str, str]:
     starts = f"timestamptz '{first}T00:00:00Z' + to_hours((n * 7919) % {hours})"
     cost = "cast(h % 100000000 as decimal(18, 0)) * 0.0000001"
     account, service = "'account-' || (h >> 8) % 40", "'Service ' || (h >> 16) % 30"
+    stages = "['production', 'staging', 'development'][1 + (h >> 20) % 3]"
+    tags = f"""'{{"environment":"' || {stages} || '","team":"t' || (h >> 28) % 50 || '"}}'"""
     region = "'region-' || (h >> 24) % 8"
     return {
         "BilledCost": cost, "EffectiveCost": cost, "ListCost": f"{cost} * 1.2", "ContractedCost": cost,
@@ -79,7 +83,7 @@ def _values(provider: str, first: date) -> dict[str, str]:
         "ServiceName": service, "ServiceCategory": "'Compute'", "ServiceSubcategory": "'Virtual Machines'",
         "SubAccountId": account, "SubAccountName": f"upper({account})", "RegionId": region, "RegionName": region,
         "ResourceId": "'i-' || (h >> 4) % 100000", "SkuId": "'sku-' || (h >> 12) % 400",
-        "Tags": "'{\"environment\":\"' || ['production', 'staging', 'development'][1 + (h >> 20) % 3] || '\",\"team\":\"t' || (h >> 28) % 50 || '\"}'",
+        "Tags": tags,
         "x_OrgSlug": "'default'", "x_IntegrationId": f"'{provider}-main'", "x_DeliveryId": "'benchmark'",
         "x_Provider": literal(provider), "x_SourceRowId": "'0:' || n", "x_IngestedAt": f"timestamptz '{following}T00:00:00Z'",
     }  # fmt: skip

@@ -38,7 +38,12 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     os.sync()  # what earlier runs wrote is not written back at the cost of this one
     started = time.perf_counter()
     process = subprocess.Popen(
-        list(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, text=True, env={**os.environ, **(environment or {})}
+        list(command),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+        env={**os.environ, **(environment or {})},
     )
     assert process.stdout is not None and process.stderr is not None
     with process.stdout, process.stderr:
@@ -47,7 +52,9 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise Failed(f"{' '.join(command[:4])} ended with {process.returncode}: {(errors.strip() or 'no word').splitlines()[-1]}")
+        raise Failed(
+            f"{' '.join(command[:4])} ended with {process.returncode}: {(errors.strip() or 'no word').splitlines()[-1]}"
+        )
     facts = _facts(output)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Run(float(facts.pop("seconds", wall)), wall, usage.ru_utime + usage.ru_stime, peak, facts)

@@ -19,7 +19,9 @@ def interpreter(folder: Path) -> Path:
     if _works(python):
         return python
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(python.parent.parent)], check=True, capture_output=True, text=True)
+        subprocess.run(
+            [sys.executable, "-m", "venv", str(python.parent.parent)], check=True, capture_output=True, text=True
+        )
         subprocess.run(
             [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS],
             check=True, capture_output=True, text=True,
@@ -28,7 +30,9 @@ def interpreter(folder: Path) -> Path:
         words = getattr(error, "stderr", None) or str(error)
         raise Absent(f"focus-converter cannot be installed: {words.strip().splitlines()[-1]}") from error
     if not _works(python):
-        raise Absent("focus-converter is installed but cannot be imported; remove bench-data/focus-converter and try again")
+        raise Absent(
+            "focus-converter is installed but cannot be imported; remove bench-data/focus-converter and try again"
+        )
     return python
 
 

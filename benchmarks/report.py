@@ -32,22 +32,22 @@ def show(figures: Sequence[Figure], missing: dict[str, str], console: Console) -
 
 def save(path: Path, figures: Sequence[Figure], missing: dict[str, str], facts: dict[str, str], command: str) -> None:
     """Write results.json; benchmarks that this run left out keep their earlier figures, with the facts that they were taken under."""
-    taken = {one.benchmark for one in figures}
     kept = []
     if path.exists():
-        kept = [one for one in json.loads(path.read_text())["figures"] if one["kind"] not in _kinds(figures, missing)]
-    fresh = [{**one.as_document(), "kind": _kind(one.benchmark), "command": command, "machine": facts} for one in figures]
-    assert all(one["benchmark"] in taken for one in fresh)
+        kept = [one for one in json.loads(path.read_text())["figures"] if one["kind"] not in _kinds(figures)]
+    fresh = [
+        {**one.as_document(), "kind": _kind(one.benchmark), "command": command, "machine": facts} for one in figures
+    ]
     document = {"machine": facts, "command": command, "missing": missing, "figures": [*kept, *fresh]}
     path.write_text(json.dumps(document, indent=1))
 
 
 def _kind(benchmark: str) -> str:
-    """What a benchmark is called whatever its size."""
-    return "".join(sign for sign in benchmark if not sign.isdigit())
+    """What a benchmark is called, whatever its size."""
+    return "".join(sign for sign in benchmark if sign.isalpha())
 
 
-def _kinds(figures: Sequence[Figure], missing: dict[str, str]) -> set[str]:
+def _kinds(figures: Sequence[Figure]) -> set[str]:
     return {_kind(one.benchmark) for one in figures}
 
 

@@ -51,7 +51,9 @@ def measure_doubled(plan: Plan) -> list[Figure]:
     return [
         Figure(name, "peak memory before", (before.peak_bytes / MEBIBYTE,), "MiB", most=MEMORY_MIB),
         Figure(name, "peak memory after", (after.peak_bytes / MEBIBYTE,), "MiB", most=MEMORY_MIB),
-        Figure(name, "peak memory after / before", (after.peak_bytes / before.peak_bytes,), "", most=1.15, note="flat: 1"),
+        Figure(
+            name, "peak memory after / before", (after.peak_bytes / before.peak_bytes,), "", most=1.15, note="flat: 1"
+        ),
         Figure(name, "whole delivery after", (large.rows / after.seconds,), "rows/s"),
     ]
 

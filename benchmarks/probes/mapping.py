@@ -29,7 +29,12 @@ def main(file: str, target: str, threads: str) -> None:
         engine(Path(folder), int(threads)) as connection,
     ):
         prepare(connection)
-        for name, value in {"cost_role": "'whole'", "net_costs": "false", "fallback_currency": "null", "delivered_at": "now()"}.items():
+        for name, value in {
+            "cost_role": "'whole'",
+            "net_costs": "false",
+            "fallback_currency": "null",
+            "delivered_at": "now()",
+        }.items():
             connection.execute(f"set variable {name} = {value}")
         connection.execute(f"create temp view source as {source_sql(container, recognise(container.names))}")
         select = rows_select(delivery, 0, mapping_sql("aws_cur"))

@@ -29,7 +29,11 @@ def main() -> None:
             seconds.append(time.perf_counter() - started)
         facts[name] = {"cold": seconds[0], "warm": statistics.median(seconds[1:]), "warm_max": max(seconds[1:])}
     [row] = warehouse.query("default", "select count(*) as charges from cost_data_standard_1_3")
-    print(json.dumps({"seconds": max(fact["warm"] for fact in facts.values()), "rows": row["charges"], "questions": facts}))
+    print(
+        json.dumps(
+            {"seconds": max(fact["warm"] for fact in facts.values()), "rows": row["charges"], "questions": facts}
+        )
+    )
 
 
 if __name__ == "__main__":

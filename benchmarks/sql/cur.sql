@@ -147,7 +147,6 @@ select
     'Amazon Web Services, Inc.' as "lineItem/LegalEntity",
     name as "product/ProductName",
     case when code = 'AmazonS3' then '99.99%' end as "product/availability",
-    case when metered then zone end as "product/availabilityZone",
     case when instance is not null then 'Used' end as "product/capacitystatus",
     case when instance is not null then '3.1 GHz' end as "product/clockSpeed",
     case when instance is not null then 'Yes' end as "product/currentGeneration",
@@ -183,9 +182,7 @@ select
     case when instance is not null then 'Shared' end as "product/tenancy",
     case when family = 'Data Transfer' then 'External' end as "product/toLocation",
     case when family = 'Data Transfer' then 'AWS Outbound' end as "product/transferType",
-    case when metered then usage end as "product/usagetype",
     case when metered then vcpu end as "product/vcpu",
-    null as "product/version",
     case when metered then volume end as "product/volumeApiName",
     case when volume is not null then 'General Purpose' end as "product/volumeType",
     case when instance is not null then 'true' end as "product/vpcnetworkingsupport",
@@ -227,6 +224,5 @@ select
     case when metered then ['checkout', 'search', 'ledger', 'mail', 'media'][1 + (h >> 20) % 5] end as "resourceTags/user:app",
     case when metered then 'cc-' || (h >> 24) % 60 end as "resourceTags/user:cost-center",
     case when metered then ['production', 'staging', 'development'][1 + (h >> 28) % 3] end as "resourceTags/user:environment",
-    case when metered and h % 2 = 0 then 'team-' || (h >> 32) % 30 || '@example.com' end as "resourceTags/user:owner",
     'dept-' || (h >> 36) % 9 as "costCategory/Department"
 from written
