@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from common.bills.runs import fail_run
 from common.bootstrap import runtime
-from common.errors import CostError, MalformedMessage, Permanent
+from common.errors import CostError, MalformedMessage, Permanent, resource_error
 from common.messages import Message
 from common.messages.cloudevent import decode
 
@@ -35,11 +35,14 @@ def handles(kind: type[Kind]) -> Callable[[Callable[[Kind], None]], Callable[[An
             began = time.monotonic()
             try:
                 function(message)
-            except CostError as error:
+            except Exception as raised:
+                error = raised if isinstance(raised, CostError) else resource_error(raised)
+                if error is None:
+                    raise
                 if isinstance(error, Permanent):
                     record_failure(message, str(error))
                 _report(function.__name__, message, began, error)
-                raise
+                raise error from raised.__cause__
             _report(function.__name__, message, began, None)
 
         handler.handles = kind  # type: ignore[attr-defined]

@@ -8,10 +8,13 @@ CostError
    |- BadBill            a file that cannot become rows: the delivery is rejected, the earlier one stays
    |  `- UnknownFormat
    |- NoSpace            the disk is full: free some, then replay
+   |- NoMemory           a step needs more memory than it may take
    `- BadConfiguration
 
 A message says what was found, what was expected and what to do, in one line, and never carries a secret or a bill line.
 """
+
+import errno
 
 
 class CostError(Exception):
@@ -58,5 +61,21 @@ class NoSpace(Permanent):
     """The disk is full.  What was being written is gone, what was there before is untouched."""
 
 
+class NoMemory(Permanent):
+    """A step needs more memory than it may take.  What was there before is untouched."""
+
+
 class DecryptionFailed(Permanent):
     """A ciphertext that this key, or this tenant and integration, did not make."""
+
+
+def resource_error(error: BaseException) -> CostError | None:
+    """A full disk or memory as our error, whoever noticed it; None for all else.  DuckDB tells them by words and class name only."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left on device" in str(error) or "max_temp_directory_size" in str(error):
+        return NoSpace("the disk is full: nothing of the bill is shown; free some space, then run costwire replay")
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
+        return NoMemory(
+            "memory does not suffice: nothing of the bill is shown; set COSTWIRE_THREADS=1, then run costwire replay"
+        )
+    return None

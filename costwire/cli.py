@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import Path
+from typing import NoReturn
 
 import typer
 
-from common.errors import CostError
+from common.errors import CostError, resource_error
 from costwire import alerts, budgets, costs, demo, doctor, export, imports, listings, replay, validate
 
 app = typer.Typer(
@@ -42,11 +45,27 @@ def main() -> None:
     try:
         app()
     except CostError as error:
-        sys.stderr.write(f"costwire: {error}\n")
-        raise SystemExit(1) from None
+        _fail(str(error))
     except KeyboardInterrupt:
-        sys.stderr.write("costwire: stopped; run costwire sync to go on where it was\n")
-        raise SystemExit(1) from None
+        _fail("stopped; run costwire sync to go on where it was")
+    except Exception as error:
+        _fail(_words(error))
+
+
+def _fail(reason: str) -> NoReturn:
+    sys.stderr.write(f"costwire: {' '.join(reason.split())}\n")
+    raise SystemExit(1) from None
+
+
+def _words(error: Exception) -> str:
+    """One line about an error that nobody foresaw; its own words may hold a line of a bill and are not repeated."""
+    known = resource_error(error)
+    if known:
+        return str(known)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: this is a fault of Costwire; please report it"
 
 
 if __name__ == "__main__":

@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from common.bills.deliveries import CURRENT, REJECTED, SUPERSEDED, Delivery, load
-from common.bills.integrations import PROVIDERS, TITLES, identifier, load_integration, save_integration
+from common.bills.integrations import (
+    PROVIDERS,
+    TITLES,
+    check_org_slug,
+    identifier,
+    integration_path,
+    load_integration,
+    save_integration,
+)
 from common.bills.runs import run_path
 from common.bootstrap import EmbeddedRuntime, runtime
 from common.domain.period import BillingPeriod
-from common.errors import BadConfiguration, CostError, NotFound
+from common.errors import BadBill, BadConfiguration, CostError, NotFound
 from common.messages import SyncRequested
 from costwire.budgets import messages_sent
 from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
@@ -46,12 +55,29 @@ def import_bill(
     location = path.absolute()
     if not location.exists():
         raise NotFound(f"{path} does not exist; give a bill, or a folder with one")
-    found = peek(location)
-    chosen = found.provider if provider == "auto" else provider
-    name = integration or identifier(f"{chosen}-{found.account or location.stem.split('.')[0]}")
+    check_org_slug(org)
+    if provider != "auto" and provider not in PROVIDERS:
+        raise typer.BadParameter(f"'{provider}' is no provider, expected auto or one of {', '.join(PROVIDERS)}")
+    chosen, account = _whose(rt, org, location, provider, integration)
+    name = integration or identifier(f"{chosen}-{account or location.stem.split('.')[0]}")
     ensure_organization(rt, org)
     save_integration(rt.documents, rt.clock.now(), org, name, chosen, location.as_uri(), _in_utc(delivered_at))
     finish(rt, SyncRequested(new_run_id(), "import", org, name), as_json)
+
+
+def _whose(
+    rt: EmbeddedRuntime, org: str, location: Path, provider: str, integration: str | None
+) -> tuple[str, str | None]:
+    """Provider and billing account of a bill.  Where it cannot be read but its provider is told, landing records that."""
+    try:
+        found = peek(location)
+    except BadBill:
+        known = rt.documents.get(integration_path(org, integration)) if integration else None
+        told = known["provider"] if known and provider == "auto" else provider
+        if told == "auto":
+            raise
+        return told, None
+    return (found.provider if provider == "auto" else provider), found.account
 
 
 def connect(
@@ -141,7 +167,7 @@ def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> 
         print_deliveries(rt, deliveries)
         for message in messages_sent(rt, org):
             if message not in told:
-                console.print(f"alert {message}", soft_wrap=True)
+                console.print(f"alert {escape(message)}", soft_wrap=True)
     failed = [run for run in runs if run["status"] in ("failed", "rejected")]
     reasons = [run["error"] or "failed" for run in failed] or lost
     if reasons:
@@ -155,7 +181,7 @@ def print_deliveries(rt: EmbeddedRuntime, deliveries: list[Delivery]) -> None:
         for proof in one.extra.get("proof", []):
             shown.add_row(
                 one.integration_id, one.billing_period, f"{one.extra.get('rows', 0):,}", exact(proof["source"]),
-                proof["currency"], _proof_words(one, proof),
+                proof["currency"] or "(no currency)", _proof_words(one, proof),
             )  # fmt: skip
     if shown.row_count:
         console.print(shown)
@@ -165,7 +191,7 @@ def print_deliveries(rt: EmbeddedRuntime, deliveries: list[Delivery]) -> None:
             about.setdefault(line, []).append(f"{one.integration_id} {one.billing_period}")
     for line, bills in about.items():
         names = bills[0] if len(bills) == 1 else f"{bills[0]} and {len(bills) - 1} more"
-        console.print(f"[dim]{names}:[/dim] {line}", highlight=False)
+        console.print(f"[dim]{names}:[/dim] {escape(line)}", highlight=False)
 
 
 def _proof_words(delivery: Delivery, proof: dict[str, Any]) -> str:
@@ -202,8 +228,6 @@ def _remarks(delivery: Delivery) -> list[str]:
 
 def ensure_organization(rt: EmbeddedRuntime, org: str) -> None:
     """The laptop's tenants come into being when they are first named."""
-    from common.bills.integrations import check_org_slug
-
     path = f"orgs/{check_org_slug(org)}"
     if rt.documents.get(path) is None:
         rt.documents.set(

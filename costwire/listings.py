@@ -43,7 +43,7 @@ def deliveries(
         shown = table("delivery", "state", "rows", "source total", numbers=("rows", "source total"))
         for one in found:
             shown.add_row(
-                f"{escape(one['integration_id'])} {one['billing_period']}\n[dim]{one['delivery_id']}[/dim]",
+                f"{escape(one['integration_id'])} {one['billing_period'] or '(no month)'}\n[dim]{one['delivery_id']}[/dim]",
                 f"{_styled(one['state'])}\n[dim]{_minute(one['delivered_at'])}[/dim]",
                 f"{one.get('rows', 0):,}{_quarantined(one)}",
                 _proof(one),
@@ -63,9 +63,10 @@ def _proof(delivery: Mapping[str, Any]) -> str:
     lines = []
     for one in delivery.get("proof", ()):
         difference = Decimal(one["difference"])
-        lines.append(f"{money(one['source'])} {one['currency']}")
+        lines.append(f"{money(one['source'])} {one['currency'] or '(no currency)'}")
         lines.append("[green]proved[/green]" if not difference else f"[red]off by {exact(difference)}[/red]")
-    return "\n".join(lines) or "[dim]not proved yet[/dim]"
+    refused = delivery["state"] == "rejected"
+    return "\n".join(lines) or ("[red]not readable[/red]" if refused else "[dim]not proved yet[/dim]")
 
 
 def _remarks(delivery: Mapping[str, Any]) -> Iterable[str]:

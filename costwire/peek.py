@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import duckdb
 
 from common.adapters.locations import open_location
 from common.bills import container as containers
 from common.bills.discovery import data_files
 from common.bills.engine import engine
 from common.bills.formats import Matched, recognise
-from common.bills.source import quoted, source_sql
+from common.bills.source import quoted, read_rows, source_sql
 from common.errors import BadBill
 
 _SAMPLE_ROWS = 2000
@@ -32,7 +34,11 @@ def peek(path: Path) -> Peek:
     file = path / found[0].name if path.is_dir() else path
     with containers.opened(file, file.name) as opened:
         matched = recognise(opened.names)
-        return Peek(matched.format.provider, _account(opened, matched))
+        try:
+            account = read_rows(lambda lenient: _account(replace(opened, lenient=lenient), matched))
+        except duckdb.Error:
+            account = None  # a damaged file; landing reads all of it, and says so
+        return Peek(matched.format.provider, account)
 
 
 def _account(opened: containers.Container, matched: Matched) -> str | None:

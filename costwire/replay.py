@@ -8,7 +8,7 @@ import typer
 
 from common.bills.deliveries import LANDED, REJECTED, change, chunks_path, load
 from common.bootstrap import EmbeddedRuntime, runtime
-from common.errors import CostError, NotFound
+from common.errors import BadConfiguration, CostError, NotFound
 from costwire.output import AsJson, Org, console, print_json, progress
 from costwire.worker import subscribe_all, work
 
@@ -45,7 +45,12 @@ def _again(rt: EmbeddedRuntime, org: str, delivery_id: str) -> int:
     found = load(rt.documents, org, delivery_id)
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id} in {org}; see costwire deliveries")
-    if found.state == REJECTED and found.source_format:
+    if found.state == REJECTED and not found.source_format:
+        raise BadConfiguration(
+            f"delivery {delivery_id} could not be read when it came in, so there is nothing to replay; mend the bill, "
+            f"then costwire sync --integration {found.integration_id}"
+        )
+    if found.state == REJECTED:
         # nothing of it was ever shown, so its half-made files may go
         for chunk, _ in rt.documents.list(chunks_path(org, delivery_id)):
             rt.documents.delete(f"{chunks_path(org, delivery_id)}/{chunk}")

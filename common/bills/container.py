@@ -5,7 +5,6 @@ Nothing here trusts a file's name.  CSV (BOM, quotes, embedded newlines), Parque
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import itertools
@@ -16,15 +15,17 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
 
+from common.bills.cells import cells_of, count_cells
 from common.errors import BadBill
 
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
+_UTF8_MARK = b"\xef\xbb\xbf"
 _SAMPLE_LINES = 500
 _MAX_HEADER_BYTES = 1 << 20
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -37,6 +38,7 @@ class Container:
 
     path: never zipped, but perhaps gzip or zstd.  kind: csv, parquet or json (lines).  names: the file's column names, nested
     fields with dots.  nested: names of list, map and record columns (JSON text when read).  top_level: Parquet's own columns.
+    lenient: CSV lines end in more than one way, which DuckDB reads only when told so.
     """
 
     path: Path
@@ -45,11 +47,12 @@ class Container:
     names: tuple[str, ...]
     nested: frozenset[str] = frozenset()
     top_level: frozenset[str] = frozenset()
+    lenient: bool = False
 
 
 @contextmanager
 def opened(path: Path, label: str) -> Iterator[Container]:
-    """Look at a file; a zip is unpacked for as long as the context lasts.
+    """Look at a file; a zip is unpacked, and JSON lines freed of a byte order mark, for as long as the context lasts.
 
     label: how messages call the file.  Raises BadBill for what is empty, broken, or neither CSV, Parquet nor JSON lines.
     """
@@ -58,17 +61,37 @@ def opened(path: Path, label: str) -> Iterator[Container]:
     with path.open("rb") as stream:
         head = stream.read(4)
     compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "none")
-    if compression != "zip":
-        yield _look(path, compression, label)
-        return
     with tempfile.TemporaryDirectory(prefix="costwire-") as folder:
-        yield _look(_unzip(path, Path(folder), label), "none", label)
+        if compression == "zip":
+            path, compression = _unzip(path, Path(folder), label), "none"
+        found = _look(path, compression, label)
+        if found.kind == "json" and _has_mark(path, compression):
+            found = replace(found, path=_without_mark(path, compression, Path(folder)), compression="none")
+        yield found
+
+
+def _has_mark(path: Path, compression: str) -> bool:
+    with decompressed(path, compression) as stream:
+        return stream.read(len(_UTF8_MARK)) == _UTF8_MARK
+
+
+def _without_mark(path: Path, compression: str, folder: Path) -> Path:
+    """A copy of JSON lines without the byte order mark, at which DuckDB would refuse the first line."""
+    target = folder / "unmarked"
+    with decompressed(path, compression) as stream, target.open("wb") as out:
+        stream.read(len(_UTF8_MARK))
+        shutil.copyfileobj(stream, out, 1 << 20)
+    return target
 
 
 def _unzip(path: Path, folder: Path, label: str) -> Path:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [item for item in archive.infolist() if not item.is_dir()]
+            if any(item.filename == "[Content_Types].xml" for item in members):
+                raise BadBill(
+                    f"{label} is an Excel workbook, expected CSV, Parquet or JSON lines; save it as CSV (UTF-8)"
+                )
             if len(members) != 1:
                 raise BadBill(
                     f"{label} is a zip of {len(members)} files, expected one; unpack it and import the folder"
@@ -138,15 +161,31 @@ def _look(path: Path, compression: str, label: str) -> Container:
     except _TRUNCATED as error:
         raise _breaks_off(label, compression) from error
     if not text.strip():
+        check_whole(path, compression, label)
         raise BadBill(f"{label} holds no text; export it again")
-    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadBill(f"{label} is UTF-16 text, expected UTF-8; save it as UTF-8")
+    _check_text(text, label)
     decoded = text.decode("utf-8-sig", errors="replace")
-    if "\x00" in decoded:
-        raise BadBill(f"{label} is neither CSV, Parquet nor JSON lines; give the bill as its provider exports it")
     if decoded.lstrip().startswith("{"):
         return _json_lines(path, compression, decoded, label)
     return _csv(path, compression, decoded, label)
+
+
+def _check_text(text: bytes, label: str) -> None:
+    """Raises BadBill for what is no text that can be read, told by how it starts."""
+    if text.startswith((b"PAR1", *MAGIC)):
+        raise BadBill(f"{label} holds another compressed or Parquet file inside; unpack it and import what is in it")
+    first_line = text.split(b"\n", 1)[0]
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")) or first_line.count(b"\x00") > len(first_line) // 3:
+        raise BadBill(f"{label} is UTF-16 text, expected UTF-8; save it as UTF-8")
+    if b"\x00" in first_line or "\ufffd" in first_line[: _MAX_HEADER_BYTES // 2].decode(errors="replace")[:-3]:
+        raise BadBill(f"{label} is neither CSV, Parquet nor JSON lines; give the bill as its provider exports it")
+    start = text.removeprefix(_UTF8_MARK).lstrip()[:1]
+    if start == b"[":
+        raise BadBill(f"{label} is a JSON array, expected JSON lines: one object a line; jq -c '.[]' makes them")
+    if start == b"<":
+        raise BadBill(
+            f"{label} is an HTML or XML page, perhaps an error page that was saved as the bill; fetch it again"
+        )
 
 
 def _parquet(path: Path, label: str) -> Container:
@@ -193,7 +232,7 @@ def _json_lines(path: Path, compression: str, decoded: str, label: str) -> Conta
     for number, line in enumerate(itertools.islice(filter(str.strip, whole), _SAMPLE_LINES), start=1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             if number == 1:
                 raise BadBill(
                     f"{label} starts like JSON but its first line is no JSON object; give JSON lines"
@@ -205,14 +244,18 @@ def _json_lines(path: Path, compression: str, decoded: str, label: str) -> Conta
 
 
 def _csv(path: Path, compression: str, decoded: str, label: str) -> Container:
-    header = next(csv.reader(io.StringIO(decoded, newline="")), [])
-    if len(header) < 2:
-        found = next((word for sign, word in _OTHER_DELIMITERS.items() if sign in decoded.split("\n", 1)[0]), None)
-        if found:
+    if len(decoded.encode(errors="replace")) >= _MAX_HEADER_BYTES and "\n" not in decoded and "\r" not in decoded:
+        raise BadBill(f"{label} has a first line of more than 1 MB, expected a header line with column names")
+    header = cells_of(decoded)
+    for sign, word in _OTHER_DELIMITERS.items():
+        if count_cells(decoded, sign) > len(header):
             raise BadBill(
-                f"{label} has its cells separated by {found}s, expected commas; export it as comma-separated CSV"
+                f"{label} has its cells separated by {word}s, expected commas; export it as comma-separated CSV"
             )
+    if len(header) < 2:
         raise BadBill(f"{label} is neither CSV, Parquet nor JSON lines: its first line has a single cell")
+    if any("\n" in cell or "\r" in cell for cell in header):
+        raise BadBill(f"{label} has a quoted cell in its header that does not end; export it again")
     if any(_is_number(cell) for cell in header):
         raise BadBill(f"{label} starts with a row of values, expected a header line with column names")
     return Container(path, "csv", compression, tuple(header))

@@ -6,13 +6,12 @@ loses or reads otherwise shows as a difference in the proof.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -22,16 +21,21 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from common.bills.cells import cells_of
 from common.bills.container import Container, decompressed
 from common.bills.engine import python_to_json
 from common.bills.formats import Matched
 from common.domain.money import COST_INTEGER_DIGITS, add, plain, read_cost, round_cost
-from common.errors import BadBill
+from common.errors import BadBill, resource_error
 
 _BLOCK_BYTES = 4 << 20
+_LONG_BLOCK_BYTES = 16 << 20
+"""For files with lines longer than a block.  No line of two blocks passes: DuckDB would lose it without a word."""
+_RAGGED_AT_ONCE = 1 << 14
 _ISO_MONTH = re.compile(r"(\d{4})-(\d{2})")
 _COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})(\d{2})?$")
 _US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_THREE_LETTERS = re.compile(r"[A-Za-z]{3}")
 _EXACT = pa.decimal256(76, 38)
 
 
@@ -101,20 +105,57 @@ def read_month(text: str | None) -> str:
     return f"{found[0]}-{found[1]}" if found and "01" <= found[1] <= "12" else ""
 
 
+def read_code(text: str | None) -> str:
+    """A currency cell as totals are kept by it: three letters, or "" for what is no code at all."""
+    code = (text or "").strip(" ")
+    return code if _THREE_LETTERS.fullmatch(code) else ""
+
+
 def control_totals(container: Container, matched: Matched, label: str) -> ControlTotals:
     """Read the file's cost, currency, billing period and account columns and add them up, exactly.
 
     Raises BadBill where the file breaks off.
     """
-    totals = ControlTotals()
     wanted = _Wanted.of(matched)
-    reader = {"csv": _csv_batches, "parquet": _parquet_batches, "json": _json_batches}[container.kind]
     try:
-        for batch in reader(container, wanted, matched):
-            _include(totals, batch)
-            totals.ragged += len(batch.cost) if batch.ragged else 0
+        if container.kind == "csv":
+            return _csv_totals(container, wanted, matched)
+        reader = {"parquet": _parquet_batches, "json": _json_batches}[container.kind]
+        return _add_up(reader(container, wanted, matched))
     except (pa.ArrowInvalid, EOFError, OSError) as error:
-        raise BadBill(f"{label} breaks off or is damaged while it is read; fetch it again") from error
+        explained = resource_error(error)
+        if explained:
+            raise explained from error
+        # Arrow's words may hold a line of the bill and are not passed on
+        if "straddling" in str(error):
+            raise BadBill(
+                f"{label} has a line longer than {_LONG_BLOCK_BYTES >> 20} MB, perhaps since a quoted cell does not end; export it again"
+            ) from None
+        raise BadBill(f"{label} breaks off or is damaged while it is read; fetch it again") from None
+
+
+def _csv_totals(container: Container, wanted: _Wanted, matched: Matched) -> ControlTotals:
+    """The quick way, which most files go; once more the careful way where a line is very long, or ragged and no UTF-8."""
+    try:
+        return _add_up(_csv_batches(container, wanted, matched))
+    except pa.ArrowInvalid:
+        if _is_one_line(container):
+            return ControlTotals()
+        return _add_up(_csv_batches(container, wanted, matched, careful=True))
+
+
+def _is_one_line(container: Container) -> bool:
+    """Whether there is only a header, without the end of line that Arrow waits for."""
+    with decompressed(container.path, container.compression) as stream:
+        text = stream.read(_BLOCK_BYTES).rstrip()
+        return b"\n" not in text and b"\r" not in text and not stream.read(1)
+
+
+def _add_up(batches: Iterable[_Batch]) -> ControlTotals:
+    totals = ControlTotals()
+    for batch in batches:
+        _include(totals, batch)
+        totals.ragged += len(batch.cost) if batch.ragged else 0
     return totals
 
 
@@ -166,7 +207,7 @@ def _include(totals: ControlTotals, batch: _Batch) -> None:
     if batch.account is not None:
         totals.accounts.update(value for value in pc.unique(batch.account).to_pylist() if value)
     months = [read_month(value) for value in period.dictionary.to_pylist()]
-    codes = [(value or "").strip() for value in currency.dictionary.to_pylist()]
+    codes = [read_code(value) for value in currency.dictionary.to_pylist()]
     groups = pc.add(
         pc.multiply(pc.fill_null(period.indices, -1).cast(pa.int64()), 1 << 31),
         pc.fill_null(currency.indices, -1).cast(pa.int64()),
@@ -235,38 +276,67 @@ def _shortest(text: str) -> str:
     return repr(float(text))
 
 
-def _csv_batches(container: Container, wanted: _Wanted, matched: Matched) -> Iterator[_Batch]:
+def _csv_batches(container: Container, wanted: _Wanted, matched: Matched, careful: bool = False) -> Iterator[_Batch]:
+    """careful: lines longer than a block are read too, and bytes that are no UTF-8 as if they were Latin-1."""
     ragged: list[dict[str, str | None]] = []
     names = [f"c{number}" for number in range(len(container.names))]
     at = {name: f"c{container.names.index(name)}" for name in wanted.all}
 
     def keep(row: pa.csv.InvalidRow) -> str:
-        cells = next(csv.reader(io.StringIO(row.text or "", newline="")), [])
+        cells = cells_of(row.text or "")
         ragged.append({name: cells[int(spot[1:])] if int(spot[1:]) < len(cells) else None for name, spot in at.items()})
         return "skip"
 
-    nulls = ["", *matched.format.null_texts]
     with ExitStack() as stack:
-        plain_file = container.compression == "none"
+        stack.enter_context(_undecodable_lines_unsaid())
+        as_path = container.compression == "none" and not careful  # Arrow reads a plain file ahead in its own threads
         reader = pa.csv.open_csv(
             str(container.path)
-            if plain_file  # Arrow reads a plain file ahead in its own threads
+            if as_path
             else stack.enter_context(decompressed(container.path, container.compression)),
-            read_options=pa.csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=names, skip_rows_after_names=1),
+            read_options=pa.csv.ReadOptions(
+                block_size=_LONG_BLOCK_BYTES if careful else _BLOCK_BYTES,
+                column_names=names,
+                skip_rows_after_names=1,
+                encoding="latin-1" if careful else "utf8",
+            ),
             parse_options=pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
             convert_options=pa.csv.ConvertOptions(
                 include_columns=sorted(set(at.values())),
                 column_types={spot: pa.string() for spot in at.values()},
                 strings_can_be_null=True,
-                null_values=nulls,
+                null_values=["", *matched.format.null_texts],
                 check_utf8=False,
             ),
         )
         for batch in reader:
             yield _batch(wanted, {name: batch.column(spot) for name, spot in at.items()})
+            if len(ragged) >= _RAGGED_AT_ONCE:
+                kept, ragged[:] = ragged[:], []
+                yield _ragged_batch(wanted, at, kept)
     if ragged:
-        columns = {name: pa.array([row[name] or None for row in ragged], pa.string()) for name in at}
-        yield replace(_batch(wanted, columns), ragged=True)
+        yield _ragged_batch(wanted, at, ragged)
+
+
+def _ragged_batch(wanted: _Wanted, at: Iterable[str], rows: list[dict[str, str | None]]) -> _Batch:
+    columns = {name: pa.array([row[name] or None for row in rows], pa.string()) for name in at}
+    return replace(_batch(wanted, columns), ragged=True)
+
+
+@contextmanager
+def _undecodable_lines_unsaid() -> Iterator[None]:
+    """Arrow decodes a ragged line before it hands it over; where that fails it tells Python's hook, with the line, and then us."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, UnicodeDecodeError):
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _parquet_batches(container: Container, wanted: _Wanted, matched: Matched) -> Iterator[_Batch]:
@@ -300,20 +370,26 @@ def _as_text(column: pa.Array, nested: bool) -> pa.Array:
 
 def _json_batches(container: Container, wanted: _Wanted, matched: Matched) -> Iterator[_Batch]:
     rows: list[dict[str, str | None]] = []
+    for _, record in json_records(container):
+        rows.append({name: _leaf(record, name, name == wanted.also) for name in wanted.all})
+        if len(rows) >= 1 << 14:
+            yield _rows_batch(wanted, rows)
+            rows = []
+    if rows:
+        yield _rows_batch(wanted, rows)
+
+
+def json_records(container: Container) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """The lines of a JSON lines file that are not blank, each with its object, or None where it is none."""
     with decompressed(container.path, container.compression) as stream:
         for line in stream:
             if not line.strip():
                 continue
             try:
                 record = json.loads(line, parse_float=_shortest)
-            except ValueError:
-                record = {}
-            rows.append({name: _leaf(record, name, name == wanted.also) for name in wanted.all})
-            if len(rows) >= 1 << 14:
-                yield _rows_batch(wanted, rows)
-                rows = []
-    if rows:
-        yield _rows_batch(wanted, rows)
+            except (ValueError, RecursionError):
+                record = None
+            yield line, record if isinstance(record, dict) else None
 
 
 def _rows_batch(wanted: _Wanted, rows: list[dict[str, str | None]]) -> _Batch:

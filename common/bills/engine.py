@@ -13,13 +13,14 @@ import duckdb
 from duckdb.func import FunctionNullHandling
 
 from common.domain.money import EXACT
+from common.errors import resource_error
 
 MEMORY_LIMIT = "900MB"
 
 
 @contextmanager
 def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB that spills to `folder`."""
+    """An in-memory DuckDB that spills to `folder`.  A full disk or memory leaves the context as NoSpace or NoMemory."""
     connection = duckdb.connect(":memory:")
     try:
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
@@ -39,6 +40,11 @@ def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[d
         )
         connection.create_function("python_to_json", python_to_json, [varchar], varchar, null_handling=special)
         yield connection
+    except duckdb.Error as error:
+        explained = resource_error(error)
+        if explained is None:
+            raise
+        raise explained from error
     finally:
         connection.close()
 

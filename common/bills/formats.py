@@ -16,6 +16,8 @@ from typing import Any
 
 from common.errors import UnknownFormat
 
+_READS_LIKE_A_NAME = re.compile(r"[A-Za-z_][\w /:.()-]{0,79}")
+
 
 def squeeze(name: str) -> str:
     """A column name without case and signs: how names are compared."""
@@ -174,18 +176,37 @@ def _fill_rest(
 def recognise(names: Sequence[str]) -> Matched:
     """The format that has all its required columns among the names; of several, the one that knows most of them.
 
-    Raises UnknownFormat with the columns found, the nearest format and what it lacks.
+    Raises UnknownFormat with the columns found, the nearest format and what it lacks; or for a column of money that is there twice.
     """
     candidates = [match(source_format, names) for source_format in formats().values()]
     complete = [one for one in candidates if not lacking(one)]
     if complete:
-        return max(complete, key=_knows)
+        return _once_each(max(complete, key=_knows))
     nearest = max(candidates, key=lambda one: (len(one.format.required) - len(lacking(one))) / len(one.format.required))
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     raise UnknownFormat(
-        f"no known format: found {len(names)} columns ({shown}); nearest is {nearest.format.title}, "
+        f"no known format: found {len(names)} columns ({_shown(names)}); nearest is {nearest.format.title}, "
         f"which also needs {', '.join(lacking(nearest))}"
     )
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first names, for a message; what does not read like one may be a line of the bill and stays out."""
+    readable = [name for name in names if _READS_LIKE_A_NAME.fullmatch(name)]
+    if len(readable) < len(names) / 2:
+        return "most of them do not read like column names"
+    return ", ".join(readable[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _once_each(matched: Matched) -> Matched:
+    """The same.  Raises UnknownFormat where two columns have the very name of one that decides about money."""
+    kind = matched.format
+    for canonical in filter(None, (kind.cost, kind.cost_also, kind.currency, kind.billing_period)):
+        name = matched.columns.get(canonical)
+        if name is not None and matched.names.count(name) > 1:
+            raise UnknownFormat(
+                f"column {name} is there twice, and which one counts is not told; export the bill again"
+            )
+    return matched
 
 
 def lacking(matched: Matched) -> list[str]:

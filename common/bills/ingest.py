@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from common.adapters.locations import open_location
+from common.bills.deliveries import REJECTED, Delivery
 from common.bills.discovery import FoundDelivery
 from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
 from common.bills.landing import Customs, Order, Ports, land
 from common.bills.runs import fail_run, record_deliveries
-from common.errors import BadBill, BadConfiguration, Permanent
+from common.errors import BadBill, BadConfiguration, CostError
 from common.messages import IngestBill
 from common.ports import Location
 
@@ -26,7 +27,8 @@ _PLAIN = Customs()
 def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, customs: Customs = _PLAIN) -> None:
     """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat.
 
-    A bill that cannot be read, or a location that cannot, ends the run with the reason and puts the integration into `error`.
+    A bill that cannot be read ends the run as rejected, and the message is done: another try would not help.  A location that
+    cannot be read raises.  Either puts the integration into `error` with the reason.
     """
     org_slug, integration_id = message.org_slug, message.integration_id
     try:
@@ -36,20 +38,33 @@ def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, customs
         location = open_location(integration["config"]["location"])
         order = Order(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
         ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock)
-        landed, refused = [], []
         stated = integration["config"].get("delivered_at")
-        for found in discover(location, message.billing_periods):
+        landed: list[Delivery] = []
+        refused: list[str] = []
+        for found in _found(discover, location, message.billing_periods, refused):
             try:
                 landed.extend(land(order, location, _as_stated(found, stated), ports, customs))
             except BadBill as error:
                 refused.append(str(error))
-    except Permanent as error:
+    except CostError as error:
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
         raise
     record_deliveries(rt.documents, rt.clock, org_slug, message.run_id, [one.delivery_id for one in landed])
+    refused += [str(one.extra.get("reason")) for one in landed if one.state == REJECTED]
     if refused:
         fail_run(rt.documents, rt.clock, org_slug, message.run_id, refused[0], rejected=True)
     note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, refused[0] if refused else None)
+
+
+def _found(
+    discover: Discover, location: Location, periods: Sequence[str], refused: list[str]
+) -> Sequence[FoundDelivery]:
+    """What lies at the location; a manifest that cannot be read, or nothing at all, is noted as refused."""
+    try:
+        return discover(location, periods)
+    except BadBill as error:
+        refused.append(str(error))
+        return ()
 
 
 def _as_stated(found: FoundDelivery, stated: str | None) -> FoundDelivery:

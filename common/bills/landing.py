@@ -30,10 +30,12 @@ from common.bills.deliveries import (
 )
 from common.bills.discovery import ACTUAL, AMORTIZED, WHOLE, FoundDelivery, FoundPart
 from common.bills.formats import Matched, SourceFormat, recognise
+from common.bills.integrations import TITLES
 from common.errors import AlreadyExists, BadBill, Retryable, UnknownFormat
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
 
 Opened = tuple[Container, Matched]
+_MOST_UNKNOWN, _LONGEST_NAME = 500, 200
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, c
     for part in found.parts:
         stored.append((part, _fetch(order, location, part, ports)))
     try:
-        parts, notes = _read_all(stored, ports, customs, manifest=found.version is not None)
+        parts, notes = _read_all(order, stored, ports, customs, manifest=found.version is not None)
         source_format = _one_format(parts)
         periods = _periods(parts, order)
     except BadBill as error:
@@ -119,13 +121,15 @@ def _fetch(order: Order, location: Location, part: FoundPart, ports: Ports) -> S
 
 
 def _read_all(
-    stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs, manifest: bool
+    order: Order, stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs, manifest: bool
 ) -> tuple[list[_Read], list[str]]:
     parts: list[_Read] = []
     notes: list[str] = []
     blank = [part.name for part, item in stored if item.size_bytes == 0 and manifest and len(stored) > 1]
     notes.extend(f"{name} is empty: a leftover that the provider blanked" for name in blank)
     filled = [(part, item) for part, item in stored if part.name not in blank]
+    for part, item in filled:
+        _check(part, item, order, ports)
     cost = _cost_column(filled, ports, customs)
     for part, item in filled:
         read = _read(part, item, ports, customs, cost)
@@ -148,6 +152,18 @@ def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opene
             raise UnknownFormat(f"{part.name}: {error}") from None
 
 
+def _check(part: FoundPart, item: StoredObject, order: Order, ports: Ports) -> None:
+    """Raises BadBill for a file that breaks off, or that is no bill of the integration's provider."""
+    with _opened(part, item, ports) as (container, matched):
+        containers.check_whole(container.path, container.compression, part.name)
+        found = matched.format
+        if found.provider != order.provider:
+            raise BadBill(
+                f"{part.name} is a bill of {TITLES[found.provider]} ({found.title}), the integration is one of "
+                f"{TITLES[order.provider]}; give it a location and an integration of its own"
+            )
+
+
 def _cost_column(stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs) -> str | None:
     if customs.cost_column_of is None:
         return None
@@ -157,7 +173,6 @@ def _cost_column(stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports,
 
 def _read(part: FoundPart, item: StoredObject, ports: Ports, customs: Customs, cost: str | None) -> _Read:
     with _opened(part, item, ports) as (container, matched):
-        containers.check_whole(container.path, container.compression, part.name)
         if cost is not None:
             matched = matched.with_cost(cost)
         control = control_totals(container, matched, part.name)
@@ -208,7 +223,8 @@ def _deliver(
     parts = [replace(part, chunk=number) for number, part in enumerate(kept)]
     delivery_id = identify(order.integration_id, period, [(part.role, part.digest) for part in parts])
     existing = load(ports.documents, order.org_slug, delivery_id)
-    if existing is None:
+    refused = existing is not None and existing.state == REJECTED and not existing.source_format
+    if existing is None or refused:
         existing = Delivery(
             delivery_id=delivery_id,
             org_slug=order.org_slug,
@@ -222,17 +238,25 @@ def _deliver(
             run_id=order.run_id,
             landed_at=ports.clock.now(),
             version=found.version,
-            unknown_columns=tuple(dict.fromkeys(name for read in reads for name in read.matched.unknown)),
+            unknown_columns=_unknown(reads),
             notes=(*notes, *_role_notes(parts)),
             extra={"cost_column": source_format.cost},
         )
         existing = replace(existing, parts=tuple(_keep(existing, part, ports) for part in parts))
+        if refused:  # it could not be read when it landed before, now it can
+            ports.documents.set(delivery_path(order.org_slug, delivery_id), existing.as_document())
         with suppress(AlreadyExists):
             ports.documents.create(delivery_path(order.org_slug, delivery_id), existing.as_document())
     if existing.state not in FINISHED:
         for message in existing.messages():
             ports.bus.publish(message)
     return existing
+
+
+def _unknown(reads: Sequence[_Read]) -> tuple[str, ...]:
+    """The names that belong to nothing; as many, and as much of each, as a document can hold."""
+    names = dict.fromkeys(name for read in reads for name in read.matched.unknown)
+    return tuple(name[:_LONGEST_NAME] for name in names)[:_MOST_UNKNOWN]
 
 
 def _part(read: _Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
@@ -302,6 +326,8 @@ def _record_rejected(
     delivery_id = identify(
         order.integration_id, found.billing_period or "", [(p.role, item.digest) for p, item in stored]
     )
+    folder = f"raw/{order.org_slug}/{order.integration_id}/rejected/{delivery_id}"
+    parts = [_keep_rejected(number, part, item, folder, ports) for number, (part, item) in enumerate(stored)]
     delivery = Delivery(
         delivery_id=delivery_id,
         org_slug=order.org_slug,
@@ -311,13 +337,17 @@ def _record_rejected(
         billing_period=found.billing_period or "",
         delivered_at=found.delivered_at,
         state=REJECTED,
-        parts=tuple(
-            Part(number, part.name, item.uri, item.size_bytes, item.digest)
-            for number, (part, item) in enumerate(stored)
-        ),
+        parts=tuple(parts),
         run_id=order.run_id,
         landed_at=ports.clock.now(),
         version=found.version,
         extra={"reason": reason},
     )
     ports.documents.set(delivery_path(order.org_slug, delivery_id), delivery.as_document())
+
+
+def _keep_rejected(number: int, part: FoundPart, item: StoredObject, folder: str, ports: Ports) -> Part:
+    """The part under a name that its bytes tell, so that they are kept once, however often they come."""
+    kept = ports.objects.copy(item.uri, f"{folder}/{item.digest.rpartition(':')[2][:20]}")
+    ports.objects.delete(item.uri)
+    return Part(number, part.name, kept.uri, item.size_bytes, item.digest)

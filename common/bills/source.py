@@ -6,17 +6,31 @@ not have is null, and `source_row_id` says which line of the file a row is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
+
+import duckdb
 
 from common.bills.container import Container
 from common.bills.formats import Bag, Matched
 
+Result = TypeVar("Result")
 MAX_LINE_BYTES = 16 << 20
 BUFFER_BYTES = 2 * MAX_LINE_BYTES
 """How much of a CSV file is read at once.  DuckDB would take 16 of the longest lines: slower, and more than its memory."""
 NUMBER_END = "|"
 """Ends the number of a numbered line, so that it can be told from what a mapping puts behind it."""
+
+
+def read_rows(read: Callable[[bool], Result]) -> Result:
+    """What `read(lenient)` gives: first strictly; leniently where DuckDB finds that a CSV file's lines end in more than one way."""
+    try:
+        return read(False)
+    except duckdb.InvalidInputException as error:
+        if "state machine" not in str(error):  # DuckDB has no code for it
+            raise
+        return read(True)
 
 
 def quoted(name: str) -> str:
@@ -133,7 +147,8 @@ def _csv(container: Container, matched: Matched) -> str:
     return (
         f"read_csv({_path(container.path)}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
         f"quote = '\"', escape = '\"', nullstr = [{nulls}], compression = '{container.compression}', "
-        f"max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, store_rejects = true, rejects_limit = 0)"
+        f"max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, store_rejects = true, rejects_limit = 0"
+        f"{', strict_mode = false' if container.lenient else ''})"
     )
 
 

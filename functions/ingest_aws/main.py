@@ -1,13 +1,15 @@
 """ingest_aws: ingest-aws -> raw AWS bills in object storage, control totals -> bill-landed, one a chunk."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 import functions_framework
 
 from common.bills.engine import engine
 from common.bills.ingest import ingest
 from common.bills.landing import Customs, Opened
-from common.bills.source import source_sql
+from common.bills.source import read_rows, source_sql
 from common.bootstrap import runtime
 from common.entrypoint import handles
 from common.messages import IngestBill
@@ -32,11 +34,13 @@ def _cost_column_of(parts: Sequence[Opened]) -> str:
     """Net or gross, once for the whole delivery."""
     if not all(NET_COST in matched.columns for _, matched in parts):
         return COST
-    kinds: set[str] = set()
-    with engine() as connection:
-        for container, matched in parts:
-            rows = source_sql(container, matched, only=frozenset({_KIND}))
-            kinds.update(
-                kind or "" for (kind,) in connection.execute(f"select distinct {_KIND} from ({rows})").fetchall()
-            )
+    kinds: set[str] = set().union(*(read_rows(partial(_kinds, part)) for part in parts))
     return NET_COST if use_net_costs({NET_COST}, kinds) else COST
+
+
+def _kinds(part: Opened, lenient: bool) -> set[str]:
+    """The line item types in one part."""
+    container, matched = part
+    rows = source_sql(replace(container, lenient=lenient), matched, only=frozenset({_KIND}))
+    with engine() as connection:
+        return {kind or "" for (kind,) in connection.execute(f"select distinct {_KIND} from ({rows})").fetchall()}

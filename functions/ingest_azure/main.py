@@ -1,11 +1,15 @@
 """ingest_azure: ingest-azure -> raw Azure exports in object storage, control totals -> bill-landed, one a chunk."""
 
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 import functions_framework
 
 from common.bills.engine import engine
 from common.bills.ingest import ingest
 from common.bills.landing import Customs, Opened
-from common.bills.source import source_sql
+from common.bills.source import read_rows, source_sql
 from common.bootstrap import runtime
 from common.entrypoint import handles
 from common.messages import IngestBill
@@ -25,6 +29,11 @@ def ingest_azure(message: IngestBill) -> None:
 
 
 def _role_of(name: str, part: Opened) -> str:
+    return role_of(name, read_rows(partial(_kinds, part)))
+
+
+def _kinds(part: Opened, lenient: bool) -> list[Any]:
+    container, matched = part
+    rows = source_sql(replace(container, lenient=lenient), matched, only=COLUMNS)
     with engine() as connection:
-        kinds = connection.execute(kinds_sql(f"({source_sql(*part, only=COLUMNS)})")).fetchall()
-    return role_of(name, kinds)
+        return connection.execute(kinds_sql(f"({rows})")).fetchall()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,8 @@ from common.bills.deliveries import Delivery, Part
 from common.bills.discovery import ACTUAL, AMORTIZED
 from common.bills.engine import engine
 from common.bills.formats import Matched, recognise
-from common.bills.source import literal, quoted, source_sql
+from common.bills.source import literal, quoted, read_rows, source_sql
 from common.domain.money import plain
-from common.errors import NoSpace
 from common.validation import Failure, validate_relation
 
 from .mapping import focus_select, mapping_sql, pairs_sql, prepare
@@ -62,15 +61,19 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> dict
     """Write `focus/` and, where needed, `quarantine/` of one chunk; returns what its document is to hold.
 
     Safe to repeat: objects that a killed run left are kept, and the numbers are those of what is stored.
-    Raises BadBill for a file that breaks off, NoSpace on a full disk.
+    Raises BadBill for a file whose lines cannot be told apart, NoSpace on a full disk, NoMemory.
     """
-    with _bench(delivery, part, rt) as work:
+    return read_rows(lambda lenient: _normalize(delivery, part, rt, lenient))
+
+
+def _normalize(delivery: Delivery, part: Part, rt: EmbeddedRuntime, lenient: bool) -> dict[str, Any]:
+    with _bench(delivery, part, rt, lenient) as work:
         name = f"{delivery.folder}/{part.chunk:05d}.parquet"
         target = work.folder / "focus.parquet"
         work.see()
         _copy(work, _rows(work), target)
         quarantine = write_quarantine(
-            work.connection, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
+            work.connection, work.container, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
             mapping_sql(work.matched.format.name), unmapped=_unmapped(work, target), see=work.see,
         )  # fmt: skip
         if quarantine and quarantine.unmapped:
@@ -86,7 +89,7 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> dict
 
 
 @contextmanager
-def _bench(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> Iterator[_Work]:
+def _bench(delivery: Delivery, part: Part, rt: EmbeddedRuntime, lenient: bool) -> Iterator[_Work]:
     with (
         tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
         rt.objects.local(part.uri) as path,
@@ -99,6 +102,7 @@ def _bench(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> Iterator[_Wor
         prepare(connection)
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
+        container = replace(container, lenient=lenient)
         yield _Work(connection, container, matched.with_cost(cost), delivery, part, Path(folder))
 
 
@@ -136,14 +140,7 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
 
 
 def _copy(work: _Work, select: str, target: Path) -> None:
-    try:
-        work.connection.execute(f"copy ({select}) to {literal(str(target))} {PARQUET}")
-    except duckdb.IOException as error:
-        if "No space left" in str(error):
-            raise NoSpace(
-                "the disk is full: nothing of the delivery is shown; free some space, then run costwire replay"
-            ) from error
-        raise
+    work.connection.execute(f"copy ({select}) to {literal(str(target))} {PARQUET}")
 
 
 def _unmapped(work: _Work, target: Path) -> int:

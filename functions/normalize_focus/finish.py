@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.bills.deliveries import CURRENT, FINISHED, REJECTED, REPLACED, SUPERSEDED, Delivery, change, chunks_path
 from common.bills.engine import engine
+from common.bills.integrations import note_sync
 from common.bills.runs import finish_run
 from common.bills.source import literal
 from common.domain.money import add, plain
@@ -68,6 +69,8 @@ def finish(delivery: Delivery, rt: EmbeddedRuntime) -> None:
 def reject(delivery: Delivery, reason: str, rt: EmbeddedRuntime, **facts: Any) -> None:
     """End a delivery that may not be shown, with the reason; the slice keeps its earlier version."""
     change(rt.documents, delivery, state=REJECTED, reason=reason, **facts)
+    words = f"{delivery.billing_period} is rejected: {reason}"
+    note_sync(rt.documents, rt.clock.now(), delivery.org_slug, delivery.integration_id, words)
     finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
 
 
