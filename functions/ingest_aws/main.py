@@ -14,10 +14,8 @@ from common.bootstrap import runtime
 from common.entrypoint import handles
 from common.messages import IngestBill
 
-from .discounts import COST, NET_COST, use_net_costs
+from .discounts import COST, KIND, NET_COST, Kind, kinds_sql, use_net_costs
 from .discover import discover
-
-_KIND = "line_item_line_item_type"
 
 
 @functions_framework.cloud_event
@@ -34,13 +32,13 @@ def _cost_column_of(parts: Sequence[Opened]) -> str:
     """Net or gross, once for the whole delivery."""
     if not all(NET_COST in matched.columns for _, matched in parts):
         return COST
-    kinds: set[str] = set().union(*(read_rows(partial(_kinds, part)) for part in parts))
-    return NET_COST if use_net_costs({NET_COST}, kinds) else COST
+    kinds = [kind for part in parts for kind in read_rows(partial(_kinds, part))]
+    return NET_COST if use_net_costs(kinds) else COST
 
 
-def _kinds(part: Opened, lenient: bool) -> set[str]:
+def _kinds(part: Opened, lenient: bool) -> list[Kind]:
     """The line item types in one part."""
     container, matched = part
-    rows = source_sql(replace(container, lenient=lenient), matched, only=frozenset({_KIND}))
+    rows = source_sql(replace(container, lenient=lenient), matched, only=frozenset({KIND, COST, NET_COST}))
     with engine() as connection:
-        return {kind or "" for (kind,) in connection.execute(f"select distinct {_KIND} from ({rows})").fetchall()}
+        return [Kind(*kind) for kind in connection.execute(kinds_sql(f"({rows})")).fetchall()]

@@ -1,25 +1,23 @@
-"""Net or gross costs of AWS: net only where the discounts are no rows of their own."""
+"""Net or gross costs of AWS: net only where the column is filled and the discounts are no rows of their own."""
 
 from __future__ import annotations
 
 import pytest
 
-from functions.ingest_aws.discounts import use_net_costs
-
-NET = {"line_item_unblended_cost", "line_item_net_unblended_cost"}
-GROSS = {"line_item_unblended_cost"}
+from functions.ingest_aws.discounts import Kind, use_net_costs
 
 
 @pytest.mark.parametrize(
-    ("columns", "kinds", "net"),
+    ("kinds", "net"),
     [
-        (NET, ["Usage", "Tax"], True),
-        (NET, ["Usage", "DiscountedUsage"], True),
-        (NET, ["Usage", "EdpDiscount"], False),
-        (NET, ["Usage", "BundledDiscount"], False),
-        (GROSS, ["Usage"], False),
-        (GROSS, ["Usage", "EdpDiscount"], False),
+        ([Kind("Usage", 5, 0), Kind("Tax", 1, 0)], True),
+        ([Kind("Usage", 5, 0), Kind("DiscountedUsage", 2, 0)], True),
+        ([Kind("Usage", 5, 0), Kind("EdpDiscount", 1, 0)], False),
+        ([Kind("Usage", 5, 0), Kind("BundledDiscount", 1, 0)], False),
+        ([Kind("Usage", 0, 5)], False),
+        ([Kind("Usage", 5, 0), Kind("Tax", 0, 1)], False),
+        ([], False),
     ],
 )
-def test_net_costs_are_used_where_no_row_is_a_discount(columns: set[str], kinds: list[str], net: bool) -> None:
-    assert use_net_costs(columns, kinds) is net
+def test_net_costs_are_used_where_all_lines_have_one_and_no_row_is_a_discount(kinds: list[Kind], net: bool) -> None:
+    assert use_net_costs(kinds) is net
