@@ -22,17 +22,17 @@ def fill(home: Path, rows: int) -> int:
     """Make the warehouse below `home`, unless it is there as of today; returns its rows."""
     stamp = home / "filled.json"
     wanted = {"rows": rows, "day": f"{datetime.now(UTC):%Y-%m-%d}", "duckdb": duckdb.__version__}
-    each = rows // (len(PROVIDERS) * MONTHS)
+    slices = [(provider, first) for first in _months() for provider in PROVIDERS]
     if stamp.exists() and json.loads(stamp.read_text()) == wanted:
-        return each * len(PROVIDERS) * MONTHS
+        return rows
     rt = EmbeddedRuntime(Settings(home=home))
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        for first in _months():
-            for provider in PROVIDERS:
-                _slice(rt, connection, provider, first, each)
+        for number, (provider, first) in enumerate(slices):
+            each = rows // len(slices) + (number < rows % len(slices))
+            _slice(rt, connection, provider, first, each)
     stamp.write_text(json.dumps(wanted))
-    return each * len(PROVIDERS) * MONTHS
+    return rows
 
 
 def _months() -> list[date]:

@@ -34,6 +34,12 @@ def measure_bill(plan: Plan) -> list[Figure]:
         Figure(name, "peak memory of the mapping step", _peaks(runs, "mapping"), "MiB", most=MEMORY_MIB),
         Figure(name, "peak memory of the whole delivery", _peaks(runs, "delivery"), "MiB", most=MEMORY_MIB),
     ]
+    shares = [("plain copy", "copy"), ("mapping step", "mapping"), ("whole delivery", "delivery")]
+    for words, part in shares:
+        seconds = tuple(one[part].processor_seconds for one in runs)
+        figures.append(
+            Figure(name, f"processor time of the {words}", seconds, "s", note="other work hardly changes it")
+        )
     return figures
 
 
@@ -74,6 +80,9 @@ def measure_peer(plan: Plan) -> list[Figure]:
     name = f"beside focus-converter 1.0.0, {bill.rows:,} lines"
     return [
         Figure(name, "focus-converter", (rate,), "rows/s", note="one run"),
+        Figure(name, "processor time of focus-converter", (other.processor_seconds,), "s"),
+        Figure(name, "processor time of the mapping step", _processor("mapping", before, after), "s"),
+        Figure(name, "processor time of the whole delivery", _processor("delivery", before, after), "s"),
         Figure(name, "peak memory of focus-converter", (other.peak_bytes / MEBIBYTE,), "MiB"),
         Figure(name, "mapping step / focus-converter", tuple(one / rate for one in mine["mapping"]), "", least=3),
         Figure(name, "whole delivery / focus-converter", tuple(one / rate for one in mine["delivery"]), "", least=2),
@@ -98,6 +107,10 @@ def _deliver(plan: Plan, bill: Bill) -> Run:
 
 def _rates(bill: Bill, runs: Sequence[Run]) -> tuple[float, ...]:
     return tuple(bill.rows / one.seconds for one in runs)
+
+
+def _processor(name: str, *runs: dict[str, Run]) -> tuple[float, ...]:
+    return tuple(one[name].processor_seconds for one in runs)
 
 
 def _peaks(runs: Sequence[dict[str, Run]], name: str) -> tuple[float, ...]:
