@@ -25,7 +25,7 @@ from common.bills.cells import cells_of
 from common.bills.container import Container, decompressed
 from common.bills.engine import python_to_json
 from common.bills.formats import Matched
-from common.domain.money import COST_INTEGER_DIGITS, add, plain, read_cost, round_cost
+from common.domain.money import COST_INTEGER_DIGITS, COST_SCALE, add, plain, read_cost, round_cost
 from common.errors import BadBill, resource_error
 
 _BLOCK_BYTES = 4 << 20
@@ -243,18 +243,21 @@ def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
 
 
 def _sum_at_once(cost: pa.Array) -> Total | None:
-    """The sum, where every text is a plain number that a cost column keeps as it is; else None, and each is looked at."""
-    if cost.null_count or not len(cost) or pc.max(pc.binary_length(cost)).as_py() > 25 or _has_exponent(cost):
+    """The sum, where every text is a number that Arrow reads exactly (at most 38 fractional digits); else None."""
+    if cost.null_count or not len(cost):
         return None
     try:
         values = cost.cast(_EXACT)
     except pa.ArrowInvalid:
-        return None  # a word among them
+        return None  # a word, or more digits than fit: each is looked at
     bounds = pc.min_max(values).as_py()
     if max(abs(bounds["min"]), abs(bounds["max"])) >= Decimal(10) ** COST_INTEGER_DIGITS:
         return None
     exact = pc.sum(values).as_py()
-    return Total(len(cost), exact, exact)
+    if pc.max(pc.binary_length(cost)).as_py() <= COST_SCALE + 1 and not _has_exponent(cost):
+        return Total(len(cost), exact, exact)  # nothing behind the 24th digit
+    rounded = pc.sum(pc.round(values, ndigits=COST_SCALE, round_mode="half_to_even")).as_py()
+    return Total(len(cost), exact, rounded)
 
 
 def _has_exponent(cost: pa.Array) -> bool:

@@ -5,7 +5,8 @@
 create or replace temp macro to_cost(x) as
     case
         when x is null or contains(x, '_') then null
-        when length(x) <= 25 and not contains(x, 'e') and not contains(x, 'E') then try_cast(x as decimal(38, 24))
+        -- at most 24 fractional digits, so that the cast rounds nothing
+        when length(x) - strpos(x, '.') <= 24 and not contains(x, 'e') and not contains(x, 'E') then try_cast(x as decimal(38, 24))
         -- as 4.0E-7: few digits and a small negative exponent lose nothing in a cast
         when length(x) <= 14 and contains(lower(right(x, 4)), 'e') and abs(try_cast(right(x, 2) as tinyint)) <= 12
             and contains(right(x, 3), '-') and right(x, 1) between '0' and '9'
