@@ -48,7 +48,7 @@ format: install-dev ## let the formatter have its way
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install-dev ## benchmarks, with ratios against stated peers; needs 6 GB of disk
+bench: install-dev ## benchmarks, with ratios against stated peers; needs 8 GB of disk
 	$(BIN)/python -m benchmarks
 
 lock: ## resolve the dependencies again (needs uv)

@@ -179,6 +179,9 @@ def _check_text(text: bytes, label: str) -> None:
         raise BadBill(f"{label} is UTF-16 text, expected UTF-8; save it as UTF-8")
     if b"\x00" in first_line or "\ufffd" in first_line[: _MAX_HEADER_BYTES // 2].decode(errors="replace")[:-3]:
         raise BadBill(f"{label} is neither CSV, Parquet nor JSON lines; give the bill as its provider exports it")
+    lines = text.split(b"\n")[:-1]
+    if sum(not _is_utf8(line) for line in lines) * 2 > len(lines):
+        raise BadBill(f"{label} is not UTF-8 text, perhaps Windows-1252 or Latin-1; save it as UTF-8")
     start = text.removeprefix(_UTF8_MARK).lstrip()[:1]
     if start == b"[":
         raise BadBill(f"{label} is a JSON array, expected JSON lines: one object a line; jq -c '.[]' makes them")
@@ -186,6 +189,14 @@ def _check_text(text: bytes, label: str) -> None:
         raise BadBill(
             f"{label} is an HTML or XML page, perhaps an error page that was saved as the bill; fetch it again"
         )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parquet(path: Path, label: str) -> Container:

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from common.bills.control import ControlTotals, Total
 from common.bills.discovery import AMORTIZED, WHOLE
 from common.bills.formats import formats
+from common.bills.totals import ControlTotals, Total
 from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
 

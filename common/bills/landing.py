@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 from common.bills import container as containers
 from common.bills.container import Container
-from common.bills.control import ControlTotals, Total, control_totals
+from common.bills.control import control_totals
 from common.bills.deliveries import (
     FINISHED,
     LANDED,
@@ -31,11 +31,14 @@ from common.bills.deliveries import (
 from common.bills.discovery import ACTUAL, AMORTIZED, WHOLE, FoundDelivery, FoundPart
 from common.bills.formats import Matched, SourceFormat, recognise
 from common.bills.integrations import TITLES
+from common.bills.totals import ControlTotals, Total
 from common.errors import AlreadyExists, BadBill, Retryable, UnknownFormat
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
 
 Opened = tuple[Container, Matched]
 _MOST_UNKNOWN, _LONGEST_NAME = 500, 200
+_MOST_RAGGED = 250_000
+"""More lines of another width than the header are no slip of some lines, and too many to keep one by one."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +179,10 @@ def _read(part: FoundPart, item: StoredObject, ports: Ports, customs: Customs, c
         if cost is not None:
             matched = matched.with_cost(cost)
         control = control_totals(container, matched, part.name)
-        if control.ragged and control.ragged == control.lines:
+        if control.ragged and (control.ragged == control.lines or control.ragged > _MOST_RAGGED):
+            which = "none" if control.ragged == control.lines else f"only {control.lines - control.ragged:,}"
             raise BadBill(
-                f"{part.name}: none of its {control.lines} lines has {len(container.names)} cells as the header does: "
+                f"{part.name}: {which} of its {control.lines:,} lines has {len(container.names)} cells as the header does: "
                 "the header is broken; export it again"
             )
         role = part.role

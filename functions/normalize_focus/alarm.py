@@ -29,7 +29,11 @@ def quiet(delivery: Delivery, rt: EmbeddedRuntime) -> None:
 def _tell(delivery: Delivery, event: str, title: str, lines: dict[str, str], rt: EmbeddedRuntime) -> None:
     now = rt.clock.now()
     alert_id = _alert_id(delivery)
-    shown = {"integration": delivery.integration_id, "period": delivery.billing_period, "delivery": delivery.delivery_id}
+    shown = {
+        "integration": delivery.integration_id,
+        "period": delivery.billing_period,
+        "delivery": delivery.delivery_id,
+    }
 
     def work(transaction: Transaction) -> tuple[str, bool]:
         before = transaction.get(_path(delivery))
@@ -39,7 +43,14 @@ def _tell(delivery: Delivery, event: str, title: str, lines: dict[str, str], rt:
             facts = {"type": "proof_failed", "title": title, "lines": {**shown, **lines}, "notes": []}
             note = new_notification(alert_id, life.notifications, state, facts, now)
             transaction.set(f"orgs/{delivery.org_slug}/notifications/{note['notification_id']}", note)
-        document = {**(before or {}), **shown, "alert_id": alert_id, "type": "proof_failed", "budget_id": None, "budget_name": None}
+        document = {
+            **(before or {}),
+            **shown,
+            "alert_id": alert_id,
+            "type": "proof_failed",
+            "budget_id": None,
+            "budget_name": None,
+        }
         transaction.set(_path(delivery), {**document, **lines, **alerts.life_fields(life)})
         return state, told
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from common.bills.control import Total
+from common.bills.totals import Total
 from common.domain.money import add, plain, subtract
 
 

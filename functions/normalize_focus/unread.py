@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from common.bills.cells import cells_of
 from common.bills.container import Container, decompressed
-from common.bills.control import amounts_of, json_records, read_code, read_month
 from common.bills.formats import Matched
+from common.bills.second_reader import json_records
 from common.bills.source import MAX_LINE_BYTES
+from common.bills.totals import amounts_of, read_code, read_month
 from common.domain.money import add, read_cost, round_cost
 from common.errors import BadBill
 

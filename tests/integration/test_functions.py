@@ -16,7 +16,8 @@ from functions_framework import create_app
 name, event = sys.argv[1], json.loads(sys.argv[2])
 client = create_app(target=name, source=f"functions/{name}/main.py", signature_type="cloudevent").test_client()
 answer = client.post("/", data=json.dumps(event), headers={"Content-Type": "application/cloudevents+json"})
-print(json.dumps({"status": answer.status_code, "sdks": [name for name in ("google.cloud.bigquery", "google.cloud.storage", "boto3", "azure", "pandas") if name in sys.modules]}))
+sdks = {"google.cloud.bigquery", "google.cloud.storage", "boto3", "azure", "pandas"} & set(sys.modules)
+print(json.dumps({"status": answer.status_code, "sdks": sorted(sdks)}))
 """
 SYNC = {
     "specversion": "1.0",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.bills import landing
-from common.bills.control import ControlTotals
+from common.bills.totals import ControlTotals
 from tests.support import cur_line, cur_text, laptop
 
 

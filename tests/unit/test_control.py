@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from common.bills.container import opened
-from common.bills.control import ControlTotals, control_totals, read_month
+from common.bills.control import control_totals
 from common.bills.formats import recognise
+from common.bills.totals import ControlTotals, read_month
 
 HEADER = (
     "bill/BillingPeriodStartDate,bill/PayerAccountId,lineItem/LineItemType,lineItem/UsageStartDate,"

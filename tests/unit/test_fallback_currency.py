@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from common.bills.control import Total
 from common.bills.deliveries import Delivery, Part
+from common.bills.totals import Total
 
 
 def delivery(source_format: str, *controls: dict[str, str]) -> Delivery:

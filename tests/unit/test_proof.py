@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.bills.control import Total
+from common.bills.totals import Total
 from common.domain.money import add, subtract
 from functions.normalize_focus.proof import failure, prove
 
