@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from common.config import Settings
 
 if TYPE_CHECKING:
-    from common.ports import Clock, DocumentStore, KeyRing, Notifier, ObjectStore, Warehouse
+    from common.ports import Clock, DocumentStore, KeyRing, Location, Notifier, ObjectStore, Warehouse
     from common.ports.bus import PullBus
 
 _LEFTOVER_SECONDS = 24 * 3600
@@ -78,6 +78,12 @@ class EmbeddedRuntime:
         from common.adapters.embedded.local_keys import LocalKeyRing
 
         return LocalKeyRing(self.home / "keys.json")
+
+    def location(self, uri: str) -> Location:
+        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
+        from common.adapters.locations import open_location
+
+        return open_location(uri)
 
     @cached_property
     def notifiers(self) -> tuple[Notifier, ...]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from common.adapters.locations import open_location
 from common.bills.deliveries import REJECTED, Delivery
 from common.bills.discovery import FoundDelivery
 from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
@@ -15,16 +13,13 @@ from common.bills.landing import Customs, Order, Ports, land
 from common.bills.runs import fail_run, record_deliveries
 from common.errors import BadBill, BadConfiguration, CostError
 from common.messages import IngestBill
-from common.ports import Location
-
-if TYPE_CHECKING:
-    from common.bootstrap import EmbeddedRuntime
+from common.ports import Location, Runtime
 
 Discover = Callable[[Location, Sequence[str]], list[FoundDelivery]]
 _PLAIN = Customs()
 
 
-def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, customs: Customs = _PLAIN) -> None:
+def ingest(message: IngestBill, rt: Runtime, discover: Discover, customs: Customs = _PLAIN) -> None:
     """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat.
 
     A bill that cannot be read ends the run as rejected, and the message is done: another try would not help.  A location that
@@ -35,7 +30,7 @@ def ingest(message: IngestBill, rt: EmbeddedRuntime, discover: Discover, customs
         integration = load_integration(rt.documents, org_slug, integration_id)
         if integration["status"] not in ("active", ERROR):
             raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
-        location = open_location(integration["config"]["location"])
+        location = rt.location(integration["config"]["location"])
         order = Order(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
         ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock)
         stated = integration["config"].get("delivered_at")

@@ -32,7 +32,7 @@ from common.bills.discovery import ACTUAL, AMORTIZED, WHOLE, FoundDelivery, Foun
 from common.bills.formats import Matched, SourceFormat, recognise
 from common.bills.integrations import TITLES
 from common.bills.totals import ControlTotals, Total
-from common.errors import AlreadyExists, BadBill, Retryable, UnknownFormat
+from common.errors import AlreadyExists, BadBill, NotFound, Retryable, UnknownFormat
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
 
 Opened = tuple[Container, Matched]
@@ -100,6 +100,8 @@ def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, c
     except BadBill as error:
         _record_rejected(order, found, stored, str(error), ports)
         raise
+    except NotFound as error:
+        raise Retryable("another worker landed the same files at the same time; they are looked at again") from error
     made = [_deliver(order, found, parts, source_format, period, notes, ports) for period in periods]
     for _, item in stored:
         ports.objects.delete(item.uri)
@@ -110,7 +112,7 @@ def _fetch(order: Order, location: Location, part: FoundPart, ports: Ports) -> S
     """Copy a part into the store, under a name that says which bytes were meant."""
     try:
         version = next((item.version for item in location.list(part.name) if item.name == part.name), "")
-        mark = hashlib.sha256(f"{location.uri}\n{part.name}\n{version}".encode()).hexdigest()[:20]
+        mark = hashlib.sha256(f"{order.run_id}\n{location.uri}\n{part.name}\n{version}".encode()).hexdigest()[:20]
         with location.open(part.name) as stream:
             stored = ports.objects.put(f"raw/{order.org_slug}/{order.integration_id}/incoming/{mark}", stream)
     except AlreadyExists as error:

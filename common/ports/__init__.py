@@ -7,6 +7,7 @@ from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location
 from common.ports.notifier import Notification, Notifier
 from common.ports.objects import ObjectStore, StoredObject
+from common.ports.runtime import Runtime
 from common.ports.warehouse import Replacement, Slice, Warehouse
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Notifier",
     "ObjectStore",
     "Replacement",
+    "Runtime",
     "Slice",
     "StoredObject",
     "Transaction",

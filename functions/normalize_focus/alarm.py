@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from common.bills.deliveries import Delivery
 from common.domain import alerts
 from common.domain.alerts import Change
 from common.domain.outbox import new_notification
 from common.messages import AlertRaised
-
-if TYPE_CHECKING:
-    from common.bootstrap import EmbeddedRuntime
-    from common.ports import Transaction
+from common.ports import Runtime, Transaction
 
 
-def sound(delivery: Delivery, reason: str, rt: EmbeddedRuntime) -> None:
+def sound(delivery: Delivery, reason: str, rt: Runtime) -> None:
     """Raise the alert.  Safe to repeat: one message a state."""
     _tell(delivery, alerts.CROSSED, "Totals differ from the source", {"reason": reason}, rt)
 
 
-def quiet(delivery: Delivery, rt: EmbeddedRuntime) -> None:
+def quiet(delivery: Delivery, rt: Runtime) -> None:
     """Take the alert back, where there is one."""
     if rt.documents.get(_path(delivery)) is not None:
         _tell(delivery, alerts.CLEARED, "Totals are proved again", {}, rt)
 
 
-def _tell(delivery: Delivery, event: str, title: str, lines: dict[str, str], rt: EmbeddedRuntime) -> None:
+def _tell(delivery: Delivery, event: str, title: str, lines: dict[str, str], rt: Runtime) -> None:
     now = rt.clock.now()
     alert_id = _alert_id(delivery)
     shown = {

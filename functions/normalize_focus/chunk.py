@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
@@ -19,13 +19,11 @@ from common.bills.engine import engine
 from common.bills.formats import Matched, recognise
 from common.bills.source import literal, quoted, read_rows, source_sql
 from common.domain.money import plain
+from common.ports import Runtime
 from common.validation import Failure, validate_relation
 
 from .mapping import focus_select, mapping_sql, pairs_sql, prepare
 from .quarantine import QUARANTINE_COLUMNS, write_quarantine
-
-if TYPE_CHECKING:
-    from common.bootstrap import EmbeddedRuntime
 
 PARQUET = "(format parquet, compression zstd)"
 
@@ -57,7 +55,7 @@ class _Work:
         self.connection.execute(f"create or replace temp view source as {rows}")
 
 
-def normalize_chunk(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> dict[str, Any]:
+def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> dict[str, Any]:
     """Write `focus/` and, where needed, `quarantine/` of one chunk; returns what its document is to hold.
 
     Safe to repeat: objects that a killed run left are kept, and the numbers are those of what is stored.
@@ -66,7 +64,7 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: EmbeddedRuntime) -> dict
     return read_rows(lambda lenient: _normalize(delivery, part, rt, lenient))
 
 
-def _normalize(delivery: Delivery, part: Part, rt: EmbeddedRuntime, lenient: bool) -> dict[str, Any]:
+def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> dict[str, Any]:
     with _bench(delivery, part, rt, lenient) as work:
         name = f"{delivery.folder}/{part.chunk:05d}.parquet"
         target = work.folder / "focus.parquet"
@@ -89,7 +87,7 @@ def _normalize(delivery: Delivery, part: Part, rt: EmbeddedRuntime, lenient: boo
 
 
 @contextmanager
-def _bench(delivery: Delivery, part: Part, rt: EmbeddedRuntime, lenient: bool) -> Iterator[_Work]:
+def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterator[_Work]:
     with (
         tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
         rt.objects.local(part.uri) as path,
@@ -149,7 +147,7 @@ def _unmapped(work: _Work, target: Path) -> int:
     return int(row[0]) if row else 0
 
 
-def _pairs(work: _Work, rt: EmbeddedRuntime) -> str | None:
+def _pairs(work: _Work, rt: Runtime) -> str | None:
     statement = pairs_sql(work.matched.format.name)
     if statement is None:
         return None
@@ -162,7 +160,7 @@ def _pairs(work: _Work, rt: EmbeddedRuntime) -> str | None:
     return rt.objects.put_file(f"focus/{work.delivery.folder}/{work.part.chunk:05d}.pairs.parquet", target).uri
 
 
-def _numbers(work: _Work, rt: EmbeddedRuntime, focus_uri: str, quarantine_uri: str | None) -> dict[str, Any]:
+def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None) -> dict[str, Any]:
     """Rows, sums and failed rules of what is stored, not of what was meant to be."""
     with rt.objects.local(focus_uri) as path:
         work.connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from common.bills.deliveries import CURRENT, FINISHED, REJECTED, REPLACED, SUPERSEDED, Delivery, change, chunks_path
 from common.bills.engine import engine
@@ -17,17 +17,15 @@ from common.bills.runs import finish_run
 from common.bills.source import literal
 from common.domain.money import add, plain
 from common.messages import ChargesNormalized
+from common.ports import Runtime
 
 from . import alarm
 from .chunk import rows_select, sums
 from .mapping import adjustments_sql, prepare
 from .proof import failure, prove
 
-if TYPE_CHECKING:
-    from common.bootstrap import EmbeddedRuntime
 
-
-def finish(delivery: Delivery, rt: EmbeddedRuntime) -> None:
+def finish(delivery: Delivery, rt: Runtime) -> None:
     """Prove and show a delivery whose chunks are all done; before that nothing happens.  Safe to repeat, and from several at once.
 
     A delivery that cannot be proved, or of which every line is in quarantine, is rejected: the slice keeps what it has.
@@ -66,7 +64,7 @@ def finish(delivery: Delivery, rt: EmbeddedRuntime) -> None:
     finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
 
 
-def reject(delivery: Delivery, reason: str, rt: EmbeddedRuntime, **facts: Any) -> None:
+def reject(delivery: Delivery, reason: str, rt: Runtime, **facts: Any) -> None:
     """End a delivery that may not be shown, with the reason; the slice keeps its earlier version."""
     change(rt.documents, delivery, state=REJECTED, reason=reason, **facts)
     words = f"{delivery.billing_period} is rejected: {reason}"
@@ -118,7 +116,7 @@ def _conformance(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**rules[rule], "count": count} for rule, count in sorted(counts.items())]
 
 
-def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: EmbeddedRuntime) -> dict[str, Any] | None:
+def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Runtime) -> dict[str, Any] | None:
     """Rows for what did not cancel across the delivery, such as covered usage without its savings plan negation."""
     uris = [chunk["pairs_uri"] for chunk in chunks if chunk["pairs_uri"]]
     statement = adjustments_sql(delivery.source_format)
@@ -141,7 +139,7 @@ def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Em
     return {**result, "conformance": [], "chunk": None}
 
 
-def _settle(delivery: Delivery, rt: EmbeddedRuntime) -> None:
+def _settle(delivery: Delivery, rt: Runtime) -> None:
     """Of several deliveries of a slice that were shown, only the newest is current."""
     where = {"integration_id": delivery.integration_id, "billing_period": delivery.billing_period, "state": CURRENT}
     shown = [Delivery.from_document(one) for _, one in rt.documents.list(f"orgs/{delivery.org_slug}/deliveries", where)]

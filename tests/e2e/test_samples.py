@@ -33,9 +33,8 @@ def bills() -> list[tuple[str, Path]]:
 
 def added_up(provider: str, path: Path) -> Decimal:
     """The sum of the cost column, and of Google's credits, by the csv module and nothing of ours."""
-    text = gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")
-    with text as stream:
-        rows = list(csv.DictReader(io.StringIO(stream.read(), newline="")))
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     column = next(name for name in COSTS[provider] if name in rows[0])
     total = sum((Decimal(row[column]) for row in rows), Decimal(0))
     for row in rows:

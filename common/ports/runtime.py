@@ -1,0 +1,53 @@
+"""The runtime: all ports of one process together, as `common/bootstrap.py` chooses their adapters."""
+
+from pathlib import Path
+from typing import Protocol
+
+from common.config import Settings
+from common.ports.bus import MessageBus
+from common.ports.clock import Clock
+from common.ports.documents import DocumentStore
+from common.ports.keys import KeyRing
+from common.ports.locations import Location
+from common.ports.notifier import Notifier
+from common.ports.objects import ObjectStore
+from common.ports.warehouse import Warehouse
+
+
+class Runtime(Protocol):
+    """What a function may ask for.  Each port is opened on first use."""
+
+    @property
+    def settings(self) -> Settings:
+        """What an operator has set."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for files that are being made."""
+        ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def documents(self) -> DocumentStore: ...
+
+    @property
+    def objects(self) -> ObjectStore: ...
+
+    @property
+    def bus(self) -> MessageBus: ...
+
+    @property
+    def warehouse(self) -> Warehouse: ...
+
+    @property
+    def keys(self) -> KeyRing: ...
+
+    @property
+    def notifiers(self) -> tuple[Notifier, ...]: ...
+
+    def location(self, uri: str) -> Location:
+        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
+        ...
