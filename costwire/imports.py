@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,10 +25,10 @@ from common.bills.integrations import (
 )
 from common.bills.runs import run_path
 from common.bootstrap import EmbeddedRuntime, runtime
-from common.domain.period import BillingPeriod
-from common.errors import BadBill, BadConfiguration, CostError, NotFound
+from common.errors import BadBill, CostError, NotFound
 from common.messages import SyncRequested
 from costwire.budgets import messages_sent
+from costwire.export import read_period
 from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
 from costwire.peek import peek
 from costwire.worker import subscribe_all, work
@@ -56,13 +59,27 @@ def import_bill(
     if not location.exists():
         raise NotFound(f"{path} does not exist; give a bill, or a folder with one")
     check_org_slug(org)
-    if provider != "auto" and provider not in PROVIDERS:
-        raise typer.BadParameter(f"'{provider}' is no provider, expected auto or one of {', '.join(PROVIDERS)}")
+    _check_provider(provider, "auto", *PROVIDERS)
     chosen, account = _whose(rt, org, location, provider, integration)
     name = integration or identifier(f"{chosen}-{account or location.stem.split('.')[0]}")
     ensure_organization(rt, org)
-    save_integration(rt.documents, rt.clock.now(), org, name, chosen, location.as_uri(), _in_utc(delivered_at))
-    finish(rt, SyncRequested(new_run_id(), "import", org, name), as_json)
+    with one_at_a_time(rt.home / "locks", f"{org}.{name}"):
+        save_integration(rt.documents, rt.clock.now(), org, name, chosen, location.as_uri(), _in_utc(delivered_at))
+        finish(rt, SyncRequested(new_run_id(), "import", org, name), as_json)
+
+
+@contextmanager
+def one_at_a_time(folder: Path, name: str) -> Iterator[None]:
+    """Wait for other processes that import into the same integration: it points at one bill at a time."""
+    folder.mkdir(exist_ok=True)
+    with (folder / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # gone with the process, however it ends
+        yield
+
+
+def _check_provider(provider: str, *known: str) -> None:
+    if provider not in known:
+        raise typer.BadParameter(f"'{provider}' is no provider, expected one of {', '.join(known)}")
 
 
 def _whose(
@@ -97,6 +114,7 @@ def connect(
     """Set up an integration and check that its location can be read.  `costwire sync` then fetches its bills."""
     from common.adapters.locations import open_location
 
+    _check_provider(provider, *PROVIDERS)
     rt = runtime()
     uri = location if "://" in location else Path(location).absolute().as_uri()
     found = len(open_location(uri).list())
@@ -122,11 +140,10 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Fetch what is new, as the scheduler would, and finish whatever an interrupted run left."""
+    if provider is not None:
+        _check_provider(provider, *PROVIDERS)
     rt = runtime()
-    try:
-        periods = tuple(str(BillingPeriod.parse(text)) for text in period or ())
-    except ValueError as error:
-        raise BadConfiguration(str(error)) from None
+    periods = tuple(str(read_period(text)) for text in period or ())
     if integration:
         load_integration(rt.documents, org, integration)
     names = [

@@ -147,7 +147,7 @@ def _translate(path: Path, error: sqlite3.Error) -> Exception:
     code = _code(error)
     if _is_busy(error):
         return Contention(f"{path.name} is being written by other processes all the time; try again")
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE:
         return NoSpace(f"disk full while writing {path}: free some space")
     if code == sqlite3.SQLITE_IOERR:
         return Retryable(f"the disk failed while using {path}: {getattr(error, 'sqlite_errorname', 'SQLITE_IOERR')}")
