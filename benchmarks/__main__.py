@@ -73,8 +73,7 @@ def main(
         save(plan.data / "results.json", figures, missing, facts, command)
     if write:
         rewrite(plan.data / "results.json")
-    missed = [one.name for one in figures if one.reached is False]
-    raise typer.Exit(1 if missing or (missed and not quick) else 0)
+    raise typer.Exit(1 if missing else 0)  # a missed target is a finding, shown in the table; no figure at all is a failure
 
 
 if __name__ == "__main__":
