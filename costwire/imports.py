@@ -171,9 +171,9 @@ def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> 
     """Work until nothing is left, print the deliveries of the runs; failed runs make exit status 1."""
     lost: list[str] = []
     told = set(messages_sent(rt, org))
-    with progress("reading", quiet=as_json) as say:
+    with progress("looking for the bill", quiet=as_json) as say:
         for outcome in work(rt):
-            say(outcome.error or outcome.delivery.subscription)
+            say(outcome.error or next_step(outcome.delivery.subscription))
             if outcome.final and outcome.error:
                 lost.append(outcome.error)
     runs = [document for run_id in run_ids if (document := rt.documents.get(run_path(org, run_id)))]
@@ -189,6 +189,13 @@ def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> 
     reasons = [run["error"] or "failed" for run in failed] or lost
     if reasons:
         raise CostError("; ".join(dict.fromkeys(reasons)))
+
+
+def next_step(done: str) -> str:
+    """What is worked on after a function is done, for a person who waits."""
+    if done == "dispatch_sync":
+        return "reading the bill and adding it up"
+    return "mapping to FOCUS, validating, proving" if done.startswith("ingest_") else "budgets and alerts"
 
 
 def print_deliveries(rt: EmbeddedRuntime, deliveries: list[Delivery]) -> None:
