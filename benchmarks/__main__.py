@@ -73,7 +73,9 @@ def main(
         save(plan.data / "results.json", figures, missing, facts, command)
     if write:
         rewrite(plan.data / "results.json")
-    raise typer.Exit(1 if missing else 0)  # a missed target is a finding, shown in the table; no figure at all is a failure
+    raise typer.Exit(
+        1 if missing else 0
+    )  # a missed target is a finding, shown in the table; no figure at all is a failure
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ class Laptop(EmbeddedRuntime):
     ) -> list[Outcome]:
         """Import a bill through the real functions; returns what became of each message."""
         ensure_organization(self, "default")
-        save_integration(self.documents, self.clock.now(), "default", integration, provider, path.as_uri(), delivered_at)
+        save_integration(
+            self.documents, self.clock.now(), "default", integration, provider, path.as_uri(), delivered_at
+        )
         subscribe_all(self)
         self.bus.publish(SyncRequested(new_run_id(), "import", "default", integration))
         return list(work(self, self.clock.sleep))
@@ -65,7 +67,9 @@ class Laptop(EmbeddedRuntime):
 
     def billed(self) -> dict[str, Decimal]:
         """BilledCost by currency."""
-        rows = self.ask("select BillingCurrency, sum(BilledCost) as billed from cost_data_standard_1_3 group by BillingCurrency")
+        rows = self.ask(
+            "select BillingCurrency, sum(BilledCost) as billed from cost_data_standard_1_3 group by BillingCurrency"
+        )
         return {row["BillingCurrency"]: row["billed"] for row in rows}
 
     def exported(self) -> list[dict[str, str]]:

@@ -76,7 +76,10 @@ def _ingested(line: str) -> str:
 
 
 def scenario(home: Path, bills: list[Path]) -> list[list[str]]:
-    return [["import", str(bill), "--integration", "aws", "--delivered-at", f"2026-04-0{n}"] for n, bill in enumerate(bills, 1)]
+    return [
+        ["import", str(bill), "--integration", "aws", "--delivered-at", f"2026-04-0{n}"]
+        for n, bill in enumerate(bills, 1)
+    ]
 
 
 @pytest.fixture

@@ -44,7 +44,9 @@ def added_up(provider: str, path: Path) -> Decimal:
     return total
 
 
-@pytest.mark.parametrize(("provider", "path"), bills(), ids=lambda value: value.name if isinstance(value, Path) else value)
+@pytest.mark.parametrize(
+    ("provider", "path"), bills(), ids=lambda value: value.name if isinstance(value, Path) else value
+)
 def test_a_sample_comes_out_right_to_the_last_digit(provider: str, path: Path, tmp_path: Path) -> None:
     with laptop(tmp_path / "home") as rt:
         rt.bring(path, provider=provider)
@@ -70,6 +72,13 @@ def test_the_demo_shows_five_sources_proved_a_budget_and_its_alerts(tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("proved, difference 0") == 6
-    for total in ("4,706.35686864", "21,697.075204157", "560.103727920095983632", "83,210.9628", "7.68872739051", "81.7 %"):
+    for total in (
+        "4,706.35686864",
+        "21,697.075204157",
+        "560.103727920095983632",
+        "83,210.9628",
+        "7.68872739051",
+        "81.7 %",
+    ):
         assert total in done.stdout
     assert len(list((tmp_path / ".costwire-demo" / "outbox").iterdir())) == 2
