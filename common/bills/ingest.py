@@ -9,7 +9,8 @@ from datetime import datetime
 from common.bills.deliveries import REJECTED, Delivery
 from common.bills.discovery import FoundDelivery
 from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
-from common.bills.landing import Customs, Order, Ports, land
+from common.bills.landing import land
+from common.bills.reading import Customs, Order, Ports
 from common.bills.runs import fail_run, record_deliveries
 from common.errors import BadBill, BadConfiguration, CostError
 from common.messages import IngestBill

@@ -6,16 +6,12 @@ landing is taken up again.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import PurePosixPath
 
-from common.bills import container as containers
-from common.bills.container import Container
-from common.bills.control import control_totals
 from common.bills.deliveries import (
     FINISHED,
     LANDED,
@@ -28,61 +24,14 @@ from common.bills.deliveries import (
     newest,
     part_control,
 )
-from common.bills.discovery import ACTUAL, AMORTIZED, WHOLE, FoundDelivery, FoundPart
-from common.bills.formats import Matched, SourceFormat, recognise
-from common.bills.integrations import TITLES
-from common.bills.totals import ControlTotals, Total
-from common.errors import AlreadyExists, BadBill, NotFound, Retryable, UnknownFormat
-from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
+from common.bills.discovery import ACTUAL, AMORTIZED, FoundDelivery, FoundPart
+from common.bills.formats import SourceFormat
+from common.bills.reading import Customs, Order, Ports, Read, fetch, one_format, periods, read_all
+from common.bills.totals import Total
+from common.errors import AlreadyExists, BadBill, NotFound, Retryable
+from common.ports import Location, StoredObject
 
-Opened = tuple[Container, Matched]
 _MOST_UNKNOWN, _LONGEST_NAME = 500, 200
-_MOST_RAGGED = 250_000
-"""More lines of another width than the header are no slip of some lines, and too many to keep one by one."""
-
-
-@dataclass(frozen=True)
-class Customs:
-    """What a provider's bills need beside the common way.
-
-    role_of: tells the role of a part by what is in it: (name, part) -> whole, actual or amortized.
-    cost_column_of: tells which canonical column is proved and billed, of all parts of a delivery.
-    """
-
-    role_of: Callable[[str, Opened], str] | None = None
-    cost_column_of: Callable[[Sequence[Opened]], str] | None = None
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What landing needs."""
-
-    documents: DocumentStore
-    objects: ObjectStore
-    bus: MessageBus
-    clock: Clock
-
-
-@dataclass(frozen=True)
-class Order:
-    """What was asked for.  billing_periods: empty means all that are found."""
-
-    org_slug: str
-    integration_id: str
-    provider: str
-    run_id: str
-    billing_periods: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Read:
-    """One part, landed and read."""
-
-    found: FoundPart
-    stored: StoredObject
-    role: str
-    control: ControlTotals
-    matched: Matched
 
 
 def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, customs: Customs) -> list[Delivery]:
@@ -92,127 +41,26 @@ def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, c
     """
     stored: list[tuple[FoundPart, StoredObject]] = []
     for part in found.parts:
-        stored.append((part, _fetch(order, location, part, ports)))
+        stored.append((part, fetch(order, location, part, ports)))
     try:
-        parts, notes = _read_all(order, stored, ports, customs, manifest=found.version is not None)
-        source_format = _one_format(parts)
-        periods = _periods(parts, order)
+        parts, notes = read_all(order, stored, ports, customs, manifest=found.version is not None)
+        source_format = one_format(parts)
+        wanted = periods(parts, order)
     except BadBill as error:
         _record_rejected(order, found, stored, str(error), ports)
         raise
     except NotFound as error:
         raise Retryable("another worker landed the same files at the same time; they are looked at again") from error
-    made = [_deliver(order, found, parts, source_format, period, notes, ports) for period in periods]
+    made = [_deliver(order, found, parts, source_format, period, notes, ports) for period in wanted]
     for _, item in stored:
         ports.objects.delete(item.uri)
     return made
 
 
-def _fetch(order: Order, location: Location, part: FoundPart, ports: Ports) -> StoredObject:
-    """Copy a part into the store, under a name that says which bytes were meant."""
-    try:
-        version = next((item.version for item in location.list(part.name) if item.name == part.name), "")
-        mark = hashlib.sha256(f"{order.run_id}\n{location.uri}\n{part.name}\n{version}".encode()).hexdigest()[:20]
-        with location.open(part.name) as stream:
-            stored = ports.objects.put(f"raw/{order.org_slug}/{order.integration_id}/incoming/{mark}", stream)
-    except AlreadyExists as error:
-        raise Retryable(f"{part.name} changed while it was read; it is read again") from error
-    if part.size_bytes is not None and stored.size_bytes != part.size_bytes:
-        ports.objects.delete(stored.uri)
-        raise Retryable(
-            f"{part.name} has {stored.size_bytes} bytes, its manifest says {part.size_bytes}: the delivery is not complete yet"
-        )
-    return stored
-
-
-def _read_all(
-    order: Order, stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs, manifest: bool
-) -> tuple[list[_Read], list[str]]:
-    parts: list[_Read] = []
-    notes: list[str] = []
-    blank = [part.name for part, item in stored if item.size_bytes == 0 and manifest and len(stored) > 1]
-    notes.extend(f"{name} is empty: a leftover that the provider blanked" for name in blank)
-    filled = [(part, item) for part, item in stored if part.name not in blank]
-    for part, item in filled:
-        _check(part, item, order, ports)
-    cost = _cost_column(filled, ports, customs)
-    for part, item in filled:
-        read = _read(part, item, ports, customs, cost)
-        if read.control.lines == 0:
-            notes.append(f"{part.name} holds a header and no lines")
-            continue
-        parts.append(read)
-    if not parts:
-        names = ", ".join(part.name for part, _ in stored[:3])
-        raise BadBill(f"{names} holds a header and no lines: there is nothing to show for it")
-    return parts, notes
-
-
-@contextmanager
-def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opened]:
-    with ports.objects.local(item.uri) as path, containers.opened(path, part.name) as container:
-        try:
-            yield container, recognise(container.names)
-        except UnknownFormat as error:
-            raise UnknownFormat(f"{part.name}: {error}") from None
-
-
-def _check(part: FoundPart, item: StoredObject, order: Order, ports: Ports) -> None:
-    """Raises BadBill for a file that breaks off, or that is no bill of the integration's provider."""
-    with _opened(part, item, ports) as (container, matched):
-        containers.check_whole(container.path, container.compression, part.name)
-        found = matched.format
-        if found.provider != order.provider:
-            raise BadBill(
-                f"{part.name} is a bill of {TITLES[found.provider]} ({found.title}), the integration is one of "
-                f"{TITLES[order.provider]}; give it a location and an integration of its own"
-            )
-
-
-def _cost_column(stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs) -> str | None:
-    if customs.cost_column_of is None:
-        return None
-    with ExitStack() as stack:
-        return customs.cost_column_of([stack.enter_context(_opened(part, item, ports)) for part, item in stored])
-
-
-def _read(part: FoundPart, item: StoredObject, ports: Ports, customs: Customs, cost: str | None) -> _Read:
-    with _opened(part, item, ports) as (container, matched):
-        if cost is not None:
-            matched = matched.with_cost(cost)
-        control = control_totals(container, matched, part.name)
-        if control.ragged and (control.ragged == control.lines or control.ragged > _MOST_RAGGED):
-            which = "none" if control.ragged == control.lines else f"only {control.lines - control.ragged:,}"
-            raise BadBill(
-                f"{part.name}: {which} of its {control.lines:,} lines has {len(container.names)} cells as the header does: "
-                "the header is broken; export it again"
-            )
-        role = part.role
-        if customs.role_of is not None and role == WHOLE and control.lines:
-            role = customs.role_of(part.name, (container, matched))
-    return _Read(part, item, role, control, matched)
-
-
-def _one_format(parts: Sequence[_Read]) -> SourceFormat:
-    kinds = {read.matched.format.name: read for read in parts}
-    if len(kinds) > 1:
-        listed = ", ".join(f"{read.found.name} ({read.matched.format.title})" for read in kinds.values())
-        raise BadBill(f"files of different formats lie together: {listed}; give each its own location")
-    return parts[0].matched.format
-
-
-def _periods(parts: Sequence[_Read], order: Order) -> list[str]:
-    found = sorted({period for read in parts for period in read.control.periods})
-    if not found:
-        column = parts[0].matched.columns[parts[0].matched.format.billing_period]
-        raise BadBill(f"no line has a month in its column {column}, expected a date such as 2026-03-01")
-    return [period for period in found if not order.billing_periods or period in order.billing_periods]
-
-
 def _deliver(
     order: Order,
     found: FoundDelivery,
-    reads: Sequence[_Read],
+    reads: Sequence[Read],
     source_format: SourceFormat,
     period: str,
     notes: Sequence[str],
@@ -259,13 +107,13 @@ def _deliver(
     return existing
 
 
-def _unknown(reads: Sequence[_Read]) -> tuple[str, ...]:
+def _unknown(reads: Sequence[Read]) -> tuple[str, ...]:
     """The names that belong to nothing; as many, and as much of each, as a document can hold."""
     names = dict.fromkeys(name for read in reads for name in read.matched.unknown)
     return tuple(name[:_LONGEST_NAME] for name in names)[:_MOST_UNKNOWN]
 
 
-def _part(read: _Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
+def _part(read: Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
     stored = read.stored
     return Part(
         0, read.found.name, stored.uri, stored.size_bytes, stored.digest, read.role,

@@ -8,7 +8,7 @@ import functions_framework
 
 from common.bills.engine import engine
 from common.bills.ingest import ingest
-from common.bills.landing import Customs, Opened
+from common.bills.reading import Customs, Opened
 from common.bills.source import read_rows, source_sql
 from common.bootstrap import runtime
 from common.entrypoint import handles

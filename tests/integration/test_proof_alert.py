@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.bills import landing
+from common.bills import reading
 from common.bills.totals import ControlTotals
 from tests.support import cur_line, cur_text, laptop
 
@@ -27,8 +27,8 @@ def test_a_difference_rejects_the_delivery_keeps_the_earlier_one_and_raises_one_
         bill.write_text(cur_text([cur_line(1, "5")]))
         rt.bring(bill, delivered_at=datetime(2026, 4, 1, tzinfo=UTC))
 
-        read = landing.control_totals
-        monkeypatch.setattr(landing, "control_totals", lambda *words: lossy(read(*words)))  # a loss cannot be provoked
+        read = reading.control_totals
+        monkeypatch.setattr(reading, "control_totals", lambda *words: lossy(read(*words)))  # a loss cannot be provoked
         bill.write_text(cur_text([cur_line(1, "7")]))
         rt.bring(bill, delivered_at=datetime(2026, 4, 2, tzinfo=UTC))
         rt.bring(bill, delivered_at=datetime(2026, 4, 2, tzinfo=UTC))
@@ -39,7 +39,7 @@ def test_a_difference_rejects_the_delivery_keeps_the_earlier_one_and_raises_one_
         assert (alert["state"], alert["type"]) == ("open", "proof_failed")
         assert len(list((rt.home / "outbox").iterdir())) == 1
 
-        monkeypatch.setattr(landing, "control_totals", read)
+        monkeypatch.setattr(reading, "control_totals", read)
         bill.write_text(cur_text([cur_line(1, "8")]))
         rt.bring(bill, delivered_at=datetime(2026, 4, 3, tzinfo=UTC))
         assert rt.billed() == {"USD": Decimal(8)}
