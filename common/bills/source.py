@@ -90,8 +90,7 @@ def _parquet_path(raw: str, container: Container) -> str:
     return quoted(raw) if raw in container.top_level else ".".join(quoted(step) for step in raw.split("."))
 
 
-def _bag(container: Container, keys: dict[str, str] | object, bag: Bag) -> str:
-    assert isinstance(keys, dict)  # noqa: S101
+def _bag(container: Container, keys: Mapping[str, str], bag: Bag) -> str:
     if "" in keys:
         text = _cell(container, keys[""])
         for beginning in bag.strip:

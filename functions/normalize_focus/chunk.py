@@ -164,11 +164,7 @@ def _pairs(work: _Work, rt: Runtime) -> str | None:
 def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None) -> dict[str, Any]:
     """Rows, sums and failed rules of what is stored, not of what was meant to be."""
     with rt.objects.local(focus_uri) as path:
-        work.connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
-        written, rows = sums(work.connection, "focus_rows")
-        report = validate_relation(work.connection, "focus_rows")
-    result: dict[str, Any] = {"rows": rows, "written": written, "quarantined": [], "quarantined_lines": 0}
-    result["conformance"] = [_failed(failure) for failure in report.failures]
+        result = {**written_numbers(work.connection, path), "quarantined": [], "quarantined_lines": 0}
     if quarantine_uri:
         with rt.objects.local(quarantine_uri) as path:
             quarantined = work.connection.execute(
@@ -183,14 +179,21 @@ def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | Non
     return result
 
 
+def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    """Rows, sums by currency and failed FOCUS rules of a normalized file."""
+    connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
+    written, rows = _sums(connection)
+    report = validate_relation(connection, "focus_rows")
+    return {"rows": rows, "written": written, "conformance": [_failed(failure) for failure in report.failures]}
+
+
 def _failed(failure: Failure) -> dict[str, Any]:
     return {"rule": failure.rule_id, "keyword": failure.keyword, "text": failure.text, "count": failure.count}
 
 
-def sums(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[list[dict[str, str]], int]:
-    """By currency, the sums of BilledCost and EffectiveCost as plain text; and the number of rows."""
+def _sums(connection: duckdb.DuckDBPyConnection) -> tuple[list[dict[str, str]], int]:
     found = connection.execute(
-        f"select BillingCurrency, sum(BilledCost), sum(EffectiveCost), count(*) from {relation} group by all order by all"
+        "select BillingCurrency, sum(BilledCost), sum(EffectiveCost), count(*) from focus_rows group by all order by all"
     ).fetchall()
     totals = [
         {"currency": currency or "", "BilledCost": plain(billed), "EffectiveCost": plain(effective)}

@@ -20,7 +20,7 @@ from common.messages import ChargesNormalized
 from common.ports import Runtime
 
 from . import alarm
-from .chunk import rows_select, sums
+from .chunk import PARQUET, rows_select, written_numbers
 from .mapping import adjustments_sql, prepare
 from .proof import failure, prove
 
@@ -131,12 +131,11 @@ def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Ru
         connection.execute(f"create temp view pairs as select * from read_parquet([{listed}])")
         target = folder / "adjustments.parquet"
         rows = rows_select(delivery, "adjustments", statement)
-        connection.execute(f"copy ({rows}) to {literal(str(target))} (format parquet, compression zstd)")
+        connection.execute(f"copy ({rows}) to {literal(str(target))} {PARQUET}")
         stored = rt.objects.put_file(f"focus/{delivery.folder}/adjustments.parquet", target)
         with rt.objects.local(stored.uri) as path:
-            written, count = sums(connection, f"read_parquet({literal(str(path))})")
-    result = {"focus_uri": stored.uri, "rows": count, "written": written, "quarantined": [], "quarantined_lines": 0}
-    return {**result, "conformance": [], "chunk": None}
+            numbers = written_numbers(connection, path)
+    return {**numbers, "focus_uri": stored.uri, "quarantined": [], "quarantined_lines": 0}
 
 
 def _settle(delivery: Delivery, rt: Runtime) -> None:
