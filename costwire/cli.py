@@ -6,12 +6,12 @@ import logging
 import sys
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from common.errors import CostError, resource_error
-from costwire import alerts, budgets, costs, demo, doctor, export, imports, listings, replay, validate
+from costwire import __version__, alerts, budgets, costs, demo, doctor, export, imports, listings, replay, validate
 
 app = typer.Typer(
     name="costwire",
@@ -22,21 +22,40 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("import")(imports.import_bill)
-app.command("connect")(imports.connect)
-app.command("sync")(imports.sync)
-app.command("costs")(costs.costs)
-app.command("export")(export.export)
-app.command("deliveries")(listings.deliveries)
-app.command("runs")(listings.runs)
-app.command("quarantine")(listings.quarantine)
-app.command("restatements")(listings.restatements)
+_COMMANDS = (
+    ("import", imports.import_bill, "Bring in a bill on disk."),
+    ("connect", imports.connect, "Set up a place where a provider leaves its bills."),
+    ("sync", imports.sync, "Fetch what is new, as the scheduler would."),
+    ("costs", costs.costs, "Show what was charged, by one dimension."),
+    ("export", export.export, "Write the current rows as FOCUS 1.3."),
+    ("deliveries", listings.deliveries, "What came in, when, proved or not."),
+    ("runs", listings.runs, "Who asked for what, and how it ended."),
+    ("quarantine", listings.quarantine, "Lines that could not be mapped, and why."),
+    ("restatements", listings.restatements, "What newer deliveries changed."),
+    ("validate", validate.validate, "Check a FOCUS file against the rules of 1.3."),
+    ("replay", replay.replay, "Another try, once the cause of a failure is gone."),
+    ("doctor", doctor.doctor, "What is wrong here, and its mend."),
+    ("demo", demo.demo, "Everything once, on the sample bills."),
+)
+for _name, _function, _summary in _COMMANDS:
+    app.command(_name, short_help=_summary)(_function)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
-app.command("validate")(validate.validate)
-app.command("replay")(replay.replay)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"costwire {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version and stop.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +20,7 @@ from common.bills.integrations import (
     load_integration,
     save_integration,
 )
-from common.bills.runs import run_path
+from common.bills.runs import queue_run, run_path
 from common.bootstrap import EmbeddedRuntime, runtime
 from common.errors import BadBill, CostError, NotFound
 from common.messages import SyncRequested
@@ -63,18 +60,11 @@ def import_bill(
     chosen, account = _whose(rt, org, location, provider, integration)
     name = integration or identifier(f"{chosen}-{account or location.stem.split('.')[0]}")
     ensure_organization(rt, org)
-    with one_at_a_time(rt.home / "locks", f"{org}.{name}"):
-        save_integration(rt.documents, rt.clock.now(), org, name, chosen, location.as_uri(), _in_utc(delivered_at))
-        finish(rt, SyncRequested(new_run_id(), "import", org, name), as_json)
-
-
-@contextmanager
-def one_at_a_time(folder: Path, name: str) -> Iterator[None]:
-    """Wait for other processes that import into the same integration: it points at one bill at a time."""
-    folder.mkdir(exist_ok=True)
-    with (folder / name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # gone with the process, however it ends
-        yield
+    now, uri = rt.clock.now(), location.as_uri()
+    save_integration(rt.documents, now, org, name, chosen, uri, keep_location=True)
+    request = SyncRequested(new_run_id(), "import", org, name)
+    queue_run(rt.documents, rt.clock, org, f"{request.run_id}.{name}", name, "import", uri, _in_utc(delivered_at))
+    finish(rt, request, as_json)
 
 
 def _check_provider(provider: str, *known: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from common import bootstrap
 from common.bills.integrations import save_integration
+from common.bills.runs import queue_run
 from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.messages import SyncRequested
@@ -50,11 +51,13 @@ class Laptop(EmbeddedRuntime):
     ) -> list[Outcome]:
         """Import a bill through the real functions; returns what became of each message."""
         ensure_organization(self, "default")
-        save_integration(
-            self.documents, self.clock.now(), "default", integration, provider, path.as_uri(), delivered_at
-        )
+        now, uri = self.clock.now(), path.as_uri()
+        save_integration(self.documents, now, "default", integration, provider, uri, keep_location=True)
         subscribe_all(self)
-        self.bus.publish(SyncRequested(new_run_id(), "import", "default", integration))
+        request = SyncRequested(new_run_id(), "import", "default", integration)
+        run_id = f"{request.run_id}.{integration}"
+        queue_run(self.documents, self.clock, "default", run_id, integration, "import", uri, delivered_at)
+        self.bus.publish(request)
         return list(work(self, self.clock.sleep))
 
     def deliveries(self, **where: Any) -> list[dict[str, Any]]:

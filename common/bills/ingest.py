@@ -11,7 +11,7 @@ from common.bills.discovery import FoundDelivery
 from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
 from common.bills.landing import land
 from common.bills.reading import Customs, Order, Ports
-from common.bills.runs import fail_run, record_deliveries
+from common.bills.runs import fail_run, record_deliveries, run_path
 from common.errors import BadBill, BadConfiguration, CostError
 from common.messages import IngestBill
 from common.ports import Location, Runtime
@@ -31,10 +31,11 @@ def ingest(message: IngestBill, rt: Runtime, discover: Discover, customs: Custom
         integration = load_integration(rt.documents, org_slug, integration_id)
         if integration["status"] not in ("active", ERROR):
             raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
-        location = rt.location(integration["config"]["location"])
+        run = rt.documents.get(run_path(org_slug, message.run_id)) or {}
+        location = rt.location(run.get("location") or integration["config"]["location"])
         order = Order(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
         ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock)
-        stated = integration["config"].get("delivered_at")
+        stated = run.get("delivered_at")
         landed: list[Delivery] = []
         refused: list[str] = []
         for found in _found(discover, location, message.billing_periods, refused):

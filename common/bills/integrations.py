@@ -42,11 +42,11 @@ def save_integration(
     integration_id: str,
     provider: str,
     location: str,
-    delivered_at: datetime | None = None,
+    keep_location: bool = False,
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
-    delivered_at: a person's word for how new the bills there are, where no manifest tells.
+    keep_location: where there is one of that name, it goes on reading where it reads.
     Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
     """
     check_org_slug(org_slug)
@@ -60,6 +60,7 @@ def save_integration(
 
     def work(transaction: Any) -> dict[str, Any]:
         before = transaction.get(path) or {}
+        config = before.get("config", {})
         if before and before["provider"] != provider:
             raise BadConfiguration(
                 f"integration {integration_id} is one of {TITLES[before['provider']]}, the bill is one of {TITLES[provider]}; "
@@ -71,11 +72,7 @@ def save_integration(
             "display_name": before.get("display_name", integration_id),
             "account_identifier": before.get("account_identifier"),
             "status": ACTIVE,
-            "config": {
-                **before.get("config", {}),
-                "location": location,
-                "delivered_at": delivered_at.isoformat() if delivered_at else None,
-            },
+            "config": {"location": location, **config} if keep_location else {**config, "location": location},
             "credential_ref": before.get("credential_ref"),
             "validated_at": now.isoformat(),
             "last_sync": before.get("last_sync"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from common.bills.deliveries import FINISHED, REJECTED, delivery_path
@@ -18,9 +19,20 @@ def run_path(org_slug: str, run_id: str) -> str:
 
 
 def queue_run(
-    documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, integration_id: str, trigger: str
+    documents: DocumentStore,
+    clock: Clock,
+    org_slug: str,
+    run_id: str,
+    integration_id: str,
+    trigger: str,
+    location: str | None = None,
+    delivered_at: datetime | None = None,
 ) -> None:
-    """Note that a run was asked for; one that is known already stays as it is."""
+    """Note that a run was asked for; one that is known already stays as it is.
+
+    location: to be read this once instead of the integration's.  delivered_at: a person's word for how new the bills there are,
+    where no manifest tells.
+    """
     path = run_path(org_slug, run_id)
 
     def work(transaction: Any) -> None:
@@ -32,6 +44,8 @@ def queue_run(
                     "org_slug": org_slug,
                     "integration_id": integration_id,
                     "trigger": trigger,
+                    "location": location,
+                    "delivered_at": delivered_at.isoformat() if delivered_at else None,
                     "status": QUEUED,
                     "started_at": clock.now().isoformat(),
                     "ended_at": None,

@@ -1,0 +1,25 @@
+"""A bill imported into a connected integration is read once; the integration goes on reading where it was connected."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from common.bills.integrations import load_integration, save_integration
+from costwire.imports import ensure_organization, import_bill, sync
+from tests.support import cur_line, cur_text, laptop
+
+
+def test_an_import_leaves_the_integration_where_it_was_connected(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "march.csv").write_text(cur_text([cur_line(1, "5")]))
+    april = {"BillingPeriodStartDate": "2026-04-01T00:00:00Z", "BillingPeriodEndDate": "2026-05-01T00:00:00Z"}
+    other = tmp_path / "april.csv"
+    other.write_text(cur_text([cur_line(2, "7", **april)]))
+    with laptop(tmp_path / "home") as rt:
+        ensure_organization(rt, "default")
+        save_integration(rt.documents, rt.clock.now(), "default", "prod", "aws", place.as_uri())
+        import_bill(other, integration="prod")
+        assert rt.billed() == {"USD": Decimal(7)}
+        assert load_integration(rt.documents, "default", "prod")["config"]["location"] == place.as_uri()
+        sync(integration="prod")
+        assert rt.billed() == {"USD": Decimal(12)}
