@@ -6,20 +6,21 @@ the same work, whatever their message ids; `ordering_key` is the slice that must
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
-class Message:
+class Message(ABC):
     """The base of all messages."""
 
     topic: ClassVar[str]
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """What makes the same work: equal keys may be done once."""
-        raise NotImplementedError
 
     @property
     def ordering_key(self) -> str:
