@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from common.bills.deliveries import (
@@ -32,6 +32,8 @@ from common.errors import AlreadyExists, BadBill, NotFound, Retryable
 from common.ports import Location, StoredObject
 
 _MOST_UNKNOWN, _LONGEST_NAME = 500, 200
+TWIN_SPAN = timedelta(hours=12)
+"""Actual and amortized exports further apart are of different run days: their totals would not meet."""
 
 
 def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, customs: Customs) -> list[Delivery]:
@@ -142,7 +144,8 @@ def _with_earlier(
 ) -> tuple[list[Part], datetime]:
     """The parts of this delivery with those of earlier ones that belong to it, and the time of the whole.
 
-    Files that add up: all that were seen of the month.  An Azure actual export: the newest amortized twin, and the other way round.
+    Files that add up: all that were seen of the month.  An Azure actual export: the amortized twin of the same run day, and the
+    other way round.
     """
     if source_format.adds_up:
         seen = {part.digest for part in parts}
@@ -155,7 +158,8 @@ def _with_earlier(
         return sorted(parts, key=lambda part: (part.name, part.digest)), delivered_at
     roles = {part.role for part in parts}
     other = {frozenset({ACTUAL}): AMORTIZED, frozenset({AMORTIZED}): ACTUAL}.get(frozenset(roles))
-    twin = newest([one for one in earlier if other and any(part.role == other for part in one.parts)])
+    twins = [one for one in earlier if other and any(part.role == other for part in one.parts)]
+    twin = newest([one for one in twins if abs(one.delivered_at - delivered_at) <= TWIN_SPAN])
     if twin is None:
         return parts, delivered_at
     return [*parts, *(part for part in twin.parts if part.role == other)], max(delivered_at, twin.delivered_at)
