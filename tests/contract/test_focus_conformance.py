@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +16,9 @@ import pytest
 
 from common.bills import container, formats
 from common.bills.control import control_totals
-from common.bills.engine import engine
-from common.bills.source import source_sql
 from common.validation import validate_relation
-from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+from functions.normalize_focus.mapping import mapping_sql
+from tests.contract.mapped_bills import lines_of, mapped_as, one
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SAMPLE = FIXTURES / "bills" / "focus" / "focus_1_0_sample_a_part.csv"
@@ -34,26 +32,10 @@ CASES = sorted(
 @contextmanager
 def mapped(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with the tables `mapped`, all rows that the mapping makes of a file, and `providers`, theirs."""
-    with container.opened(path, path.name) as opened, engine() as connection:
-        matched = formats.recognise(opened.names)
-        assert matched.format.name == "focus"
-        prepare(connection)
-        connection.execute(f"create temp view source as {source_sql(opened, matched)}")
+    with mapped_as("focus", path) as connection:
         sql = mapping_sql("focus")
-        connection.execute(f"create table mapped as {focus_select(f'({sql})')}")
         connection.execute(f"create table providers as select source_row_id, x_provider_of_row from ({sql})")
         yield connection
-
-
-def one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    row = connection.execute(sql).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as handle:
-        return list(csv.DictReader(handle))
 
 
 def test_billed_and_effective_cost_of_the_sample_are_kept_to_the_last_digit() -> None:

@@ -6,25 +6,21 @@ import ast
 import csv
 import json
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from common.bills import container, formats
 from common.bills.control import control_totals
-from common.bills.engine import engine
-from common.bills.source import source_sql
 from common.domain.money import add
 from common.validation import validate_relation
-from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+from tests.contract.mapped_bills import mapped_as, one
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 BILLS = sorted((FIXTURES / "bills" / "gcp").iterdir())
@@ -37,22 +33,7 @@ TEXT = pa.string()
 LABELS = pa.list_(pa.struct({"key": TEXT, "value": TEXT}))
 
 
-@contextmanager
-def mapped(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the table `mapped`: all rows that the mapping makes of a file."""
-    with container.opened(path, path.name) as opened, engine() as connection:
-        matched = formats.recognise(opened.names)
-        assert matched.format.name == "gcp_billing"
-        prepare(connection)
-        connection.execute(f"create temp view source as {source_sql(opened, matched)}")
-        connection.execute(f"create table mapped as {focus_select(f'({mapping_sql(matched.format.name)})')}")
-        yield connection
-
-
-def one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    row = connection.execute(sql).fetchone()
-    assert row is not None
-    return row[0]
+mapped = partial(mapped_as, "gcp_billing")
 
 
 def records(path: Path) -> list[tuple[Decimal, list[Decimal]]]:

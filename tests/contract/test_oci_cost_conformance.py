@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 
 from common.bills import container, formats
 from common.bills.control import control_totals
-from common.bills.engine import engine
-from common.bills.source import source_sql
 from common.errors import UnknownFormat
 from common.validation import validate_relation
-from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+from tests.contract.mapped_bills import lines_of, mapped_as, one
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 BILLS = sorted((FIXTURES / "bills" / "oci").glob("cost_report_*.csv"))
@@ -29,27 +23,7 @@ CASES = sorted(
 )
 
 
-@contextmanager
-def mapped(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with the table `mapped`: all rows that the mapping makes of a file."""
-    with container.opened(path, path.name) as opened, engine() as connection:
-        matched = formats.recognise(opened.names)
-        assert matched.format.name == "oci_cost"
-        prepare(connection)
-        connection.execute(f"create temp view source as {source_sql(opened, matched)}")
-        connection.execute(f"create table mapped as {focus_select(f'({mapping_sql(matched.format.name)})')}")
-        yield connection
-
-
-def one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    row = connection.execute(sql).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def lines_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as handle:
-        return list(csv.DictReader(handle))
+mapped = partial(mapped_as, "oci_cost")
 
 
 @pytest.mark.parametrize("path", BILLS, ids=lambda path: path.name)

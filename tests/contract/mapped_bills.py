@@ -1,0 +1,39 @@
+"""A bill as its mapping makes it, for the conformance tests of the formats."""
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from common.bills import container, formats
+from common.bills.engine import engine
+from common.bills.source import source_sql
+from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+
+
+@contextmanager
+def mapped_as(source_format: str, path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the view `source` and the table `mapped`: all rows that the mapping makes of a file of that format."""
+    with container.opened(path, path.name) as opened, engine() as connection:
+        matched = formats.recognise(opened.names)
+        assert matched.format.name == source_format
+        prepare(connection)
+        connection.execute(f"create temp view source as {source_sql(opened, matched)}")
+        connection.execute(f"create table mapped as {focus_select(f'({mapping_sql(source_format)})')}")
+        yield connection
+
+
+def one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    """The only value of a question's first row."""
+    row = connection.execute(sql).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def lines_of(path: Path) -> list[dict[str, str]]:
+    """The lines of a CSV file, read by nothing of ours."""
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        return list(csv.DictReader(handle))
