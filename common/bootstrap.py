@@ -70,8 +70,9 @@ class EmbeddedRuntime:
     @cached_property
     def warehouse(self) -> Warehouse:
         from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
+        from common.warehouse.rates import FILE_NAME
 
-        return DuckDbWarehouse(self.documents, self.objects, self.clock, self.home / "exchange_rates.csv")
+        return DuckDbWarehouse(self.documents, self.objects, self.clock, self.home / FILE_NAME)
 
     @cached_property
     def keys(self) -> KeyRing:

@@ -42,6 +42,12 @@ class Part:
     other_lines: int = 0
     stray_lines: bool = False
 
+    def months(self, billing_period: str) -> tuple[str, ...] | None:
+        """The months whose lines are the delivery's, "" for lines without one; None where all lines are."""
+        if not self.other_lines:
+            return None
+        return (billing_period, "") if self.stray_lines else (billing_period,)
+
 
 @dataclass(frozen=True)
 class Delivery:

@@ -26,7 +26,7 @@ from common.bills.deliveries import (
 )
 from common.bills.discovery import ACTUAL, AMORTIZED, FoundDelivery, FoundPart
 from common.bills.formats import SourceFormat
-from common.bills.reading import Customs, Order, Ports, Read, fetch, one_format, periods, read_all
+from common.bills.reading import Customs, Order, Ports, Read, fetch_all, one_format, periods, read_all
 from common.bills.totals import Total
 from common.errors import AlreadyExists, BadBill, NotFound, Retryable
 from common.ports import Location, StoredObject
@@ -41,9 +41,7 @@ def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, c
 
     A bill that cannot be read leaves a rejected delivery that says why.  Raises BadBill after recording it.
     """
-    stored: list[tuple[FoundPart, StoredObject]] = []
-    for part in found.parts:
-        stored.append((part, fetch(order, location, part, ports)))
+    stored = fetch_all(order, location, found, ports)
     try:
         parts, notes = read_all(order, stored, ports, customs, manifest=found.version is not None)
         source_format = one_format(parts)

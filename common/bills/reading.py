@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from common.bills import container as containers
 from common.bills.container import Container
 from common.bills.control import control_totals
-from common.bills.discovery import WHOLE, FoundPart
+from common.bills.discovery import WHOLE, FoundDelivery, FoundPart
 from common.bills.formats import Matched, SourceFormat, recognise
 from common.bills.integrations import TITLES
 from common.bills.totals import ControlTotals
@@ -66,10 +66,17 @@ class Read:
     matched: Matched
 
 
-def fetch(order: Order, location: Location, part: FoundPart, ports: Ports) -> StoredObject:
+def fetch_all(
+    order: Order, location: Location, found: FoundDelivery, ports: Ports
+) -> list[tuple[FoundPart, StoredObject]]:
+    """Copy every part into the store.  Raises Retryable for one that changes meanwhile or is not there whole."""
+    versions = {item.name: item.version for item in location.list()}
+    return [(part, _fetch(order, location, part, versions.get(part.name, ""), ports)) for part in found.parts]
+
+
+def _fetch(order: Order, location: Location, part: FoundPart, version: str, ports: Ports) -> StoredObject:
     """Copy a part into the store, under a name that says which bytes were meant."""
     try:
-        version = next((item.version for item in location.list(part.name) if item.name == part.name), "")
         mark = hashlib.sha256(f"{order.run_id}\n{location.uri}\n{part.name}\n{version}".encode()).hexdigest()[:20]
         with location.open(part.name) as stream:
             stored = ports.objects.put(f"raw/{order.org_slug}/{order.integration_id}/incoming/{mark}", stream)

@@ -26,7 +26,6 @@ from common.domain.money import EXACT, add, round_cost
 MIN_DAYS = 5
 """Days with data that must have passed before a projection or a forecast says anything."""
 HISTORY_DAYS = 56
-CONFIDENCE_PERCENT = 80
 _Z = Decimal("1.2816")  # 80 % of a normal distribution lies within this many standard deviations
 _WEIGHTS = tuple(Decimal(text) for text in ("0.05", "0.1", "0.2", "0.35", "0.5", "0.7"))
 _OUTLIER_DEVIATIONS = 6

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 COST_SCALE = 24
-QUANTITY_SCALE = 12
 COST_INTEGER_DIGITS = 14
 EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 """Wide enough to add any number of costs without rounding."""

@@ -43,8 +43,8 @@ class _Work:
     def see(self, numbered: bool = False) -> None:
         """Make the view `source`: the slice's lines of the file."""
         rows = source_sql(self.container, self.matched, numbered=numbered)
-        if self.part.other_lines:
-            months = [self.delivery.billing_period, *([""] if self.part.stray_lines else [])]
+        months = self.part.months(self.delivery.billing_period)
+        if months is not None:
             kind = self.matched.format
             period = quoted(kind.billing_period)
             if kind.billing_period_else:

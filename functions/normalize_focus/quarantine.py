@@ -60,8 +60,9 @@ def write_quarantine(
         return None
     with pq.ParquetWriter(target, _SCHEMA, compression="zstd") as writer:
         written = 0
+        months = part.months(delivery.billing_period)
         for lines in unread_lines(connection, container, matched) if unread else ():
-            mine = [line for line, month in lines if _is_of(month, delivery, part)]
+            mine = [line for line, month in lines if months is None or month in months]
             written += len(mine)
             writer.write_table(pa.Table.from_pylist(mine, _SCHEMA))
         if unmapped:
@@ -72,11 +73,6 @@ def write_quarantine(
             for batch in _unmapped_lines(connection, matched, mapping, "refused.billed" if twin else None):
                 writer.write_batch(batch.cast(_SCHEMA))
     return Quarantine(target, unmapped, written) if unmapped or written else None
-
-
-def _is_of(month: str, delivery: Delivery, part: Part) -> bool:
-    """Whether a line of this month is the delivery's."""
-    return not part.other_lines or month == delivery.billing_period or (part.stray_lines and not month)
 
 
 def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, mapping: str, amount: str | None) -> Any:
