@@ -53,7 +53,8 @@ bench: install-dev ## benchmarks, with ratios against stated peers; needs 8 GB o
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock
-	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud pyproject.toml -o requirements-cloud.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra dev pyproject.toml -o requirements-dev.lock
 
 clean: ## remove what the targets made
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

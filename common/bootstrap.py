@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from common.config import Settings
+from common.errors import BadConfiguration
 
 if TYPE_CHECKING:
-    from common.ports import Clock, DocumentStore, KeyRing, Location, Notifier, ObjectStore, Warehouse
+    from common.adapters.embedded.document_scheduler import DocumentScheduler
+    from common.ports import (
+        Clock,
+        DocumentStore,
+        KeyRing,
+        Location,
+        MessageBus,
+        Notifier,
+        ObjectStore,
+        Runtime,
+        Scheduler,
+        Secrets,
+        Warehouse,
+    )
     from common.ports.bus import PullBus
 
 _LEFTOVER_SECONDS = 24 * 3600
@@ -80,6 +97,18 @@ class EmbeddedRuntime:
 
         return LocalKeyRing(self.home / "keys.json")
 
+    @cached_property
+    def secrets(self) -> Secrets:
+        from common.adapters.embedded.environment_secrets import EnvironmentSecrets
+
+        return EnvironmentSecrets()
+
+    @cached_property
+    def scheduler(self) -> DocumentScheduler:
+        from common.adapters.embedded.document_scheduler import DocumentScheduler
+
+        return DocumentScheduler(self.documents, self.bus, self.clock)
+
     def location(self, uri: str) -> Location:
         """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
         from common.adapters.locations import open_location
@@ -94,18 +123,121 @@ class EmbeddedRuntime:
         return configured(self.settings, self.home / "outbox")
 
 
-_runtime: EmbeddedRuntime | None = None
+@dataclass(frozen=True)
+class CloudRuntime:
+    """All ports on Google Cloud, in one project.  A function loads only the SDKs of the ports that it uses."""
+
+    settings: Settings
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder in the instance's memory; bills are read from the bucket and never lie here whole."""
+        return Path(tempfile.gettempdir())
+
+    @cached_property
+    def clock(self) -> Clock:
+        from common.adapters.embedded.system_clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        from common.adapters.gcp.firestore import FirestoreDocumentStore
+
+        return FirestoreDocumentStore.connect(self._project)
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        from common.adapters.gcp.storage import CloudStorageObjectStore
+
+        return CloudStorageObjectStore.connect(self._project, self._set("bucket"), self.scratch)
+
+    @cached_property
+    def bus(self) -> MessageBus:
+        from common.adapters.gcp.pubsub import PubSubBus
+
+        return PubSubBus.connect(self._project, self.clock)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        from common.adapters.gcp.bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse.connect(self.settings, self.documents, self.objects, self.clock)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        from common.adapters.gcp.kms import KmsKeyRing
+
+        return KmsKeyRing.connect(self._set("kms_key"))
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from common.adapters.gcp.secret_manager import SecretManagerSecrets
+
+        return SecretManagerSecrets.connect(self._project)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        from common.adapters.gcp.scheduler import CloudScheduler
+
+        return CloudScheduler.connect(self._project, self.settings.region)
+
+    def location(self, uri: str) -> Location:
+        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
+        from common.adapters.locations import open_location
+
+        return open_location(uri)
+
+    @cached_property
+    def notifiers(self) -> tuple[Notifier, ...]:
+        """Every channel that is configured, by settings and Secret Manager; the log where none is."""
+        from common.adapters.notifiers import configured
+
+        return configured(with_secrets(self.settings, self.secrets), None)
+
+    @property
+    def _project(self) -> str:
+        return self._set("project")
+
+    def _set(self, name: str) -> str:
+        value = getattr(self.settings, name)
+        if not value:
+            raise BadConfiguration(f"COSTWIRE_{name.upper()} is not set; the cloud runtime needs it")
+        return str(value)
 
 
-def runtime() -> EmbeddedRuntime:
+def with_secrets(settings: Settings, secrets: Secrets) -> Settings:
+    """The settings, with what is secret in them and not set taken from the platform's secrets of the same name, with dashes."""
+    missing = [
+        name
+        for name, field in Settings.model_fields.items()
+        if field.annotation == (SecretStr | None) and getattr(settings, name) is None
+    ]
+    found = {name: secrets.get(name.replace("_", "-")) for name in missing}
+    return settings.model_copy(update={name: SecretStr(value) for name, value in found.items() if value})
+
+
+_runtime: Runtime | None = None
+
+
+def runtime() -> Runtime:
     """The runtime of this process, built on first use and kept."""
     global _runtime
     if _runtime is None:
-        _runtime = EmbeddedRuntime(Settings())
+        settings = Settings()
+        _runtime = CloudRuntime(settings) if settings.runtime == "cloud" else EmbeddedRuntime(settings)
     return _runtime
 
 
-def use(made: EmbeddedRuntime | None) -> None:
+def embedded() -> EmbeddedRuntime:
+    """The runtime of this process, where only one on this machine will do.  Raises BadConfiguration for another."""
+    found = runtime()
+    if not isinstance(found, EmbeddedRuntime):
+        raise BadConfiguration("this command works on the embedded runtime; unset COSTWIRE_RUNTIME to use it here")
+    return found
+
+
+def use(made: Runtime | None) -> None:
     """Set the runtime of this process: tests and the command line choose their own."""
     global _runtime
     _runtime = made

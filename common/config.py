@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="COSTWIRE_", frozen=True)
 
+    runtime: Literal["embedded", "cloud"] = Field(
+        "embedded", description="Where state lives: embedded, in a folder; cloud, in Google Cloud's services"
+    )
     home: Path = Field(Path(".costwire"), description="Folder for all state of the embedded runtime")
     threads: int | None = Field(None, description="Threads that DuckDB may use; all cores by default", ge=1)
     smtp_host: str | None = Field(None, description="Mail server; e-mail is off without it")
@@ -23,5 +27,24 @@ class Settings(BaseSettings):
     smtp_sender: str | None = Field(None, description="From address of e-mail")
     smtp_recipients: str | None = Field(None, description="Addresses that get alerts, separated by commas")
     slack_webhook_url: SecretStr | None = Field(None, description="Slack incoming webhook; Slack is off without it")
+
+    project: str | None = Field(None, description="Google Cloud project of the deployment")
+    region: str = Field("us-central1", description="Region of functions, bucket, datasets, keys and scheduler jobs")
+    env: str = Field("prod", description="Name of the deployment: the end of each dataset's name, <org>_<env>")
+    bucket: str | None = Field(None, description="Bucket of raw, normalized and quarantined files")
+    kms_key: str | None = Field(
+        None, description="Key of tenants' credentials: projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>"
+    )
+    maximum_bytes_billed: int = Field(
+        1 << 40, description="Most that one question to BigQuery may scan, in bytes; above it is refused", gt=0
+    )
+    push_auth: Literal["token", "platform"] = Field(
+        "token",
+        description="Who checks that a push comes from Pub/Sub: token, the function; platform, Cloud Run's invoker role",
+    )
+    push_audience: str | None = Field(None, description="Audience that a push's OIDC token must have")
+    push_service_account: str | None = Field(
+        None, description="E-mail of the account that a push's OIDC token must name"
+    )
 
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages by this seed")

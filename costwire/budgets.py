@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from common.bootstrap import EmbeddedRuntime, runtime
+from common.bootstrap import EmbeddedRuntime, embedded, runtime
 from common.domain.budgets import (
     CHANNELS,
     DEFAULT_FORECAST_THRESHOLDS,
@@ -66,7 +66,7 @@ def add_budget(
     as_json: AsJson = False,
 ) -> None:
     """Set a budget and evaluate what is spent already."""
-    rt = runtime()
+    rt = embedded()
     now = rt.clock.now()
     try:
         budget = Budget(
@@ -124,7 +124,7 @@ def remove_budget(
     as_json: AsJson = False,
 ) -> None:
     """Remove a budget; its alerts are resolved and stay on record."""
-    rt = runtime()
+    rt = embedded()
     found = [
         document
         for _, document in rt.documents.list(f"orgs/{org}/budgets")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from common.adapters.locations import open_location
-from common.bootstrap import EmbeddedRuntime, runtime
+from common.bootstrap import EmbeddedRuntime, embedded
 from common.errors import CostError
 from costwire.output import AsJson, Org, console, print_json, table
 
@@ -33,7 +33,7 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check the state folder, every integration's location, and messages that are stuck; say what to do."""
-    findings = list(_look(runtime(), org, integration))
+    findings = list(_look(embedded(), org, integration))
     if as_json:
         print_json([finding.__dict__ for finding in findings])
     else:

@@ -21,7 +21,7 @@ from common.bills.integrations import (
     save_integration,
 )
 from common.bills.runs import queue_run, run_path
-from common.bootstrap import EmbeddedRuntime, runtime
+from common.bootstrap import EmbeddedRuntime, embedded
 from common.errors import BadBill, CostError, NotFound
 from common.messages import SyncRequested
 from costwire.budgets import messages_sent
@@ -51,7 +51,7 @@ def import_bill(
     The same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
     does not.  Without --integration the name is made of the provider and the billing account in the bill.
     """
-    rt = runtime()
+    rt = embedded()
     location = path.absolute()
     if not location.exists():
         raise NotFound(f"{path} does not exist; give a bill, or a folder with one")
@@ -105,7 +105,7 @@ def connect(
     from common.adapters.locations import open_location
 
     _check_provider(provider, *PROVIDERS)
-    rt = runtime()
+    rt = embedded()
     uri = location if "://" in location else Path(location).absolute().as_uri()
     found = len(open_location(uri).list())
     name = integration or identifier(provider)
@@ -132,7 +132,7 @@ def sync(
     """Fetch what is new, as the scheduler would, and finish whatever an interrupted run left."""
     if provider is not None:
         _check_provider(provider, *PROVIDERS)
-    rt = runtime()
+    rt = embedded()
     periods = tuple(str(read_period(text)) for text in period or ())
     if integration:
         load_integration(rt.documents, org, integration)

@@ -14,7 +14,6 @@ from rich.markup import escape
 
 from common.bills.engine import engine
 from common.bills.source import literal
-from common.bootstrap import runtime
 from common.domain.money import add, plain
 from common.ports import ObjectStore
 from costwire.output import AsJson, Org, console, exact, print_json, table
@@ -50,7 +49,7 @@ def quarantine(
     as_json: AsJson = False,
 ) -> None:
     """List the lines that could not be mapped, with the reason and what they amount to."""
-    rt = runtime()
+    rt = embedded()
     past = {name for name, one in rt.documents.list(f"orgs/{org}/deliveries") if one["state"] in _FINAL_SHOWN}
     found = [
         line

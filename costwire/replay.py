@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from common.bills.deliveries import LANDED, REJECTED, change, chunks_path, load
-from common.bootstrap import EmbeddedRuntime, runtime
+from common.bootstrap import EmbeddedRuntime, embedded
 from common.errors import BadConfiguration, CostError, NotFound
 from costwire.output import AsJson, Org, console, print_json, progress
 from costwire.worker import subscribe_all, work
@@ -24,7 +24,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Publish dead letters again once their cause is gone, or take a rejected delivery up again from what was landed."""
-    rt = runtime()
+    rt = embedded()
     subscribe_all(rt)
     sent = _again(rt, org, delivery) if delivery else rt.bus.replay(topic)
     with progress("replaying", quiet=as_json) as say:

@@ -111,6 +111,23 @@ class ChargesNormalized(Message):
 
 
 @dataclass(frozen=True)
+class BudgetCheckRequested(Message):
+    """The scheduler asks whether budgets still hold, since time alone breaks some.  Without an organization: those of all."""
+
+    topic: ClassVar[str] = "budget-check-requested"
+    check_id: str
+    org_slug: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.org_slug or '*'}/{self.check_id}"
+
+    @property
+    def ordering_key(self) -> str:
+        return self.org_slug or ""
+
+
+@dataclass(frozen=True)
 class AlertRaised(Message):
     """An alert entered a state; what is to be sent stands in the outbox (`notifications`)."""
 
@@ -128,7 +145,14 @@ class AlertRaised(Message):
         return f"{self.org_slug}/{self.alert_id}"
 
 
-MESSAGES: tuple[type[Message], ...] = (SyncRequested, IngestBill, BillLanded, ChargesNormalized, AlertRaised)
+MESSAGES: tuple[type[Message], ...] = (
+    SyncRequested,
+    IngestBill,
+    BillLanded,
+    ChargesNormalized,
+    BudgetCheckRequested,
+    AlertRaised,
+)
 
 
 def topic_of(message: Message) -> str:

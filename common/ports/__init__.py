@@ -8,6 +8,8 @@ from common.ports.locations import FoundObject, Location
 from common.ports.notifier import Notification, Notifier
 from common.ports.objects import ObjectStore, StoredObject
 from common.ports.runtime import Runtime
+from common.ports.scheduler import Schedule, Scheduler
+from common.ports.secrets import Secrets
 from common.ports.warehouse import Replacement, Slice, Warehouse
 
 __all__ = [
@@ -24,6 +26,9 @@ __all__ = [
     "ObjectStore",
     "Replacement",
     "Runtime",
+    "Schedule",
+    "Scheduler",
+    "Secrets",
     "Slice",
     "StoredObject",
     "Transaction",

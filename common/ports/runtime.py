@@ -11,6 +11,8 @@ from common.ports.keys import KeyRing
 from common.ports.locations import Location
 from common.ports.notifier import Notifier
 from common.ports.objects import ObjectStore
+from common.ports.scheduler import Scheduler
+from common.ports.secrets import Secrets
 from common.ports.warehouse import Warehouse
 
 
@@ -44,6 +46,12 @@ class Runtime(Protocol):
 
     @property
     def keys(self) -> KeyRing: ...
+
+    @property
+    def secrets(self) -> Secrets: ...
+
+    @property
+    def scheduler(self) -> Scheduler: ...
 
     @property
     def notifiers(self) -> tuple[Notifier, ...]: ...

@@ -1,0 +1,58 @@
+"""What Google's services answer when they refuse, as our errors; told by code, never by message text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from requests import exceptions as http
+
+from common.errors import BadConfiguration, CostError, NotFound, Retryable
+
+_PASSING = (
+    api.TooManyRequests,
+    api.ServerError,
+    api.Aborted,
+    api.Cancelled,
+    api.RetryError,
+    auth.TransportError,
+    http.ConnectionError,
+    http.Timeout,
+)
+
+
+def explained(error: Exception, what: str) -> CostError | None:
+    """Our error for a vendor's, or None for one that is nobody's: that leaves the handler as it is and is delivered again.
+
+    what: the thing that was asked for, as `bucket costwire-raw`; the vendor's own words may hold content and are not repeated.
+    """
+    code = getattr(error, "code", None)
+    shown = f" ({int(code)})" if isinstance(code, int) else ""
+    if isinstance(error, api.Forbidden):
+        return BadConfiguration(
+            f"{what}: permission denied{shown}; costwire doctor names the missing role of this service account"
+        )
+    if isinstance(error, (api.Unauthorized, auth.DefaultCredentialsError, auth.RefreshError)):
+        return BadConfiguration(
+            f"{what}: no valid Google Cloud credentials; run gcloud auth application-default login, or set the "
+            "function's service account"
+        )
+    if isinstance(error, api.NotFound):
+        return NotFound(f"{what} does not exist")
+    if isinstance(error, _PASSING):
+        return Retryable(f"{what}: not to be had at the moment, {type(error).__name__}{shown}; it is tried again")
+    return None
+
+
+@contextmanager
+def explaining(what: str) -> Iterator[None]:
+    """Turn a vendor's error that leaves the block into ours, where one fits."""
+    try:
+        yield
+    except Exception as error:
+        ours = explained(error, what)
+        if ours is None:
+            raise
+        raise ours from error

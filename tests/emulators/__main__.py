@@ -1,0 +1,72 @@
+"""Start peers, run a command that finds them in its environment, stop them: python -m tests.emulators [--only a,b] -- COMMAND.
+
+Says which peers are not to be had on this machine and why; with --require-all that is a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from tests.emulators.gcloud import PROJECT, firestore, pubsub
+from tests.emulators.process import NotToBeHad, Peer
+
+PEERS: dict[str, str | Callable[[Path], Peer]] = {
+    "pubsub": pubsub,
+    "firestore": firestore,
+    "storage": "tests.emulators.storage",
+    "bigquery": "tests.emulators.bigquery",
+}
+"""Peer -> what starts it, or the module whose function of the peer's name does."""
+
+
+def main() -> int:
+    """Exit status of the command, or 3 where a required peer is missing."""
+    parser = argparse.ArgumentParser(prog="python -m tests.emulators", description=__doc__)
+    parser.add_argument("--only", default=",".join(PEERS), help="peers to start, by commas: " + ", ".join(PEERS))
+    parser.add_argument("--require-all", action="store_true", help="fail where a peer is not to be had")
+    parser.add_argument("command", nargs="+", help="what to run, after --")
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    running: list[Peer] = []
+    missing: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="costwire-peers-") as folder:
+        try:
+            for name in chosen.only.split(","):
+                try:
+                    running.append(_starter(name)(Path(folder)))
+                    print(f"peer {name}: running", flush=True)
+                except NotToBeHad as reason:
+                    missing.append(name)
+                    print(f"peer {name}: NOT RUN, {reason}", flush=True)
+            if missing and chosen.require_all:
+                return 3
+            environment = {**os.environ, "COSTWIRE_PROJECT": PROJECT, "COSTWIRE_PEERS_MISSING": ",".join(missing)}
+            for peer in running:
+                environment.update(peer.environment)
+            status = subprocess.run(chosen.command, env=environment, check=False).returncode
+        finally:
+            for peer in running:
+                peer.stop()
+    for name in missing:
+        print(f"peer {name}: NOT RUN on this machine; its tests were left out", flush=True)
+    return status
+
+
+def _starter(name: str) -> Callable[[Path], Peer]:
+    found = PEERS[name]
+    if callable(found):
+        return found
+    starter: Callable[[Path], Peer] = getattr(import_module(found), name)
+    return starter
+
+
+if __name__ == "__main__":
+    sys.exit(main())
