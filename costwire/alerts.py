@@ -53,7 +53,7 @@ def list_alerts(
 @app.command("ack")
 def acknowledge_alert(alert_id: AlertId, by: By = None, org: Org = "default", as_json: AsJson = False) -> None:
     """Say that somebody has taken an alert on."""
-    rt = embedded()
+    rt = runtime()
     found = alerting.find_alert(rt.documents, org, alert_id)
     document = alerting.acknowledge(rt.documents, org, found, by or _account(), rt.clock.now())
     _say(document, f"Alert {found} is acknowledged by {document['acknowledged_by']}.", as_json)
@@ -69,7 +69,7 @@ def snooze_alert(
     as_json: AsJson = False,
 ) -> None:
     """Keep an alert quiet for a while; if spend is still over then, the next evaluation opens it again."""
-    rt = embedded()
+    rt = runtime()
     now = rt.clock.now()
     end = _until(span, until, now)
     found = alerting.find_alert(rt.documents, org, alert_id)

@@ -49,7 +49,7 @@ def quarantine(
     as_json: AsJson = False,
 ) -> None:
     """List the lines that could not be mapped, with the reason and what they amount to."""
-    rt = embedded()
+    rt = runtime()
     past = {name for name, one in rt.documents.list(f"orgs/{org}/deliveries") if one["state"] in _FINAL_SHOWN}
     found = [
         line
