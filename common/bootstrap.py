@@ -60,9 +60,9 @@ class EmbeddedRuntime:
 
     @cached_property
     def clock(self) -> Clock:
-        from common.adapters.embedded.system_clock import SystemClock
+        from common.adapters.embedded.system_clock import clock
 
-        return SystemClock()
+        return clock(self.settings.fixed_time)
 
     @cached_property
     def documents(self) -> DocumentStore:
@@ -136,9 +136,9 @@ class CloudRuntime:
 
     @cached_property
     def clock(self) -> Clock:
-        from common.adapters.embedded.system_clock import SystemClock
+        from common.adapters.embedded.system_clock import clock
 
-        return SystemClock()
+        return clock(self.settings.fixed_time)
 
     @cached_property
     def documents(self) -> DocumentStore:

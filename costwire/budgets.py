@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from common.bootstrap import EmbeddedRuntime, embedded, runtime
+from common.bootstrap import EmbeddedRuntime, runtime
 from common.domain.budgets import (
     CHANNELS,
     DEFAULT_FORECAST_THRESHOLDS,
@@ -27,7 +27,7 @@ from common.domain.budgets import (
 )
 from common.domain.outbox import SENT
 from common.errors import AlreadyExists, NotFound
-from common.ports import Document
+from common.ports import Document, Runtime
 from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.worker import deliver, subscribe_all
 from functions.evaluate_budgets.evaluation import evaluate_budget_now
@@ -66,7 +66,7 @@ def add_budget(
     as_json: AsJson = False,
 ) -> None:
     """Set a budget and evaluate what is spent already."""
-    rt = embedded()
+    rt = runtime()
     now = rt.clock.now()
     try:
         budget = Budget(
@@ -124,7 +124,7 @@ def remove_budget(
     as_json: AsJson = False,
 ) -> None:
     """Remove a budget; its alerts are resolved and stay on record."""
-    rt = embedded()
+    rt = runtime()
     found = [
         document
         for _, document in rt.documents.list(f"orgs/{org}/budgets")
@@ -143,16 +143,18 @@ def remove_budget(
         console.print(f"Budget {found[0]['name']} is removed; its alerts are resolved.")
 
 
-def _evaluate(rt: EmbeddedRuntime, org: str, budget_id: str) -> tuple[Document, list[str]]:
+def _evaluate(rt: Runtime, org: str, budget_id: str) -> tuple[Document, list[str]]:
     """Evaluate a budget and try once to send what comes of it; the standing, and what became of the messages."""
-    subscribe_all(rt)
+    if isinstance(rt, EmbeddedRuntime):
+        subscribe_all(rt)
     facts = evaluate_budget_now(org, budget_id, rt.documents, rt.warehouse, rt.bus, rt.clock)
-    while (delivery := rt.bus.pull(["send_notifications"])) is not None:
-        deliver(rt, delivery)
+    if isinstance(rt, EmbeddedRuntime):
+        while (delivery := rt.bus.pull(["send_notifications"])) is not None:
+            deliver(rt, delivery)
     return facts, messages_sent(rt, org, budget_id)
 
 
-def messages_sent(rt: EmbeddedRuntime, org: str, budget_id: str | None = None) -> list[str]:
+def messages_sent(rt: Runtime, org: str, budget_id: str | None = None) -> list[str]:
     """What became of each message about a budget, or about all of them.
 
     Each reads `sent: <where>` or `not sent yet by <channel>: <why>`.

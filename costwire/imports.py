@@ -21,14 +21,17 @@ from common.bills.integrations import (
     save_integration,
 )
 from common.bills.runs import queue_run, run_path
-from common.bootstrap import EmbeddedRuntime, embedded
-from common.errors import BadBill, CostError, NotFound
+from common.bootstrap import EmbeddedRuntime, runtime
+from common.errors import BadBill, BadConfiguration, CostError, NotFound
 from common.messages import SyncRequested
+from common.ports import Runtime
 from costwire.budgets import messages_sent
 from costwire.export import read_period
 from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
 from costwire.peek import peek
-from costwire.worker import subscribe_all, work
+from costwire.uploads import newest_time, upload
+from costwire.waiting import advance
+from costwire.worker import subscribe_all
 
 Provider = Annotated[str, typer.Option("--provider", help=f"auto, or one of {', '.join(PROVIDERS)}.")]
 
@@ -51,7 +54,7 @@ def import_bill(
     The same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
     does not.  Without --integration the name is made of the provider and the billing account in the bill.
     """
-    rt = embedded()
+    rt = runtime()
     location = path.absolute()
     if not location.exists():
         raise NotFound(f"{path} does not exist; give a bill, or a folder with one")
@@ -60,10 +63,13 @@ def import_bill(
     chosen, account = _whose(rt, org, location, provider, integration)
     name = integration or identifier(f"{chosen}-{account or location.stem.split('.')[0]}")
     ensure_organization(rt, org)
-    now, uri = rt.clock.now(), location.as_uri()
-    save_integration(rt.documents, now, org, name, chosen, uri, keep_location=True)
     request = SyncRequested(new_run_id(), "import", org, name)
-    queue_run(rt.documents, rt.clock, org, f"{request.run_id}.{name}", name, "import", uri, _in_utc(delivered_at))
+    uri, stated = location.as_uri(), _in_utc(delivered_at)
+    if not isinstance(rt, EmbeddedRuntime):
+        uri = upload(rt, location, f"uploads/{org}/{name}/{request.run_id}", quiet=as_json)
+        stated = stated or newest_time(location)
+    save_integration(rt.documents, rt.clock.now(), org, name, chosen, uri, keep_location=True)
+    queue_run(rt.documents, rt.clock, org, f"{request.run_id}.{name}", name, "import", uri, stated)
     finish(rt, request, as_json)
 
 
@@ -72,9 +78,7 @@ def _check_provider(provider: str, *known: str) -> None:
         raise typer.BadParameter(f"'{provider}' is no provider, expected one of {', '.join(known)}")
 
 
-def _whose(
-    rt: EmbeddedRuntime, org: str, location: Path, provider: str, integration: str | None
-) -> tuple[str, str | None]:
+def _whose(rt: Runtime, org: str, location: Path, provider: str, integration: str | None) -> tuple[str, str | None]:
     """Provider and billing account of a bill.  Where it cannot be read but its provider is told, landing records that."""
     try:
         found = peek(location)
@@ -90,7 +94,7 @@ def _whose(
 def connect(
     provider: Annotated[str, typer.Argument(help=f"One of {', '.join(PROVIDERS)}.")],
     location: Annotated[
-        str, typer.Option("--location", help="Where the provider leaves its bills, as file:///folder.")
+        str, typer.Option("--location", help="Where the provider leaves its bills: gs://bucket/folder, file:///folder.")
     ],
     integration: Annotated[
         str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")
@@ -102,12 +106,14 @@ def connect(
     as_json: AsJson = False,
 ) -> None:
     """Set up an integration and check that its location can be read.  `costwire sync` then fetches its bills."""
-    from common.adapters.locations import open_location
-
     _check_provider(provider, *PROVIDERS)
-    rt = embedded()
+    rt = runtime()
     uri = location if "://" in location else Path(location).absolute().as_uri()
-    found = len(open_location(uri).list())
+    if uri.startswith("file:") and not isinstance(rt, EmbeddedRuntime):
+        raise BadConfiguration(
+            f"location is {location}, which functions in the cloud cannot read; give gs://bucket/folder, or use costwire import"
+        )
+    found = len(rt.location(uri).list())
     name = integration or identifier(provider)
     ensure_organization(rt, org)
     document = save_integration(rt.documents, rt.clock.now(), org, name, provider, uri)
@@ -132,7 +138,7 @@ def sync(
     """Fetch what is new, as the scheduler would, and finish whatever an interrupted run left."""
     if provider is not None:
         _check_provider(provider, *PROVIDERS)
-    rt = embedded()
+    rt = runtime()
     periods = tuple(str(read_period(text)) for text in period or ())
     if integration:
         load_integration(rt.documents, org, integration)
@@ -143,29 +149,29 @@ def sync(
     ]
     if not names:
         raise NotFound("there is nothing to sync; connect a location first: costwire connect PROVIDER --location URI")
-    subscribe_all(rt)
+    _subscribe(rt)
     run_id = new_run_id()
     for name in names:
         rt.bus.publish(SyncRequested(run_id, "manual", org, name, periods))
     report(rt, org, [f"{run_id}.{name}" for name in names], as_json)
 
 
-def finish(rt: EmbeddedRuntime, request: SyncRequested, as_json: bool) -> None:
-    """Publish one request, work until all is done, and say what came in."""
-    subscribe_all(rt)
+def finish(rt: Runtime, request: SyncRequested, as_json: bool) -> None:
+    """Publish one request, wait until all is done, and say what came in."""
+    _subscribe(rt)
     rt.bus.publish(request)
     report(rt, str(request.org_slug), [f"{request.run_id}.{request.integration_id}"], as_json)
 
 
-def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> None:
-    """Work until nothing is left, print the deliveries of the runs; failed runs make exit status 1."""
+def report(rt: Runtime, org: str, run_ids: list[str], as_json: bool) -> None:
+    """Wait until the runs have ended, print their deliveries; failed runs make exit status 1."""
     lost: list[str] = []
     told = set(messages_sent(rt, org))
     with progress("looking for the bill", quiet=as_json) as say:
-        for outcome in work(rt):
-            say(outcome.error or next_step(outcome.delivery.subscription))
-            if outcome.final and outcome.error:
-                lost.append(outcome.error)
+        for step in advance(rt, org, run_ids):
+            say(step.words)
+            if step.lost:
+                lost.append(step.words)
     runs = [document for run_id in run_ids if (document := rt.documents.get(run_path(org, run_id)))]
     deliveries = [one for run in runs for name in run["delivery_ids"] if (one := load(rt.documents, org, name))]
     if as_json:
@@ -181,14 +187,13 @@ def report(rt: EmbeddedRuntime, org: str, run_ids: list[str], as_json: bool) -> 
         raise CostError("; ".join(dict.fromkeys(reasons)))
 
 
-def next_step(done: str) -> str:
-    """What is worked on after a function is done, for a person who waits."""
-    if done == "dispatch_sync":
-        return "reading the bill and adding it up"
-    return "mapping to FOCUS, validating, proving" if done.startswith("ingest_") else "budgets and alerts"
+def _subscribe(rt: Runtime) -> None:
+    """Make the laptop's subscriptions; a deployment has its own."""
+    if isinstance(rt, EmbeddedRuntime):
+        subscribe_all(rt)
 
 
-def print_deliveries(rt: EmbeddedRuntime, deliveries: list[Delivery]) -> None:
+def print_deliveries(rt: Runtime, deliveries: list[Delivery]) -> None:
     """One line a delivery and currency, then what deserves a word."""
     shown = table("bill", "period", "rows", "total", "", "proof", numbers=("rows", "total"))
     for one in deliveries:
@@ -240,7 +245,7 @@ def _remarks(delivery: Delivery) -> list[str]:
     return lines
 
 
-def ensure_organization(rt: EmbeddedRuntime, org: str) -> None:
+def ensure_organization(rt: Runtime, org: str) -> None:
     """The laptop's tenants come into being when they are first named."""
     path = f"orgs/{check_org_slug(org)}"
     if rt.documents.get(path) is None:
@@ -250,7 +255,7 @@ def ensure_organization(rt: EmbeddedRuntime, org: str) -> None:
         )
 
 
-def store_credential(rt: EmbeddedRuntime, org: str, integration: str, provider: str, file: Path) -> None:
+def store_credential(rt: Runtime, org: str, integration: str, provider: str, file: Path) -> None:
     """Keep a credential encrypted, bound to its tenant and integration; only a fingerprint stays readable."""
     import base64
     import hashlib

@@ -10,7 +10,7 @@ from common.bills.deliveries import FINISHED, REJECTED, delivery_path
 from common.ports import Clock, DocumentStore
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, REFUSED = "queued", "running", "succeeded", "failed", "rejected"
-_ENDED = frozenset({SUCCEEDED, FAILED, REFUSED})
+ENDED = frozenset({SUCCEEDED, FAILED, REFUSED})
 
 
 def run_path(org_slug: str, run_id: str) -> str:
@@ -78,7 +78,7 @@ def fail_run(
     """End a run that could not do its work; one that has ended keeps its first reason."""
 
     def change(run: dict[str, Any]) -> None:
-        if run["status"] in _ENDED and run["error"]:
+        if run["status"] in ENDED and run["error"]:
             return
         run |= {"status": REFUSED if rejected else FAILED, "error": reason, "ended_at": clock.now().isoformat()}
 
@@ -88,7 +88,7 @@ def fail_run(
 def finish_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     """End a run whose deliveries are all finished; otherwise nothing changes."""
     run = documents.get(run_path(org_slug, run_id))
-    if run is None or run["status"] in _ENDED:
+    if run is None or run["status"] in ENDED:
         return
     deliveries = [documents.get(delivery_path(org_slug, one)) for one in run["delivery_ids"]]
     if not all(one is not None and one["state"] in FINISHED for one in deliveries):

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 OUTBOX = "outbox"
 
 
-def configured(settings: Settings, outbox: Path) -> tuple[Notifier, ...]:
-    """Every channel that the settings name; the outbox folder where they name none.  Raises BadConfiguration."""
+def configured(settings: Settings, outbox: Path | None) -> tuple[Notifier, ...]:
+    """Every channel that the settings name; the outbox folder where they name none, the log where there is no folder either.
+
+    Raises BadConfiguration.
+    """
     channels: list[Notifier] = []
     if settings.smtp_host:
         channels.append(_smtp(settings))
@@ -23,7 +26,11 @@ def configured(settings: Settings, outbox: Path) -> tuple[Notifier, ...]:
         from common.adapters.notifiers.slack import SlackNotifier, SlackSettings
 
         channels.append(SlackNotifier(SlackSettings(settings.slack_webhook_url.get_secret_value())))
-    if not channels:
+    if not channels and outbox is None:
+        from common.adapters.notifiers.log import LogNotifier
+
+        channels.append(LogNotifier())
+    elif not channels and outbox is not None:
         from common.adapters.notifiers.outbox_folder import OutboxFolderNotifier
 
         channels.append(OutboxFolderNotifier(outbox))

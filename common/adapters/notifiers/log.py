@@ -1,0 +1,20 @@
+"""The log as a channel: where nothing else is configured, an alert is a line that Cloud Logging keeps and can alert on."""
+
+from __future__ import annotations
+
+import logging
+
+from common.ports import Notification
+
+log = logging.getLogger("costwire.alerts")
+
+
+class LogNotifier:
+    """Keeps common.ports.Notifier."""
+
+    channel = "log"
+
+    def send(self, notification: Notification) -> str:
+        """Log the subject as a warning, with the id that repeats share."""
+        log.warning("alert: %s (%s)", notification.subject, notification.notification_id)
+        return "the log, as a warning"

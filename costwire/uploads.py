@@ -1,0 +1,34 @@
+"""A bill on disk goes to the deployment's bucket, where its functions can read it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common.ports import Runtime
+from costwire.output import progress
+
+
+def upload(rt: Runtime, path: Path, prefix: str, quiet: bool = False) -> str:
+    """Copy a file, or all files of a folder, below `prefix`, streaming; returns the URI of the place."""
+    files = _files(path)
+    with progress(f"uploading {len(files)} files", quiet=quiet) as say:
+        for number, file in enumerate(files, start=1):
+            relative = file.relative_to(path if path.is_dir() else path.parent).as_posix()
+            say(f"uploading {relative} ({number} of {len(files)})")
+            with file.open("rb") as stream:
+                stored = rt.objects.put(f"{prefix}/{relative}", stream)
+    return rt.objects.uri(prefix) if path.is_dir() else stored.uri
+
+
+def newest_time(path: Path) -> datetime:
+    """When the newest of the files was written: how new the bill is, since the copies are all of today."""
+    return datetime.fromtimestamp(max(file.stat().st_mtime for file in (_files(path) or [path])), UTC)
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or all in a folder that are no hidden ones, by name."""
+    if not path.is_dir():
+        return [path]
+    below = [file for file in path.rglob("*") if file.is_file()]
+    return sorted(file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts))

@@ -1,0 +1,57 @@
+"""Until runs have ended: worked off on the laptop, watched in the cloud, where functions do the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from common.bills.runs import ENDED, run_path
+from common.bootstrap import EmbeddedRuntime
+from common.errors import Retryable
+from common.ports import Runtime
+from costwire.worker import work
+
+POLL_SECONDS = 1.0
+TAKEN_SECONDS = 120.0
+"""How long a published request may go unseen before the deployment is taken to be broken; a cold start takes seconds."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a person who waits is told.  lost: the words say why a message will not be tried again."""
+
+    words: str
+    lost: bool = False
+
+
+def advance(
+    rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Step]:
+    """Steps until every run has ended.  Raises Retryable where a deployment does not take the request up."""
+    if isinstance(rt, EmbeddedRuntime):
+        for outcome in work(rt, sleep):
+            lost = outcome.final and outcome.error is not None
+            yield Step(outcome.error or _next(outcome.delivery.subscription), lost)
+        return
+    waited = 0.0
+    while True:
+        runs = [rt.documents.get(run_path(org, run_id)) for run_id in run_ids]
+        ended = sum(run is not None and run["status"] in ENDED for run in runs)
+        if ended == len(runs):
+            return
+        if waited > TAKEN_SECONDS and all(run is None or run["status"] == "queued" for run in runs):
+            raise Retryable(
+                f"nothing took the request up within {TAKEN_SECONDS:.0f} seconds; it is kept: costwire doctor finds the cause, "
+                "costwire runs shows the end"
+            )
+        yield Step(f"the functions are at work: {ended} of {len(runs)} runs have ended")
+        sleep(POLL_SECONDS)
+        waited += POLL_SECONDS
+
+
+def _next(done: str) -> str:
+    """What is worked on after a function is done."""
+    if done == "dispatch_sync":
+        return "reading the bill and adding it up"
+    return "mapping to FOCUS, validating, proving" if done.startswith("ingest_") else "budgets and alerts"

@@ -1,0 +1,1 @@
+"""Bringing Costwire to Google Cloud."""
