@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from common.bills.engine import engine
 from common.bills.source import literal
+from common.bootstrap import runtime
 from common.domain.money import add, plain
 from common.ports import ObjectStore
 from costwire.output import AsJson, Org, console, exact, print_json, table
