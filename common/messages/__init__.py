@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 
+FROM_EVENT_ID = {"from_event_id": True}
+"""Metadata of a field that takes the event's id where a scheduled message, the same at every tick, leaves it out or empty."""
+
+
 @dataclass(frozen=True)
 class Message(ABC):
     """The base of all messages."""
@@ -33,7 +37,7 @@ class SyncRequested(Message):
     """Somebody, or the scheduler, asks for fresh bills.  Without an organization: of all; without an integration: all of it."""
 
     topic: ClassVar[str] = "sync-requested"
-    run_id: str
+    run_id: str = field(metadata=FROM_EVENT_ID)
     trigger: str
     org_slug: str | None = None
     integration_id: str | None = None
@@ -115,7 +119,7 @@ class BudgetCheckRequested(Message):
     """The scheduler asks whether budgets still hold, since time alone breaks some.  Without an organization: those of all."""
 
     topic: ClassVar[str] = "budget-check-requested"
-    check_id: str
+    check_id: str = field(metadata=FROM_EVENT_ID)
     org_slug: str | None = None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 import typing
 from datetime import datetime
@@ -28,6 +29,17 @@ def encode(message: Message, event_id: str, time: datetime, source: str = "//cos
     }
 
 
+def parse(body: bytes) -> dict[str, Any]:
+    """The structured CloudEvent in a message's body, not checked further.  Raises MalformedMessage that shows nothing of it."""
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MalformedMessage(f"a message of {len(body):,} bytes is no JSON, expected a structured CloudEvent") from None
+    if not isinstance(event, dict):
+        raise MalformedMessage(f"a message is a JSON {type(event).__name__}, expected a structured CloudEvent")
+    return event
+
+
 def decode(event: typing.Mapping[str, Any]) -> Message:
     """The message of a CloudEvent.  Raises MalformedMessage that names the fault, never the data."""
     kind = event.get("type")
@@ -42,7 +54,12 @@ def decode(event: typing.Mapping[str, Any]) -> Message:
     data = event.get("data")
     if not isinstance(data, dict):
         raise MalformedMessage(f"{kind} carries no JSON object as data")
-    return _build(message_class, data, kind)
+    return _build(message_class, _filled(message_class, data, event.get("id")), kind)
+
+
+def _filled(message_class: type[Message], data: dict[str, Any], event_id: Any) -> dict[str, Any]:
+    names = [one.name for one in dataclasses.fields(message_class) if one.metadata.get("from_event_id")]
+    return data | {name: event_id for name in names if data.get(name) in (None, "") and event_id}
 
 
 def _build(message_class: type[Message], data: dict[str, Any], kind: str) -> Message:
