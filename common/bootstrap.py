@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         DocumentStore,
         KeyRing,
         Location,
-        MessageBus,
         Notifier,
         ObjectStore,
         Runtime,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
         Secrets,
         Warehouse,
     )
-    from common.ports.bus import PullBus
+    from common.ports.bus import OperatedBus, PullBus
 
 _LEFTOVER_SECONDS = 24 * 3600
 
@@ -60,9 +59,9 @@ class EmbeddedRuntime:
 
     @cached_property
     def clock(self) -> Clock:
-        from common.adapters.embedded.system_clock import clock
+        from common.adapters.embedded.system_clock import SystemClock
 
-        return clock(self.settings.fixed_time)
+        return SystemClock()
 
     @cached_property
     def documents(self) -> DocumentStore:
@@ -136,9 +135,9 @@ class CloudRuntime:
 
     @cached_property
     def clock(self) -> Clock:
-        from common.adapters.embedded.system_clock import clock
+        from common.adapters.embedded.system_clock import SystemClock
 
-        return clock(self.settings.fixed_time)
+        return SystemClock()
 
     @cached_property
     def documents(self) -> DocumentStore:
@@ -153,7 +152,7 @@ class CloudRuntime:
         return CloudStorageObjectStore.connect(self._project, self._set("bucket"), self.scratch)
 
     @cached_property
-    def bus(self) -> MessageBus:
+    def bus(self) -> OperatedBus:
         from common.adapters.gcp.pubsub import PubSubBus
 
         return PubSubBus.connect(self._project, self.clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -47,5 +47,4 @@ class Settings(BaseSettings):
         None, description="E-mail of the account that a push's OIDC token must name"
     )
 
-    fixed_time: AwareDatetime | None = Field(None, description="Tests only: the clock stands still at this moment")
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages by this seed")
