@@ -23,17 +23,17 @@ _PASSING = (
 )
 
 
-def explained(error: Exception, what: str) -> CostError | None:
+def explained(error: Exception, what: str, role: str | None = None) -> CostError | None:
     """Our error for a vendor's, or None for one that is nobody's: that leaves the handler as it is and is delivered again.
 
     what: the thing that was asked for, as `bucket costwire-raw`; the vendor's own words may hold content and are not repeated.
+    role: what the service account needs for it, as `roles/storage.objectUser`, where the adapter knows.
     """
     code = getattr(error, "code", None)
     shown = f" ({int(code)})" if isinstance(code, int) else ""
     if isinstance(error, api.Forbidden):
-        return BadConfiguration(
-            f"{what}: permission denied{shown}; costwire doctor names the missing role of this service account"
-        )
+        mend = f"grant this service account {role}" if role else "costwire doctor names its missing role"
+        return BadConfiguration(f"{what}: permission denied{shown}; {mend}")
     if isinstance(error, (api.Unauthorized, auth.DefaultCredentialsError, auth.RefreshError)):
         return BadConfiguration(
             f"{what}: no valid Google Cloud credentials; run gcloud auth application-default login, or set the "
@@ -47,12 +47,12 @@ def explained(error: Exception, what: str) -> CostError | None:
 
 
 @contextmanager
-def explaining(what: str) -> Iterator[None]:
-    """Turn a vendor's error that leaves the block into ours, where one fits."""
+def explaining(what: str, role: str | None = None) -> Iterator[None]:
+    """Turn a vendor's error that leaves the block into ours, where one fits; arguments as of `explained`."""
     try:
         yield
     except Exception as error:
-        ours = explained(error, what)
+        ours = explained(error, what, role)
         if ours is None:
             raise
         raise ours from error
