@@ -1,7 +1,7 @@
 """The bus: messages delivered at least once, with backoff, dead letters and replay (Pub/Sub; SQLite on the laptop)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -34,6 +34,18 @@ class DeadLetter:
     died_at: datetime
 
 
+@dataclass(frozen=True)
+class Undeliverable:
+    """A message that a function gives up.  body: its bytes as they came, whether or not they are an event of ours."""
+
+    topic: str
+    subscription: str
+    body: bytes
+    reason: str
+    ordering_key: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
 class MessageBus(Protocol):
     """Where functions publish.  Delivery to handlers is the runtime's part."""
 
@@ -42,8 +54,24 @@ class MessageBus(Protocol):
         ...
 
 
-class PullBus(MessageBus, Protocol):
-    """A bus whose messages are pulled by a worker: the embedded one, and Pub/Sub in its tests."""
+class OperatedBus(MessageBus, Protocol):
+    """A bus with dead letters, as every runtime has one."""
+
+    def bury(self, message: Undeliverable) -> None:
+        """Put a message with its reason on `<topic>-dead`, durably."""
+        ...
+
+    def dead_letters(self, topic: str | None = None) -> Sequence[DeadLetter]:
+        """The dead letters, oldest first; `topic` without its `-dead`.  None of them is lost by looking."""
+        ...
+
+    def replay(self, topic: str | None = None) -> int:
+        """Publish dead letters again, each to the subscription that failed it; returns how many."""
+        ...
+
+
+class PullBus(OperatedBus, Protocol):
+    """A bus whose messages are pulled by a worker."""
 
     def subscribe(self, topic: str, subscription: str) -> None:
         """From now on `subscription` gets a copy of every message on `topic`; repeating this changes nothing."""
@@ -63,14 +91,6 @@ class PullBus(MessageBus, Protocol):
 
     def reject(self, delivery: Delivery, reason: str) -> None:
         """The message can never succeed: dead-letter it now."""
-        ...
-
-    def dead_letters(self, topic: str | None = None) -> Sequence[DeadLetter]:
-        """The dead letters, oldest first; `topic` without its `-dead`."""
-        ...
-
-    def replay(self, topic: str | None = None) -> int:
-        """Publish dead letters again, each to the subscription that failed it; returns how many."""
         ...
 
     def pending(self) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 from common.config import Settings
-from common.ports.bus import MessageBus
+from common.ports.bus import OperatedBus
 from common.ports.clock import Clock
 from common.ports.documents import DocumentStore
 from common.ports.keys import KeyRing
@@ -39,7 +39,7 @@ class Runtime(Protocol):
     def objects(self) -> ObjectStore: ...
 
     @property
-    def bus(self) -> MessageBus: ...
+    def bus(self) -> OperatedBus: ...
 
     @property
     def warehouse(self) -> Warehouse: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import sqlite3
@@ -14,10 +15,10 @@ from common.adapters.embedded import sqlite_queue as queue
 from common.adapters.embedded.bus_faults import Backoff, Copy, FaultPlan
 from common.adapters.embedded.processes import this_process
 from common.adapters.embedded.sqlite_database import SqliteDatabase
-from common.errors import AlreadyExists, NotFound, Permanent
+from common.errors import AlreadyExists, MalformedMessage, NotFound, Permanent
 from common.messages import Message, topic_of
-from common.messages.cloudevent import encode
-from common.ports.bus import DeadLetter, Delivery
+from common.messages.cloudevent import encode, parse
+from common.ports.bus import DeadLetter, Delivery, Undeliverable
 from common.ports.clock import Clock
 
 MAX_MESSAGE_BYTES = 10_000_000
@@ -101,6 +102,15 @@ class SqliteBus:
         """The message can never succeed: dead-letter it now."""
         now = queue.stamp(self._clock.now())
         self._database.write(lambda connection: queue.bury(connection, delivery.ack_id, reason, now), synced=False)
+
+    def bury(self, message: Undeliverable) -> None:
+        """Put a message with its reason among the dead letters of its topic; a body that is no event is kept as base64."""
+        try:
+            event = parse(message.body)
+        except MalformedMessage:
+            event = {"data_base64": base64.b64encode(message.body).decode()}
+        text, now = json.dumps(event, ensure_ascii=False, separators=(",", ":")), queue.stamp(self._clock.now())
+        self._database.write(lambda connection: queue.add_dead_letter(connection, message, text, now))
 
     def dead_letters(self, topic: str | None = None) -> Sequence[DeadLetter]:
         """The dead letters, oldest first; `topic` without its `-dead`."""

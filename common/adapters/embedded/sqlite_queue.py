@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from common.adapters.embedded.bus_faults import Copy
 from common.adapters.embedded.processes import is_gone
-from common.ports.bus import MAX_ATTEMPTS, DeadLetter
+from common.ports.bus import MAX_ATTEMPTS, DeadLetter, Undeliverable
 
 SCHEMA = """
 create table if not exists subscriptions (name text primary key, topic text not null) without rowid;
@@ -163,6 +163,14 @@ def bury(connection: sqlite3.Connection, ack_id: str, reason: str, now: int) -> 
         (reason, now, ack_id),
     )
     acknowledge(connection, ack_id)
+
+
+def add_dead_letter(connection: sqlite3.Connection, message: Undeliverable, event: str, now: int) -> None:
+    """Keep a message that was never leased here as a dead letter."""
+    connection.execute(
+        "insert into dead_letters (topic, subscription, ordering_key, event, reason, died_at) values (?, ?, ?, ?, ?, ?)",
+        (message.topic, message.subscription, message.ordering_key, event, message.reason, now),
+    )
 
 
 def dead_letters(connection: sqlite3.Connection, topic: str | None) -> list[DeadLetter]:
