@@ -1,12 +1,15 @@
-"""Every function under functions-framework, in a process of its own, as it is deployed."""
+"""Every function under functions-framework, in a process of its own, from the source archive that is deployed."""
 
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+
+from deployment import archive
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
@@ -14,8 +17,10 @@ PROGRAM = """
 import json, sys
 from functions_framework import create_app
 name, event = sys.argv[1], json.loads(sys.argv[2])
-client = create_app(target=name, source=f"functions/{name}/main.py", signature_type="cloudevent").test_client()
+client = create_app(target=name, source="main.py", signature_type="cloudevent").test_client()
 answer = client.post("/", data=json.dumps(event), headers={"Content-Type": "application/cloudevents+json"})
+import common
+assert common.__path__[0].startswith(sys.argv[3]), common.__path__
 sdks = {"google.cloud.bigquery", "google.cloud.storage", "boto3", "azure", "pandas"} & set(sys.modules)
 print(json.dumps({"status": answer.status_code, "sdks": sorted(sdks)}))
 """
@@ -29,11 +34,21 @@ SYNC = {
 }
 
 
-def answer(name: str, event: dict[str, object], home: Path) -> dict[str, object]:
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive, unpacked as the platform does."""
+    folder = tmp_path_factory.mktemp("archive")
+    archive.write(folder / "functions.zip")
+    with zipfile.ZipFile(folder / "functions.zip") as packed:
+        packed.extractall(folder / "source")
+    return folder / "source"
+
+
+def answer(name: str, event: dict[str, object], source: Path, home: Path) -> dict[str, object]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name, json.dumps(event)],
-        cwd=ROOT,
-        env={**os.environ, "COSTWIRE_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", PROGRAM, name, json.dumps(event), str(source)],
+        cwd=source,
+        env={**os.environ, "COSTWIRE_HOME": str(home), "COSTWIRE_PUSH_AUTH": "platform", "PYTHONPATH": str(source)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -44,11 +59,30 @@ def answer(name: str, event: dict[str, object], home: Path) -> dict[str, object]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_loads_alone_and_refuses_a_message_that_is_not_its_own(name: str, tmp_path: Path) -> None:
+def test_a_function_loads_alone_and_refuses_a_message_that_is_not_its_own(
+    name: str, source: Path, tmp_path: Path
+) -> None:
     event = SYNC | ({"type": "costwire.alert-raised.v1"} if name == "dispatch_sync" else {})
-    found = answer(name, event, tmp_path / "home")
+    found = answer(name, event, source, tmp_path / "home")
     assert found == {"status": 500, "sdks": []}
 
 
-def test_a_function_takes_its_own_message(tmp_path: Path) -> None:
-    assert answer("dispatch_sync", SYNC, tmp_path / "home")["status"] == 200
+def test_a_function_takes_its_own_message(source: Path, tmp_path: Path) -> None:
+    assert answer("dispatch_sync", SYNC, source, tmp_path / "home")["status"] == 200
+
+
+def test_the_same_sources_make_the_same_archive(tmp_path: Path) -> None:
+    digest = archive.write(tmp_path / "one.zip")
+    assert archive.write(tmp_path / "two.zip") == digest
+    with zipfile.ZipFile(tmp_path / "one.zip") as packed:
+        names = set(packed.namelist())
+    assert {"main.py", "requirements.txt", "functions/normalize_focus/sql/aws_cur.sql"} <= names
+    assert not [name for name in names if name.startswith(("costwire/", "tests/"))]
+
+
+def test_a_target_that_is_no_function_is_refused(source: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "functions_framework", "--source", "main.py", "--target", "nobody", "--dry-run"],
+        cwd=source, env={**os.environ, "PYTHONPATH": str(source)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode != 0
