@@ -30,7 +30,7 @@ SYNC = {
     "source": "//test",
     "id": "1",
     "time": "2026-03-01T00:00:00Z",
-    "data": {"run_id": "r", "trigger": "manual", "org_slug": "default"},
+    "data": {"run_id": "r", "trigger": "manual"},
 }
 
 
