@@ -39,7 +39,8 @@ def check_cron(cron: str) -> str:
     try:
         next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:
-        raise BadConfiguration(f"schedule {cron[:100]!r} never ticks ({error or 'no such day'}): {_EXPECTED}") from None
+        fault = str(error).lower() or "never ticks"
+        raise BadConfiguration(f"schedule {cron[:100]!r} is no cron text ({fault}): {_EXPECTED}") from None
     return cron
 
 

@@ -11,8 +11,8 @@ from common.messages import Message
 class Schedule:
     """One message, published at each tick.
 
-    name: lower-case letters, digits, dashes, as `sync-acme_1x`.  cron: five fields, in UTC.  Every publication has an event id of
-    its own, and a SyncRequested without a run id takes it from there.
+    name: 1 to 100 letters, digits, dashes, underscores, as `sync-acme_1x`.  cron: five fields, in UTC.  message: a SyncRequested
+    without run id or a BudgetCheckRequested without check id, since each publication is work of its own and gives its own id.
     """
 
     name: str
@@ -24,7 +24,10 @@ class Scheduler(Protocol):
     """All schedules of the platform."""
 
     def put(self, schedule: Schedule) -> None:
-        """Make the schedule, or change the one of that name.  Raises BadConfiguration for a cron text that is none."""
+        """Make the schedule, or change the one of that name.  The same again changes nothing.
+
+        Raises BadConfiguration for a cron text or a name that is none, or a message that no schedule may publish.
+        """
         ...
 
     def remove(self, name: str) -> None:

@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.adapters.embedded.folders import make_folder
 from common.errors import BadConfiguration, DecryptionFailed
-from common.ports.keys import Sealed
+from common.ports.keys import FAILED, Sealed
 
-FAILED = "Failed to decrypt credentials"
 _NONCE_BYTES = 12
 _KEY_BITS = 256
 
