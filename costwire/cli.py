@@ -11,7 +11,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from common.errors import CostError, resource_error
-from costwire import __version__, alerts, budgets, costs, demo, doctor, export, imports, listings, replay, validate
+from costwire import (
+    __version__,
+    alerts,
+    budgets,
+    costs,
+    demo,
+    doctor,
+    export,
+    imports,
+    listings,
+    replay,
+    tenants,
+    validate,
+)
 
 app = typer.Typer(
     name="costwire",
@@ -41,6 +54,7 @@ for _name, _function, _summary in _COMMANDS:
     app.command(_name, short_help=_summary)(_function)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(tenants.app, name="tenants")
 
 
 def _say_version(wanted: bool) -> None:

@@ -15,6 +15,7 @@ from common.bills.runs import fail_run, record_deliveries, run_path
 from common.errors import BadBill, BadConfiguration, CostError
 from common.messages import IngestBill
 from common.ports import Location, Runtime
+from common.tenants import check_may_run
 
 Discover = Callable[[Location, Sequence[str]], list[FoundDelivery]]
 _PLAIN = Customs()
@@ -27,6 +28,7 @@ def ingest(message: IngestBill, rt: Runtime, discover: Discover, customs: Custom
     cannot be read raises.  Either puts the integration into `error` with the reason.
     """
     org_slug, integration_id = message.org_slug, message.integration_id
+    check_may_run(rt.documents, org_slug)  # the tenant's state is no fault of the integration
     try:
         integration = load_integration(rt.documents, org_slug, integration_id)
         if integration["status"] not in ("active", ERROR):

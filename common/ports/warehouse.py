@@ -50,3 +50,10 @@ class Warehouse(Protocol):
     def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Write current rows, FOCUS columns first, then x_ ones, in a stable order, to .parquet or .csv; returns how many."""
         ...
+
+    def remove(self, org_slug: str) -> bool:
+        """Take away all rows, restatements and views of a tenant for good; whether there was anything.  Safe to repeat.
+
+        Files and other documents stay: the same deliveries can be shown again.
+        """
+        ...

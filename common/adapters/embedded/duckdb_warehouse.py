@@ -88,6 +88,18 @@ class DuckDbWarehouse:
             slices = [[stack.enter_context(self._objects.local(uri)) for uri in one.files] for one in pointers]
             return write_focus(slices, Path(path), where, parameters or {}, self._clock.now())
 
+    def remove(self, org_slug: str) -> bool:
+        """Delete the tenant's slice pointers; the files that they named stay."""
+        collection = slice_pointers.collection_of(org_slug)
+        found = self._documents.list(collection)
+        for name, _ in found:
+            self._documents.delete(f"{collection}/{name}")
+        with self._lock:
+            known = self._datasets.pop(org_slug, None)
+            if known is not None:
+                known[1].close()
+        return bool(found)
+
     def close(self) -> None:
         """Let go of all connections; the next question opens new ones."""
         with self._lock:

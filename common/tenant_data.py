@@ -1,0 +1,182 @@
+"""All that a tenant has, everywhere: taken away for good, or shown again after its warehouse was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from common import tenants
+from common.bills.deliveries import CURRENT, REPLACED, Delivery, chunks_path
+from common.bills.integrations import check_org_slug
+from common.errors import CostError, NotFound
+from common.ports import DocumentStore, ObjectStore, Runtime, Scheduler
+
+COLLECTIONS: dict[str, tuple[str, ...]] = {
+    "api_keys": (),
+    "integrations": (),
+    "credentials": (),
+    "runs": (),
+    "deliveries": ("chunks",),
+    "slices": (),
+    "budgets": (),
+    "budget_status": (),
+    "alerts": (),
+    "notifications": (),
+    "preferences": (),
+    "subscriptions": (),
+    "usage": (),
+}
+"""What lies below `orgs/<org_slug>`, each with what lies below its documents."""
+KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
+"""Where a tenant has objects: `<kind>/<org_slug>/`."""
+
+_BATCH = 200  # a Firestore transaction may write 10 MiB; a deletion is its document's name
+_AT_ONCE = 8
+Say = Callable[[str], None]
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a removal took away.  under_way: runs that may still write something; another removal takes that too."""
+
+    schedules: int
+    dataset: bool
+    objects: int
+    documents: int
+    under_way: int
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was something."""
+        return bool(self.schedules or self.dataset or self.objects or self.documents)
+
+
+def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
+    """Take away all that a tenant has.  Safe to repeat, also where it was interrupted; nothing new starts meanwhile.
+
+    The organization's own document goes last.  Raises NotFound where there is nothing of that name anywhere.
+    """
+    check_org_slug(org_slug)
+    known = tenants.begin_removal(rt.documents, rt.clock.now(), org_slug)
+    say("schedules")
+    schedules = remove_schedules(rt.scheduler, org_slug)
+    under_way = len(rt.documents.list(f"orgs/{org_slug}/runs", {"status": "running"}))
+    say("warehouse")
+    dataset = rt.warehouse.remove(org_slug)
+    say("objects")
+    objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in KINDS)
+    say("documents")
+    documents = _remove_documents(rt.documents, org_slug)
+    if known:
+        rt.documents.delete(tenants.organization_path(org_slug))
+    removed = Removed(schedules, dataset, objects, documents + known, under_way)
+    if not removed.anything:
+        raise NotFound(f"there is nothing of an organization {org_slug}; costwire tenants list names them")
+    return removed
+
+
+def remove_schedules(scheduler: Scheduler, org_slug: str) -> int:
+    """End every schedule whose message is for this tenant; returns how many."""
+    found = [one for one in scheduler.list() if getattr(one.message, "org_slug", None) == org_slug]
+    for schedule in found:
+        scheduler.remove(schedule.name)
+    return len(found)
+
+
+def _remove_objects(objects: ObjectStore, prefix: str) -> int:
+    found = objects.list(prefix)
+    with ThreadPoolExecutor(_AT_ONCE) as several:
+        list(several.map(lambda item: objects.delete(item.uri), found))
+    return len(found)
+
+
+def _remove_documents(documents: DocumentStore, org_slug: str) -> int:
+    """What lies below a document goes before it, so that an interrupted removal finds the rest."""
+    count = 0
+    for paths in _batched(_paths_below(documents, org_slug), _BATCH):
+        documents.transact(lambda transaction, paths=paths: [transaction.delete(path) for path in paths])  # type: ignore[misc]
+        count += len(paths)
+    return count
+
+
+def _paths_below(documents: DocumentStore, org_slug: str) -> Iterator[str]:
+    for collection, below in COLLECTIONS.items():
+        for name, _ in documents.list(f"orgs/{org_slug}/{collection}"):
+            path = f"orgs/{org_slug}/{collection}/{name}"
+            for inner in below:
+                yield from (f"{path}/{inner}/{one}" for one, _ in documents.list(f"{path}/{inner}"))
+            yield path
+
+
+def _batched(paths: Iterable[str], size: int) -> Iterator[list[str]]:
+    left = iter(paths)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of one delivery.  shown: the warehouse shows it now.  reason: why it does not."""
+
+    integration_id: str
+    billing_period: str
+    delivery_id: str
+    shown: bool
+    reason: str | None = None
+
+    def as_document(self) -> dict[str, str | bool | None]:
+        """Plain types only."""
+        return asdict(self)
+
+
+def restore(rt: Runtime, org_slug: str, history: bool = False, say: Say = _silent) -> list[Restored]:
+    """Show every slice's current delivery again, from its document and its files.  What the warehouse has, stays.
+
+    history: earlier deliveries first, in the provider's order, so that the restatements come about again.
+    A delivery whose files are gone is told, the others go on.
+    """
+    tenants.load(rt.documents, org_slug)
+    restored = []
+    for delivery in _shown(rt.documents, org_slug, history):
+        say(f"{delivery.integration_id} {delivery.billing_period}")
+        restored.append(_show(rt, delivery))
+    return restored
+
+
+def _shown(documents: DocumentStore, org_slug: str, history: bool) -> list[Delivery]:
+    states = (REPLACED, CURRENT) if history else (CURRENT,)
+    found = [Delivery.from_document(one) for _, one in documents.list(f"orgs/{org_slug}/deliveries")]
+    wanted = [one for one in found if one.state in states]
+    return sorted(wanted, key=lambda one: (one.integration_id, one.billing_period, one.delivered_at, one.delivery_id))
+
+
+def _show(rt: Runtime, delivery: Delivery) -> Restored:
+    known = (delivery.integration_id, delivery.billing_period, delivery.delivery_id)
+    try:
+        files = _files(rt, delivery)
+        replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
+    except CostError as error:
+        return Restored(*known, shown=False, reason=str(error))
+    if replacement.shown or delivery.state == REPLACED:
+        return Restored(*known, shown=replacement.shown)
+    return Restored(*known, shown=False, reason=f"a newer delivery, {replacement.newer}, is shown already")
+
+
+def _files(rt: Runtime, delivery: Delivery) -> Sequence[str]:
+    """The files that were shown: of every chunk with rows, and the adjustments of the whole.  Raises NotFound."""
+    chunks = [one for _, one in rt.documents.list(chunks_path(delivery.org_slug, delivery.delivery_id))]
+    if len(chunks) < len(delivery.parts):
+        raise NotFound(
+            f"{len(chunks)} of {len(delivery.parts)} chunks of delivery {delivery.delivery_id} are known; "
+            f"fetch it again: costwire sync --integration {delivery.integration_id} --org {delivery.org_slug}"
+        )
+    files = [str(one["focus_uri"]) for one in chunks if one["rows"]]
+    adjustments = rt.objects.uri(f"focus/{delivery.folder}/adjustments.parquet")
+    there = {item.uri for item in rt.objects.list(f"focus/{delivery.folder}/")}
+    return [*files, adjustments] if adjustments in there else files

@@ -1,0 +1,155 @@
+"""`costwire tenants add|list|suspend|resume|remove|restore`: the organizations of a deployment."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from common import tenant_data, tenants
+from common.bootstrap import runtime
+from common.errors import BadConfiguration, CostError
+from common.ports import Document
+from costwire.output import AsJson, console, print_json, progress, table
+
+app = typer.Typer(help="The organizations whose bills are watched.", no_args_is_help=True)
+Slug = Annotated[str, typer.Argument(help="The organization's slug, as `costwire tenants list` shows it.")]
+_STYLES = {tenants.TRIAL: "green", tenants.ACTIVE: "green"}
+
+
+@app.command("add")
+def add_tenant(
+    name: Annotated[str, typer.Argument(help="The organization's name, as people write it.")],
+    slug: Annotated[
+        str | None, typer.Option("--slug", help="Its name in paths and datasets; made of name and time by default.")
+    ] = None,
+    plan: Annotated[str, typer.Option("--plan", help=f"One of {', '.join(tenants.plans())}.")] = "Starter",
+    as_json: AsJson = False,
+) -> None:
+    """Make an organization, on trial for 14 days."""
+    rt = runtime()
+    document = tenants.add(rt.documents, rt.clock.now(), name, slug, plan)
+    if as_json:
+        print_json(document)
+        return
+    org_slug = document["org_slug"]
+    console.print(f"{org_slug} is there, on trial until {document['trial_ends_at'][:10]}", soft_wrap=True)
+    console.print(f"next: costwire connect PROVIDER --location URI --org {org_slug}", soft_wrap=True)
+
+
+@app.command("list")
+def list_tenants(as_json: AsJson = False) -> None:
+    """Show every organization and what it has."""
+    rt = runtime()
+    found = []
+    for org_slug, document in rt.documents.list("orgs"):
+        integrations = [one for _, one in rt.documents.list(f"orgs/{org_slug}/integrations")]
+        found.append({**document, "org_slug": org_slug, **_synchronized(integrations)})
+    if as_json:
+        print_json(found)
+    elif not found:
+        console.print("No organizations yet. Start with: costwire tenants add NAME", soft_wrap=True)
+    else:
+        shown = table("slug", "name", "plan", "status", "integrations", "last sync", numbers=("integrations",))
+        for one in found:
+            shown.add_row(
+                escape(one["org_slug"]), escape(str(one.get("name", ""))), str(one.get("plan", "")), _status(one),
+                str(one["integrations"]), (one["last_sync"] or "never")[:16].replace("T", " "),
+            )  # fmt: skip
+        console.print(shown)
+
+
+@app.command("suspend")
+def suspend_tenant(slug: Slug, as_json: AsJson = False) -> None:
+    """Start nothing new for an organization; what it has stays readable."""
+    rt = runtime()
+    _tell(tenants.suspend(rt.documents, rt.clock.now(), slug), as_json)
+
+
+@app.command("resume")
+def resume_tenant(slug: Slug, as_json: AsJson = False) -> None:
+    """Let an organization run again."""
+    rt = runtime()
+    _tell(tenants.resume(rt.documents, rt.clock.now(), slug), as_json)
+
+
+@app.command("remove")
+def remove_tenant(
+    slug: Slug,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask: all that the organization has goes for good.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove an organization for good: schedules, warehouse, files, documents.  Safe to repeat where it was interrupted."""
+    if not yes:
+        _confirm(slug)
+    with progress(f"removing {slug}", quiet=as_json) as say:
+        removed = tenant_data.remove(runtime(), slug, say)
+    if as_json:
+        print_json({"org_slug": slug, **asdict(removed)})
+        return
+    console.print(
+        f"{slug} is removed: {removed.schedules} schedules, {'its' if removed.dataset else 'no'} rows in the warehouse, "
+        f"{removed.objects} files, {removed.documents} documents",
+        soft_wrap=True,
+    )
+    if removed.under_way:
+        console.print(
+            f"{removed.under_way} runs were under way; in an hour, costwire tenants remove {slug} --yes removes what they still "
+            "wrote, or says that there is nothing",
+            soft_wrap=True,
+        )
+
+
+@app.command("restore")
+def restore_tenant(
+    slug: Slug,
+    history: Annotated[
+        bool, typer.Option("--history", help="Earlier deliveries too, in order, so that restatements come about again.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show every slice's current delivery again from its files, where the warehouse lost it."""
+    with progress(f"restoring {slug}", quiet=as_json) as say:
+        restored = tenant_data.restore(runtime(), slug, history, say)
+    lost = [one for one in restored if one.reason]
+    if as_json:
+        print_json([one.as_document() for one in restored])
+    else:
+        shown = len({(one.integration_id, one.billing_period) for one in restored if one.shown})
+        console.print(f"{slug}: {shown} slices are shown, {len(lost)} deliveries could not be")
+    if lost:
+        first = lost[0]
+        raise CostError(f"{first.integration_id} {first.billing_period}: {first.reason}")
+
+
+def _confirm(slug: str) -> None:
+    if not sys.stdin.isatty():
+        raise BadConfiguration(f"removing {slug} takes all that it has for good; say so with --yes")
+    if typer.prompt(f"All that {slug} has goes for good. Type its slug to go on") != slug:
+        raise BadConfiguration("that is not the slug; nothing was removed")
+
+
+def _tell(document: Document, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        console.print(f"{document['org_slug']} is {document['status']}", soft_wrap=True)
+
+
+def _status(document: Document) -> str:
+    status = str(document.get("status", ""))
+    words = f"[{_STYLES.get(status, 'red')}]{status}[/]"
+    ends = document.get("trial_ends_at")
+    return f"{words} until {ends[:10]}" if status == tenants.TRIAL and ends else words
+
+
+def _synchronized(integrations: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "integrations": len(integrations),
+        "last_sync": max((one["last_sync"] for one in integrations if one.get("last_sync")), default=None),
+    }
