@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help install install-dev run test check format lock bench clean
+.PHONY: help install install-dev run test test-cloud check format lock bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ run: install ## the main job on the bills in samples/, in a fresh state folder
 test: install-dev ## the whole suite that needs no cloud account, with coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --durations=10
+
+test-cloud: install-dev ## the contract tests and the whole flow against emulators; REQUIRE=1 fails where one is not to be had
+	$(BIN)/python -m tests.emulators $(if $(REQUIRE),--require-all) -- $(BIN)/python -m tests.emulators.suite
 
 check: install-dev ## linters and types
 	$(BIN)/ruff format --check .
