@@ -47,4 +47,9 @@ class Settings(BaseSettings):
         None, description="E-mail of the account that a push's OIDC token must name"
     )
 
+    traces: Literal["off", "otlp", "cloud"] = Field(
+        "off",
+        description="Where traces go: off, nowhere; otlp, as the OTEL_EXPORTER_OTLP_* variables say; cloud, to Cloud Trace",
+    )
+
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages by this seed")

@@ -7,9 +7,6 @@ so that the runtime dead-letters the message; everything else leaves the handler
 from __future__ import annotations
 
 import functools
-import json
-import logging
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,8 +15,8 @@ from common.bootstrap import runtime
 from common.errors import CostError, MalformedMessage, Permanent, resource_error
 from common.messages import Message
 from common.messages.cloudevent import decode
+from common.telemetry.handling import handling
 
-log = logging.getLogger("costwire")
 Kind = TypeVar("Kind", bound=Message)
 
 
@@ -29,21 +26,21 @@ def handles(kind: type[Kind]) -> Callable[[Callable[[Kind], None]], Callable[[An
     def decorate(function: Callable[[Kind], None]) -> Callable[[Any], None]:
         @functools.wraps(function)
         def handler(event: Any) -> None:
-            message = event if isinstance(event, Message) else decode(_as_mapping(event))
-            if not isinstance(message, kind):
-                raise MalformedMessage(f"{function.__name__} takes {kind.__name__}, got {type(message).__name__}")
-            began = time.monotonic()
-            try:
-                function(message)
-            except Exception as raised:
-                error = raised if isinstance(raised, CostError) else resource_error(raised)
-                if error is None:
-                    raise
-                if isinstance(error, Permanent):
-                    record_failure(message, str(error))
-                _report(function.__name__, message, began, error)
-                raise error from raised.__cause__
-            _report(function.__name__, message, began, None)
+            attributes = {} if isinstance(event, Message) else _as_mapping(event)
+            with handling(function.__name__, runtime().settings, attributes) as work:
+                message = event if isinstance(event, Message) else decode(attributes)
+                work.names(message)
+                if not isinstance(message, kind):
+                    raise MalformedMessage(f"{function.__name__} takes {kind.__name__}, got {type(message).__name__}")
+                try:
+                    function(message)
+                except Exception as raised:
+                    error = raised if isinstance(raised, CostError) else resource_error(raised)
+                    if error is None:
+                        raise
+                    if isinstance(error, Permanent):
+                        record_failure(message, str(error))
+                    raise error from raised.__cause__
 
         handler.handles = kind  # type: ignore[attr-defined]
         return handler
@@ -64,19 +61,3 @@ def _as_mapping(event: Any) -> dict[str, Any]:
     if isinstance(event, dict):
         return event
     return {**event.get_attributes(), "data": event.get_data()}
-
-
-def _report(function: str, message: Message, began: float, error: CostError | None) -> None:
-    fields = {
-        "severity": "ERROR" if error else "INFO",
-        "function": function,
-        "message_key": message.key,
-        "milliseconds": round((time.monotonic() - began) * 1000),
-    }
-    for name in ("org_slug", "integration_id", "run_id", "delivery_id", "billing_period"):
-        if getattr(message, name, None):
-            fields[name] = getattr(message, name)
-    if error:
-        fields["error"] = type(error).__name__
-        fields["reason"] = str(error)
-    log.log(logging.WARNING if error else logging.INFO, json.dumps(fields))

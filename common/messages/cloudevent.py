@@ -11,13 +11,14 @@ from typing import Any
 
 from common.errors import MalformedMessage
 from common.messages import MESSAGES, IngestBill, Message, as_data, topic_of
+from common.telemetry.tracing import extension
 
 VERSION = "v1"
 _BY_TOPIC = {kind.topic: kind for kind in MESSAGES}
 
 
 def encode(message: Message, event_id: str, time: datetime, source: str = "//costwire") -> dict[str, Any]:
-    """The CloudEvent of a message, ready for JSON."""
+    """The CloudEvent of a message, ready for JSON, with the trace that it is made in; one without an id, a template, has none."""
     return {
         "specversion": "1.0",
         "type": f"costwire.{topic_of(message)}.{VERSION}",
@@ -25,6 +26,7 @@ def encode(message: Message, event_id: str, time: datetime, source: str = "//cos
         "id": event_id,
         "time": time.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
+        **(extension(topic_of(message), event_id, message.key) if event_id else {}),
         "data": as_data(message),
     }
 
@@ -34,10 +36,17 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):
-        raise MalformedMessage(f"a message of {len(body):,} bytes is no JSON, expected a structured CloudEvent") from None
+        raise MalformedMessage(
+            f"a message of {len(body):,} bytes is no JSON, expected a structured CloudEvent"
+        ) from None
     if not isinstance(event, dict):
         raise MalformedMessage(f"a message is a JSON {type(event).__name__}, expected a structured CloudEvent")
     return event
+
+
+def completed(event: dict[str, Any], message_id: str, publish_time: str) -> dict[str, Any]:
+    """The event with an id and a time: a scheduled one is published as it stands, and takes them from its message."""
+    return event | {"id": event.get("id") or message_id, "time": event.get("time") or publish_time}
 
 
 def decode(event: typing.Mapping[str, Any]) -> Message:
