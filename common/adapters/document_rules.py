@@ -1,7 +1,8 @@
 """What every document store accepts, so that a document that fits the laptop fits the cloud.
 
-Limits are Firestore's (https://cloud.google.com/firestore/quotas): 1 MiB a document, 64-bit integers, no list directly
-in a list, ids of at most 1,500 bytes that are not `.`, `..` or `__name__`.
+Limits are Firestore's (https://cloud.google.com/firestore/quotas): 1 MiB a document as Firestore stores it
+(https://cloud.google.com/firestore/docs/storage-size), 20 levels, 64-bit integers, no list directly in a list, names of at most 1,500
+bytes that are not `.`, `..` (ids) or `__name__`.  A field by which documents expire holds a moment, see EXPIRY.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +18,9 @@ from common.errors import Permanent
 
 MAX_DOCUMENT_BYTES = 1 << 20
 MAX_ID_BYTES = 1500
+MAX_LEVELS = 20
+EXPIRY = {"processed": "expires_at"}
+"""Collection, wherever it lies -> the field after whose moment a document may vanish: UTC, as datetime.isoformat() writes it."""
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
 _INTEGERS = range(-(1 << 63), 1 << 63)
 _ADVICE = {
@@ -50,14 +54,26 @@ def to_json(path: str, document: Mapping[str, Any]) -> str:
     if not isinstance(document, dict):
         raise Permanent(f"document {path} is a {type(document).__name__}, expected a JSON object")
     _check_value(path, "", document)
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    _check_expiry(path, document)
     try:
-        size_bytes = len(text.encode())
+        size_bytes = stored_bytes(path, document)
     except UnicodeEncodeError:
         raise Permanent(f"document {path} holds text that is not valid Unicode (a lone surrogate)") from None
     if size_bytes > MAX_DOCUMENT_BYTES:
         raise Permanent(f"document {path} has {size_bytes:,} bytes, the limit is {MAX_DOCUMENT_BYTES:,}: split it")
-    return text
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def stored_bytes(path: str, document: Mapping[str, Any]) -> int:
+    """The size of a document as Firestore counts it, its name included."""
+    name = sum(len(step.encode()) + 1 for step in path.split("/")) + 16
+    return name + _value_bytes(document)
+
+
+def expiry(path: str) -> str | None:
+    """The field by which documents of this collection, or the one of this document, expire; None where they do not."""
+    steps = path.split("/")
+    return EXPIRY.get(steps[-1] if len(steps) % 2 else steps[-2])
 
 
 def matches(document: Mapping[str, Any], where: Mapping[str, Any] | None) -> bool:
@@ -77,30 +93,61 @@ def _check_steps(path: str, steps: list[str]) -> None:
             raise Permanent(f"path '{path[:80]}...' has a step of more than {MAX_ID_BYTES} bytes")
 
 
-def _check_value(path: str, field: str, value: Any) -> None:
+def _value_bytes(value: Any) -> int:
+    if value is None or isinstance(value, bool):
+        return 1
+    if isinstance(value, int):
+        return 8
+    if isinstance(value, str):
+        return len(value.encode()) + 1
+    if isinstance(value, Mapping):
+        return 32 + sum(len(name.encode()) + 1 + _value_bytes(member) for name, member in value.items())
+    return sum(map(_value_bytes, value))
+
+
+def _check_expiry(path: str, document: Mapping[str, Any]) -> None:
+    field = expiry(path)
+    if field is None or field not in document:
+        return
+    text = document[field]
+    try:
+        fits = isinstance(text, str) and datetime.fromisoformat(text).astimezone(UTC).isoformat() == text
+    except (ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise Permanent(f"document {path} has no moment in '{field}': expected UTC as in 2026-04-01T12:00:00+00:00")
+
+
+def _check_value(path: str, field: str, value: Any, level: int = 1) -> None:
+    if level > MAX_LEVELS + 1:
+        raise Permanent(f"document {path} has more than {MAX_LEVELS} levels in '{field[:80]}': make it flatter")
     if value is None or isinstance(value, str | bool):
         return
     if isinstance(value, int):
         if value not in _INTEGERS:
             raise Permanent(f"document {path} has an integer beyond 64 bits in '{field}': write it as text")
     elif isinstance(value, list | tuple):
-        _check_list(path, field, value)
+        _check_list(path, field, value, level)
     elif isinstance(value, dict):
-        _check_object(path, field, value)
+        _check_object(path, field, value, level)
     else:
         advice = next((text for kind, text in _ADVICE.items() if isinstance(value, kind)), "write plain JSON types")
         raise Permanent(f"document {path} has a {type(value).__name__} in '{field}': {advice}")
 
 
-def _check_list(path: str, field: str, items: list[Any] | tuple[Any, ...]) -> None:
+def _check_list(path: str, field: str, items: list[Any] | tuple[Any, ...], level: int) -> None:
     for number, item in enumerate(items):
         if isinstance(item, list | tuple):
             raise Permanent(f"document {path} has a list directly in the list '{field}': put an object between them")
-        _check_value(path, f"{field}[{number}]", item)
+        _check_value(path, f"{field}[{number}]", item, level + 1)
 
 
-def _check_object(path: str, field: str, members: dict[Any, Any]) -> None:
+def _check_object(path: str, field: str, members: dict[Any, Any], level: int) -> None:
     for name, value in members.items():
         if not isinstance(name, str) or not name:
             raise Permanent(f"document {path} has a field name that is no text, or empty, in '{field}'")
-        _check_value(path, f"{field}.{name}" if field else name, value)
+        if _RESERVED.fullmatch(name) or len(name.encode(errors="replace")) > MAX_ID_BYTES:
+            raise Permanent(
+                f"document {path} has a field name that is reserved or too long in '{field}': '{name[:80]}'"
+            )
+        _check_value(path, f"{field}.{name}" if field else name, value, level + 1)

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -29,7 +30,8 @@ def backend(request):
 
 @pytest.fixture
 def store(backend, tmp_path):
-    return DOCUMENTS[backend](tmp_path)
+    yield DOCUMENTS[backend](tmp_path)
+    DOCUMENTS[backend].clear(tmp_path)
 
 
 def increment(store: DocumentStore) -> None:
@@ -122,6 +124,59 @@ def test_list_gives_one_collection_by_id(store):
     assert store.list("orgs/a/budgets") == [("x", {"path": "orgs/a/budgets/x"})]
 
 
+def test_the_children_of_a_missing_document_are_listed_and_it_is_not(store):
+    store.set("orgs/gone/budgets/x", {"n": 1})
+    store.set("orgs/here", {"n": 2})
+    assert store.list("orgs") == [("here", {"n": 2})]
+    assert store.list("orgs", {"n": 1}) == []
+    assert store.list("orgs/gone/budgets") == [("x", {"n": 1})]
+    assert store.get("orgs/gone") is None
+
+
+def test_a_name_of_a_field_may_be_any_text(store):
+    document = {"a.b": 1, "`c`": "2", "ä b": {"x/y": None}, "9": True}
+    store.set("things/a", document)
+    store.set("things/b", {"a": {"b": 1}})
+    assert store.get("things/a") == document
+    assert store.list("things", {"a.b": 1, "`c`": "2", "9": True}) == [("a", document)]
+
+
+def test_texts_that_differ_far_behind_their_beginning_differ(store):
+    for name in ("a", "b"):
+        store.set(f"things/{name}", {"text": "x" * 2000 + name})
+    assert store.list("things", {"text": "x" * 2000 + "b"}) == [("b", {"text": "x" * 2000 + "b"})]
+
+
+def test_lists_and_objects_are_equal_as_a_whole(store):
+    store.set("things/a", {"list": [1, "x"], "object": {"k": [], "l": None}})
+    store.set("things/b", {"list": [1], "object": {"k": []}})
+    assert [name for name, _ in store.list("things", {"list": [1, "x"]})] == ["a"]
+    assert [name for name, _ in store.list("things", {"object": {"l": None, "k": []}})] == ["a"]
+    assert store.list("things", {"list": 1}) == []
+
+
+@pytest.mark.parametrize("moment", ["2026-04-01T12:00:00+00:00", "2026-04-01T12:00:00.000001+00:00"])
+def test_the_moment_by_which_a_document_expires_is_text_on_both_sides(store, moment):
+    document = {"function": "f", "expires_at": moment}
+    store.set("processed/a", document)
+    store.create("orgs/default/processed/b", document)
+    store.set("processed/c", {"expires_at": "2026-04-01T12:00:01+00:00"})
+    assert store.get("processed/a") == document
+    assert store.transact(lambda transaction: transaction.get("orgs/default/processed/b")) == document
+    assert store.list("processed", {"expires_at": moment}) == [("a", document)]
+    assert store.list("processed", {"expires_at": "never"}) == []
+
+
+@pytest.mark.parametrize(
+    "moment", [None, 1, "", "tomorrow", "2026-04-01T12:00:00Z", "2026-04-01T12:00:00", "2026-04-01T14:00:00+02:00"]
+)
+def test_a_moment_of_expiry_that_stores_would_read_otherwise_is_refused(store, moment):
+    with pytest.raises(Permanent, match="processed/a has no moment in 'expires_at'"):
+        store.set("processed/a", {"expires_at": moment})
+    store.set("orgs/processed", {"expires_at": moment})
+    assert store.get("orgs/processed") == {"expires_at": moment}
+
+
 def test_list_keeps_the_documents_whose_fields_are_equal(store):
     documents = {
         "a": {"n": 1, "s": "x"},
@@ -177,6 +232,34 @@ def test_a_refused_float_is_told_what_to_do_and_not_shown(store):
 def test_a_document_beyond_a_mebibyte_is_refused(store):
     with pytest.raises(Permanent, match="1,048,576"):
         store.set("orgs/default", {"text": "x" * (1 << 20)})
+
+
+def test_size_is_counted_as_the_cloud_stores_it(store):
+    numbers = {"numbers": [1] * 131_500}
+    with pytest.raises(Permanent, match=r"1,052,\d+ bytes, the limit is 1,048,576"):
+        store.set("orgs/default", numbers)
+    store.set("orgs/default", {"numbers": [1] * 130_900})
+    assert store.get("orgs/default") == {"numbers": [1] * 130_900}
+
+
+def nested(levels: int) -> dict:
+    document: dict = {}
+    for _ in range(levels):
+        document = {"in": document}
+    return document
+
+
+def test_twenty_levels_are_kept_and_no_more(store):
+    store.set("orgs/default", nested(20))
+    assert store.get("orgs/default") == nested(20)
+    with pytest.raises(Permanent, match="20 levels"):
+        store.set("orgs/default", nested(21))
+
+
+@pytest.mark.parametrize("name", ["", "__reserved__", "x" * 1501])
+def test_a_name_that_no_field_may_have_is_refused(store, name):
+    with pytest.raises(Permanent, match="orgs/default has a field name"):
+        store.set("orgs/default", {"deep": {name: 1}})
 
 
 @pytest.mark.parametrize(
@@ -251,23 +334,39 @@ def test_the_store_works_on_after_a_failed_transaction(store):
     assert store.get(COUNTER) == {"runs": 1}
 
 
-def test_threads_do_not_lose_updates(store):
-    threads = [threading.Thread(target=lambda: [increment(store) for _ in range(10)]) for _ in range(4)]
+def test_threads_do_not_lose_updates(backend, store):
+    writers, rounds = DOCUMENTS[backend].writers, DOCUMENTS[backend].rounds
+    threads = [threading.Thread(target=lambda: [increment(store) for _ in range(rounds)]) for _ in range(writers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.get(COUNTER) == {"runs": 40}
+    assert store.get(COUNTER) == {"runs": writers * rounds}
 
 
 def test_processes_do_not_lose_updates(backend, store, tmp_path):
-    workers = [SPAWN.Process(target=increment_often, args=(backend, tmp_path, 25)) for _ in range(4)]
+    writers, rounds = DOCUMENTS[backend].writers, DOCUMENTS[backend].rounds
+    workers = [SPAWN.Process(target=increment_often, args=(backend, tmp_path, rounds)) for _ in range(writers)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
-    assert store.get(COUNTER) == {"runs": 100}
+    assert [worker.exitcode for worker in workers] == [0] * writers
+    assert store.get(COUNTER) == {"runs": writers * rounds}
+
+
+def test_fifty_chunks_that_finish_at_once_all_land(store):
+    folder = "orgs/default/deliveries/d1/chunks"
+    start = threading.Barrier(8)
+
+    def finish(worker: int) -> None:
+        start.wait()
+        for chunk in range(worker, 50, 8):
+            store.create(f"{folder}/{chunk:05d}", {"chunk": chunk, "rows": 1000 + chunk})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(finish, range(8)))
+    assert [document["chunk"] for _, document in store.list(folder)] == list(range(50))
 
 
 def test_one_of_many_processes_creates(backend, store, tmp_path):

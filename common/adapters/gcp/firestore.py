@@ -1,0 +1,243 @@
+"""Documents in Firestore, native mode.
+
+Every call ends: one that reads or writes directly after CALL_SECONDS with its retries; in a transaction each step of the SDK after its
+own 60 seconds, and no further try begins after TRANSACTION_SECONDS.
+
+Reading a collection asks only for equal fields, in the order of ids, so that no composite index is needed: `firestore_indexes.py`.
+The moment by which a document expires is a timestamp in Firestore, so that its TTL policy sees it, and text on both sides of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from google.api_core import exceptions as api
+from google.api_core.retry import Retry, if_exception_type
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.field_path import FieldPath
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
+
+from common.adapters.document_rules import MAX_ID_BYTES, check_collection, expiry, matches, split_path, to_json
+from common.adapters.gcp.failures import explained, explaining
+from common.adapters.gcp.firestore_indexes import DATABASE
+from common.errors import AlreadyExists, BadConfiguration, Contention, CostError, Permanent
+from common.ports.documents import Document, Result, Transaction
+
+CALL_SECONDS = 30.0
+TRANSACTION_SECONDS = 60.0
+TRIES = 4
+"""Rounds of a transaction, each of the SDK's five attempts."""
+
+_PASSING = (api.ServiceUnavailable, api.InternalServerError, api.DeadlineExceeded, api.ResourceExhausted)
+_IN_TRANSACTION = Retry(if_exception_type(*_PASSING), initial=0.1, maximum=5.0, timeout=CALL_SECONDS)
+_ALONE = Retry(if_exception_type(*_PASSING, api.Aborted), initial=0.1, maximum=5.0, timeout=CALL_SECONDS)
+
+
+class _LostTurn(Contention):
+    """Another writer was faster: worth another round."""
+
+
+class FirestoreDocumentStore:
+    """Keeps documents for all functions of a project.
+
+    A transaction runs `work` again where another writer was faster.  A create whose answer got lost on the way is tried again and may
+    then find its own document there.
+    """
+
+    def __init__(self, client: firestore.Client) -> None:
+        self._client = client
+
+    @classmethod
+    def connect(cls, project: str) -> FirestoreDocumentStore:
+        """The store of a project.  Raises BadConfiguration where there are no credentials."""
+        with explaining(f"Firestore of project {project}"):
+            return cls(firestore.Client(project=project, database=DATABASE))
+
+    def get(self, path: str) -> Document | None:
+        """The document, or None."""
+        reference = self._reference(path)
+        with _explaining(f"document {path}"):
+            return _shown(path, reference.get(retry=_ALONE, timeout=CALL_SECONDS))
+
+    def set(self, path: str, document: Document) -> None:
+        """Write the whole document, whether or not it exists."""
+        reference, stored = self._reference(path), _stored(path, document)
+        with _explaining(f"document {path}"):
+            reference.set(stored, retry=_ALONE, timeout=CALL_SECONDS)
+
+    def create(self, path: str, document: Document) -> None:
+        """Write a document that must not exist yet.  Raises AlreadyExists."""
+        reference, stored = self._reference(path), _stored(path, document)
+        with _explaining(f"document {path}"):
+            reference.create(stored, retry=_ALONE, timeout=CALL_SECONDS)
+
+    def delete(self, path: str) -> None:
+        """Remove a document; nothing happens where there is none."""
+        reference = self._reference(path)
+        with _explaining(f"document {path}"):
+            reference.delete(retry=_ALONE, timeout=CALL_SECONDS)
+
+    def list(self, collection: str, where: dict[str, Any] | None = None) -> Sequence[tuple[str, Document]]:
+        """(id, document) pairs of one collection, by id; `where` keeps those whose top-level fields equal."""
+        query: Any = self._client.collection(check_collection(collection))
+        for name, value in _conditions(collection, where).items():
+            query = query.where(filter=FieldFilter(FieldPath(name).to_api_repr(), "==", value))
+        with _explaining(f"collection {collection}"):
+            found = list(query.stream(retry=_ALONE, timeout=CALL_SECONDS))
+        pairs = [(one.id, _shown(collection, one) or {}) for one in found]
+        return sorted((pair for pair in pairs if matches(pair[1], where)), key=lambda pair: pair[0])
+
+    def transact(self, work: Callable[[Transaction], Result]) -> Result:
+        """Run `work` in a transaction and commit; `work` may run again when another writer was faster.
+
+        Raises Contention after the last try; whatever `work` raises rolls back and passes through.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception_type(_LostTurn),
+            stop=stop_after_attempt(TRIES) | stop_after_delay(TRANSACTION_SECONDS),
+            wait=wait_random_exponential(multiplier=0.1, max=3),
+            reraise=True,
+        )
+        return cast(Result, retrying(self._round, work, time.monotonic() + TRANSACTION_SECONDS))
+
+    def _round(self, work: Callable[[Transaction], Result], deadline: float) -> Result:
+        raised: list[BaseException] = []
+        written: list[str] = []
+
+        def attempt(vendor: firestore.Transaction) -> Result:
+            try:
+                if time.monotonic() > deadline:
+                    raise _lost_turn(_named(written))
+                written.clear()
+                return work(_FirestoreTransaction(self._client, vendor, written))
+            except BaseException as error:
+                raised.append(error)
+                raise
+
+        try:
+            return cast(Result, firestore.transactional(attempt)(_PlainTransaction(self._client)))
+        except Exception as error:
+            ours = None if any(error is one for one in raised) else _ours(error, _named(written))
+            if ours is None:
+                raise
+            raise ours from error
+
+    def _reference(self, path: str) -> firestore.DocumentReference:
+        split_path(path)
+        return self._client.document(path)
+
+
+class _PlainTransaction(firestore.Transaction):
+    """The SDK's transaction; its rolling back never hides what made it roll back.  One that is lost is gone without it."""
+
+    def _rollback(self) -> None:
+        with suppress(api.GoogleAPIError, ValueError):
+            super()._rollback()
+
+
+class _FirestoreTransaction:
+    """Reads at once, keeps writes until the end.  written: gets the path of each write."""
+
+    def __init__(self, client: firestore.Client, vendor: firestore.Transaction, written: list[str]) -> None:
+        self._client = client
+        self._vendor = vendor
+        self._written = written
+
+    def get(self, path: str) -> Document | None:
+        if self._written:
+            raise Permanent(f"document {path} is read after a write of the same transaction: read first, then write")
+        reference = self._reference(path)
+        with _explaining(f"document {path}"):
+            return _shown(path, reference.get(transaction=self._vendor, retry=_IN_TRANSACTION, timeout=CALL_SECONDS))
+
+    def set(self, path: str, document: Document) -> None:
+        self._write(path).set(self._reference(path), _stored(path, document))
+
+    def create(self, path: str, document: Document) -> None:
+        self._write(path).create(self._reference(path), _stored(path, document))
+
+    def delete(self, path: str) -> None:
+        self._write(path).delete(self._reference(path))
+
+    def _write(self, path: str) -> firestore.Transaction:
+        self._written.append(path)
+        return self._vendor
+
+    def _reference(self, path: str) -> firestore.DocumentReference:
+        split_path(path)
+        return self._client.document(path)
+
+
+def _stored(path: str, document: Document) -> Document:
+    to_json(path, document)  # the rules of every store
+    field = expiry(path)
+    if field is None or field not in document:
+        return document
+    return {**document, field: datetime.fromisoformat(document[field])}
+
+
+def _shown(path: str, snapshot: firestore.DocumentSnapshot[Any]) -> Document | None:
+    document: Document | None = snapshot.to_dict()
+    field = expiry(path)
+    if document is None or field is None or not isinstance(document.get(field), datetime):
+        return document
+    moment: datetime = document[field]  # of the SDK's own kind, which writes nanoseconds
+    plain = datetime.combine(moment.date(), moment.time(), moment.tzinfo).astimezone(UTC)
+    return {**document, field: plain.isoformat()}
+
+
+def _conditions(collection: str, where: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What Firestore is asked; `matches` decides the rest.  An index keeps only the beginning of a long text, and no whole lists."""
+    asked = {name: value for name, value in (where or {}).items() if name != expiry(collection)}
+    return {
+        name: value
+        for name, value in asked.items()
+        if not isinstance(value, list | tuple | dict | str) or (isinstance(value, str) and _is_short(value))
+    }
+
+
+def _is_short(text: str) -> bool:
+    return len(text.encode(errors="replace")) <= MAX_ID_BYTES
+
+
+@contextmanager
+def _explaining(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        ours = _ours(error, what)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _ours(error: Exception, what: str) -> CostError | None:
+    """Our error for one of Firestore or its SDK, or None for one that is nobody's."""
+    if isinstance(error, api.RetryError) and isinstance(error.cause, Exception):
+        error = error.cause
+    if isinstance(error, ValueError) and isinstance(error.__cause__, api.Aborted):
+        error = error.__cause__  # the SDK's "failed to commit in 5 attempts"
+    if isinstance(error, api.Aborted):
+        return _lost_turn(what)
+    if isinstance(error, api.AlreadyExists):
+        return AlreadyExists(f"{what} exists already")
+    if isinstance(error, api.InvalidArgument):
+        return Permanent(f"{what} is refused by Firestore (400): a name, a value or the size breaks its limits")
+    if isinstance(error, api.FailedPrecondition):
+        return BadConfiguration(
+            f"{what}: Firestore lacks an index, or its database is not in native mode (400); run make deploy"
+        )
+    return explained(error, what)
+
+
+def _named(written: Sequence[str]) -> str:
+    return f"document {' or '.join(written[:3])}" if written else "a transaction"
+
+
+def _lost_turn(what: str) -> _LostTurn:
+    return _LostTurn(f"{what} is being changed by other workers all the time; it is tried again")

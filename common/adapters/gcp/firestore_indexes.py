@@ -1,0 +1,56 @@
+"""What the Firestore database needs beside its documents, as data: Terraform declares the same, and a test compares them.
+
+No composite index: the store asks only whether top-level fields equal values, of one collection, in the order of ids.  Firestore
+answers that from the single-field indexes that it keeps by itself, and merges them where several fields are asked for
+(https://cloud.google.com/firestore/docs/query-data/index-overview).  A question with a range, or another order, would need one.
+
+Exempted are fields that may grow large and are never asked for.  Without that each element of a list is an index entry of its own and
+each value in an object two, of which a document may have 40,000 (https://cloud.google.com/firestore/quotas); and each is written and
+paid for.  Exempting an object exempts what lies in it.
+
+How large a delivery may be: a part takes about 580 bytes with one currency and the names that providers give (110 more with each further
+currency), so 1 MiB holds some 1,700.  Landing refuses a delivery of more than `common.bills.landing.MOST_PARTS` before anything of it is
+kept.  Entries are no limit: a delivery has about 40, however many parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.adapters.document_rules import EXPIRY
+
+DATABASE = "(default)"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A top-level field of all collections of a name, at any depth (a collection group)."""
+
+    collection: str
+    field: str
+
+
+COMPOSITE_INDEXES: tuple[tuple[Field, ...], ...] = ()
+"""The fields of each composite index, in their order."""
+
+EXEMPTIONS: tuple[Field, ...] = (
+    Field("deliveries", "parts"),
+    Field("deliveries", "notes"),
+    Field("deliveries", "unknown_columns"),
+    Field("deliveries", "proof"),
+    Field("deliveries", "conformance"),
+    Field("deliveries", "totals"),
+    Field("chunks", "written"),
+    Field("chunks", "quarantined"),
+    Field("chunks", "conformance"),
+    Field("landings", "pages"),
+    Field("runs", "delivery_ids"),
+    Field("notifications", "facts"),
+    Field("notifications", "channels"),
+    Field("alerts", "facts"),
+    Field("processed", "expires_at"),
+)
+"""Fields without any single-field index.  A moment that always grows would make every index of it a hot spot."""
+
+EXPIRATIONS: tuple[Field, ...] = tuple(Field(collection, field) for collection, field in EXPIRY.items())
+"""TTL policies: Firestore deletes a document within about a day after the moment in this field, which it keeps as a timestamp."""
