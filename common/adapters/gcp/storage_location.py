@@ -1,0 +1,108 @@
+"""Bills in a bucket of Cloud Storage: all below a prefix, or one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from google.api_core import exceptions as api
+from google.cloud import storage  # type: ignore[attr-defined, import-untyped]
+from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
+
+from common.adapters.gcp.failures import explaining
+from common.adapters.gcp.storage import RETRY_SECONDS, SCHEME, TIMEOUT_SECONDS, ranged
+from common.adapters.gcp.storage_reading import buffered
+from common.errors import BadConfiguration, NotFound
+from common.ports.locations import FoundObject
+
+READER_ROLE = "roles/storage.objectViewer"
+_FIELDS = "items(name,size,updated,generation),nextPageToken"
+
+
+class CloudStorageLocation:
+    """`gs://bucket`, `gs://bucket/folder` or `gs://bucket/folder/object`; names stand as they are, without percent signs."""
+
+    def __init__(self, client: storage.Client, uri: str, retry_seconds: float = RETRY_SECONDS) -> None:
+        bucket, _, path = uri[len(SCHEME) :].partition("/")
+        if not bucket or any(step in {"", ".", ".."} for step in path.rstrip("/").split("/") if path):
+            raise BadConfiguration("location is no gs://<bucket>/<folder>: give the bucket's name, then the folder's")
+        self._bucket, self._path = client.bucket(bucket), path.rstrip("/")
+        self._client = client
+        self._calls: dict[str, Any] = {"timeout": TIMEOUT_SECONDS, "retry": DEFAULT_RETRY.with_timeout(retry_seconds)}
+        self.uri = SCHEME + "/".join(filter(None, (bucket, self._path)))
+
+    @classmethod
+    def connect(cls, uri: str) -> CloudStorageLocation:
+        """The location, read with this process's own credentials; nothing is asked of it yet."""
+        with explaining(f"location {uri}"):
+            return cls(storage.Client(project=None), uri)
+
+    def list(self, prefix: str = "") -> Sequence[FoundObject]:
+        """The objects below, by name.  A location that is one object lists that one.
+
+        Raises BadConfiguration where there is no such bucket, nothing lies there, or it may not be read, naming the bucket.
+        """
+        with self._reaching():
+            one = self._one()
+            if one is not None:
+                return [found for found in [_found(one, one.name.rpartition("/")[2])] if found.name.startswith(prefix)]
+            listed = self._client.list_blobs(self._bucket, prefix=self._folder + prefix, fields=_FIELDS, **self._calls)
+            found = [_found(blob, blob.name.removeprefix(self._folder)) for blob in listed if _is_file(blob.name)]
+            if not found and self._path and not self._is_there():
+                raise BadConfiguration(
+                    f"location {self.uri} does not exist: nothing lies there; check the path, or wait for the first export"
+                )
+        return sorted(found, key=lambda item: item.name)
+
+    def open(self, name: str) -> BinaryIO:
+        """Read one object, streaming and seekable; of the version that is there now.  Raises NotFound, and BadConfiguration as `list`."""
+        if not name or name.endswith("/") or any(step in {"", ".", ".."} for step in name.split("/")):
+            raise NotFound(f"there is no object {name} at {self.uri}")
+        with self._reaching():
+            blob = self._one()
+            if blob is None:
+                blob = self._bucket.get_blob(self._folder + name, **self._calls)
+            elif name != blob.name.rpartition("/")[2]:
+                blob = None
+        if blob is None:
+            raise NotFound(f"there is no object {name} at {self.uri}")
+        return buffered(ranged(blob, f"object {SCHEME}{self._bucket.name}/{blob.name}", self._calls))
+
+    @property
+    def _folder(self) -> str:
+        return self._path + "/" if self._path else ""
+
+    def _one(self) -> storage.Blob | None:
+        """The object that the location itself names, where it names one."""
+        return self._bucket.get_blob(self._path, **self._calls) if self._path else None
+
+    def _is_there(self) -> bool:
+        return any(
+            True for _ in self._client.list_blobs(self._bucket, prefix=self._folder, max_results=1, **self._calls)
+        )
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Says of a bucket that is not there, or not open to us, which one it is and what to do."""
+        name = self._bucket.name
+        try:
+            with explaining(f"bucket {name}"):
+                yield
+        except NotFound as error:
+            raise BadConfiguration(f"bucket {name} of location {self.uri} does not exist: check its name") from error
+        except BadConfiguration as error:
+            if not isinstance(error.__cause__, (api.Forbidden, api.Unauthorized)):
+                raise
+            raise BadConfiguration(
+                f"bucket {name} of location {self.uri} may not be read: grant {READER_ROLE} on it to the service account "
+                "that ingests"
+            ) from error
+
+
+def _is_file(name: str) -> bool:
+    return not name.endswith("/")  # consoles leave such empty objects as folders
+
+
+def _found(blob: storage.Blob, name: str) -> FoundObject:
+    return FoundObject(name, blob.size, blob.updated, str(blob.generation))
