@@ -7,8 +7,8 @@ so that the runtime dead-letters the message; everything else leaves the handler
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, overload
 
 from common.bills.runs import fail_run
 from common.bootstrap import runtime
@@ -18,22 +18,30 @@ from common.messages.cloudevent import decode
 from common.telemetry.handling import handling
 
 Kind = TypeVar("Kind", bound=Message)
+Other = TypeVar("Other", bound=Message)
+Handler = Callable[[Any], None]
+Around = Callable[[Callable[[Any], None], Message], None]
+"""What is done with a function and its message, where more than calling it is needed."""
 
 
-def handles(kind: type[Kind]) -> Callable[[Callable[[Kind], None]], Callable[[Any], None]]:
-    """Make a function of one message class into a handler of CloudEvents."""
+@overload
+def handles(kind: type[Kind], /) -> Callable[[Callable[[Kind], None]], Handler]: ...
+@overload
+def handles(kind: type[Kind], other: type[Other], /) -> Callable[[Callable[[Kind | Other], None]], Handler]: ...
+def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]:
+    """Make a function of messages into a handler of CloudEvents, whether the worker hands them over or Pub/Sub pushes them."""
 
-    def decorate(function: Callable[[Kind], None]) -> Callable[[Any], None]:
-        @functools.wraps(function)
-        def handler(event: Any) -> None:
-            attributes = {} if isinstance(event, Message) else _as_mapping(event)
+    def decorate(function: Callable[[Any], None]) -> Handler:
+        def attempt(event: Message | Mapping[str, Any], around: Around = _plainly) -> None:
+            attributes = {} if isinstance(event, Message) else event
             with handling(function.__name__, runtime().settings, attributes) as work:
                 message = event if isinstance(event, Message) else decode(attributes)
                 work.names(message)
-                if not isinstance(message, kind):
-                    raise MalformedMessage(f"{function.__name__} takes {kind.__name__}, got {type(message).__name__}")
+                if not isinstance(message, kinds):
+                    wanted = " or ".join(kind.__name__ for kind in kinds)
+                    raise MalformedMessage(f"{function.__name__} takes {wanted}, got {type(message).__name__}")
                 try:
-                    function(message)
+                    around(function, message)
                 except Exception as raised:
                     error = raised if isinstance(raised, CostError) else resource_error(raised)
                     if error is None:
@@ -42,10 +50,26 @@ def handles(kind: type[Kind]) -> Callable[[Callable[[Kind], None]], Callable[[An
                         record_failure(message, str(error))
                     raise error from raised.__cause__
 
-        handler.handles = kind  # type: ignore[attr-defined]
+        @functools.wraps(function)
+        def handler(event: Any) -> None:
+            if isinstance(event, Message | dict):
+                attempt(event)
+                return
+            from common import push  # what only a deployed function needs
+
+            if push.over_http():
+                push.receive(function.__name__, event, attempt)
+            else:
+                attempt({**event.get_attributes(), "data": event.get_data()})
+
+        handler.handles = kinds  # type: ignore[attr-defined]
         return handler
 
     return decorate
+
+
+def _plainly(function: Callable[[Any], None], message: Message) -> None:
+    function(message)
 
 
 def record_failure(message: Message, reason: str) -> None:
@@ -54,10 +78,3 @@ def record_failure(message: Message, reason: str) -> None:
     if org_slug and run_id:
         rt = runtime()
         fail_run(rt.documents, rt.clock, org_slug, run_id, reason)
-
-
-def _as_mapping(event: Any) -> dict[str, Any]:
-    """The event as structured JSON, whether it is a mapping already or a CloudEvent object."""
-    if isinstance(event, dict):
-        return event
-    return {**event.get_attributes(), "data": event.get_data()}
