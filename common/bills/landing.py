@@ -30,6 +30,7 @@ from common.bills.reading import Customs, Order, Ports, Read, fetch_all, one_for
 from common.bills.totals import Total
 from common.errors import AlreadyExists, BadBill, NotFound, Retryable
 from common.ports import Location, StoredObject
+from common.telemetry import counted
 
 _MOST_UNKNOWN, _LONGEST_NAME = 500, 200
 TWIN_SPAN = timedelta(hours=12)
@@ -200,6 +201,7 @@ def _record_rejected(
         extra={"reason": reason},
     )
     ports.documents.set(delivery_path(order.org_slug, delivery_id), delivery.as_document())
+    counted(deliveries_rejected=1)
 
 
 def _keep_rejected(number: int, part: FoundPart, item: StoredObject, folder: str, ports: Ports) -> Part:

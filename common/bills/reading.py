@@ -16,6 +16,7 @@ from common.bills.integrations import TITLES
 from common.bills.totals import ControlTotals
 from common.errors import AlreadyExists, BadBill, Retryable, UnknownFormat
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
+from common.telemetry import counted, span
 
 Opened = tuple[Container, Matched]
 _MOST_RAGGED = 250_000
@@ -78,7 +79,7 @@ def _fetch(order: Order, location: Location, part: FoundPart, version: str, port
     """Copy a part into the store, under a name that says which bytes were meant."""
     try:
         mark = hashlib.sha256(f"{order.run_id}\n{location.uri}\n{part.name}\n{version}".encode()).hexdigest()[:20]
-        with location.open(part.name) as stream:
+        with span("fetch part", part=part.name), location.open(part.name) as stream:
             stored = ports.objects.put(f"raw/{order.org_slug}/{order.integration_id}/incoming/{mark}", stream)
     except AlreadyExists as error:
         raise Retryable(f"{part.name} changed while it was read; it is read again") from error
@@ -87,6 +88,7 @@ def _fetch(order: Order, location: Location, part: FoundPart, version: str, port
         raise Retryable(
             f"{part.name} has {stored.size_bytes} bytes, its manifest says {part.size_bytes}: the delivery is not complete yet"
         )
+    counted(landed_parts=1, landed_bytes=stored.size_bytes)
     return stored
 
 
@@ -146,7 +148,8 @@ def _read(part: FoundPart, item: StoredObject, ports: Ports, customs: Customs, c
     with _opened(part, item, ports) as (container, matched):
         if cost is not None:
             matched = matched.with_cost(cost)
-        control = control_totals(container, matched, part.name)
+        with span("control totals", part=part.name):
+            control = control_totals(container, matched, part.name)
         if control.ragged and (control.ragged == control.lines or control.ragged > _MOST_RAGGED):
             which = "none" if control.ragged == control.lines else f"only {control.lines - control.ragged:,}"
             raise BadBill(

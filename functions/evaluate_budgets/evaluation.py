@@ -15,6 +15,7 @@ from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration, NotFound
 from common.messages import AlertRaised, ChargesNormalized
 from common.ports import Clock, Document, DocumentStore, MessageBus, Warehouse
+from common.telemetry import counted, span
 
 from .assessment import assess, elapsed_days, facts_of
 from .recording import record, resolve_past, take_ticket
@@ -32,7 +33,9 @@ def evaluate(
 
     def at(budget: Budget) -> None:
         period = budget.period_of(day)
-        evaluate_period(message.org_slug, budget, period, documents, warehouse, bus, clock)
+        counted(budgets_evaluated=1)
+        with span("evaluate", budget_id=budget.budget_id, period=period.key):
+            evaluate_period(message.org_slug, budget, period, documents, warehouse, bus, clock)
 
     _for_each_budget(message.org_slug, documents, at)
 
@@ -61,7 +64,10 @@ def evaluate_budget_now(
         raise NotFound(f"there is no budget {budget_id}; `costwire budgets list` names them")
     budget = from_document(document)
     newest = read_latest_charge(warehouse, org_slug, budget) or clock.now()
-    return evaluate_period(org_slug, budget, budget.period_of(newest.date()), documents, warehouse, bus, clock)
+    period = budget.period_of(newest.date())
+    counted(budgets_evaluated=1)
+    with span("evaluate", budget_id=budget_id, period=period.key):
+        return evaluate_period(org_slug, budget, period, documents, warehouse, bus, clock)
 
 
 def evaluate_period(
@@ -95,6 +101,7 @@ def publish_pending(org_slug: str, budget_id: str, documents: DocumentStore, bus
         if notification["alert_id"] not in announced:
             announced.add(notification["alert_id"])
             bus.publish(AlertRaised(org_slug, notification["alert_id"], notification["state"]))
+            counted(alerts_raised=1)
 
 
 def _for_each_budget(org_slug: str, documents: DocumentStore, work: Callable[[Budget], object]) -> None:

@@ -8,6 +8,7 @@ from common.domain.alerts import Change
 from common.domain.outbox import new_notification
 from common.messages import AlertRaised
 from common.ports import Runtime, Transaction
+from common.telemetry import counted
 
 
 def sound(delivery: Delivery, reason: str, rt: Runtime) -> None:
@@ -52,6 +53,7 @@ def _tell(delivery: Delivery, event: str, title: str, lines: dict[str, str], rt:
     state, told = rt.documents.transact(work)
     if told or event == alerts.CROSSED:
         rt.bus.publish(AlertRaised(delivery.org_slug, alert_id, state))
+        counted(alerts_raised=1)
 
 
 def _alert_id(delivery: Delivery) -> str:

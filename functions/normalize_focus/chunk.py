@@ -20,6 +20,7 @@ from common.bills.formats import Matched, recognise
 from common.bills.source import literal, quoted, read_rows, source_sql
 from common.domain.money import plain
 from common.ports import Runtime
+from common.telemetry import span
 from common.validation import Failure, validate_relation
 
 from .mapping import focus_select, mapping_sql, pairs_sql, prepare
@@ -70,7 +71,8 @@ def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> di
         name = f"{delivery.folder}/{part.chunk:05d}.parquet"
         target = work.folder / "focus.parquet"
         work.see()
-        _copy(work, _rows(work), target)
+        with span("map chunk", chunk=part.chunk, size_bytes=part.size_bytes):
+            _copy(work, _rows(work), target)
         quarantine = write_quarantine(
             work.connection, work.container, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
             mapping_sql(work.matched.format.name), unmapped=_unmapped(work, target), see=work.see,
@@ -183,7 +185,8 @@ def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[s
     """Rows, sums by currency and failed FOCUS rules of a normalized file."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
     written, rows = _sums(connection)
-    report = validate_relation(connection, "focus_rows")
+    with span("validate", rows=rows):
+        report = validate_relation(connection, "focus_rows")
     return {"rows": rows, "written": written, "conformance": [_failed(failure) for failure in report.failures]}
 
 

@@ -18,6 +18,7 @@ from common.bills.source import literal
 from common.domain.money import add, plain
 from common.messages import ChargesNormalized
 from common.ports import Runtime
+from common.telemetry import counted, span, told
 
 from . import alarm
 from .chunk import PARQUET, rows_select, written_numbers
@@ -35,16 +36,21 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
         return
     adjustments = _adjustments(delivery, chunks, rt)
     results = [*chunks, adjustments] if adjustments else chunks
-    facts = _facts(delivery, results)
+    with span("prove", chunks=len(results)):
+        facts = _facts(delivery, results)
+    told(totals=facts["totals"])
     refusal = _refusal(facts)
     if refusal:
         if facts["difference"]:
+            counted(proofs_failed=1)
             alarm.sound(delivery, refusal, rt)
         reject(delivery, refusal, rt, **facts)
         return
     files = [result["focus_uri"] for result in results if result["rows"]]
-    replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
+    with span("swap", rows=facts["rows"], files=len(files)):
+        replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
     if replacement.shown:
+        counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
         alarm.quiet(delivery, rt)
         rt.bus.publish(
             ChargesNormalized(
@@ -70,6 +76,7 @@ def reject(delivery: Delivery, reason: str, rt: Runtime, **facts: Any) -> None:
     words = f"{delivery.billing_period} is rejected: {reason}"
     note_sync(rt.documents, rt.clock.now(), delivery.org_slug, delivery.integration_id, words)
     finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
+    counted(deliveries_rejected=1)
 
 
 def _facts(delivery: Delivery, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from common.bootstrap import runtime
 from common.entrypoint import handles
 from common.errors import BadBill, MalformedMessage, NotFound
 from common.messages import BillLanded
+from common.telemetry import counted, skipped
 
 from .chunk import normalize_chunk
 from .finish import finish, reject
@@ -26,11 +27,14 @@ def normalize_focus(message: BillLanded) -> None:
     if not 0 <= message.chunk < len(delivery.parts):
         raise MalformedMessage(f"chunk is {message.chunk}, delivery {message.delivery_id} has {len(delivery.parts)}")
     if delivery.state in FINISHED:
+        skipped()
         return
     path = f"{chunks_path(delivery.org_slug, delivery.delivery_id)}/{message.chunk:05d}"
     if rt.documents.get(path) is None:
         try:
-            rt.documents.set(path, normalize_chunk(delivery, delivery.parts[message.chunk], rt))
+            result = normalize_chunk(delivery, delivery.parts[message.chunk], rt)
+            rt.documents.set(path, result)
+            counted(rows=result["rows"], quarantined_rows=result["quarantined_lines"])
         except BadBill as error:
             reject(delivery, str(error), rt)
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -11,10 +9,9 @@ from common.domain import outbox
 from common.errors import CostError, NotFound, Permanent, Retryable
 from common.messages import AlertRaised
 from common.ports import Clock, Document, DocumentStore, Notification, Notifier, Transaction
+from common.telemetry import counted, skipped, span
 
 from .rendering import render
-
-log = logging.getLogger("costwire")
 
 
 def send_waiting(message: AlertRaised, documents: DocumentStore, notifiers: Sequence[Notifier], clock: Clock) -> None:
@@ -26,7 +23,10 @@ def send_waiting(message: AlertRaised, documents: DocumentStore, notifiers: Sequ
     problems: list[CostError] = []
     stalled: set[str] = set()
     collection = f"orgs/{message.org_slug}/notifications"
-    for document_id, document in _waiting(documents, collection, message.alert_id):
+    waiting = _waiting(documents, collection, message.alert_id)
+    if not waiting:
+        skipped()
+    for document_id, document in waiting:
         names = outbox.chosen(document, [notifier.channel for notifier in notifiers])
         made = render(document, message.org_slug)
         for notifier in notifiers:
@@ -59,13 +59,15 @@ def _send_once(
     if held:
         return [Retryable(f"{channel} message {made.notification_id} is being sent by another worker until {held}")]
     try:
-        where = notifier.send(made)
+        with span("send", channel=channel, notification_id=made.notification_id):
+            where = notifier.send(made)
     except CostError as error:
         again, reason = isinstance(error, Retryable), str(error)
         _change(documents, path, lambda document: outbox.not_sent(document, channel, reason, again), names)
+        counted(notifications_failed=1)
         return [error]
     _change(documents, path, lambda document: outbox.sent(document, channel, clock.now(), where), names)
-    log.info(json.dumps({"severity": "INFO", "notification": made.notification_id, "sent": where}))
+    counted(notifications_sent=1)
     return []
 
 
