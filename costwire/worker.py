@@ -14,20 +14,9 @@ from common.entrypoint import record_failure
 from common.errors import CostError, Permanent
 from common.messages.cloudevent import decode
 from common.ports.bus import MAX_ATTEMPTS, Delivery
+from common.subscriptions import SUBSCRIPTIONS, named
 
 log = logging.getLogger("costwire")
-SUBSCRIPTIONS: dict[str, tuple[str, ...]] = {
-    "sync-requested": ("dispatch_sync",),
-    "ingest-aws": ("ingest_aws",),
-    "ingest-azure": ("ingest_azure",),
-    "ingest-gcp": ("ingest_gcp",),
-    "ingest-oci": ("ingest_oci",),
-    "ingest-focus": ("ingest_focus",),
-    "bill-landed": ("normalize_focus",),
-    "charges-normalized": ("evaluate_budgets",),
-    "alert-raised": ("send_notifications",),
-}
-"""Topic -> the functions that subscribe to it; a subscription is named for its function."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +30,9 @@ class Outcome:
 
 def subscribe_all(rt: EmbeddedRuntime) -> None:
     """Make every subscription; repeating this changes nothing."""
-    for topic, names in SUBSCRIPTIONS.items():
-        for name in names:
-            rt.bus.subscribe(topic, name)
+    for topic, subscriptions in SUBSCRIPTIONS.items():
+        for one in subscriptions:
+            rt.bus.subscribe(topic, one.name)
 
 
 def work(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[Outcome]:
@@ -82,7 +71,9 @@ def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
     return Outcome(delivery)
 
 
-def handler(name: str) -> Callable[[Any], None]:
-    """The function of that name; its module is imported on first use."""
+def handler(subscription: str) -> Callable[[Any], None]:
+    """The function behind a subscription; its module is imported on first use."""
+    known = named(subscription)
+    name = known.function if known else subscription
     found: Callable[[Any], None] = getattr(importlib.import_module(f"functions.{name}.main"), name)
     return found

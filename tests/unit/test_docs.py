@@ -6,8 +6,8 @@ from pathlib import Path
 import typer.main
 
 from common.messages import MESSAGES
+from common.subscriptions import SUBSCRIPTIONS
 from costwire.cli import app
-from costwire.worker import SUBSCRIPTIONS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
