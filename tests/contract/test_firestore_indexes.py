@@ -1,0 +1,116 @@
+"""The database's indexes as data: nothing asked for is exempted, and a great delivery stays within the limits of a document."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.adapters.document_rules import MAX_DOCUMENT_BYTES, stored_bytes
+from common.adapters.gcp.firestore_indexes import COMPOSITE_INDEXES, EXEMPTIONS, EXPIRATIONS, Field
+from common.bills.deliveries import LANDED, Delivery, Part, delivery_path
+from common.bills.totals import Total
+
+ROOT = Path(__file__).parents[2]
+MAX_ENTRIES = 40_000
+
+
+def asked_fields() -> Iterator[tuple[str, str]]:
+    """(file, field) of every dict of equalities given to a `where`, or kept under that name."""
+    for folder in ("common", "functions", "costwire"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                for made in _dicts(node):
+                    for key in made.keys:
+                        if isinstance(key, ast.Constant):
+                            yield path.relative_to(ROOT).as_posix(), str(key.value)
+
+
+def _dicts(node: ast.AST) -> Iterator[ast.Dict]:
+    given: list[ast.expr] = []
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "list":
+        given = [*node.args[1:], *(one.value for one in node.keywords)]
+    elif isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == "where" for one in node.targets):
+        given = [node.value]
+    for value in given:
+        yield from (one for one in ast.walk(value) if isinstance(one, ast.Dict))
+
+
+def test_no_field_that_is_asked_for_is_exempted():
+    asked = {field for _, field in asked_fields()}
+    assert {"integration_id", "billing_period", "state", "budget_id", "alert_id", "status"} <= asked
+    assert not asked & {one.field for one in EXEMPTIONS}
+
+
+def test_no_composite_index_is_needed_while_only_equality_is_asked_for():
+    assert COMPOSITE_INDEXES == ()
+    query_calls = {"order_by", "start_after", "start_at", "end_at", "limit"}
+    source = ast.parse((ROOT / "common/adapters/gcp/firestore.py").read_text(encoding="utf-8"))
+    assert not query_calls & {node.attr for node in ast.walk(source) if isinstance(node, ast.Attribute)}
+
+
+def test_what_expires_is_named_once_and_its_growing_moment_is_not_indexed():
+    assert EXPIRATIONS == (Field("processed", "expires_at"),)
+    assert set(EXPIRATIONS) <= set(EXEMPTIONS)
+    assert len(set(EXEMPTIONS)) == len(EXEMPTIONS) <= 200
+
+
+def delivery_of(parts: int, currencies: int = 1) -> Delivery:
+    total = Total(12_345_678, Decimal("1234567.123456789012345678901234"), Decimal("1234567.123456789012345678901234"))
+    folder = "gs://costwire-production-raw/raw/acme_corporation_1x2y3z/aws-production/2026-04/0123456789abcdef0123"
+    return Delivery(
+        delivery_id="0123456789abcdef0123",
+        org_slug="acme_corporation_1x2y3z",
+        integration_id="aws-production",
+        provider="aws",
+        source_format="aws_cur_2",
+        billing_period="2026-04",
+        delivered_at=datetime(2026, 4, 1, tzinfo=UTC),
+        state=LANDED,
+        parts=tuple(
+            Part(
+                number,
+                f"exports/acme-hourly/data/BILLING_PERIOD=2026-04/acme-hourly-{number:05d}.snappy.parquet",
+                f"{folder}/{number:05d}.snappy.parquet",
+                2_000_000_000 + number,
+                f"sha256:{number:064x}",
+                control={f"US{letter}": total for letter in "DABCE"[:currencies]},
+            )
+            for number in range(parts)
+        ),
+        run_id="4f6c2c1e-0d9a-4b9e-9c4b-0a7d3e2f1b5c",
+        landed_at=datetime(2026, 4, 1, tzinfo=UTC),
+        unknown_columns=tuple(f"column_{number}" for number in range(100)),
+    )
+
+
+def entries(collection: str, document: Mapping[str, Any], exempted: bool = True) -> int:
+    """Index entries of a document, more rather than less: two for each value, in objects too, one for each element of a list."""
+    without = {one.field for one in EXEMPTIONS if one.collection == collection} if exempted else set()
+    return sum(_entries(value) for name, value in document.items() if name not in without)
+
+
+def _entries(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return 2 + sum(map(_entries, value.values()))
+    return len(value) + 2 if isinstance(value, list) else 2
+
+
+@pytest.mark.parametrize("currencies", [1, 3])
+def test_a_delivery_of_five_hundred_parts_fits_a_document(currencies):
+    document = delivery_of(500, currencies).as_document()
+    size = stored_bytes(delivery_path("acme_corporation_1x2y3z", "0123456789abcdef0123"), document)
+    assert size < MAX_DOCUMENT_BYTES / 2
+    assert entries("deliveries", document) < 50 < 500 < entries("deliveries", document, exempted=False) < MAX_ENTRIES
+
+
+def test_a_part_takes_what_the_page_says():
+    path = delivery_path("acme_corporation_1x2y3z", "0123456789abcdef0123")
+    sizes = [stored_bytes(path, delivery_of(*made).as_document()) for made in ((100, 1), (200, 1), (200, 2))]
+    assert (sizes[1] - sizes[0]) / 100 == pytest.approx(570, abs=20)
+    assert (sizes[2] - sizes[1]) / 200 == pytest.approx(160, abs=20)
