@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from common.errors import BadConfiguration
+
 FAILED = "Failed to decrypt credentials"
 """All that DecryptionFailed says: which of its causes it was would help who guesses."""
+
+MAX_PLAINTEXT_BYTES = 64 * 1024
+"""What Cloud KMS seals (https://cloud.google.com/kms/quotas), and so what every key ring does."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class KeyRing(Protocol):
     """Seals and opens credentials; `context` (tenant and integration) is authenticated with each."""
 
     def encrypt(self, plaintext: bytes, context: str) -> Sealed:
-        """Seal with the newest key version.  Raises BadConfiguration for more than the key may seal (64 KiB in the cloud)."""
+        """Seal with the newest key version.  Raises BadConfiguration for more than 64 KiB."""
         ...
 
     def decrypt(self, sealed: Sealed, context: str) -> bytes:
@@ -32,3 +37,13 @@ class KeyRing(Protocol):
     def rotate(self) -> str:
         """Make a new key version for what is sealed from now on; older ones still open.  Returns the version."""
         ...
+
+
+def check_size(plaintext: bytes) -> bytes:
+    """The plaintext itself.  Raises BadConfiguration where it is too large for a key ring."""
+    if len(plaintext) > MAX_PLAINTEXT_BYTES:
+        raise BadConfiguration(
+            f"a credential of {len(plaintext):,} bytes is too large: at most {MAX_PLAINTEXT_BYTES:,} can be sealed; "
+            "give the file with the credential alone"
+        )
+    return plaintext

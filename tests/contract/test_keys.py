@@ -1,4 +1,4 @@
-"""Every key ring runs the same cases: CONTRACT_KEYS=local,... (the embedded one by default)."""
+"""Every key ring runs the same cases: CONTRACT_KEYS=local,kms (the embedded one by default)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from backends import KEYS, chosen
+from backends import chosen
+from platform_backends import KEYS
 
-from common.errors import DecryptionFailed
+from common.errors import BadConfiguration, DecryptionFailed
 from common.ports.keys import Sealed
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -102,8 +103,27 @@ def test_a_rotation_seals_anew_and_still_opens_the_old(backend, ring, tmp_path):
     new = ring.encrypt(SECRET, CONTEXT)
     assert new.key_version == version != old.key_version
     assert ring.decrypt(old, CONTEXT) == other.decrypt(new, CONTEXT) == SECRET
-    with pytest.raises(DecryptionFailed):
-        ring.decrypt(replace(new, key_version=old.key_version), CONTEXT)
+
+
+def test_a_wrong_recorded_version_opens_only_where_the_ciphertext_tells_its_own(backend, ring):
+    old = ring.encrypt(SECRET, CONTEXT)
+    ring.rotate()
+    mixed = replace(ring.encrypt(SECRET, CONTEXT), key_version=old.key_version)
+    if KEYS[backend].version_is_bound:
+        with pytest.raises(DecryptionFailed):
+            ring.decrypt(mixed, CONTEXT)
+    else:
+        assert ring.decrypt(mixed, CONTEXT) == SECRET
+
+
+def test_as_much_as_the_cloud_seals_can_be_sealed(ring):
+    secret = bytes(64 * 1024)
+    assert ring.decrypt(ring.encrypt(secret, CONTEXT), CONTEXT) == secret
+
+
+def test_more_than_the_cloud_seals_is_refused(ring):
+    with pytest.raises(BadConfiguration, match=r"65,537 bytes.*65,536"):
+        ring.encrypt(bytes(64 * 1024 + 1), CONTEXT)
 
 
 def test_ten_rotations_keep_all_versions(ring):

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from common.adapters.embedded.folders import make_folder
 from common.errors import BadConfiguration, DecryptionFailed
-from common.ports.keys import FAILED, Sealed
+from common.ports.keys import FAILED, Sealed, check_size
 
 _NONCE_BYTES = 12
 _KEY_BITS = 256
@@ -33,7 +33,8 @@ class LocalKeyRing:
         self._path = path
 
     def encrypt(self, plaintext: bytes, context: str) -> Sealed:
-        """Seal with the newest key version."""
+        """Seal with the newest key version.  Raises BadConfiguration for more than 64 KiB."""
+        check_size(plaintext)
         keys = self._read() or self._add_key(only_first=True)
         version = _newest(keys)
         nonce = os.urandom(_NONCE_BYTES)

@@ -18,10 +18,9 @@ from google.cloud import kms_v1
 from common.adapters.gcp.clients import CALL_SECONDS, RETRY, connect_client
 from common.adapters.gcp.failures import explaining
 from common.errors import BadConfiguration, DecryptionFailed, Retryable
-from common.ports.keys import FAILED, Sealed
+from common.ports.keys import FAILED, Sealed, check_size
 
 EMULATOR_VARIABLE = "KMS_EMULATOR_HOST"
-MAX_PLAINTEXT_BYTES = 64 * 1024
 USE_ROLE = "roles/cloudkms.cryptoKeyEncrypterDecrypter on the key"
 ROTATE_ROLE = "roles/cloudkms.admin on the key"
 _KEY_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/keyRings/([^/]+)/cryptoKeys/([^/]+)")
@@ -47,10 +46,7 @@ class KmsKeyRing:
 
     def encrypt(self, plaintext: bytes, context: str) -> Sealed:
         """Seal with the primary key version.  Raises BadConfiguration for more than 64 KiB; Retryable."""
-        if len(plaintext) > MAX_PLAINTEXT_BYTES:
-            raise BadConfiguration(
-                f"a credential of {len(plaintext):,} bytes is too large: Cloud KMS seals at most {MAX_PLAINTEXT_BYTES:,}"
-            )
+        check_size(plaintext)
         bound = context.encode()
         request = kms_v1.EncryptRequest(
             name=self._key,
