@@ -55,7 +55,7 @@ def test_no_composite_index_is_needed_while_only_equality_is_asked_for():
 
 
 def test_what_expires_is_named_once_and_its_growing_moment_is_not_indexed():
-    assert EXPIRATIONS == (Field("processed", "expires_at"),)
+    assert (Field("processed", "expires_at"),) == EXPIRATIONS
     assert set(EXPIRATIONS) <= set(EXEMPTIONS)
     assert len(set(EXEMPTIONS)) == len(EXEMPTIONS) <= 200
 
