@@ -54,7 +54,7 @@ def work(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> It
 def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
     """Run one handler and do with the message what its outcome says."""
     try:
-        handler(delivery.subscription)(delivery.event)
+        handler(delivery.subscription)({**delivery.event, "deliveryattempt": delivery.attempt})
     except Permanent as error:
         rt.bus.reject(delivery, str(error))
         return Outcome(delivery, str(error), final=True)
