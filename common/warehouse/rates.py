@@ -8,8 +8,9 @@ currency, at most 9 fractional digits) and source (where the rate was published,
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -18,6 +19,7 @@ from pathlib import Path
 from common.domain.money import read_cost
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration
+from common.ports import DocumentStore
 
 FILE_NAME = "exchange_rates.csv"
 COLUMNS = ("month", "currency", "usd_rate", "source")
@@ -39,17 +41,46 @@ def read_rates(path: Path) -> list[ExchangeRate]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8-sig") as handle:
-        lines = csv.DictReader(handle)
-        if tuple(lines.fieldnames or ()) != COLUMNS:
-            raise BadConfiguration(f"{path.name}: the first line must be {','.join(COLUMNS)}")
-        rates: dict[tuple[date, str], ExchangeRate] = {}
-        for line in lines:
-            rate = _rate(line, f"{path.name} line {lines.line_num}")
-            if (rate.month, rate.currency) in rates:
-                again = f"a second rate for {rate.currency} in {rate.month:%Y-%m}; keep one"
-                raise BadConfiguration(f"{path.name} line {lines.line_num}: {again}")
-            rates[rate.month, rate.currency] = rate
+        return parse_rates(handle, path.name)
+
+
+def rates_path(org_slug: str) -> str:
+    """The document that holds a tenant's rates in the cloud: the text of such a file, under `csv`."""
+    return f"orgs/{org_slug}/settings/exchange_rates"
+
+
+def save_rates(documents: DocumentStore, org_slug: str, text: str) -> int:
+    """Keep a tenant's rates, given as the text of a file; returns how many.  Raises BadConfiguration naming the line."""
+    count = len(parse_rates(io.StringIO(text, newline=""), FILE_NAME))
+    documents.set(rates_path(org_slug), {"csv": text})
+    return count
+
+
+def saved_rates(documents: DocumentStore, org_slug: str) -> list[ExchangeRate]:
+    """The rates that were saved; none where there are none."""
+    document = documents.get(rates_path(org_slug))
+    return parse_rates(io.StringIO(document["csv"], newline=""), FILE_NAME) if document else []
+
+
+def parse_rates(text: Iterable[str], name: str) -> list[ExchangeRate]:
+    """The rates in lines of CSV.  name: what an error calls the text.  Raises BadConfiguration naming the line."""
+    lines = csv.DictReader(text)
+    if tuple(lines.fieldnames or ()) != COLUMNS:
+        raise BadConfiguration(f"{name}: the first line must be {','.join(COLUMNS)}")
+    rates: dict[tuple[date, str], ExchangeRate] = {}
+    for line in lines:
+        rate = _rate(line, f"{name} line {lines.line_num}")
+        if (rate.month, rate.currency) in rates:
+            again = f"a second rate for {rate.currency} in {rate.month:%Y-%m}; keep one"
+            raise BadConfiguration(f"{name} line {lines.line_num}: {again}")
+        rates[rate.month, rate.currency] = rate
     return list(rates.values())
+
+
+def missing_rate(message: str) -> str | None:
+    """What to tell a person where a view's error says that a rate is missing; None for any other error."""
+    found = re.search(r"no exchange rate from \S+ to USD for \d{4}-\d{2}", message)
+    return f"{found[0]}; add a line {','.join(COLUMNS)} for it to {FILE_NAME}" if found else None
 
 
 def _rate(line: Mapping[str, str | None], where: str) -> ExchangeRate:

@@ -14,14 +14,14 @@ sides as (
 compared as (
     select
         ServiceName as service_name,
-        cast(ChargePeriodStart as date) as charge_date,
+        date(ChargePeriodStart) as charge_date,
         BillingCurrency as currency,
-        coalesce(sum(BilledCost) filter (not is_after), 0) as billed_cost_before,
-        coalesce(sum(BilledCost) filter (is_after), 0) as billed_cost_after,
-        coalesce(sum(EffectiveCost) filter (not is_after), 0) as effective_cost_before,
-        coalesce(sum(EffectiveCost) filter (is_after), 0) as effective_cost_after,
-        count(*) filter (not is_after) as rows_before,
-        count(*) filter (is_after) as rows_after
+        coalesce(sum(case when not is_after then BilledCost end), 0) as billed_cost_before,
+        coalesce(sum(case when is_after then BilledCost end), 0) as billed_cost_after,
+        coalesce(sum(case when not is_after then EffectiveCost end), 0) as effective_cost_before,
+        coalesce(sum(case when is_after then EffectiveCost end), 0) as effective_cost_after,
+        count(case when not is_after then 1 end) as rows_before,
+        count(case when is_after then 1 end) as rows_after
     from sides
     group by all
 )
@@ -30,10 +30,10 @@ select
     service_name,
     charge_date,
     currency,
-    cast(billed_cost_before as decimal(38, 24)) as billed_cost_before,
-    cast(billed_cost_after as decimal(38, 24)) as billed_cost_after,
-    cast(billed_cost_after - billed_cost_before as decimal(38, 24)) as billed_cost_delta,
-    cast(effective_cost_after - effective_cost_before as decimal(38, 24)) as effective_cost_delta,
+    cast(billed_cost_before as bignumeric) as billed_cost_before,
+    cast(billed_cost_after as bignumeric) as billed_cost_after,
+    cast(billed_cost_after - billed_cost_before as bignumeric) as billed_cost_delta,
+    cast(effective_cost_after - effective_cost_before as bignumeric) as effective_cost_delta,
     rows_before,
     rows_after
 from compared
@@ -43,7 +43,7 @@ where
     or rows_after <> rows_before
 order by service_name, charge_date, currency
 """
-"""DuckDB SQL over `before_rows` and `after_rows`: the slice's charges, from the COMPARED columns at least."""
+"""BigQuery SQL over `before_rows` and `after_rows`: the slice's charges, from the COMPARED columns at least."""
 
 COMPARED = ("ServiceName", "ChargePeriodStart", "BillingCurrency", "BilledCost", "EffectiveCost")
 

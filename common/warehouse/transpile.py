@@ -13,9 +13,10 @@ would be wrong without a word:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
@@ -52,6 +53,13 @@ class Transpiled:
     sql: str
     parameters: frozenset[str]
     tables: frozenset[str]
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Raises BadConfiguration where a parameter is missing, or is none of the question's."""
+        missing, extra = self.parameters - set(parameters), set(parameters) - self.parameters
+        if missing or extra:
+            found = f"misses @{', @'.join(sorted(missing))}" if missing else f"has no @{', @'.join(sorted(extra))}"
+            raise BadConfiguration(f"the question {found}; its parameters are {sorted(self.parameters) or 'none'}")
 
 
 @lru_cache(maxsize=256)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from common.adapters.embedded.dataset import view_names
 from common.errors import BadConfiguration
+from common.warehouse.promised import view_names
 from tests.contract.warehouse_cases import ORG, Opened, charge
 
 NUMERIC, BIGNUMERIC, QUANTITY = "DECIMAL(38,9)", "DECIMAL(38,24)", "DECIMAL(38,12)"

@@ -9,8 +9,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +18,14 @@ from common.adapters.embedded.duckdb_errors import explained
 from common.adapters.embedded.focus_files import focus_select, parquet
 from common.adapters.embedded.slice_pointers import Pointer
 from common.bills.source import literal, quoted
-from common.errors import BadConfiguration
 from common.focus import TABLE
 from common.ports import Document, ObjectStore
+from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_sql
 from common.warehouse.rates import ExchangeRate
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
 from common.warehouse.transpile import MACROS, Transpiled, transpile
 
 MEMORY_LIMIT = "1GB"
-RATE_COLUMNS = {"month": "DATE", "currency": "VARCHAR", "usd_rate": "DECIMAL(38,9)", "source": "VARCHAR"}
-RUN_COLUMNS = {
-    "run_id": "VARCHAR",
-    "org_slug": "VARCHAR",
-    "integration_id": "VARCHAR",
-    "trigger": "VARCHAR",
-    "status": "VARCHAR",
-    "started_at": "TIMESTAMP WITH TIME ZONE",
-    "ended_at": "TIMESTAMP WITH TIME ZONE",
-    "records": "BIGINT",
-    "bytes": "BIGINT",
-    "error": "VARCHAR",
-    "delivery_ids": "VARCHAR[]",
-}
-
-
-@cache
-def view_sql(name: str) -> str:
-    """A promised view, in BigQuery SQL."""
-    return files("common.warehouse").joinpath("views").joinpath(f"{name}.sql").read_text(encoding="utf-8")
-
-
-@cache
-def view_names() -> frozenset[str]:
-    """The promised views."""
-    folder = files("common.warehouse").joinpath("views")
-    return frozenset(entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql"))
 
 
 class Dataset:
@@ -101,7 +72,7 @@ class Dataset:
 
     def ask(self, question: Transpiled, parameters: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
         """Answer a transpiled question; relations that it reads must have been `provide`d before."""
-        _check(question, parameters)
+        question.check(parameters)
         with explained():
             self.connection.execute("set variable now = cast($now as timestamptz)", {"now": now.isoformat()})
             result = self.connection.execute(question.sql, dict(parameters) if parameters else None)
@@ -158,13 +129,6 @@ def _restatements(restated: Sequence[tuple[Path, Pointer, int]]) -> str:
         selects.append(f"select {', '.join(columns)} from {parquet([path])}")
     nulls = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in RESTATEMENT_COLUMNS.items())
     return " union all ".join(selects) or f"select {nulls} where false"
-
-
-def _check(question: Transpiled, parameters: Mapping[str, Any]) -> None:
-    missing, extra = question.parameters - set(parameters), set(parameters) - question.parameters
-    if missing or extra:
-        found = f"misses @{', @'.join(sorted(missing))}" if missing else f"has no @{', @'.join(sorted(extra))}"
-        raise BadConfiguration(f"the question {found}; its parameters are {sorted(question.parameters) or 'none'}")
 
 
 def _in_utc(value: Any) -> Any:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
 
 from common.errors import BadConfiguration
-
-NO_RATE = "no exchange rate"
-"""How a view's error about a missing rate begins."""
+from common.warehouse.rates import missing_rate
 
 
 @contextmanager
@@ -28,9 +25,9 @@ def explained() -> Iterator[None]:
 
 def _reason(error: duckdb.Error) -> str | None:
     first_line = str(error).splitlines()[0]
-    rate = re.search(rf"{NO_RATE}.*?(?= \(|$)", first_line)
+    rate = missing_rate(first_line)
     if rate:
-        return f"{rate[0]}; add a line month,currency,usd_rate,source for it to exchange_rates.csv"
+        return rate
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException | duckdb.ParserException):
         return f"the question cannot be answered: {first_line}"
     if isinstance(error, duckdb.PermissionException):

@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from common.adapters.embedded import slice_pointers
-from common.adapters.embedded.dataset import Dataset, view_names, view_sql
+from common.adapters.embedded.dataset import Dataset
 from common.adapters.embedded.focus_files import focus_select
 from common.adapters.embedded.slice_pointers import Pointer, Restated
 from common.bills.engine import engine
 from common.bills.source import literal
 from common.errors import Contention
 from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
+from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import read_rates
 from common.warehouse.restatement import COMPARED, RESTATEMENT_SQL
-from common.warehouse.transpile import transpile
+from common.warehouse.transpile import MACROS, transpile
 
 MAX_TRIES = 10
 
@@ -138,7 +139,8 @@ class DuckDbWarehouse:
                 paths = [stack.enter_context(self._objects.local(uri)) for uri in uris]
                 connection.execute(f"create view {relation} as {focus_select(connection, paths, COMPARED)}")
             written = folder / "restatement.parquet"
-            connection.execute(f"copy ({RESTATEMENT_SQL}) to {literal(str(written))} (format parquet)")
+            connection.execute(MACROS)
+            connection.execute(f"copy ({transpile(RESTATEMENT_SQL).sql}) to {literal(str(written))} (format parquet)")
             return self._objects.put_file(name, written).uri
 
 
