@@ -1,0 +1,92 @@
+"""local-bigquery as it is started here, in its own environment: what keeps it from running offline or from being exact is mended first.
+
+- DuckDB is told the time zone after it connects; as an option it would load an extension over the network.
+- BIGNUMERIC keeps 24 fractional digits instead of 18, or the scale that a column declares; BigQuery keeps 38.
+- Objects of gs:// come from a folder (GCS_LOCAL_ROOT/<bucket>/<name>) where it has the bucket, else from the emulator at
+  STORAGE_EMULATOR_HOST, over its JSON API; local-bigquery would load a DuckDB extension for that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+_connect = duckdb.connect
+BIG = "DECIMAL(38,24)"
+
+
+def connect(*args: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> duckdb.DuckDBPyConnection:
+    """DuckDB's connection, with the time zone set by a statement."""
+    options = dict(config or {})
+    zone = options.pop("TimeZone", None)
+    connection = _connect(*args, config=options, **kwargs)
+    if zone:
+        connection.execute(f"SET TimeZone='{zone}'")
+    return connection
+
+
+def exact_decimals() -> None:
+    """Columns and casts keep the digits that a cost has."""
+    from local_bigquery.engine import types
+    from local_bigquery.sql.rules import typing
+
+    types.TO_DUCKDB.update(BIGNUMERIC=BIG, BIGDECIMAL=BIG)
+    typing.DECIMALS[typing.Type.BIGDECIMAL] = "DECIMAL(38, 24)"
+    plain = types.duckdb_type
+
+    def duckdb_type(field: Any) -> str:
+        if (field.type or "").upper() in {"BIGNUMERIC", "NUMERIC"} and field.precision and field.mode != "REPEATED":
+            return f"DECIMAL({min(int(field.precision), 38)},{int(field.scale or 0)})"
+        return str(plain(field))
+
+    types.duckdb_type = duckdb_type
+
+
+def objects_over_json() -> None:
+    """Load jobs read gs:// from a folder or from a Cloud Storage emulator."""
+    from local_bigquery.errors import BigQueryError
+    from local_bigquery.jobs import load, storage
+
+    from_folder = storage._matches
+
+    def paths(cursor: Any, uri: str) -> list[str]:
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        folder = Path(os.environ.get("GCS_LOCAL_ROOT", "/nonexistent")) / bucket
+        host = os.environ.get("STORAGE_EMULATOR_HOST")
+        if not uri.startswith("gs://") or folder.is_dir() or not host:
+            found = from_folder(uri)
+            if uri.startswith("gs://") and not all(Path(path).is_file() for path in found):
+                raise BigQueryError("notFound", f"Not found: URI {uri}")
+            return list(found)
+        address = f"{host if '://' in host else 'http://' + host}/download/storage/v1/b/{bucket}/o/"
+        target = Path(tempfile.mkdtemp(prefix="object-")) / "object"
+        try:
+            urllib.request.urlretrieve(f"{address}{urllib.parse.quote(name, safe='')}?alt=media", target)
+        except urllib.error.HTTPError as error:
+            reason = "notFound" if error.code == 404 else "dontRetry"
+            raise BigQueryError(reason, f"Not found: URI {uri}, HTTP {error.code}") from error
+        return [str(target)]
+
+    storage.paths = load.paths = paths
+
+
+def main() -> int:
+    """Run the console script of local-bigquery, mended."""
+    duckdb.connect = connect
+    exact_decimals()
+    objects_over_json()
+    (script,) = [one for one in entry_points(group="console_scripts") if one.name == "local-bigquery"]
+    return int(script.load()() or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
