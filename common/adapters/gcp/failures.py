@@ -19,6 +19,7 @@ _PASSING = (
     api.RetryError,
     auth.TransportError,
     http.ConnectionError,
+    http.ChunkedEncodingError,
     http.Timeout,
 )
 

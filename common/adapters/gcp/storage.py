@@ -37,6 +37,7 @@ CHUNK_BYTES = 16 << 20
 TIMEOUT_SECONDS = (10.0, 60.0)
 """To connect, and between two bytes of an answer."""
 RETRY_SECONDS = 120.0
+OWNER_ROLE = "roles/storage.objectUser"
 _PIECE_BYTES = 1 << 20
 _METADATA_DIGEST = "sha256"
 
@@ -124,7 +125,7 @@ class CloudStorageObjectStore:
         """The objects whose names start with `prefix`, by name; a digest is empty where the metadata has none."""
         check_name(prefix + "x")
         fields = "items(name,size,metadata),nextPageToken"
-        with explaining(f"bucket {self._bucket.name}"):
+        with explaining(f"bucket {self._bucket.name}", OWNER_ROLE):
             found = list(self._client.list_blobs(self._bucket, prefix=prefix, fields=fields, **self._calls))
         return [StoredObject(self.uri(blob.name), blob.size, _digest(blob)) for blob in sorted(found, key=_by_name)]
 
@@ -189,7 +190,7 @@ class CloudStorageObjectStore:
 
     @contextmanager
     def _explaining(self, uri: str) -> Iterator[None]:
-        with explaining(f"object {uri}"):
+        with explaining(f"object {uri}", OWNER_ROLE):
             try:
                 yield
             except DataCorruption as error:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from google.api_core import exceptions as api
 from google.cloud import storage  # type: ignore[attr-defined, import-untyped]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 
@@ -87,17 +86,10 @@ class CloudStorageLocation:
         """Says of a bucket that is not there, or not open to us, which one it is and what to do."""
         name = self._bucket.name
         try:
-            with explaining(f"bucket {name}"):
+            with explaining(f"bucket {name} of location {self.uri}", f"{READER_ROLE} on it"):
                 yield
         except NotFound as error:
             raise BadConfiguration(f"bucket {name} of location {self.uri} does not exist: check its name") from error
-        except BadConfiguration as error:
-            if not isinstance(error.__cause__, (api.Forbidden, api.Unauthorized)):
-                raise
-            raise BadConfiguration(
-                f"bucket {name} of location {self.uri} may not be read: grant {READER_ROLE} on it to the service account "
-                "that ingests"
-            ) from error
 
 
 def _is_file(name: str) -> bool:
