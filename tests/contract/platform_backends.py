@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,8 +22,7 @@ from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.gcp import kms, scheduler, secret_manager
 from common.adapters.gcp.clients import Client, connect_client
 from common.messages import Message
-from common.messages.cloudevent import decode
-from common.messages.scheduled import from_template
+from common.messages.cloudevent import completed, decode, parse
 from common.ports import KeyRing, Scheduler, Secrets
 
 REGION = "europe-west1"
@@ -131,9 +129,9 @@ def _tick_job(place: Path, name: str) -> Message:
     job = client.get_job(name=f"projects/{_place_name(place)}/locations/{REGION}/jobs/costwire-{name}")
     target, message_id = job.pubsub_target, os.urandom(8).hex()
     assert dict(target.attributes) == {scheduler.ATTRIBUTE: "true"}
-    event = json.loads(target.data)
+    event = parse(target.data)
     assert "id" not in event and "time" not in event
-    message = from_template(event, message_id)
+    message = decode(completed(event, message_id, "2026-04-01T12:00:00Z"))
     assert target.topic_name == f"projects/{_place_name(place)}/topics/{message.topic}"
     return message
 
