@@ -42,9 +42,7 @@ class BoundedProcessor(SpanProcessor):
     the oldest above `_MOST_SPANS`.
     """
 
-    def __init__(
-        self, exporter: SpanExporter, flush_seconds: float = FLUSH_SECONDS, rest_seconds: float = REST_SECONDS
-    ) -> None:
+    def __init__(self, exporter: SpanExporter, flush_seconds: float, rest_seconds: float) -> None:
         self._exporter = exporter
         self._flush_seconds = flush_seconds
         self._rest_seconds = rest_seconds
@@ -128,7 +126,7 @@ def recording(settings: Settings, exporter: SpanExporter) -> Exporting:
         about["gcp.project_id"] = settings.project
     if "OTEL_SERVICE_NAME" in os.environ:
         del about["service.name"]
-    processor = BoundedProcessor(exporter)
+    processor = BoundedProcessor(exporter, FLUSH_SECONDS, REST_SECONDS)
     provider = TracerProvider(resource=Resource.create(about), shutdown_on_exit=False)
     provider.add_span_processor(processor)
     return Exporting(provider, processor, provider.get_tracer("costwire"))

@@ -29,7 +29,8 @@ LANDED = BillLanded(
 EVENT = {"id": "event-1", "type": "costwire.bill-landed.v1", "deliveryattempt": 3}
 IDS = {
     "function": "normalize_focus", "topic": "bill-landed", "message_key": "d1/2", "event_id": "event-1", "attempt": 3, "org_slug": "acme",
-    "integration_id": "aws_main", "run_id": "run7.aws_main", "delivery_id": "d1", "billing_period": "2026-03", "provider": "aws", "chunk": 2,
+    "integration_id": "aws_main", "run_id": "run7.aws_main", "delivery_id": "d1", "billing_period": "2026-03", "provider": "aws",
+    "chunk": 2,
 }  # fmt: skip
 
 
@@ -174,7 +175,10 @@ SECRETS = (
     "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
     "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----",
 )
-KEPT_BACK = ("ya29", "XXXXXXXXXXXX", "abc%2F", "hunter2", "topsecret", "passw0rd", "AKIA", "eyJ", "4eC39", "MIIEv", "444455556666")  # fmt: skip
+KEPT_BACK = (
+    "ya29", "XXXXXXXXXXXX", "abc%2F", "hunter2", "topsecret", "passw0rd", "AKIA", "eyJ", "4eC39", "MIIEv",
+    "444455556666",
+)  # fmt: skip
 
 
 def test_what_a_foreign_error_says_is_withheld(lines: Lines) -> None:
