@@ -1,0 +1,99 @@
+"""What Terraform has to know of the code, as data: python -m deployment.facts writes terraform/facts.json.
+
+Subscriptions, metrics, Firestore's fields, secrets and the platform's own schedule are written down once, in the code.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from common.adapters.gcp import firestore_indexes, scheduler, secret_manager
+from common.config import Settings
+from common.messages import BudgetCheckRequested
+from common.messages.scheduled import template
+from common.ports.bus import MAX_ATTEMPTS
+from common.subscriptions import DEAD, SUBSCRIPTIONS
+from common.telemetry.metrics import METRICS, Metric
+
+TARGET = Path(__file__).parents[1] / "terraform" / "facts.json"
+
+
+def facts() -> dict[str, Any]:
+    """All of it, ready for JSON."""
+    return {
+        "subscriptions": _subscriptions(),
+        "dead_suffix": DEAD,
+        "max_delivery_attempts": MAX_ATTEMPTS,
+        "metrics": {metric.name: _metric(metric) for metric in METRICS},
+        "firestore": _firestore(),
+        "secrets": sorted(secret_manager.PREFIX + name.replace("_", "-") for name in secret_settings()),
+        "budget_check": {
+            "job": f"{scheduler.PREFIX}budget-check",
+            "topic": BudgetCheckRequested.topic,
+            "attributes": {scheduler.ATTRIBUTE: "true"},
+            "event": template(BudgetCheckRequested("")),
+        },
+    }
+
+
+def secret_settings() -> list[str]:
+    """The settings whose values are secrets of the platform."""
+    return [name for name, field in Settings.model_fields.items() if field.annotation == (SecretStr | None)]
+
+
+def text() -> str:
+    """The file's whole text."""
+    return json.dumps(facts(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _subscriptions() -> dict[str, Any]:
+    found = {one.name: asdict(one) for table in SUBSCRIPTIONS.values() for one in table}
+    return {name: {key: value for key, value in one.items() if key != "name"} for name, one in found.items()}
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "kind": metric.kind,
+        "unit": metric.unit,
+        "description": metric.description,
+        "filter": metric.filter,
+        "value_extractor": metric.value_extractor,
+        "label_extractors": metric.label_extractors,
+        "buckets": asdict(metric.buckets) if metric.buckets else None,
+    }
+
+
+def _firestore() -> dict[str, Any]:
+    exempt, expiring = set(firestore_indexes.EXEMPTIONS), set(firestore_indexes.EXPIRATIONS)
+    # one resource a field, so that the two policies of a field that has both do not undo each other
+    fields = sorted(exempt | expiring, key=lambda one: (one.collection, one.field))
+    return {
+        "database": firestore_indexes.DATABASE,
+        "indexes": [
+            {"collection": index[0].collection, "fields": [one.field for one in index]}
+            for index in firestore_indexes.COMPOSITE_INDEXES
+        ],
+        "fields": [
+            {"collection": one.collection, "field": one.field, "indexed": one not in exempt, "expires": one in expiring}
+            for one in fields
+        ],
+    }
+
+
+def main() -> int:
+    """Exit status 0, or 2 for wrong words."""
+    if len(sys.argv) != 1:
+        sys.stderr.write("usage: python -m deployment.facts\n")
+        return 2
+    TARGET.write_text(text(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,316 @@
+# Who may do what, and why: docs/permissions.md is made from this table by `make facts`.
+#
+# on: project; topic:<name>; dead-topic:<name>; dead-letters:<topic>, the subscription that keeps them; bucket; objects:<folder>/ in it;
+# key; secret:<name>.
+# Project-wide stands only what Google Cloud can grant no narrower here: Firestore has one database, and datasets of tenants are made
+# by the code, after Terraform has run.
+
+locals {
+  ingest = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
+
+  grants = {
+    documents = {
+      roles    = ["roles/datastore.user"]
+      on       = ["project"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "operators"]
+      why      = "reads and writes the documents of tenants, and which events are done (processed)"
+    }
+    traces = {
+      roles    = ["roles/telemetry.tracesWriter"]
+      on       = ["project"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications"]
+      why      = "sends its spans to Cloud Trace"
+    }
+
+    dispatch = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-focus"]
+      accounts = ["dispatch_sync"]
+      why      = "asks for the bills of each integration"
+    }
+    dispatch_dead = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:sync-requested"]
+      accounts = ["dispatch_sync"]
+      why      = "gives up a message with its reason"
+    }
+
+    landed = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:bill-landed"]
+      accounts = local.ingest
+      why      = "announces each chunk that it has landed"
+    }
+    ingest_dead_aws = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:ingest-aws"]
+      accounts = ["ingest_aws"]
+      why      = "gives up a message with its reason"
+    }
+    ingest_dead_azure = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:ingest-azure"]
+      accounts = ["ingest_azure"]
+      why      = "gives up a message with its reason"
+    }
+    ingest_dead_gcp = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:ingest-gcp"]
+      accounts = ["ingest_gcp"]
+      why      = "gives up a message with its reason"
+    }
+    ingest_dead_oci = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:ingest-oci"]
+      accounts = ["ingest_oci"]
+      why      = "gives up a message with its reason"
+    }
+    ingest_dead_focus = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:ingest-focus"]
+      accounts = ["ingest_focus"]
+      why      = "gives up a message with its reason"
+    }
+    ingest_raw = {
+      roles    = ["roles/storage.objectUser"]
+      on       = ["objects:raw/"]
+      accounts = local.ingest
+      why      = "lands bills, notes their digest, removes what it landed under a passing name"
+    }
+    ingest_uploads = {
+      roles    = ["roles/storage.objectViewer"]
+      on       = ["objects:uploads/"]
+      accounts = local.ingest
+      why      = "reads bills that an operator has uploaded"
+    }
+    names = {
+      roles    = ["roles/storage.legacyBucketReader"]
+      on       = ["bucket"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus"]
+      why      = "lists names: without that Cloud Storage answers 403 instead of 404 for an object that is not there"
+    }
+    credentials = {
+      roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
+      on       = ["key"]
+      accounts = local.ingest
+      why      = "opens the credential of the integration whose bills it reads"
+    }
+
+    normalized = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:charges-normalized", "topic:alert-raised"]
+      accounts = ["normalize_focus"]
+      why      = "announces a delivery that is shown, and the alert of one whose proof failed"
+    }
+    normalize_dead = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:bill-landed"]
+      accounts = ["normalize_focus"]
+      why      = "gives up a message with its reason"
+    }
+    normalize_read = {
+      roles    = ["roles/storage.objectViewer"]
+      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
+      accounts = ["normalize_focus"]
+      why      = "reads landed chunks, and what it has made of them for the proof and for BigQuery's load jobs"
+    }
+    normalize_write = {
+      roles    = ["roles/storage.objectCreator"]
+      on       = ["objects:focus/", "objects:quarantine/"]
+      accounts = ["normalize_focus"]
+      why      = "writes FOCUS and quarantine files; it can neither change nor delete one"
+    }
+    normalize_warehouse = {
+      roles    = ["roles/bigquery.dataEditor"]
+      on       = ["project"]
+      accounts = ["normalize_focus"]
+      why      = "makes the dataset of a new tenant, its tables and views, and replaces slices"
+    }
+
+    questions = {
+      roles    = ["roles/bigquery.jobUser"]
+      on       = ["project"]
+      accounts = ["normalize_focus", "evaluate_budgets"]
+      why      = "runs load jobs and questions"
+    }
+    budgets_read = {
+      roles    = ["roles/bigquery.dataViewer"]
+      on       = ["project"]
+      accounts = ["evaluate_budgets"]
+      why      = "asks what has been spent"
+    }
+    budgets_raise = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:alert-raised"]
+      accounts = ["evaluate_budgets"]
+      why      = "announces alerts"
+    }
+    budgets_dead = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:charges-normalized", "dead-topic:budget-check-requested"]
+      accounts = ["evaluate_budgets"]
+      why      = "gives up a message with its reason"
+    }
+
+    channels = {
+      roles    = ["roles/secretmanager.secretAccessor"]
+      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password"]
+      accounts = ["send_notifications"]
+      why      = "signs in at the mail server, posts to Slack"
+    }
+    send_dead = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:alert-raised"]
+      accounts = ["send_notifications"]
+      why      = "gives up a message with its reason"
+    }
+
+    operate_objects = {
+      roles    = ["roles/storage.objectUser"]
+      on       = ["bucket"]
+      accounts = ["operators"]
+      why      = "uploads bills, looks at quarantine, removes a tenant"
+    }
+    operate_key = {
+      roles    = ["roles/cloudkms.cryptoKeyEncrypterDecrypter"]
+      on       = ["key"]
+      accounts = ["operators"]
+      why      = "seals credentials on connect, and anew after a rotation"
+    }
+    operate_rotation = {
+      roles    = ["roles/cloudkms.admin"]
+      on       = ["key"]
+      accounts = ["operators"]
+      why      = "makes a new version of the key and enables or disables versions"
+    }
+    operate_secrets = {
+      roles    = ["roles/secretmanager.secretVersionManager"]
+      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password"]
+      accounts = ["operators"]
+      why      = "adds values; it cannot read them"
+    }
+    operate_sync = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["project"]
+      accounts = ["operators"]
+      why      = "asks for a sync; replays dead letters to the topic that they came from"
+    }
+    operate_dead_letters = {
+      roles = ["roles/pubsub.subscriber"]
+      on = [
+        "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
+        "dead-letters:ingest-oci", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:charges-normalized",
+        "dead-letters:budget-check-requested", "dead-letters:alert-raised",
+      ]
+      accounts = ["operators"]
+      why      = "lists and replays dead letters"
+    }
+    operate_schedules = {
+      roles    = ["roles/cloudscheduler.admin"]
+      on       = ["project"]
+      accounts = ["operators"]
+      why      = "makes and removes the schedules of tenants"
+    }
+    operate_warehouse = {
+      roles    = ["roles/bigquery.dataOwner"]
+      on       = ["project"]
+      accounts = ["operators"]
+      why      = "restores and removes the dataset of a tenant"
+    }
+    operate_questions = {
+      roles    = ["roles/bigquery.user"]
+      on       = ["project"]
+      accounts = ["operators"]
+      why      = "asks for costs, exports them by the Storage Read API"
+    }
+    operate_view = {
+      roles    = ["roles/cloudfunctions.viewer", "roles/logging.viewer", "roles/monitoring.viewer", "roles/pubsub.viewer"]
+      on       = ["project"]
+      accounts = ["operators"]
+      why      = "looks at log lines, metrics and the dashboard; costwire doctor at what is deployed"
+    }
+  }
+
+  # one binding a member; the keys are known before anything is made
+  members = merge(
+    { for name, one in module.function : name => { (name) = one.member } },
+    { operators = { for one in var.operators : one => one } },
+  )
+  bindings = merge(flatten([
+    for grant in values(local.grants) : [
+      for pair in setproduct(grant.roles, grant.on, grant.accounts) : {
+        for who, member in local.members[pair[2]] : "${pair[0]} ${pair[1]} ${who}" => {
+          role   = pair[0]
+          kind   = split(":", pair[1])[0]
+          name   = trimprefix(pair[1], "${split(":", pair[1])[0]}:")
+          member = member
+        }
+      }
+    ]
+  ])...)
+}
+
+resource "google_project_iam_member" "grant" {
+  for_each = { for key, one in local.bindings : key => one if one.kind == "project" }
+
+  project = local.project
+  role    = each.value.role
+  member  = each.value.member
+}
+
+resource "google_pubsub_topic_iam_member" "grant" {
+  for_each = { for key, one in local.bindings : key => one if contains(["topic", "dead-topic"], one.kind) }
+
+  project = local.project
+  topic   = each.value.kind == "topic" ? module.topic[each.value.name].id : module.topic[each.value.name].dead_id
+  role    = each.value.role
+  member  = each.value.member
+}
+
+resource "google_pubsub_subscription_iam_member" "grant" {
+  for_each = { for key, one in local.bindings : key => one if one.kind == "dead-letters" }
+
+  project      = local.project
+  subscription = module.topic[each.value.name].dead_subscription
+  role         = each.value.role
+  member       = each.value.member
+}
+
+resource "google_storage_bucket_iam_member" "bucket" {
+  for_each = { for key, one in local.bindings : key => one if one.kind == "bucket" }
+
+  bucket = google_storage_bucket.data.name
+  role   = each.value.role
+  member = each.value.member
+}
+
+resource "google_storage_bucket_iam_member" "folder" {
+  for_each = { for key, one in local.bindings : key => one if one.kind == "objects" }
+
+  bucket = google_storage_bucket.data.name
+  role   = each.value.role
+  member = each.value.member
+
+  condition {
+    title       = trimsuffix(each.value.name, "/")
+    description = "Objects below ${each.value.name}"
+    expression  = "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.data.name}/objects/${each.value.name}\")"
+  }
+}
+
+resource "google_kms_crypto_key_iam_member" "grant" {
+  for_each = { for key, one in local.bindings : key => one if one.kind == "key" }
+
+  crypto_key_id = local.credentials_key
+  role          = each.value.role
+  member        = each.value.member
+}
+
+resource "google_secret_manager_secret_iam_member" "grant" {
+  for_each = { for key, one in local.bindings : key => one if one.kind == "secret" }
+
+  project   = local.project
+  secret_id = google_secret_manager_secret.setting[each.value.name].id
+  role      = each.value.role
+  member    = each.value.member
+}

@@ -1,0 +1,32 @@
+# One project to try Costwire in, with nothing that costs while nothing happens.  What may still cost cents a month:
+# - the key version in Cloud KMS (list price 0.06 USD a month each; one more every 90 days by rotation);
+# - Cloud Scheduler jobs above the three that are free in a billing account (0.10 USD each): one is the platform's, each schedule of a
+#   tenant is another;
+# - images of the functions above 0.5 GB in Artifact Registry (0.10 USD a GB);
+# - with alert_email: alert policies, as far as Google charges for them.
+# What bills and questions cost is told in docs/cost.md.
+region = "us-central1" # a region where Cloud Storage has a free tier
+env    = "eval"
+
+delete_protection      = false # make destroy removes everything
+point_in_time_recovery = false
+backup_retention_days  = 0
+soft_delete_days       = 0
+dead_letter_days       = 7
+
+retention_days = {
+  uploads    = 7
+  raw        = 30
+  quarantine = 30
+}
+
+max_instances = {
+  ingest_aws      = 3
+  ingest_azure    = 3
+  ingest_gcp      = 3
+  ingest_oci      = 3
+  ingest_focus    = 3
+  normalize_focus = 5
+}
+
+maximum_bytes_billed = 10737418240 # 10 GiB; BigQuery's first TiB a month is free

@@ -1,0 +1,59 @@
+resource "google_firestore_database" "documents" {
+  project                           = local.project
+  name                              = local.facts.firestore.database
+  location_id                       = coalesce(var.firestore_location, var.region)
+  type                              = "FIRESTORE_NATIVE"
+  concurrency_mode                  = "PESSIMISTIC"
+  point_in_time_recovery_enablement = var.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
+  delete_protection_state           = var.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = "DELETE" # refused by Firestore itself while protection is on
+}
+
+resource "google_firestore_backup_schedule" "daily" {
+  count = var.backup_retention_days > 0 ? 1 : 0
+
+  project   = local.project
+  database  = google_firestore_database.documents.name
+  retention = "${var.backup_retention_days * 86400}s"
+
+  daily_recurrence {}
+}
+
+resource "google_firestore_index" "composite" {
+  for_each = { for index in local.facts.firestore.indexes : join(".", concat([index.collection], index.fields)) => index }
+
+  project    = local.project
+  database   = google_firestore_database.documents.name
+  collection = each.value.collection
+
+  dynamic "fields" {
+    for_each = each.value.fields
+
+    content {
+      field_path = fields.value
+      order      = "ASCENDING"
+    }
+  }
+}
+
+# fields that are never asked for need no index; fields that tell when a document may go
+resource "google_firestore_field" "special" {
+  for_each = { for one in local.facts.firestore.fields : "${one.collection}.${one.field}" => one }
+
+  project    = local.project
+  database   = google_firestore_database.documents.name
+  collection = each.value.collection
+  field      = each.value.field
+
+  dynamic "index_config" {
+    for_each = each.value.indexed ? [] : [true]
+
+    content {} # no index at all
+  }
+
+  dynamic "ttl_config" {
+    for_each = each.value.expires ? [true] : []
+
+    content {}
+  }
+}

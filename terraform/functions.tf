@@ -1,0 +1,127 @@
+locals {
+  # One message at a time in an instance: its memory is known, and DuckDB has all of it.  What an instance writes to its
+  # temporary folder lies in memory too.
+  functions = {
+    dispatch_sync = {
+      description   = "Fans a request for fresh bills out over tenants and integrations"
+      memory        = "512Mi"
+      cpu           = "1"
+      max_instances = 5
+    }
+    ingest_aws = {
+      description   = "Lands AWS bills in the bucket, with control totals"
+      memory        = "2Gi"
+      cpu           = "1"
+      max_instances = 20
+    }
+    ingest_azure = {
+      description   = "Lands Azure bills in the bucket, with control totals"
+      memory        = "2Gi"
+      cpu           = "1"
+      max_instances = 20
+    }
+    ingest_gcp = {
+      description   = "Lands Google Cloud bills in the bucket, with control totals"
+      memory        = "2Gi"
+      cpu           = "1"
+      max_instances = 20
+    }
+    ingest_oci = {
+      description   = "Lands OCI bills in the bucket, with control totals"
+      memory        = "2Gi"
+      cpu           = "1"
+      max_instances = 20
+    }
+    ingest_focus = {
+      description   = "Lands native FOCUS bills in the bucket, with control totals"
+      memory        = "2Gi"
+      cpu           = "1"
+      max_instances = 20
+    }
+    normalize_focus = {
+      description   = "Maps a chunk to FOCUS 1.3; the last one proves the delivery and shows it"
+      memory        = "4Gi"
+      cpu           = "2"
+      max_instances = 50
+    }
+    evaluate_budgets = {
+      description   = "Compares budgets with what has been spent, raises and takes back alerts"
+      memory        = "1Gi"
+      cpu           = "1"
+      max_instances = 10
+    }
+    send_notifications = {
+      description   = "Sends what waits in the outbox to people"
+      memory        = "512Mi"
+      cpu           = "1"
+      max_instances = 5
+    }
+  }
+
+  environment = {
+    COSTWIRE_RUNTIME              = "cloud"
+    COSTWIRE_PROJECT              = var.project
+    COSTWIRE_REGION               = var.region
+    COSTWIRE_ENV                  = var.env
+    COSTWIRE_BUCKET               = google_storage_bucket.data.name
+    COSTWIRE_KMS_KEY              = local.credentials_key
+    COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
+    COSTWIRE_PUSH_AUTH            = "platform"
+    COSTWIRE_TRACES               = var.traces
+  }
+
+  # the password is a secret, see secrets.tf
+  mail_environment = {
+    COSTWIRE_SMTP_HOST       = try(var.mail.host, null)
+    COSTWIRE_SMTP_PORT       = try(tostring(var.mail.port), null)
+    COSTWIRE_SMTP_STARTTLS   = try(tostring(var.mail.starttls), null)
+    COSTWIRE_SMTP_USER       = try(var.mail.user, null)
+    COSTWIRE_SMTP_SENDER     = try(var.mail.sender, null)
+    COSTWIRE_SMTP_RECIPIENTS = try(var.mail.recipients, null)
+  }
+
+  # what one function gets beyond the common environment
+  own_environment = {
+    send_notifications = { for name, value in local.mail_environment : name => value if value != null }
+  }
+}
+
+module "function" {
+  source   = "./modules/function"
+  for_each = local.functions
+
+  project     = local.project
+  region      = var.region
+  entry_point = each.key
+  description = each.value.description
+  runtime     = var.python_runtime
+  environment = merge(local.environment, lookup(local.own_environment, each.key, {}))
+
+  size = {
+    memory        = each.value.memory
+    cpu           = each.value.cpu
+    concurrency   = 1
+    max_instances = lookup(var.max_instances, each.key, each.value.max_instances)
+  }
+
+  build = {
+    bucket     = google_storage_bucket.source.name
+    object     = google_storage_bucket_object.functions.name
+    account    = google_service_account.build.id
+    repository = google_artifact_registry_repository.functions.id
+  }
+
+  subscriptions         = { for name, one in local.facts.subscriptions : name => one if one.function == each.key }
+  topics                = module.topic
+  max_delivery_attempts = local.facts.max_delivery_attempts
+  push_account          = google_service_account.push.email
+  pubsub_agent          = local.pubsub_agent
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_project_iam_member.build_copy,
+    google_project_iam_member.build_logs,
+    google_service_account_iam_member.push_token,
+    google_storage_bucket_iam_member.build_source,
+  ]
+}

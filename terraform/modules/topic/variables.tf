@@ -1,0 +1,24 @@
+variable "project" {
+  description = "Project of the topic"
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the topic"
+  type        = string
+}
+
+variable "dead" {
+  description = "Name of its dead-letter topic, and of the subscription to that"
+  type        = string
+}
+
+variable "dead_letter_days" {
+  description = "How long dead letters are kept"
+  type        = number
+}
+
+variable "pubsub_agent" {
+  description = "Pub/Sub's own account in the project, as an IAM member"
+  type        = string
+}

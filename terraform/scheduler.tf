@@ -1,0 +1,23 @@
+# The platform's own jobs.  Those of tenants are made and removed by the code that owns their schedules.
+
+resource "google_cloud_scheduler_job" "budget_check" {
+  project     = local.project
+  region      = var.region
+  name        = local.facts.budget_check.job
+  description = "Asks whether budgets still hold, since time alone breaks some"
+  schedule    = "*/15 * * * *"
+  time_zone   = "Etc/UTC"
+
+  pubsub_target {
+    topic_name = module.topic[local.facts.budget_check.topic].id
+    attributes = local.facts.budget_check.attributes
+    # no id and no time: each publication gets those of its Pub/Sub message
+    data = base64encode(jsonencode(local.facts.budget_check.event))
+  }
+
+  retry_config {
+    retry_count          = 3
+    min_backoff_duration = "5s"
+    max_backoff_duration = "60s"
+  }
+}

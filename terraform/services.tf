@@ -1,0 +1,42 @@
+resource "google_project_service" "needed" {
+  for_each = toset([
+    "artifactregistry.googleapis.com",
+    "bigquery.googleapis.com",
+    "bigquerystorage.googleapis.com",
+    "billingbudgets.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "cloudkms.googleapis.com",
+    "cloudresourcemanager.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "cloudtrace.googleapis.com",
+    "firestore.googleapis.com",
+    "iam.googleapis.com",
+    "logging.googleapis.com",
+    "monitoring.googleapis.com",
+    "pubsub.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+    "serviceusage.googleapis.com",
+    "storage.googleapis.com",
+    "telemetry.googleapis.com",
+  ])
+
+  project            = var.project
+  service            = each.value
+  disable_on_destroy = false # another user of the project may need it
+}
+
+data "google_project" "this" {
+  project_id = local.project
+}
+
+locals {
+  # the project once all its services are on: whoever names it waits for them
+  project = distinct(values(google_project_service.needed)[*].project)[0]
+
+  # written from the code's own tables by `make facts`
+  facts = jsondecode(file("${path.module}/facts.json"))
+
+  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+}

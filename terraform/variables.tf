@@ -1,0 +1,164 @@
+variable "project" {
+  description = "Google Cloud project of the deployment; one deployment a project, since topics have fixed names"
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project must be a project id: 6 to 30 lower-case letters, digits and dashes."
+  }
+}
+
+variable "region" {
+  description = "Region of functions, buckets, datasets, key and scheduler jobs"
+  type        = string
+}
+
+variable "firestore_location" {
+  description = "Location of the Firestore database; the region by default.  It can never be changed"
+  type        = string
+  default     = null
+}
+
+variable "env" {
+  description = "Name of the deployment: the end of each dataset's name, <org>_<env>"
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9_]{1,20}$", var.env))
+    error_message = "env must have 1 to 20 lower-case letters, digits and underscores."
+  }
+}
+
+variable "archive" {
+  description = "Source archive of all functions, made by python -m deployment.archive"
+  type        = string
+  default     = "../build/functions.zip"
+}
+
+variable "python_runtime" {
+  description = "Runtime of the functions; the tests run on this version of Python"
+  type        = string
+  default     = "python311"
+}
+
+variable "max_instances" {
+  description = "Function -> most instances at a time, where the default of functions.tf is not wanted"
+  type        = map(number)
+  default     = {}
+}
+
+variable "maximum_bytes_billed" {
+  description = "Most that one question to BigQuery may scan, in bytes"
+  type        = number
+  default     = 1099511627776
+}
+
+variable "traces" {
+  description = "Where traces go: cloud, to Cloud Trace; off, nowhere"
+  type        = string
+  default     = "cloud"
+
+  validation {
+    condition     = contains(["cloud", "off"], var.traces)
+    error_message = "traces must be cloud or off."
+  }
+}
+
+variable "delete_protection" {
+  description = "Whether database, key and filled buckets refuse to be deleted"
+  type        = bool
+}
+
+variable "point_in_time_recovery" {
+  description = "Whether Firestore keeps every version of its documents for 7 days (costs storage)"
+  type        = bool
+}
+
+variable "backup_retention_days" {
+  description = "How long daily backups of Firestore are kept; 0: none are made"
+  type        = number
+
+  validation {
+    condition     = var.backup_retention_days >= 0 && var.backup_retention_days <= 98
+    error_message = "backup_retention_days must be 0 to 98."
+  }
+}
+
+variable "soft_delete_days" {
+  description = "How long deleted objects can be brought back; 0, or 7 to 90"
+  type        = number
+
+  validation {
+    condition     = var.soft_delete_days == 0 || (var.soft_delete_days >= 7 && var.soft_delete_days <= 90)
+    error_message = "soft_delete_days must be 0, or 7 to 90."
+  }
+}
+
+variable "retention_days" {
+  description = "Days after which objects go.  Normalized files (focus/) are kept: a warehouse is restored from them"
+  type = object({
+    uploads    = number
+    raw        = number
+    quarantine = number
+  })
+}
+
+variable "dead_letter_days" {
+  description = "How long a dead letter can be replayed, at most 31 days"
+  type        = number
+  default     = 31
+
+  validation {
+    condition     = var.dead_letter_days >= 1 && var.dead_letter_days <= 31
+    error_message = "dead_letter_days must be 1 to 31."
+  }
+}
+
+variable "operators" {
+  description = "Who runs the platform, as user:you@example.com or group:ops@example.com"
+  type        = list(string)
+  default     = []
+}
+
+variable "alert_email" {
+  description = "Where alerts on the platform itself go; none are set up without it"
+  type        = string
+  default     = null
+}
+
+variable "alerting" {
+  description = "When an alert on the platform is raised: age of the oldest waiting message, share of failed requests"
+  type = object({
+    oldest_message_seconds = number
+    error_fraction         = number
+  })
+  default = {
+    oldest_message_seconds = 3600
+    error_fraction         = 0.2
+  }
+}
+
+variable "billing_account" {
+  description = "Billing account of the project, as 012345-6789AB-CDEF01; no budget on the platform without it"
+  type        = string
+  default     = null
+}
+
+variable "monthly_budget" {
+  description = "What the platform itself may cost in a month, in whole units of the billing account's currency"
+  type        = number
+  default     = 20
+}
+
+variable "mail" {
+  description = "Mail server for tenants' alerts; its password is the secret costwire-smtp-password"
+  type = object({
+    host       = string
+    port       = optional(number, 587)
+    starttls   = optional(bool, true)
+    user       = optional(string)
+    sender     = string
+    recipients = string
+  })
+  default = null
+}
