@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import storage_backends
 
@@ -58,6 +59,32 @@ def _open_file(place: Path, name: str) -> Location:
     return open_location((place / name).as_uri() if name else place.as_uri())
 
 
+def emulator_project(place: Path) -> str:
+    """A project of the emulator for each place: it keeps any number of them apart, and needs none to exist."""
+    return f"contract-{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True)
+class BusBackend:
+    """open: the bus of a place.  untold: what cannot be told of this bus, and why; such cases are told for the embedded one only."""
+
+    open: Callable[..., PullBus]
+    untold: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, place: Path, clock: Clock | None = None, faults: FaultPlan | None = None) -> PullBus:
+        return self.open(place, clock, faults)
+
+
+def _open_pubsub(place: Path, clock: Clock | None = None, faults: FaultPlan | None = None) -> Any:
+    from common.adapters.gcp.pubsub import PubSubBus
+
+    if not os.environ.get("PUBSUB_EMULATOR_HOST"):
+        raise RuntimeError("PUBSUB_EMULATOR_HOST is not set: run the tests by python -m tests.emulators")
+    if faults is not None:
+        raise RuntimeError("faults are made by the embedded bus alone")
+    return PubSubBus.connect(emulator_project(place), clock or SystemClock(), patience_seconds=0.3, rests=False)
+
+
 def _open_sqlite_bus(place: Path, clock: Clock | None = None, faults: FaultPlan | None = None) -> PullBus:
     return SqliteBus(place / "bus.sqlite", clock or SystemClock(), faults, Backoff(1.0, 60.0))
 
@@ -78,21 +105,16 @@ class DocumentBackend:
         return self.open(place)
 
 
-def _firestore_project(place: Path) -> str:
-    """A project of the emulator for each place: it keeps any number of them apart, and needs none to exist."""
-    return f"contract-{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"
-
-
 def _open_firestore(place: Path) -> DocumentStore:
     from common.adapters.gcp.firestore import FirestoreDocumentStore
 
     if not os.environ.get("FIRESTORE_EMULATOR_HOST"):
         raise RuntimeError("FIRESTORE_EMULATOR_HOST is not set: run the tests by python -m tests.emulators")
-    return FirestoreDocumentStore.connect(_firestore_project(place))
+    return FirestoreDocumentStore.connect(emulator_project(place))
 
 
 def _clear_firestore(place: Path) -> None:
-    path = f"/emulator/v1/projects/{_firestore_project(place)}/databases/(default)/documents"
+    path = f"/emulator/v1/projects/{emulator_project(place)}/databases/(default)/documents"
     connection = http.client.HTTPConnection(os.environ["FIRESTORE_EMULATOR_HOST"], timeout=60)
     with closing(connection):
         connection.request("DELETE", path)
@@ -106,7 +128,20 @@ DOCUMENTS: dict[str, DocumentBackend] = {
     # the emulator locks what is read until the transaction ends, which the service does for far shorter
     "firestore": DocumentBackend(_open_firestore, _clear_firestore, 2, 3),
 }
-BUSES: dict[str, Callable[..., PullBus]] = {"sqlite": _open_sqlite_bus}
+BUSES: dict[str, BusBackend] = {
+    "sqlite": BusBackend(_open_sqlite_bus),
+    "pubsub": BusBackend(
+        _open_pubsub,
+        {
+            "pending": "Pub/Sub does not say how many messages are left, nor when the next one is due",
+            "clock": "Pub/Sub's leases and rests go by its own clock",
+            "order": "Pub/Sub promises no order without an ordering key",
+            "holders": "a lease of Pub/Sub ends in time, not with the process that holds it",
+            "faults": "faults on purpose are made by the embedded bus",
+            "topics": "a topic of Pub/Sub is made before it is published to",
+        },
+    ),
+}
 OBJECTS: dict[str, Callable[[Path], ObjectStore]] = {
     "folder": lambda place: FolderObjectStore(place / "objects"),
     "gcs": storage_backends.open_objects,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ MAX_ORDERING_KEY_BYTES = 1024
 _TRY_SECONDS = 10.0
 _PUBLISH_SECONDS = 60.0
 _BATCH = 100
+_POLL_SECONDS = 0.05
 _PASSING = if_exception_type(
     api.ServiceUnavailable, api.TooManyRequests, api.InternalServerError, api.DeadlineExceeded, api.Aborted, api.Unknown
 )
@@ -44,7 +46,11 @@ _ELSEWHERE = Subscription("", "", "", 60, 10, 600)
 
 
 class PubSubBus:
-    """Delivers at least once.  patience_seconds: how long a pull waits before it says that there is nothing."""
+    """Delivers at least once.
+
+    patience_seconds: how long a pull waits before it says that there is nothing.  rests: whether failed messages of subscriptions
+    made here rest as the table says; tests do without.
+    """
 
     def __init__(
         self,
@@ -53,24 +59,26 @@ class PubSubBus:
         publisher: PublisherClient,
         subscriber: SubscriberClient,
         patience_seconds: float = 5.0,
+        rests: bool = True,
     ) -> None:
         self._project = project
         self._clock = clock
         self._publisher = publisher
         self._subscriber = subscriber
         self._patience_seconds = patience_seconds
+        self._rests = rests
 
     @classmethod
-    def connect(cls, project: str, clock: Clock, patience_seconds: float = 5.0) -> PubSubBus:
+    def connect(cls, project: str, clock: Clock, patience_seconds: float = 5.0, rests: bool = True) -> PubSubBus:
         """Pub/Sub of a project, or the emulator that PUBSUB_EMULATOR_HOST names."""
         emulator = os.environ.get("PUBSUB_EMULATOR_HOST")
         with explaining(f"Pub/Sub of project {project}"):
             if emulator is None:
-                return cls(project, clock, PublisherClient(), SubscriberClient(), patience_seconds)
+                return cls(project, clock, PublisherClient(), SubscriberClient(), patience_seconds, rests)
             channel = grpc.insecure_channel(emulator, options=[("grpc.max_receive_message_length", -1)])
             publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
             subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
-            return cls(project, clock, publisher, subscriber, patience_seconds)
+            return cls(project, clock, publisher, subscriber, patience_seconds, rests)
 
     def publish(self, message: Message) -> str:
         """Hand over a message and wait until the server has it; returns the event id.
@@ -190,14 +198,20 @@ class PubSubBus:
             self._publisher.publish(topic=self._topic(topic), messages=[message], retry=retry, timeout=_TRY_SECONDS)
 
     def _receive(self, name: str, most: int) -> Sequence[ReceivedMessage]:
-        with explaining(f"subscription {name}"):
-            try:
-                answer = self._subscriber.pull(
-                    subscription=self._subscription(name), max_messages=most, retry=None, timeout=self._patience_seconds
-                )
-            except api.DeadlineExceeded:
-                return ()
-            return answer.received_messages
+        """Up to `most` messages.  An answer without any may come early, so it is asked again while patience lasts."""
+        ends_at = time.monotonic() + self._patience_seconds
+        while (left := ends_at - time.monotonic()) > 0:
+            with explaining(f"subscription {name}"):
+                try:
+                    answer = self._subscriber.pull(
+                        subscription=self._subscription(name), max_messages=most, retry=None, timeout=left
+                    )
+                except api.DeadlineExceeded:
+                    break
+            if answer.received_messages:
+                return answer.received_messages
+            time.sleep(min(_POLL_SECONDS, left))
+        return ()
 
     def _all_of(self, name: str) -> list[ReceivedMessage]:
         """All messages of a subscription, leased, oldest first; one whose lease ended meanwhile counts once."""
@@ -244,15 +258,16 @@ class PubSubBus:
     def _wanted(self, topic: str, name: str) -> PubSubSubscription:
         """A pulled subscription as the table says."""
         known = named(name) or _ELSEWHERE
+        rest = {
+            "minimum_backoff": {"seconds": known.minimum_backoff_seconds},
+            "maximum_backoff": {"seconds": known.maximum_backoff_seconds},
+        }
         return PubSubSubscription(
             name=self._subscription(name),
             topic=self._topic(topic),
             ack_deadline_seconds=known.ack_deadline_seconds,
             enable_message_ordering=known.ordered,
-            retry_policy={
-                "minimum_backoff": {"seconds": known.minimum_backoff_seconds},
-                "maximum_backoff": {"seconds": known.maximum_backoff_seconds},
-            },
+            retry_policy=rest if self._rests else None,
             dead_letter_policy={"dead_letter_topic": self._topic(topic + DEAD), "max_delivery_attempts": MAX_ATTEMPTS},
         )
 
