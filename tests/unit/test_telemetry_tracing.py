@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +15,8 @@ import google.auth
 import google.auth.exceptions
 import pytest
 from google.auth.credentials import AnonymousCredentials
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from common.config import Settings
 from common.messages import SyncRequested
@@ -102,3 +107,37 @@ def test_cloud_means_google_s_endpoint_with_the_function_s_own_credentials(monke
     assert made.processor._exporter._endpoint == "https://telemetry.googleapis.com/v1/traces"  # type: ignore[attr-defined]
     assert asked["scopes"] == ["https://www.googleapis.com/auth/cloud-platform"]
     made.close()
+
+
+class StuckExporter(SpanExporter):
+    """Takes five seconds, whatever timeout it was given; or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.released = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self.error:
+            raise self.error
+        self.released.wait(5)
+        return SpanExportResult.SUCCESS
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("token of 4711 refused")])
+def test_an_exporter_that_does_not_keep_its_timeout_is_not_waited_for(
+    error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    exporter = StuckExporter(error)
+    processor = exporting.BoundedProcessor(exporter, flush_seconds=0.2, rest_seconds=60)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    with provider.get_tracer("test").start_as_current_span("step"):
+        pass
+    began = time.monotonic()
+    assert processor.force_flush() is False
+    assert processor.force_flush() is False
+    assert time.monotonic() - began < 1.0
+    exporter.released.set()
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING][-1].startswith(
+        "traces: 1 spans are lost"
+    )
