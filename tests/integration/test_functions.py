@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from common.adapters.embedded.sqlite_bus import SqliteBus
+from common.adapters.embedded.system_clock import SystemClock
 from deployment import archive
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +33,10 @@ SYNC = {
     "id": "1",
     "time": "2026-03-01T00:00:00Z",
     "data": {"run_id": "r", "trigger": "manual"},
+}
+ALERT = SYNC | {
+    "type": "costwire.alert-raised.v1",
+    "data": {"org_slug": "default", "alert_id": "a", "state": "firing"},
 }
 
 
@@ -59,12 +65,15 @@ def answer(name: str, event: dict[str, object], source: Path, home: Path) -> dic
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_loads_alone_and_refuses_a_message_that_is_not_its_own(
+def test_a_function_loads_alone_and_dead_letters_a_message_that_is_not_its_own(
     name: str, source: Path, tmp_path: Path
 ) -> None:
-    event = SYNC | ({"type": "costwire.alert-raised.v1"} if name == "dispatch_sync" else {})
+    event = ALERT if name == "dispatch_sync" else SYNC
     found = answer(name, event, source, tmp_path / "home")
-    assert found == {"status": 500, "sdks": []}
+    assert found == {"status": 200, "sdks": []}
+    (letter,) = SqliteBus(tmp_path / "home" / "bus.sqlite", SystemClock()).dead_letters()
+    assert f"{name} takes" in letter.reason
+    assert letter.event["data"] == event["data"]
 
 
 def test_a_function_takes_its_own_message(source: Path, tmp_path: Path) -> None:
