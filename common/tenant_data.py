@@ -25,6 +25,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "alerts": (),
     "notifications": (),
     "preferences": (),
+    "settings": (),
     "subscriptions": (),
     "usage": (),
 }

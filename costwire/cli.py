@@ -20,10 +20,13 @@ from costwire import (
     doctor,
     export,
     imports,
+    keys,
     listings,
     replay,
+    schedule,
     tenants,
     validate,
+    watch,
 )
 
 app = typer.Typer(
@@ -39,6 +42,8 @@ _COMMANDS = (
     ("import", imports.import_bill, "Bring in a bill on disk."),
     ("connect", imports.connect, "Set up a place where a provider leaves its bills."),
     ("sync", imports.sync, "Fetch what is new, as the scheduler would."),
+    ("schedule", schedule.schedule, "How often bills are fetched."),
+    ("watch", watch.watch, "The laptop's scheduler: fetch and check until stopped."),
     ("costs", costs.costs, "Show what was charged, by one dimension."),
     ("export", export.export, "Write the current rows as FOCUS 1.3."),
     ("deliveries", listings.deliveries, "What came in, when, proved or not."),
@@ -55,6 +60,7 @@ for _name, _function, _summary in _COMMANDS:
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(keys.app, name="keys")
 
 
 def _say_version(wanted: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from common import credentials
 from common.bills.deliveries import CURRENT, REJECTED, SUPERSEDED, Delivery, load
 from common.bills.integrations import (
     PROVIDERS,
@@ -25,6 +26,8 @@ from common.bootstrap import EmbeddedRuntime, runtime
 from common.errors import BadBill, BadConfiguration, CostError, NotFound
 from common.messages import SyncRequested
 from common.ports import Runtime
+from common.ports.keys import MAX_PLAINTEXT_BYTES, check_size
+from common.schedules import ensure_schedule
 from costwire.budgets import messages_sent
 from costwire.export import read_period
 from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
@@ -113,12 +116,14 @@ def connect(
         raise BadConfiguration(
             f"location is {location}, which functions in the cloud cannot read; give gs://bucket/folder, or use costwire import"
         )
+    secret = read_credential(credential) if credential is not None else None
     found = len(rt.location(uri).list())
     name = integration or identifier(provider)
     ensure_organization(rt, org)
     document = save_integration(rt.documents, rt.clock.now(), org, name, provider, uri)
-    if credential is not None:
-        store_credential(rt, org, name, provider, credential)
+    if secret is not None:
+        credentials.store(rt.documents, rt.keys, rt.clock.now(), org, name, provider, secret, "command line")
+    ensure_schedule(rt, org)
     if as_json:
         print_json(document)
         return
@@ -255,30 +260,12 @@ def ensure_organization(rt: Runtime, org: str) -> None:
         )
 
 
-def store_credential(rt: Runtime, org: str, integration: str, provider: str, file: Path) -> None:
-    """Keep a credential encrypted, bound to its tenant and integration; only a fingerprint stays readable."""
-    import base64
-    import hashlib
-
+def read_credential(file: Path) -> bytes:
+    """The credential in a file.  Raises NotFound, BadConfiguration where it is larger than a credential can be."""
     if not file.is_file():
         raise NotFound(f"{file} does not exist; give the credential's file")
-    secret = file.read_bytes()
-    sealed = rt.keys.encrypt(secret, f"{org}/{integration}")
-    now = rt.clock.now().isoformat()
-    rt.documents.set(
-        f"orgs/{org}/credentials/{integration}",
-        {
-            "credential_id": integration,
-            "provider": provider,
-            "credential_type": "service_account" if provider == "gcp" else "api_key",
-            "ciphertext": base64.b64encode(sealed.ciphertext).decode(),
-            "key_version": sealed.key_version,
-            "fingerprint": hashlib.sha256(secret).hexdigest()[:8],
-            "created_at": now,
-            "updated_at": now,
-            "created_by": "command line",
-        },
-    )
+    with file.open("rb") as stream:
+        return check_size(stream.read(MAX_PLAINTEXT_BYTES + 1))
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

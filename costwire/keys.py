@@ -1,0 +1,49 @@
+"""`costwire keys rotate|reencrypt`: the key under which credentials are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from common import credentials, tenants
+from common.bootstrap import runtime
+from common.errors import CostError
+from costwire.output import AsJson, console, print_json, progress
+
+app = typer.Typer(help="The key under which credentials are kept.", no_args_is_help=True)
+
+
+@app.command("rotate")
+def rotate(as_json: AsJson = False) -> None:
+    """Make a new version of the key, for what is kept from now on.  What older ones sealed still opens."""
+    version = runtime().keys.rotate()
+    if as_json:
+        print_json({"key_version": version})
+        return
+    console.print(f"new key version: {version}", soft_wrap=True)
+    console.print("next: costwire keys reencrypt seals by it what is kept already")
+
+
+@app.command("reencrypt")
+def reencrypt(
+    org: Annotated[str | None, typer.Option("--org", help="Only this organization; all by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Seal by the newest version what an older one sealed.  Safe to repeat and while bills are fetched."""
+    rt = runtime()
+    if org is not None:
+        tenants.load(rt.documents, org)
+    org_slugs = [org] if org is not None else [one for one, _ in rt.documents.list("orgs")]
+    with progress("sealing credentials", quiet=as_json) as say:
+        outcome = credentials.reencrypt(rt.documents, rt.keys, rt.clock.now(), org_slugs, say)
+    if as_json:
+        print_json(outcome.__dict__)
+    else:
+        version = f" by version {outcome.key_version}" if outcome.key_version else ""
+        console.print(f"{outcome.anew} sealed anew{version}, {outcome.left} already were", soft_wrap=True)
+    if outcome.failed:
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in sorted(outcome.failed.items()))
+        raise CostError(
+            f"{len(outcome.failed)} cannot be sealed anew: {reasons}; connect them again with --credential, or mend the key"
+        )

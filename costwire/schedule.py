@@ -1,0 +1,57 @@
+"""Command `schedule`: how often a tenant's bills are fetched."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from common import schedules, tenants
+from common.bootstrap import EmbeddedRuntime, runtime
+from common.errors import BadConfiguration
+from common.ports import Runtime
+from costwire.output import AsJson, Org, console, print_json
+
+
+def schedule(
+    every_hours: Annotated[
+        int | None,
+        typer.Option("--every-hours", help=f"Fetch this often: {', '.join(map(str, schedules.HOURS))}."),
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Fetch only when somebody asks.")] = False,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Show how often a tenant's bills are fetched, or set it."""
+    if off and every_hours is not None:
+        raise typer.BadParameter("--off and --every-hours say different things, expected one of them")
+    if every_hours is not None and every_hours not in schedules.HOURS:
+        raise typer.BadParameter(f"{every_hours} hours, expected one of {', '.join(map(str, schedules.HOURS))}")
+    rt = runtime()
+    tenants.load(rt.documents, org)
+    if off or every_hours is not None:
+        schedules.set_sync_interval(rt, org, schedules.OFF if off else int(every_hours or 0))
+    _show(rt, org, as_json)
+
+
+def _show(rt: Runtime, org: str, as_json: bool) -> None:
+    """What the settings say, and whether the scheduler does it."""
+    name, hours = schedules.sync_name(org), schedules.sync_interval_hours(rt.documents, org)
+    made = next((one for one in rt.scheduler.list(name) if one.name == name), None)
+    if as_json:
+        print_json({"org_slug": org, "sync_interval_hours": hours, "cron": made.cron if made else None})
+    elif hours == schedules.OFF:
+        console.print(f"{org}: bills are fetched only when somebody asks: costwire sync")
+    elif made is None:
+        console.print(f"{org}: nothing is scheduled yet; costwire connect does it, or --every-hours {hours}")
+    else:
+        often = "every hour" if hours == 1 else f"every {hours} hours"
+        console.print(f"{org}: bills are fetched {often} ({made.cron}, UTC)")
+        if isinstance(rt, EmbeddedRuntime):
+            console.print("costwire watch does it, as long as it runs")
+    wanted = schedules.sync_schedule(org, hours).cron if hours != schedules.OFF else None
+    if made and made.cron != wanted:
+        mend = f"--every-hours {hours}" if wanted else "--off"
+        raise BadConfiguration(
+            f"the scheduler ticks by {made.cron}, the settings say {wanted or 'never'}; costwire schedule {mend} mends it"
+        )

@@ -1,0 +1,89 @@
+"""Command `watch`: the laptop's scheduler and functions, until it is stopped."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import FrameType
+
+from rich.markup import escape
+
+from common.bootstrap import EmbeddedRuntime, embedded
+from common.errors import Retryable
+from common.schedules import ensure_budget_check
+from costwire.output import console
+from costwire.worker import Outcome, deliver, subscribe_all
+
+_POLL_SECONDS = 1.0
+_NAMED = ("org_slug", "integration_id", "billing_period", "alert_id")
+"""Facts of a message that tell a person which one it was."""
+
+
+def watch() -> None:
+    """Do what is scheduled and what others ask for, until Ctrl-C.  Any number of these may run, and commands beside them."""
+    rt = embedded()
+    with _stoppable():
+        subscribe_all(rt)
+        ensure_budget_check(rt)
+        names = [one.name for one in rt.scheduler.list()]
+        _say(
+            rt,
+            f"watching {len(names)} schedules ({', '.join(names)}); next {_at(rt.scheduler.next_due())}, Ctrl-C stops",
+        )
+        for line in events(rt):
+            _say(rt, line)
+    _say(rt, "stopped; what is not done is kept for the next costwire watch or sync")
+
+
+def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[str]:
+    """Tick and work for ever; one line for each thing that happens."""
+    while True:
+        try:
+            for tick in rt.scheduler.tick():
+                yield f"[bold]{tick.name}[/bold] was due at {_at(tick.due)}"
+            delivery = rt.bus.pull()
+        except Retryable as error:
+            yield f"[red]waiting[/red]: {escape(str(error))}"
+            delivery = None
+        if delivery is None:
+            sleep(_POLL_SECONDS)
+            continue
+        yield _words(deliver(rt, delivery))
+
+
+def _words(outcome: Outcome) -> str:
+    data = outcome.delivery.event.get("data")
+    facts = data if isinstance(data, dict) else {}
+    about = "/".join(str(facts[name]) for name in _NAMED if facts.get(name))
+    done = f"{outcome.delivery.subscription} [dim]{escape(about)}[/dim]".removesuffix(" [dim][/dim]")
+    if outcome.error is None:
+        return f"{done}: done"
+    end = "given up" if outcome.final else "tried again later"
+    return f"{done}: [red]failed[/red], {end}: {escape(outcome.error)}"
+
+
+def _say(rt: EmbeddedRuntime, line: str) -> None:
+    console.print(f"[dim]{rt.clock.now():%Y-%m-%d %H:%M:%S}[/dim] {line}", soft_wrap=True)
+
+
+def _at(moment: datetime | None) -> str:
+    return f"{moment:%H:%M} UTC" if moment else "never"
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Leaves the block at Ctrl-C, and at the signal by which a service manager stops a process."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, before)
