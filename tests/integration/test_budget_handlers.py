@@ -27,8 +27,10 @@ MARCH = "2026-03"
 @pytest.fixture
 def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedRuntime]:
     monkeypatch.setenv("COSTWIRE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COSTWIRE_PUSH_AUTH", "platform")
     made = EmbeddedRuntime(Settings())
     bootstrap.use(made)
+    made.documents.create(f"orgs/{ORG}", {"org_slug": ORG})
     yield made
     bootstrap.use(None)
 
