@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Warehouse,
     )
     from common.ports.bus import OperatedBus, PullBus
+    from common.ports.inspection import Inspection
 
 _LEFTOVER_SECONDS = 24 * 3600
 
@@ -180,6 +181,13 @@ class CloudRuntime:
         from common.adapters.gcp.scheduler import CloudScheduler
 
         return CloudScheduler.connect(self._project, self.settings.region)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """What looks at the deployment itself, for `costwire doctor`."""
+        from common.adapters.gcp.doctor.inspection import DeploymentInspection
+
+        return DeploymentInspection.connect(self.settings)
 
     def location(self, uri: str) -> Location:
         """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""

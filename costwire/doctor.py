@@ -1,30 +1,22 @@
-"""Command `doctor`: what is wrong with this installation, and the exact mend."""
+"""Command `doctor`: what is wrong with this installation, or with a deployment, and the exact mend."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from common.adapters.locations import open_location
-from common.bootstrap import EmbeddedRuntime, embedded
+from common.bootstrap import CloudRuntime, EmbeddedRuntime, runtime
 from common.errors import CostError
+from common.ports import Runtime
+from common.ports.inspection import Finding
 from costwire.output import AsJson, Org, console, print_json, table
 
 _LOW_DISK_BYTES = 2 << 30
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at.  mend: what to do, where it is not well."""
-
-    what: str
-    well: bool
-    found: str
-    mend: str = ""
+_MARKS = {True: "[green]ok[/green]", False: "[red]no[/red]", None: "[yellow]?[/yellow]"}
 
 
 def doctor(
@@ -32,26 +24,41 @@ def doctor(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Check the state folder, every integration's location, and messages that are stuck; say what to do."""
-    findings = list(_look(embedded(), org, integration))
+    """Look at everything that can be wrong, and say what to do about each; nothing is changed.
+
+    On a laptop: the state folder, messages that are stuck, every integration's location.  With COSTWIRE_RUNTIME=cloud: settings,
+    credentials, every service of the deployment, permissions.  What could not be looked at is told, and is no fault.
+    """
+    findings = list(_look(runtime(), org, integration))
     if as_json:
         print_json([finding.__dict__ for finding in findings])
     else:
         shown = table("", "what", "found", "to do")
         for one in findings:
-            shown.add_row("[green]ok[/green]" if one.well else "[red]no[/red]", one.what, one.found, one.mend)
+            shown.add_row(_MARKS[one.well], escape(one.what), escape(one.found), escape(one.mend))
         console.print(shown)
-    if not all(one.well for one in findings):
+    if any(one.well is False for one in findings):
         raise typer.Exit(1)
 
 
-def _look(rt: EmbeddedRuntime, org: str, integration: str | None) -> Iterator[Finding]:
-    if integration is None:
+def _look(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:
+    if integration is None and isinstance(rt, EmbeddedRuntime):
         yield from _state(rt)
         yield from _messages(rt)
-    for name, document in rt.documents.list(f"orgs/{org}/integrations"):
+    if integration is None and isinstance(rt, CloudRuntime):
+        yield from rt.inspection.findings()
+    yield from _integrations(rt, org, integration)
+
+
+def _integrations(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:
+    try:
+        found = rt.documents.list(f"orgs/{org}/integrations")
+    except CostError as error:
+        yield Finding(f"integrations of {org}", None, f"not checked: {error}")
+        return
+    for name, document in found:
         if integration in (None, name):
-            yield _integration(name, document)
+            yield _integration(rt, name, document)
 
 
 def _state(rt: EmbeddedRuntime) -> Iterator[Finding]:
@@ -71,11 +78,11 @@ def _messages(rt: EmbeddedRuntime) -> Iterator[Finding]:
         )
 
 
-def _integration(name: str, document: dict[str, object]) -> Finding:
+def _integration(rt: Runtime, name: str, document: dict[str, object]) -> Finding:
     config = document["config"]
     location = config["location"] if isinstance(config, dict) else ""
     try:
-        count = len(open_location(str(location)).list())
+        count = len(rt.location(str(location)).list())
     except CostError as error:
         return Finding(name, False, str(error), f"costwire connect {document['provider']} --id {name} --location URI")
     if document["error_message"]:

@@ -1,0 +1,73 @@
+"""The tenants' datasets: where they lie, and whether everything stands in them as this version makes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from google.api_core import exceptions as api
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from common.adapters.gcp.bigquery_dataset import LAYOUT_LABEL, layout, table_names
+from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
+from common.adapters.gcp.doctor.tenants import Tenant
+
+EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
+_CALLS: dict[str, Any] = {"timeout": CALL_SECONDS, "retry": None}
+
+
+def look_at_datasets(notes: Notes, tenants: Sequence[Tenant] | None) -> None:
+    """One dataset a tenant, made by its first delivery."""
+    if tenants is None:
+        notes.unchecked("datasets", "the tenants could not be read")
+        return
+    client = _client(notes)
+    for tenant in tenants:
+        _look_at_dataset(notes, client, tenant)
+
+
+def _look_at_dataset(notes: Notes, client: bigquery.Client, tenant: Tenant) -> None:
+    deployment = notes.deployment
+    name = f"{tenant.org_slug}_{deployment.settings.env}"
+    what, restore = f"dataset {name}", f"costwire tenants restore {tenant.org_slug}"
+
+    def known() -> bigquery.Dataset | None:
+        try:
+            return client.get_dataset(f"{deployment.project}.{name}", **_CALLS)
+        except api.NotFound:
+            if tenant.shown:
+                raise
+            return None
+
+    before = len(notes.findings)
+    dataset = notes.ask(what, known, restore)
+    if len(notes.findings) > before:
+        return
+    if dataset is None:
+        notes.ok(what, "is made by the first delivery")
+        return
+    tables = notes.ask(what, lambda: {one.table_id for one in client.list_tables(dataset, **_CALLS)}, restore)
+    if tables is None:
+        return
+    faults = {}
+    if str(dataset.location).lower() != deployment.region.lower():
+        faults[f"lies in {dataset.location}, expected {deployment.region}: nothing can be loaded"] = (
+            f"bq rm -r -d {deployment.project}:{name} && {restore}"
+        )
+    missing = sorted(set(table_names()) - tables)
+    if missing:
+        # without the label that says that all is there, the next question makes what is missing
+        faults[f"lacks {', '.join(missing)}"] = (
+            f"bq update --clear_label {LAYOUT_LABEL} {deployment.project}:{name} && {restore}"
+        )
+    elif dataset.labels.get(LAYOUT_LABEL) != layout():
+        faults["has tables and views of another version"] = f"costwire costs --org {tenant.org_slug}"
+    notes.expect(what, f"in {dataset.location}, {len(tables)} tables and views", faults)
+
+
+def _client(notes: Notes) -> bigquery.Client:
+    if os.environ.get(EMULATOR_VARIABLE):
+        return bigquery.Client(project=notes.deployment.project, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
+    return bigquery.Client(project=notes.deployment.project, credentials=notes.deployment.known_credentials())

@@ -1,0 +1,113 @@
+"""The database, and what it needs beside its documents: TTL policies, fields without an index, indexes."""
+
+from __future__ import annotations
+
+import os
+
+from google.cloud import firestore
+from google.cloud.firestore_admin_v1 import FirestoreAdminClient
+from google.cloud.firestore_admin_v1.types import Database, Field, Index
+
+from common.adapters.gcp import firestore_indexes as declared
+from common.adapters.gcp.doctor.notes import CALL_SECONDS, Deployment, Notes
+
+DATA_VARIABLE = "FIRESTORE_EMULATOR_HOST"
+EMULATOR_VARIABLE = "FIRESTORE_ADMIN_EMULATOR_HOST"
+_CHANGED = "indexConfig.usesAncestorConfig:false OR ttlConfig:*"
+
+
+def look_at_firestore(notes: Notes) -> None:
+    """The database against what firestore_indexes.py declares; only the admin API can tell."""
+    if os.environ.get(DATA_VARIABLE) and not os.environ.get(EMULATOR_VARIABLE):
+        notes.unchecked("Firestore database", f"an emulator has no admin API ({DATA_VARIABLE} is set)")
+        return
+    admin = notes.deployment.client(FirestoreAdminClient, EMULATOR_VARIABLE)
+    _look_at_database(notes, admin)
+    _look_at_fields(notes, admin)
+    if declared.COMPOSITE_INDEXES:
+        _look_at_indexes(notes, admin)
+
+
+def firestore_client(deployment: Deployment) -> firestore.Client:
+    """A client of the database, or of the emulator that FIRESTORE_EMULATOR_HOST names."""
+    credentials = None if os.environ.get(DATA_VARIABLE) else deployment.known_credentials()
+    return firestore.Client(project=deployment.project, database=declared.DATABASE, credentials=credentials)
+
+
+def _look_at_database(notes: Notes, admin: FirestoreAdminClient) -> None:
+    name = f"projects/{notes.deployment.project}/databases/{declared.DATABASE}"
+    found = notes.ask(
+        "Firestore database",
+        lambda: admin.get_database(name=name, timeout=CALL_SECONDS, retry=None),
+        notes.deployment.deploy,
+    )
+    if found is None:
+        return
+    mend = "a database keeps its place and mode for good: deploy into a project whose database is right"
+    faults = {}
+    if found.type_ != Database.DatabaseType.FIRESTORE_NATIVE:
+        faults[f"is in mode {found.type_.name}, expected FIRESTORE_NATIVE"] = mend
+    if not _is_near(found.location_id, notes.deployment.region):
+        faults[f"lies in {found.location_id}, the functions in {notes.deployment.region}"] = mend
+    notes.expect("Firestore database", f"native mode, in {found.location_id}", faults)
+
+
+def _is_near(location: str, region: str) -> bool:
+    """A region itself, or a multi-region of its continent (nam5, eur3)."""
+    continents = {"nam": ("us-", "northamerica-"), "eur": ("europe-",)}
+    return location == region or region.startswith(continents.get(location[:3], ("-",)))
+
+
+def _look_at_fields(notes: Notes, admin: FirestoreAdminClient) -> None:
+    parent = f"projects/{notes.deployment.project}/databases/{declared.DATABASE}/collectionGroups/-"
+    request = {"parent": parent, "filter": _CHANGED}
+    found = notes.ask(
+        "Firestore TTL and fields",
+        lambda: {_key(one): one for one in admin.list_fields(request=request, timeout=CALL_SECONDS, retry=None)},
+        notes.deployment.deploy,
+        "roles/datastore.indexAdmin",
+    )
+    if found is None:
+        return
+    for wanted in declared.EXPIRATIONS:
+        what = f"TTL of {wanted.collection}.{wanted.field}"
+        state = Field.TtlConfig.State(found[wanted].ttl_config.state) if wanted in found else None
+        if state in (Field.TtlConfig.State.ACTIVE, Field.TtlConfig.State.CREATING):
+            notes.ok(what, state.name)
+        else:
+            notes.fault(what, "is not set: such documents are kept for ever", notes.deployment.deploy)
+    indexed = [one for one in declared.EXEMPTIONS if one not in found or found[one].index_config.indexes]
+    faults = {
+        f"{one.collection}.{one.field} is indexed: a large document may be refused": notes.deployment.deploy
+        for one in indexed
+    }
+    notes.expect("Firestore fields", f"{len(declared.EXEMPTIONS)} large fields are not indexed", faults)
+
+
+def _look_at_indexes(notes: Notes, admin: FirestoreAdminClient) -> None:
+    parent = f"projects/{notes.deployment.project}/databases/{declared.DATABASE}/collectionGroups/-"
+    listed = notes.ask(
+        "Firestore indexes",
+        lambda: list(admin.list_indexes(parent=parent, timeout=CALL_SECONDS, retry=None)),
+        notes.deployment.deploy,
+        "roles/datastore.indexAdmin",
+    )
+    if listed is None:
+        return
+    ready = {_index_key(one) for one in listed if one.state == Index.State.READY}
+    missing = [one for one in declared.COMPOSITE_INDEXES if one not in ready]
+    faults = {
+        f"no index of {', '.join(f'{one.collection}.{one.field}' for one in index)}": notes.deployment.deploy
+        for index in missing
+    }
+    notes.expect("Firestore indexes", f"{len(declared.COMPOSITE_INDEXES)} are ready", faults)
+
+
+def _key(found: Field) -> declared.Field:
+    steps = found.name.split("/")
+    return declared.Field(steps[-3], steps[-1])
+
+
+def _index_key(found: Index) -> tuple[declared.Field, ...]:
+    collection = found.name.split("/")[-3]
+    return tuple(declared.Field(collection, one.field_path) for one in found.fields if one.field_path != "__name__")

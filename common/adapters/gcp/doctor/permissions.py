@@ -1,0 +1,168 @@
+"""Who may do what: the caller, by asking; functions and Pub/Sub itself, by the policies, since nobody can ask in their place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import requests
+from google.api_core import exceptions as api
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud import kms_v1, secretmanager_v1
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+
+from common.adapters.gcp.doctor import grants
+from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
+from common.adapters.gcp.doctor.pubsub import EMULATOR_VARIABLE as PUBSUB
+from common.adapters.gcp.doctor.storage import bucket_client
+from common.adapters.gcp.kms import EMULATOR_VARIABLE as KMS
+from common.adapters.gcp.secret_manager import EMULATOR_VARIABLE as SECRETS
+from common.subscriptions import DEAD, SUBSCRIPTIONS
+
+EMULATOR_VARIABLE = "RESOURCE_MANAGER_EMULATOR_HOST"
+SERVER = "https://cloudresourcemanager.googleapis.com"
+REVIEWER = "roles/iam.securityReviewer"
+_OF_CALLER = {
+    "datastore.entities.get": "roles/datastore.user",
+    "datastore.entities.create": "roles/datastore.user",
+    "bigquery.jobs.create": "roles/bigquery.user",
+    "bigquery.datasets.create": "roles/bigquery.user",
+    "cloudscheduler.jobs.create": "roles/cloudscheduler.admin",
+}
+Bindings = frozenset[tuple[str, str]]
+"""(role, member) pairs of a policy, those with a condition too."""
+
+
+def look_at_permissions(notes: Notes) -> None:
+    """The caller first, then every function by the policies of what it works with."""
+    session, url = _session(notes)
+    _look_at_caller(notes, session, url)
+    project = notes.ask(
+        "IAM policy of the project", lambda: _project_policy(session, url), notes.deployment.deploy, REVIEWER
+    )
+    number = notes.ask(
+        "project", lambda: _answer(session.get(url, timeout=CALL_SECONDS))["projectNumber"], "", "roles/viewer"
+    )
+    if project is None:
+        return
+    policies = _Policies(notes, project)
+    for function in grants.FUNCTIONS:
+        _look_at_function(notes, policies, function)
+    if number is not None:
+        _look_at_dead_letters(notes, policies, f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com")
+
+
+def _look_at_caller(notes: Notes, session: requests.Session, url: str) -> None:
+    asked = {"permissions": sorted(_OF_CALLER)}
+    may = notes.ask(
+        "permissions in the project",
+        lambda: _answer(session.post(f"{url}:testIamPermissions", json=asked, timeout=CALL_SECONDS)),
+        notes.deployment.deploy,
+    )
+    if may is None:
+        return
+    missing = [one for one in asked["permissions"] if one not in may.get("permissions", [])]
+    faults = {f"no {one}": notes.deployment.grant(_OF_CALLER[one]) for one in missing}
+    notes.expect("permissions in the project", "documents, datasets, questions and schedules", faults)
+
+
+class _Policies:
+    """Policies of single things, each read once; None where it cannot be read, which is then a finding."""
+
+    def __init__(self, notes: Notes, project: Bindings) -> None:
+        self._notes, self._known = notes, {"project": project}
+        self._lost: set[str] = set()
+
+    def of(self, on: str) -> Bindings | None:
+        """What a grant needs to know; grants on the project hold everywhere in it."""
+        place = "bucket" if on.startswith("objects:") else on
+        if place not in self._known and place not in self._lost:
+            read = self._notes.ask(
+                f"IAM policy of {place}", lambda: self._read(place), self._notes.deployment.deploy, REVIEWER
+            )
+            if read is None:
+                self._lost.add(place)
+            else:
+                self._known[place] = read | self._known["project"]
+        return self._known.get(place)
+
+    def _read(self, place: str) -> Bindings:
+        deployment = self._notes.deployment
+        kind, _, name = place.partition(":")
+        project = f"projects/{deployment.project}"
+        if kind == "bucket":
+            bucket = bucket_client(deployment).bucket(str(deployment.settings.bucket))
+            policy = bucket.get_iam_policy(requested_policy_version=3, timeout=CALL_SECONDS, retry=None)
+            return _pairs((one["role"], one["members"]) for one in policy.bindings)
+        client: Any
+        if kind == "key":
+            client, resource = (
+                deployment.client(kms_v1.KeyManagementServiceClient, KMS),
+                str(deployment.settings.kms_key),
+            )
+        elif kind == "secret":
+            client = deployment.client(secretmanager_v1.SecretManagerServiceClient, SECRETS)
+            resource = f"{project}/secrets/{name}"
+        elif kind == "subscription":
+            client, resource = deployment.client(SubscriberClient, PUBSUB), f"{project}/subscriptions/{name}"
+        else:
+            client = deployment.client(PublisherClient, PUBSUB)
+            resource = f"{project}/topics/{name}{DEAD if kind == 'dead-topic' else ''}"
+        found = client.get_iam_policy(request={"resource": resource}, timeout=CALL_SECONDS)
+        return _pairs((one.role, one.members) for one in found.bindings)
+
+
+def _look_at_function(notes: Notes, policies: _Policies, function: str) -> None:
+    account = f"{function.replace('_', '-')}@{notes.deployment.project}.iam.gserviceaccount.com"
+    what = f"service account {account.partition('@')[0]}"
+    lacking: list[str] = []
+    unknown: list[str] = []
+    wanted = [one for one in grants.grants() if one.function == function]
+    for grant in wanted:
+        policy = policies.of(grant.on)
+        if policy is None:
+            unknown.append(grant.on)
+        elif (grant.role, f"serviceAccount:{account}") not in policy:
+            lacking.append(f"{grant.role} on {grant.on}")
+    if lacking:
+        notes.fault(what, f"lacks {', '.join(lacking)}", notes.deployment.deploy)
+    elif unknown:
+        notes.unchecked(
+            what, f"the policies of {', '.join(unknown)} could not be read", notes.deployment.grant(REVIEWER)
+        )
+    else:
+        notes.ok(what, f"has its {len(wanted)} grants")
+
+
+def _look_at_dead_letters(notes: Notes, policies: _Policies, agent: str) -> None:
+    """Pub/Sub moves what failed too often only where its own account may; without that a message is tried for ever."""
+    needed = [(f"dead-topic:{topic}", grants.PUBLISHER) for topic in SUBSCRIPTIONS]
+    needed += [(f"subscription:{one.name}", grants.SUBSCRIBER) for several in SUBSCRIPTIONS.values() for one in several]
+    lacking = [on for on, role in needed if (policy := policies.of(on)) is not None and (role, agent) not in policy]
+    faults = {f"may not move messages at {', '.join(lacking)}": notes.deployment.deploy} if lacking else {}
+    if faults or all(policies.of(on) is not None for on, _ in needed):
+        notes.expect("Pub/Sub's own account", "may move what failed to the dead letters", faults)
+
+
+def _session(notes: Notes) -> tuple[requests.Session, str]:
+    host = os.environ.get(EMULATOR_VARIABLE)
+    session = requests.Session() if host else AuthorizedSession(notes.deployment.known_credentials())  # type: ignore[no-untyped-call]
+    return session, f"{host or SERVER}/v1/projects/{notes.deployment.project}"
+
+
+def _project_policy(session: requests.Session, url: str) -> Bindings:
+    asked = {"options": {"requestedPolicyVersion": 3}}
+    found = _answer(session.post(f"{url}:getIamPolicy", json=asked, timeout=CALL_SECONDS))
+    return _pairs((one["role"], one["members"]) for one in found.get("bindings", []))
+
+
+def _pairs(bindings: Iterable[tuple[str, Iterable[str]]]) -> Bindings:
+    return frozenset((role, member) for role, members in bindings for member in members)
+
+
+def _answer(response: requests.Response) -> dict[str, Any]:
+    if not response.ok:
+        raise api.from_http_response(response)  # type: ignore[no-untyped-call]
+    found: dict[str, Any] = response.json()
+    return found

@@ -1,0 +1,78 @@
+"""The jobs of Cloud Scheduler: there, ticking, their last try accepted; one for every tenant that has something to fetch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from google.cloud import scheduler_v1
+
+from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
+from common.adapters.gcp.doctor.tenants import Tenant
+from common.adapters.gcp.scheduler import EMULATOR_VARIABLE, PREFIX
+from common.messages import SyncRequested
+
+_State = scheduler_v1.Job.State
+
+
+def look_at_schedules(notes: Notes, tenants: Sequence[Tenant] | None) -> None:
+    """Jobs are told by their names, whom they are for by their messages."""
+    client = notes.deployment.client(scheduler_v1.CloudSchedulerClient, EMULATOR_VARIABLE)
+    parent = f"projects/{notes.deployment.project}/locations/{notes.deployment.region}"
+    listed = notes.ask(
+        "Cloud Scheduler jobs",
+        lambda: list(client.list_jobs(parent=parent, timeout=CALL_SECONDS, retry=None)),
+        notes.deployment.deploy,
+    )
+    if listed is None:
+        return
+    jobs = {name: job for job in listed if (name := job.name.rsplit("/", 1)[-1]).startswith(PREFIX)}
+    for name, job in sorted(jobs.items()):
+        _look_at_job(notes, name, job)
+    _look_at_tenants(notes, jobs, tenants)
+
+
+def _look_at_job(notes: Notes, name: str, job: scheduler_v1.Job) -> None:
+    flags = f"--location={notes.deployment.region} --project={notes.deployment.project}"
+    faults = {}
+    if job.state == _State.PAUSED:
+        faults["is paused"] = f"gcloud scheduler jobs resume {name} {flags}"
+    elif job.state == _State.DISABLED:
+        faults["is disabled by the service"] = f"gcloud scheduler jobs resume {name} {flags}"
+    if job.status.code:
+        faults[f"its last try failed with code {job.status.code}"] = f"gcloud scheduler jobs run {name} {flags}"
+    attempt = job.last_attempt_time
+    last = f"last tried {attempt:%Y-%m-%d %H:%M}" if attempt else "not tried yet"
+    notes.expect(f"job {name}", f"{job.schedule}, {last}", faults)
+
+
+def _look_at_tenants(notes: Notes, jobs: Mapping[str, scheduler_v1.Job], tenants: Sequence[Tenant] | None) -> None:
+    if tenants is None:
+        notes.unchecked("schedules of tenants", "the tenants could not be read")
+        return
+    served = {org for job in jobs.values() if (org := _served(job)) is not None}
+    wanted = [one.org_slug for one in tenants if one.may_run and one.active]
+    for org_slug in wanted:
+        if not served & {org_slug, ""}:
+            notes.fault(
+                f"schedule of {org_slug}", "there is no job: its bills are fetched only when somebody asks",
+                f"costwire schedule --org {org_slug}",
+            )  # fmt: skip
+    gone = sorted(served - {"", *(one.org_slug for one in tenants)})
+    for org_slug in gone:
+        notes.fault(
+            f"schedule of {org_slug}", "there is a job for an organization that is not there",
+            f"costwire tenants remove {org_slug} --yes",
+        )  # fmt: skip
+    if wanted and not gone and served.issuperset(wanted):
+        notes.ok("schedules of tenants", f"every one of {len(wanted)} tenants with integrations has one")
+
+
+def _served(job: scheduler_v1.Job) -> str | None:
+    """For which tenant a job asks for bills; "" for all of them, None for a job that does something else."""
+    if not job.pubsub_target.topic_name.endswith(f"/{SyncRequested.topic}"):
+        return None
+    try:
+        return str(json.loads(job.pubsub_target.data)["data"].get("org_slug") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,65 @@
+"""The tenants of a deployment, as far as its inspection needs to know them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
+from common.bills.deliveries import CURRENT
+from common.bills.integrations import ACTIVE, ERROR
+from common.tenants import may_run
+
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """active: its integrations that are to be fetched.  failing: those that could not be.  shown: slices in its warehouse."""
+
+    org_slug: str
+    may_run: bool
+    active: int
+    failing: tuple[str, ...]
+    shown: int
+
+
+def look_at_tenants(notes: Notes, client: firestore.Client) -> Sequence[Tenant] | None:
+    """All of them, or None after a finding; integrations in error are findings of their own."""
+
+    def read(found: firestore.DocumentSnapshot[Any]) -> Tenant:
+        below = found.reference
+        statuses = {
+            one.id: (one.to_dict() or {}).get("status")
+            for one in below.collection("integrations").select(["status"]).stream(timeout=CALL_SECONDS, retry=None)
+        }
+        current = below.collection("deliveries").where(filter=FieldFilter("state", "==", CURRENT))
+        ((counted,),) = current.count().get(timeout=CALL_SECONDS, retry=None)
+        failing = tuple(name for name, status in statuses.items() if status == ERROR)
+        active = sum(status in (ACTIVE, ERROR) for status in statuses.values())
+        return Tenant(found.id, may_run(found.to_dict() or {}), active, failing, int(counted.value))
+
+    def everybody() -> list[Tenant]:
+        found = list(client.collection("orgs").stream(timeout=CALL_SECONDS, retry=None))
+        with ThreadPoolExecutor(_AT_ONCE) as several:
+            return list(several.map(read, found))
+
+    project, region = notes.deployment.project, notes.deployment.region
+    create = f"gcloud firestore databases create --location={region} --project={project}, or {notes.deployment.deploy}"
+    tenants = notes.ask("Firestore documents", everybody, create, "roles/datastore.user")
+    if tenants is None:
+        return None
+    running = sum(one.may_run for one in tenants)
+    notes.ok("Firestore documents", f"can be read: {len(tenants)} tenants, {running} of them may run")
+    for tenant in tenants:
+        for name in tenant.failing:
+            notes.fault(
+                f"integration {name} of {tenant.org_slug}", "its last synchronization failed",
+                f"costwire doctor --org {tenant.org_slug} --integration {name}",
+            )  # fmt: skip
+    return tenants

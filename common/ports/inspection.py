@@ -1,0 +1,23 @@
+"""Inspection: what is wrong with a deployment, each thing with its exact mend (Google Cloud's services, through their own APIs)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.  well: None where it could not be looked at.  mend: a command, or what to do, where it is not well."""
+
+    what: str
+    well: bool | None
+    found: str
+    mend: str = ""
+
+
+class Inspection(Protocol):
+    """Looks at everything, changes nothing."""
+
+    def findings(self) -> Iterator[Finding]:
+        """What was found, service by service.  A check that cannot run is a finding that says why, never an error."""
+        ...
