@@ -19,6 +19,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "credentials": (),
     "runs": (),
     "deliveries": ("chunks",),
+    "landings": (),
     "slices": (),
     "budgets": (),
     "budget_status": (),
