@@ -52,6 +52,8 @@ class Certificates:
             answer = httpx.get(self._url, timeout=5.0)
             answer.raise_for_status()
             known = answer.json()
+            if not isinstance(known, dict):
+                raise ValueError("no certificates")
         except (httpx.HTTPError, ValueError) as error:
             raise Refusal(
                 503, f"the issuer's certificates cannot be had ({type(error).__name__}); Pub/Sub tries again"
