@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
-from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
-from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.focus import storage_schema
 from common.ports import Replacement, Slice
+from tests.contract.warehouse_backends import WAREHOUSES
 
 ORG = "default"
 MARCH = "2026-03"
@@ -83,28 +83,48 @@ class Opened:
     """An empty warehouse and what it stands on."""
 
     folder: Path
+    backend: str = "duckdb"
     clock: SetClock = field(default_factory=SetClock)
 
     def __post_init__(self) -> None:
+        self.behind = WAREHOUSES[self.backend]
+        self.clock.moment = self.behind.now()
         self.documents = SqliteDocumentStore(self.folder / "documents.sqlite")
-        self.objects = FolderObjectStore(self.folder / "objects")
-        self.rates = self.folder / "exchange_rates.csv"
+        self.objects = self.behind.objects(self.folder)
         self.warehouse = self.another_reader()
 
-    def another_reader(self) -> DuckDbWarehouse:
+    def another_reader(self) -> Any:
         """As a second process would open it."""
-        return DuckDbWarehouse(self.documents, self.objects, self.clock, self.rates)
+        return self.behind.open(self.folder, self.documents, self.objects, self.clock)
+
+    def needs(self, capability: str) -> None:
+        """Leave the test where the backend says that this cannot be told of it."""
+        if capability in self.behind.untold:
+            pytest.skip(f"{self.backend}: {self.behind.untold[capability]}")
+
+    def set_rates(self, text: str) -> None:
+        """Give exchange rates, as an operator would."""
+        self.behind.set_rates(self.folder, self.documents, ORG, text)
+
+    def pointers(self) -> Any:
+        """Which deliveries are current."""
+        return self.behind.pointers(self.warehouse, self.documents, ORG)
+
+    def day(self, offset: int) -> str:
+        """A day, counted from the warehouse's today."""
+        return (self.clock.moment.date() + timedelta(days=offset)).isoformat()
 
     def put(self, name: str, *rows: dict[str, Any], without: tuple[str, ...] = ()) -> str:
         """Keep a file of charges as an object; returns its URI."""
-        return self.objects.put_file(name, write_parquet(self.folder / "written.parquet", rows, without)).uri
+        return str(self.objects.put_file(name, write_parquet(self.folder / "written.parquet", rows, without)).uri)
 
     def show(
         self, delivery_id: str, *rows: dict[str, Any], day: int = 1, integration: str = "aws-main", org: str = ORG
     ) -> Replacement:
         """Deliver the rows as the integration's March slice, on a day of April."""
         piece = Slice(org, integration, MARCH)
-        uri = self.put(f"focus/{org}/{integration}/{MARCH}/{delivery_id}/0.parquet", *rows)
+        names = {"x_OrgSlug": org, "x_IntegrationId": integration, "x_DeliveryId": delivery_id}
+        uri = self.put(f"focus/{org}/{integration}/{MARCH}/{delivery_id}/0.parquet", *(row | names for row in rows))
         return self.warehouse.replace_slice(piece, delivery_id, datetime(2026, 4, day, tzinfo=UTC), [uri])
 
     def ask(self, sql: str, org: str = ORG, **parameters: Any) -> list[dict[str, Any]]:

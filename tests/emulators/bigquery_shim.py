@@ -2,6 +2,7 @@
 
 - DuckDB is told the time zone after it connects; as an option it would load an extension over the network.
 - BIGNUMERIC keeps 24 fractional digits instead of 18, or the scale that a column declares; BigQuery keeps 38.
+- A load job takes Parquet files of several schemas, by column name.
 - Objects of gs:// come from a folder (GCS_LOCAL_ROOT/<bucket>/<name>) where it has the bucket, else from the emulator at
   STORAGE_EMULATOR_HOST, over its JSON API; local-bigquery would load a DuckDB extension for that.
 """
@@ -51,6 +52,23 @@ def exact_decimals() -> None:
     types.duckdb_type = duckdb_type
 
 
+def columns_by_name() -> None:
+    """A column that a Parquet file lacks is null, as BigQuery has it where a schema is given."""
+    from local_bigquery.jobs import load
+
+    plain = load._reader
+
+    def reader(cursor: Any, files: str, config: Any, fields: Any) -> str:
+        if config.sourceFormat != "PARQUET" or not fields:
+            return str(plain(cursor, files, config, fields))
+        source = f"read_parquet({files}, union_by_name = true)"
+        there = set(cursor.sql(f"select * from {source} limit 0").columns)
+        absent = "".join(f', null as "{field.name}"' for field in fields if field.name not in there)
+        return f"(select *{absent} from {source})"
+
+    load._reader = reader
+
+
 def objects_over_json() -> None:
     """Load jobs read gs:// from a folder or from a Cloud Storage emulator."""
     from local_bigquery.errors import BigQueryError
@@ -83,6 +101,7 @@ def main() -> int:
     """Run the console script of local-bigquery, mended."""
     duckdb.connect = connect
     exact_decimals()
+    columns_by_name()
     objects_over_json()
     (script,) = [one for one in entry_points(group="console_scripts") if one.name == "local-bigquery"]
     return int(script.load()() or 0)

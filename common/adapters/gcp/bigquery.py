@@ -1,0 +1,171 @@
+"""The warehouse on BigQuery: a dataset per tenant, load jobs from the bucket, a swap in one transaction.
+
+Two tables are filled on demand, where a question reaches them, each as a whole and only where its content changed
+(a label of the table, set in the same statement, says what it holds):
+
+- `pipeline_runs` from the tenant's run documents;
+- `exchange_rates` from the document `orgs/<org>/settings/exchange_rates`, which holds the text of an exchange_rates.csv:
+  rates change, and objects never do (`common.warehouse.rates.save_rates` checks and writes it).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from google.cloud.bigquery_storage import BigQueryReadClient
+
+from common.adapters.embedded import slice_pointers
+from common.adapters.embedded.focus_export import write_focus
+from common.adapters.gcp.bigquery_dataset import Datasets
+from common.adapters.gcp.bigquery_errors import explaining
+from common.adapters.gcp.bigquery_export import by_slice, current_rows_sql
+from common.adapters.gcp.bigquery_jobs import Jobs
+from common.adapters.gcp.bigquery_provided import Provided
+from common.adapters.gcp.bigquery_questions import Questions, checked
+from common.adapters.gcp.bigquery_swap import Pointer, Swaps
+from common.config import Settings
+from common.errors import BadConfiguration, Contention
+from common.focus import TABLE
+from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice
+from common.warehouse.promised import view_names, view_sql
+from common.warehouse.rates import saved_rates
+from common.warehouse.transpile import transpile
+
+PATIENCE_SECONDS = 60.0
+MAX_TRIES = 10
+
+
+class BigQueryWarehouse:
+    """Keeps common.ports.Warehouse.  patience: seconds until a server that does not answer is given up."""
+
+    def __init__(
+        self,
+        client: bigquery.Client,
+        settings: Settings,
+        documents: DocumentStore,
+        clock: Clock,
+        reader: BigQueryReadClient | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._documents = documents
+        self._clock = clock
+        self._given_reader = reader
+        self._client = client
+        self._lock = threading.RLock()
+        jobs = Jobs(client, patience)
+        self._datasets = Datasets(jobs, client.project, settings.env, settings.region)
+        self._swaps = Swaps(jobs, self._datasets)
+        self._provided = Provided(jobs, self._datasets)
+        self._questions = Questions(jobs, lambda: self._reader, settings.maximum_bytes_billed)
+
+    @classmethod
+    def connect(
+        cls, settings: Settings, documents: DocumentStore, objects: ObjectStore, clock: Clock
+    ) -> BigQueryWarehouse:
+        """The warehouse of the deployment's project; the emulator's where BIGQUERY_EMULATOR_HOST is set.
+
+        objects: where the files of deliveries lie; BigQuery reads them by itself.
+        """
+        if not settings.project:
+            raise BadConfiguration("COSTWIRE_PROJECT is not set; the cloud runtime needs it")
+        anonymous = AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None  # type: ignore[no-untyped-call]
+        with explaining("BigQuery"):
+            client = bigquery.Client(settings.project, credentials=anonymous, location=settings.region)
+        return cls(client, settings, documents, clock)
+
+    def replace_slice(
+        self, piece: Slice, delivery_id: str, delivered_at: datetime, files: Sequence[str]
+    ) -> Replacement:
+        """Load the files aside, then show them instead of the slice's earlier rows, in one transaction."""
+        slice_pointers.path_of(piece)
+        with self._lock:
+            dataset = self._datasets.made(piece.org_slug)
+        with explaining(f"slice {piece}"):
+            before = self._swaps.pointer(dataset, piece)
+            settled = _settled(before, delivery_id, delivered_at)
+            if settled is not None:
+                return settled
+            staged = self._swaps.load(dataset, piece, delivery_id, files)
+            for _ in range(MAX_TRIES):
+                after = Pointer(
+                    delivery_id, delivered_at, before.delivery_id if before else None, staged.first, staged.last
+                )
+                self._swaps.swap(dataset, piece, before, after, staged, self._clock.now())
+                before = self._swaps.pointer(dataset, piece)
+                settled = _settled(before, delivery_id, delivered_at)
+                if settled is not None:
+                    self._swaps.drop(staged)
+                    return settled
+        raise Contention(f"{piece}: other deliveries kept changing the slice; deliver again")
+
+    def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Ask in BigQuery SQL with named parameters; what the laptop refuses is refused here too."""
+        dataset = self._prepared(org_slug, sql, parameters or {})
+        return self._questions.answer(sql, dataset, parameters or {})
+
+    def scanned_bytes(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """How many bytes the question would scan; nothing is scanned."""
+        dataset = self._prepared(org_slug, sql, parameters or {})
+        with explaining("the question"):
+            return self._questions.scanned_bytes(sql, dataset, parameters or {})
+
+    def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
+        """Write current rows to .parquet or .csv, as the embedded warehouse would, byte for byte."""
+        sql, target = f"select * from {TABLE} where {where or 'true'}", Path(path)
+        dataset = self._prepared(org_slug, sql, parameters or {})
+        # beside the target, on its disk; a missing folder is write_focus's to name
+        beside = target.parent if target.parent.is_dir() else None
+        with tempfile.TemporaryDirectory(prefix=".costwire-", dir=beside) as scratch:
+            batches = self._questions.batches(current_rows_sql(where), dataset, parameters or {})
+            return write_focus(by_slice(batches, Path(scratch)), target, "", {}, self._clock.now())
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    @cached_property
+    def _reader(self) -> BigQueryReadClient:
+        """The client of the Storage Read API: its emulator's where BIGQUERY_STORAGE_EMULATOR_HOST is set."""
+        if self._given_reader is not None:
+            return self._given_reader
+        host = os.environ.get("BIGQUERY_STORAGE_EMULATOR_HOST")
+        if not host:
+            return BigQueryReadClient()  # type: ignore[no-untyped-call]
+        import grpc  # type: ignore[import-untyped]
+        from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+
+        transport = BigQueryReadGrpcTransport(channel=grpc.insecure_channel(host))
+        return BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]
+
+    def _prepared(self, org_slug: str, sql: str, parameters: Mapping[str, Any]) -> bigquery.DatasetReference:
+        """The tenant's dataset, with the tables that the question reaches filled."""
+        slice_pointers.checked_org(org_slug)
+        question = checked(sql, parameters)
+        reached = question.tables.union(*(transpile(view_sql(name)).tables for name in question.tables & view_names()))
+        with self._lock:
+            dataset = self._datasets.made(org_slug)
+            if "exchange_rates" in reached:
+                self._provided.rates(dataset, saved_rates(self._documents, org_slug))
+            if "pipeline_runs" in reached:
+                self._provided.runs(dataset, org_slug, self._documents.list(f"orgs/{org_slug}/runs"))
+        return dataset
+
+
+def _settled(before: Pointer | None, delivery_id: str, delivered_at: datetime) -> Replacement | None:
+    """What to answer where there is nothing to do: the delivery is current already, or a newer one is."""
+    if before is None:
+        return None
+    if before.delivery_id == delivery_id:
+        return Replacement(shown=True, replaced=before.replaced)
+    if (delivered_at, delivery_id) < before.rank:
+        return Replacement(shown=False, newer=before.delivery_id)
+    return None

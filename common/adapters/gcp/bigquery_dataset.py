@@ -1,0 +1,188 @@
+"""A tenant's dataset: made on first use, with its tables, views and labels, in the deployment's region.
+
+Views are the files of common/warehouse/views; BigQuery wants the tables in them fully named, which is done to the
+parsed statement's own positions, so that their text stays as it was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import sqlglot
+from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
+from google.cloud import bigquery
+from sqlglot import exp
+
+from common.adapters.embedded.slice_pointers import checked_org
+from common.adapters.gcp.bigquery_errors import explaining
+from common.adapters.gcp.bigquery_jobs import Jobs
+from common.errors import BadConfiguration
+from common.focus import TABLE, storage_schema
+from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_names, view_sql
+from common.warehouse.restatement import RESTATEMENT_COLUMNS
+
+LAYOUT_LABEL = "costwire_layout"
+STAGING_HOURS = 24
+CLUSTERED_BY = ["x_IntegrationId", "x_Provider", "SubAccountId", "ServiceName"]
+CREATOR = "roles/bigquery.user, which may make datasets, and roles/bigquery.jobUser on the project"
+
+SLICE_COLUMNS = {
+    "integration_id": "VARCHAR",
+    "billing_period": "VARCHAR",
+    "delivery_id": "VARCHAR",
+    "delivered_at": "TIMESTAMP WITH TIME ZONE",
+    "replaced": "VARCHAR",
+    "first_start": "TIMESTAMP WITH TIME ZONE",
+    "last_start": "TIMESTAMP WITH TIME ZONE",
+    "shown_at": "TIMESTAMP WITH TIME ZONE",
+}
+"""The table `slices`: which delivery is current, the one before it, and between which ChargePeriodStart its rows lie."""
+
+TURNS = "swap_turns"
+"""A table of one row that every swap updates first: so two swaps of a dataset always conflict, also two first deliveries."""
+
+
+class Datasets:
+    """Datasets `<org_slug>_<env>` of one project."""
+
+    def __init__(self, jobs: Jobs, project: str, env: str, region: str) -> None:
+        if not re.fullmatch(r"[a-z0-9_]{1,30}", env):
+            raise BadConfiguration(f"COSTWIRE_ENV is '{env}', expected lower-case letters, digits or underscores")
+        self._jobs = jobs
+        self._project = project
+        self._env = env
+        self._region = region
+        self._made: dict[str, bigquery.DatasetReference] = {}
+
+    def made(self, org_slug: str) -> bigquery.DatasetReference:
+        """The tenant's dataset, whole.  Raises BadConfiguration where it lies in another location."""
+        if org_slug not in self._made:
+            reference = bigquery.DatasetReference(self._project, f"{checked_org(org_slug)}_{self._env}")
+            with explaining(f"dataset {reference.dataset_id}", CREATOR):
+                dataset = self._found(reference, org_slug)
+                if dataset.location.lower() != self._region.lower():
+                    raise BadConfiguration(
+                        f"dataset {reference.dataset_id} lies in {dataset.location}, expected {self._region}: set "
+                        "COSTWIRE_REGION to where it lies, or copy it to a new dataset there and delete this one"
+                    )
+                if dataset.labels.get(LAYOUT_LABEL) != layout():
+                    self._lay_out(dataset)
+            self._made[org_slug] = reference
+        return self._made[org_slug]
+
+    def staging(self, dataset: bigquery.DatasetReference, name: str, columns: dict[str, str]) -> bigquery.Table:
+        """An empty table that goes by itself after a day; the same name again is the same table."""
+        table = bigquery.Table(dataset.table(name), schema=fields(columns))
+        # BigQuery's own clock decides when it goes, so this one must be real
+        table.expires = datetime.now(UTC) + timedelta(hours=STAGING_HOURS)
+        return self._jobs.client.create_table(table, exists_ok=True, **self._jobs.call)
+
+    def _found(self, reference: bigquery.DatasetReference, org_slug: str) -> bigquery.Dataset:
+        try:
+            return self._jobs.client.get_dataset(reference, **self._jobs.call)
+        except NotFound:
+            wanted = bigquery.Dataset(reference)
+            wanted.location = self._region
+            wanted.labels = {"costwire_env": self._env, "costwire_org": org_slug.lower()}
+        try:
+            return self._jobs.client.create_dataset(wanted, **self._jobs.call)
+        except Conflict:  # another worker was faster
+            return self._jobs.client.get_dataset(reference, **self._jobs.call)
+
+    def _lay_out(self, dataset: bigquery.Dataset) -> None:
+        """Make what is missing; the label that says so comes last."""
+        for table in _tables(dataset.reference):
+            self._make(table)
+        for name in sorted(view_names()):
+            view = bigquery.Table(dataset.table(name))
+            view.view_query = qualified(view_sql(name), dataset.reference)
+            self._make(view)
+        first = f"insert into {TURNS} (turn) select 0 from (select 1) where not exists (select 1 from {TURNS})"
+        self._jobs.rows(first, dataset.reference)
+        dataset.labels = {**dataset.labels, LAYOUT_LABEL: layout()}
+        try:
+            self._jobs.client.update_dataset(dataset, ["labels"], **self._jobs.call)
+        except (Conflict, PreconditionFailed):  # another worker did the same
+            return
+
+    def _make(self, wanted: bigquery.Table) -> None:
+        found = self._jobs.client.create_table(wanted, exists_ok=True, **self._jobs.call)
+        if wanted.view_query is not None:
+            if found.view_query != wanted.view_query:
+                found.view_query = wanted.view_query
+                self._jobs.client.update_table(found, ["view_query"], **self._jobs.call)
+            return
+        known = {field.name for field in found.schema}
+        added = [field for field in wanted.schema if field.name not in known]
+        if added:
+            found.schema = [*found.schema, *added]
+            self._jobs.client.update_table(found, ["schema"], **self._jobs.call)
+
+
+def _tables(dataset: bigquery.DatasetReference) -> list[bigquery.Table]:
+    columns = {
+        TABLE: storage_schema(),
+        "restatements": RESTATEMENT_COLUMNS,
+        "slices": SLICE_COLUMNS,
+        "pipeline_runs": RUN_COLUMNS,
+        "exchange_rates": RATE_COLUMNS,
+        TURNS: {"turn": "BIGINT"},
+    }
+    tables = [bigquery.Table(dataset.table(name), schema=fields(kinds)) for name, kinds in columns.items()]
+    tables[0].time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, "ChargePeriodStart")
+    tables[0].clustering_fields = CLUSTERED_BY
+    return tables
+
+
+def layout() -> str:
+    """What stands in a dataset, as a label: other tables or views give another one."""
+    text = [str(table.to_api_repr()) for table in _tables(bigquery.DatasetReference("project", "dataset"))]
+    text += [view_sql(name) for name in sorted(view_names())]
+    return hashlib.sha256("\n".join(text).encode()).hexdigest()[:16]
+
+
+def table_names() -> frozenset[str]:
+    """The tables and views of a whole dataset."""
+    tables = _tables(bigquery.DatasetReference("project", "dataset"))
+    return frozenset(table.table_id for table in tables) | view_names()
+
+
+def fields(columns: dict[str, str]) -> list[bigquery.SchemaField]:
+    """A schema of DuckDB types as BigQuery's.  Decimals of more than nine fractional digits are BIGNUMERIC."""
+    return [_field(name, kind) for name, kind in columns.items()]
+
+
+def _field(name: str, kind: str) -> bigquery.SchemaField:
+    mode = "REPEATED" if kind.endswith("[]") else "NULLABLE"
+    plain = kind.removesuffix("[]")
+    if plain.startswith("DECIMAL"):
+        precision, scale = map(int, re.findall(r"\d+", plain))
+        if scale <= 9:
+            return bigquery.SchemaField(name, "NUMERIC", mode)
+        return bigquery.SchemaField(name, "BIGNUMERIC", mode, precision=precision, scale=scale)
+    return bigquery.SchemaField(name, _TYPES[plain], mode)
+
+
+_TYPES = {"VARCHAR": "STRING", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP"}
+
+
+def qualified(sql: str, dataset: bigquery.DatasetReference) -> str:
+    """The query with the names of its tables made full; names of its own WITH clauses stay."""
+    tree = sqlglot.parse_one(sql, read="bigquery")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    places = [_place(table) for table in tree.find_all(exp.Table) if table.name not in own]
+    for start, end in sorted(places, reverse=True):
+        sql = f"{sql[:start]}`{dataset.project}.{dataset.dataset_id}.{sql[start:end]}`{sql[end:]}"
+    return sql
+
+
+def _place(table: exp.Table) -> tuple[int, int]:
+    return table.this.meta["start"], table.this.meta["end"] + 1
+
+
+def names(columns: Iterable[str]) -> str:
+    """A list of columns, quoted."""
+    return ", ".join(f"`{name}`" for name in columns)

@@ -1,0 +1,62 @@
+"""BigQuery's refusals as ours, told by their reasons.
+
+Source: https://cloud.google.com/bigquery/docs/error-messages
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import TimeoutError as Late
+from contextlib import contextmanager
+
+from google.api_core.exceptions import GoogleAPICallError
+
+from common.adapters.gcp import failures
+from common.errors import BadConfiguration, CostError, NotFound, Retryable
+
+TOO_MANY_BYTES = "bytesBilledLimitExceeded"
+_PASSING = frozenset(
+    {
+        "backendError", "internalError", "jobBackendError", "jobInternalError", "jobRateLimitExceeded", "quotaExceeded",
+        "rateLimitExceeded", "resourceInUse", "stopped", "tableUnavailable", "timeout",
+    }
+)  # fmt: skip
+
+
+def reason_of(error: BaseException) -> str:
+    """BigQuery's word for what went wrong, as `quotaExceeded`; empty where it said none."""
+    told = error.errors if isinstance(error, GoogleAPICallError) else ()
+    return next((str(entry["reason"]) for entry in told if isinstance(entry, dict) and entry.get("reason")), "")
+
+
+def explained(error: Exception, what: str, role: str) -> CostError | None:
+    """Our error for BigQuery's, or None for one that is nobody's.
+
+    what: the thing that was asked for.  role: what the service account needs for it.
+    """
+    reason = reason_of(error)
+    if isinstance(error, Late):
+        return Retryable(f"{what}: BigQuery is still at work; it is looked for again")
+    if reason in _PASSING:
+        return Retryable(f"{what}: not to be had at the moment, {reason}; it is tried again")
+    if reason == "accessDenied" or (not reason and getattr(error, "code", None) == 403):
+        return BadConfiguration(f"{what}: permission denied; grant {role} to the service account that asks")
+    if reason == "billingNotEnabled":
+        return BadConfiguration(f"{what}: the project has no billing account; link one")
+    if reason == "resourcesExceeded":
+        return BadConfiguration(f"{what}: more than BigQuery computes in one question; narrow it")
+    if reason == "notFound":
+        return NotFound(f"{what} does not exist")
+    return failures.explained(error, what)
+
+
+@contextmanager
+def explaining(what: str, role: str = "roles/bigquery.dataEditor") -> Iterator[None]:
+    """Turn an error of BigQuery that leaves the block into ours, where one fits."""
+    try:
+        yield
+    except Exception as error:
+        ours = None if isinstance(error, CostError) else explained(error, what, role)
+        if ours is None:
+            raise
+        raise ours from error

@@ -1,0 +1,171 @@
+"""Questions to a tenant's dataset: refused where the laptop refuses them, bounded in bytes, answered in plain Python types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlglot
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud import bigquery
+from google.cloud.bigquery_storage import BigQueryReadClient
+from sqlglot import exp
+
+from common.adapters.gcp.bigquery_errors import TOO_MANY_BYTES, explaining, reason_of
+from common.adapters.gcp.bigquery_jobs import Jobs
+from common.errors import BadConfiguration
+from common.warehouse.promised import TABLES, view_names
+from common.warehouse.rates import missing_rate
+from common.warehouse.transpile import Transpiled, transpile
+
+LARGE_ANSWER_ROWS = 10_000
+"""Above so many rows an answer is read as Arrow over the Storage Read API, below as JSON over REST: one call, no session."""
+
+ASKER = "roles/bigquery.jobUser on the project, and roles/bigquery.dataViewer on the dataset"
+STREAM_READER = "roles/bigquery.readSessionUser on the project"
+
+
+class Questions:
+    """Asks BigQuery.  reader: makes the client of the Storage Read API on first need."""
+
+    def __init__(self, jobs: Jobs, reader: Callable[[], BigQueryReadClient], maximum_bytes: int) -> None:
+        self._jobs = jobs
+        self._reader = reader
+        self._maximum_bytes = maximum_bytes
+
+    def answer(
+        self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """All rows.  Decimals are Decimal, times are in UTC, JSON is its text."""
+        with self._explained(sql, dataset, parameters):
+            rows = self._ask(sql, dataset, parameters)
+            if rows.total_rows <= LARGE_ANSWER_ROWS:
+                kinds = [(field.name, field.field_type) for field in rows.schema]
+                return [
+                    {name: _plain(value, kind) for (name, kind), value in zip(kinds, row.values(), strict=True)}
+                    for row in rows
+                ]
+            return [
+                {name: _plain(value, "") for name, value in row.items()}
+                for batch in self._batches(rows)
+                for row in batch.to_pylist()
+            ]
+
+    def batches(
+        self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow, in no order, a few batches in memory at a time."""
+        with self._explained(sql, dataset, parameters):
+            yield from self._batches(self._ask(sql, dataset, parameters))
+
+    def scanned_bytes(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> int:
+        """What the question would read, by BigQuery's own estimate; nothing is read and nothing billed."""
+        job = self._jobs.start(sql, dataset, parameters, dry_run=True, use_query_cache=False)
+        return int(job.total_bytes_processed or 0)
+
+    def _ask(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> Any:
+        labels = {"costwire_dataset": dataset.dataset_id.lower()[:63]}
+        job = self._jobs.start(sql, dataset, parameters, maximum_bytes_billed=self._maximum_bytes, labels=labels)
+        return self._jobs.result(job)
+
+    def _batches(self, rows: Any) -> Iterator[pa.RecordBatch]:
+        with explaining("the answer's stream", STREAM_READER):
+            reader = self._reader() if rows.total_rows > LARGE_ANSWER_ROWS else None
+            yield from rows.to_arrow_iterable(bqstorage_client=reader, max_queue_size=2, max_stream_count=2)
+
+    def _explained(
+        self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]
+    ) -> _ExplainedQuestion:
+        return _ExplainedQuestion(self, sql, dataset, parameters, self._maximum_bytes)
+
+
+class _ExplainedQuestion:
+    """Turns what BigQuery says of a question into one line that holds no row's content."""
+
+    def __init__(
+        self,
+        questions: Questions,
+        sql: str,
+        dataset: bigquery.DatasetReference,
+        parameters: Mapping[str, Any],
+        maximum_bytes: int,
+    ) -> None:
+        self._estimate = lambda: questions.scanned_bytes(sql, dataset, parameters)
+        self._maximum_bytes = maximum_bytes
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, GoogleAPICallError):
+            with explaining("the question", ASKER):
+                if isinstance(error, Exception):
+                    raise error
+            return
+        with explaining("the question", ASKER):
+            reason = self._reason(error)
+            if reason is None:
+                raise error
+        raise BadConfiguration(reason) from None
+
+    def _reason(self, error: GoogleAPICallError) -> str | None:
+        if reason_of(error) == TOO_MANY_BYTES:
+            return (
+                f"the question would scan {self._estimate():,} bytes, COSTWIRE_MAXIMUM_BYTES_BILLED allows "
+                f"{self._maximum_bytes:,}; narrow its days, or raise the limit"
+            )
+        if reason_of(error) not in {"invalidQuery", "invalid"} and error.code != 400:
+            return None
+        rate = missing_rate(str(error))
+        if rate:
+            return rate
+        try:
+            self._estimate()
+        except GoogleAPICallError as refused:
+            if refused.code != 400:
+                raise
+            # refused before any row was read: the words are about the question alone
+            return f"the question cannot be answered: {_first_line(refused)}"
+        # refused while reading: the words could hold a row's content
+        return "the question cannot be answered: a value does not fit the type or form that the question needs"
+
+
+def checked(sql: str, parameters: Mapping[str, Any]) -> Transpiled:
+    """What the question needs.  Raises BadConfiguration for all that the laptop refuses, and for what is not the tenant's."""
+    question = transpile(sql)
+    _check_reach(sql)
+    question.check(parameters)
+    return question
+
+
+def _check_reach(sql: str) -> None:
+    tree = sqlglot.parse_one(sql, read="bigquery")
+    known = TABLES | view_names() | {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            raise BadConfiguration(
+                "the question reaches for files; it may read the tables and views of its dataset only"
+            )
+        if table.db or table.name not in known:
+            named = ".".join(part.name for part in table.parts)
+            raise BadConfiguration(
+                f"the question cannot be answered: there is no table '{named}'; there are "
+                f"{', '.join(sorted(TABLES | view_names()))}"
+            )
+    for call in tree.find_all(exp.Anonymous):
+        if call.name.upper() in {"EXTERNAL_QUERY"}:
+            raise BadConfiguration("the question reaches outside its dataset; it may read its tables and views only")
+
+
+def _first_line(error: GoogleAPICallError) -> str:
+    words = next((str(entry.get("message")) for entry in error.errors if isinstance(entry, dict)), error.message)
+    return str(words).splitlines()[0]
+
+
+def _plain(value: Any, kind: str) -> Any:
+    if kind == "JSON" and value is not None and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value

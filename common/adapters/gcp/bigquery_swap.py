@@ -1,0 +1,228 @@
+"""A slice's delivery shown instead of the earlier one: files loaded aside by a load job, then one multi-statement transaction.
+
+Both jobs are named for their work, so that a repeated or concurrent delivery finds them.  The transaction compares the
+slice's pointer with what was read before (as the embedded warehouse does), writes the restatement, deletes the earlier
+delivery's rows within the days that they lie in, inserts the new ones and moves the pointer: readers see all or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from google.api_core.exceptions import Aborted, BadRequest
+from google.cloud import bigquery
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from common.adapters.gcp.bigquery_dataset import SLICE_COLUMNS, TURNS, Datasets, names
+from common.adapters.gcp.bigquery_errors import explaining, reason_of
+from common.adapters.gcp.bigquery_jobs import Jobs
+from common.errors import BadBill, BadConfiguration, Contention
+from common.focus import TABLE, storage_schema
+from common.ports import Slice
+from common.warehouse.restatement import COMPARED, RESTATEMENT_COLUMNS, RESTATEMENT_SQL
+
+MAX_FILES = 10_000
+"""URIs that one load job takes (https://cloud.google.com/bigquery/quotas#load_jobs)."""
+
+MAX_TRIES = 6
+READER = "roles/storage.objectViewer on the bucket and roles/bigquery.dataEditor"
+
+_SLICE = "integration_id = @integration_id and billing_period = @billing_period"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Which delivery readers of a slice see.  first and last: the ChargePeriodStarts between which its rows lie."""
+
+    delivery_id: str
+    delivered_at: datetime
+    replaced: str | None
+    first: datetime | None
+    last: datetime | None
+
+    @property
+    def rank(self) -> tuple[datetime, str]:
+        """Newer deliveries have greater ranks."""
+        return self.delivered_at, self.delivery_id
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A delivery's rows, loaded aside; table None: it has no files."""
+
+    table: bigquery.TableReference | None
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+class _InTheWay(Exception):
+    """Another transaction changed the same table."""
+
+
+class Swaps:
+    """Slices of all tenants' datasets."""
+
+    def __init__(self, jobs: Jobs, datasets: Datasets) -> None:
+        self._jobs = jobs
+        self._datasets = datasets
+
+    def pointer(self, dataset: bigquery.DatasetReference, piece: Slice) -> Pointer | None:
+        """The slice's pointer, None where nothing was ever shown."""
+        sql = f"select delivery_id, delivered_at, replaced, first_start, last_start from slices where {_SLICE}"
+        rows = self._jobs.rows(sql, dataset, _names_of(piece))
+        return Pointer(*rows[0].values()) if rows else None
+
+    def load(self, dataset: bigquery.DatasetReference, piece: Slice, delivery_id: str, files: Sequence[str]) -> Staged:
+        """Bring a delivery's rows into a staging table.  Raises NotFound for a file that is gone."""
+        if not files:
+            return Staged(None)
+        if len(files) > MAX_FILES:
+            raise BadConfiguration(f"{piece}: {len(files):,} files, one load takes {MAX_FILES:,}; land larger chunks")
+        name = _named("load", dataset, piece, delivery_id, *files)
+
+        def start(job_id: str) -> bigquery.LoadJob:
+            table = self._datasets.staging(dataset, _table_of(job_id), storage_schema())
+            return self._jobs.load_files(files, table, job_id)
+
+        with explaining(f"a file of delivery {delivery_id}", READER):
+            job_id = self._jobs.once(
+                name, start, lambda job: self._jobs.holds(dataset.table(_table_of(job.job_id)), job)
+            )
+        return self._checked(dataset, piece, delivery_id, dataset.table(_table_of(job_id)))
+
+    def swap(
+        self,
+        dataset: bigquery.DatasetReference,
+        piece: Slice,
+        before: Pointer | None,
+        after: Pointer,
+        staged: Staged,
+        now: datetime,
+    ) -> None:
+        """Show the staged rows if the slice still is as it was read; nothing happens where it is not.
+
+        Raises Contention where other transactions stayed in the way.
+        """
+        sql = _script(before, staged)
+        parameters = {
+            **_names_of(piece),
+            "before": before.delivery_id if before else "",
+            "delivery_id": after.delivery_id,
+            "delivered_at": after.delivered_at,
+            "now": now,
+            "first_start": staged.first or now,
+            "last_start": staged.last or now,
+            "before_first": (before and before.first) or now,
+            "before_last": (before and before.last) or now,
+        }
+        name = _named("swap", dataset, piece, after.delivery_id, before.delivery_id if before else "")
+
+        def start(job_id: str) -> bigquery.QueryJob:
+            return self._jobs.start(sql, dataset, parameters, job_id=job_id)
+
+        def lasts(job: Any) -> bool:
+            found = self.pointer(dataset, piece)
+            return (found and found.delivery_id) != (before and before.delivery_id)
+
+        def tried() -> None:
+            try:
+                self._jobs.once(name, start, lasts)
+            except (BadRequest, Aborted) as error:
+                # BigQuery has no reason of its own for a transaction that it cancels, and this script is always the same
+                if isinstance(error, BadRequest) and reason_of(error) != "invalidQuery":
+                    raise
+                raise _InTheWay from error
+
+        again = Retrying(
+            retry=retry_if_exception_type(_InTheWay),
+            stop=stop_after_attempt(MAX_TRIES),
+            wait=wait_random_exponential(multiplier=0.5, max=8),
+            reraise=True,
+        )
+        with explaining(f"slice {piece}"):
+            try:
+                again(tried)
+            except _InTheWay as error:
+                raise Contention(f"{piece}: other deliveries kept changing the dataset; deliver again") from error
+
+    def drop(self, staged: Staged) -> None:
+        """Let go of a staging table; one that stays goes by itself."""
+        if staged.table is not None:
+            with explaining(f"table {staged.table.table_id}"):
+                self._jobs.client.delete_table(staged.table, not_found_ok=True, **self._jobs.call)
+
+    def _checked(
+        self, dataset: bigquery.DatasetReference, piece: Slice, delivery_id: str, table: bigquery.TableReference
+    ) -> Staged:
+        """What the staging table holds.  Raises BadBill for rows that no swap could find again."""
+        own = "x_IntegrationId = @integration_id and x_DeliveryId = @delivery_id and ChargePeriodStart is not null"
+        sql = f"""
+            select
+                min(ChargePeriodStart) as first,
+                max(ChargePeriodStart) as last,
+                countif(not coalesce({own}, false)) as strange
+            from {names([table.table_id])}
+        """
+        parameters = {"integration_id": piece.integration_id, "delivery_id": delivery_id}
+        first, last, strange = self._jobs.rows(sql, dataset, parameters)[0].values()
+        if strange:
+            raise BadBill(
+                f"{piece}: {strange:,} rows of delivery {delivery_id} name another integration or delivery, or have no "
+                "charge period; nothing of it is shown; normalize it again"
+            )
+        return Staged(table, first, last)
+
+
+def _script(before: Pointer | None, staged: Staged) -> str:
+    """The transaction.  Values are parameters, so that BigQuery reads only the partitions that they name."""
+    steps = []
+    after_rows = f"from {names([staged.table.table_id])}" if staged.table else f"from {TABLE} where false"
+    mine = (
+        "x_IntegrationId = @integration_id and x_DeliveryId = @before "
+        "and ChargePeriodStart >= @before_first and ChargePeriodStart <= @before_last"
+    )
+    if before is not None:
+        known = {"delivery_replaced": "@before", "delivery_now": "@delivery_id", "replaced_at": "@now"}
+        known |= {"integration_id": "@integration_id", "billing_period": "@billing_period"}
+        values = ", ".join(known.get(name, f"changed.{name}") for name in RESTATEMENT_COLUMNS)
+        steps.append(f"""
+            insert into restatements ({names(RESTATEMENT_COLUMNS)})
+            with before_rows as (select {names(COMPARED)} from {TABLE} where {mine}),
+            after_rows as (select {names(COMPARED)} {after_rows})
+            select {values} from ({RESTATEMENT_SQL}) as changed;
+            delete from {TABLE} where {mine};
+        """)
+    if staged.table is not None:
+        columns = names(storage_schema())
+        steps.append(f"insert into {TABLE} ({columns}) select {columns} {after_rows};")
+    replaced = "@before" if before is not None else "cast(null as string)"
+    return f"""
+        begin transaction;
+        update {TURNS} set turn = turn + 1 where true;
+        assert @@row_count > 0 as 'swap_turns has no row';
+        if coalesce((select max(delivery_id) from slices where {_SLICE}), '') = @before then
+            {"".join(steps)}
+            delete from slices where {_SLICE};
+            insert into slices ({names(SLICE_COLUMNS)})
+            values (@integration_id, @billing_period, @delivery_id, @delivered_at, {replaced}, @first_start, @last_start, @now);
+        end if;
+        commit transaction;
+    """
+
+
+def _names_of(piece: Slice) -> dict[str, Any]:
+    return {"integration_id": piece.integration_id, "billing_period": piece.billing_period}
+
+
+def _named(work: str, dataset: bigquery.DatasetReference, *what: Any) -> str:
+    text = json.dumps([dataset.dataset_id, *map(str, what)])
+    return f"costwire-{work}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _table_of(job_id: str) -> str:
+    return job_id.replace("-", "_")
