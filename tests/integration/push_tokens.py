@@ -98,7 +98,7 @@ def certificate_server(*keys: Key) -> Iterator[CertificateServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     state.url = f"http://127.0.0.1:{server.server_address[1]}/certs"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield state

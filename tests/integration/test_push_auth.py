@@ -88,10 +88,10 @@ def test_the_right_token_is_let_in() -> None:
         ("\N{SNOWMAN}", 401),
     ],
     ids=[
-        "another audience", "several audiences", "no audience", "expired", "no end", "an end that is no time", "not yet",
-        "another issuer",
-        "no issuer", "another account", "no account", "unverified", "verified as text", "verified unsaid", "unsigned", "another's signature",
-        "an unknown key", "signed with the public key", "another token's signature", "no JWT", "one word", "no ASCII",
+        "another audience", "several audiences", "no audience", "expired", "no end", "an end that is no time",
+        "not yet", "another issuer", "no issuer", "another account", "no account", "unverified", "verified as text",
+        "verified unsaid", "unsigned", "another's signature", "an unknown key", "signed with the public key",
+        "another token's signature", "no JWT", "one word", "no ASCII",
     ],
 )  # fmt: skip
 def test_any_other_token_is_refused(token: str, status: int) -> None:
