@@ -11,7 +11,8 @@ from common import tenants
 from common.bills.deliveries import CURRENT, REPLACED, Delivery, chunks_path
 from common.bills.integrations import check_org_slug
 from common.errors import CostError, NotFound
-from common.ports import DocumentStore, ObjectStore, Runtime, Scheduler
+from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
+from common.schedules import ensure_schedule
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
@@ -41,6 +42,21 @@ Say = Callable[[str], None]
 
 def _silent(text: str) -> None:
     pass
+
+
+def suspend(rt: Runtime, org_slug: str) -> Document:
+    """Nothing new starts, and nothing ticks in vain.  Again changes nothing."""
+    organization = tenants.suspend(rt.documents, rt.clock.now(), org_slug)
+    remove_schedules(rt.scheduler, org_slug)
+    return organization
+
+
+def resume(rt: Runtime, org_slug: str) -> Document:
+    """What was suspended runs again, by the interval that it had."""
+    organization = tenants.resume(rt.documents, rt.clock.now(), org_slug)
+    if rt.documents.list(f"orgs/{org_slug}/integrations"):
+        ensure_schedule(rt, org_slug)
+    return organization
 
 
 @dataclass(frozen=True)

@@ -65,15 +65,13 @@ def list_tenants(as_json: AsJson = False) -> None:
 @app.command("suspend")
 def suspend_tenant(slug: Slug, as_json: AsJson = False) -> None:
     """Start nothing new for an organization; what it has stays readable."""
-    rt = runtime()
-    _tell(tenants.suspend(rt.documents, rt.clock.now(), slug), as_json)
+    _tell(tenant_data.suspend(runtime(), slug), as_json)
 
 
 @app.command("resume")
 def resume_tenant(slug: Slug, as_json: AsJson = False) -> None:
     """Let an organization run again."""
-    rt = runtime()
-    _tell(tenants.resume(rt.documents, rt.clock.now(), slug), as_json)
+    _tell(tenant_data.resume(runtime(), slug), as_json)
 
 
 @app.command("remove")

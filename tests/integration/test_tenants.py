@@ -17,6 +17,7 @@ from common.bills.runs import run_path
 from common.errors import AlreadyExists, BadConfiguration, NotFound
 from common.messages import IngestBill, SyncRequested
 from common.ports import Schedule
+from common.schedules import set_sync_interval
 from costwire.worker import Outcome, subscribe_all, work
 from functions.dispatch_sync.main import dispatch
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
@@ -115,6 +116,21 @@ def test_a_suspended_tenant_runs_nothing_and_a_resumed_one_does(rt: Laptop) -> N
     assert tenants.resume(rt.documents, rt.clock.now(), ORG)["status"] == "TRIAL"
     assert not any(outcome.error for outcome in bring(rt, ORG, ["1", "2"]))
     assert billed(rt, ORG) == Decimal(3)
+
+
+def test_a_suspended_tenant_does_not_tick_and_a_resumed_one_does_as_before(rt: Laptop) -> None:
+    bring(rt, ORG, ["1"])
+    for org in (ORG, OTHER):
+        set_sync_interval(rt, org, 6)
+    before = list(rt.scheduler.list())
+    tenant_data.suspend(rt, ORG)
+    assert [one.message for one in rt.scheduler.list()] == [SyncRequested("", "schedule", OTHER)]
+    tenant_data.resume(rt, ORG)
+    assert list(rt.scheduler.list()) == before
+    set_sync_interval(rt, ORG, 0)
+    tenant_data.suspend(rt, ORG)
+    tenant_data.resume(rt, ORG)
+    assert len(rt.scheduler.list()) == 1, "a schedule that was off is on"
 
 
 def test_ingest_refuses_what_was_asked_for_before_the_suspension_and_the_integration_stays_well(rt: Laptop) -> None:
@@ -234,7 +250,10 @@ def test_a_lost_warehouse_is_shown_again_as_it_was(rt: Laptop) -> None:
 def test_a_restoration_with_history_brings_the_restatements_back(rt: Laptop) -> None:
     for costs in (["1"], ["1.5", "2"], ["0.25"]):
         bring(rt, ORG, costs)
-    told = "select delivery_replaced, delivery_now, sum(billed_cost_delta) as delta from restatements group by delivery_replaced, delivery_now order by delta"
+    told = (
+        "select delivery_replaced, delivery_now, sum(billed_cost_delta) as delta "
+        "from restatements group by delivery_replaced, delivery_now order by delta"
+    )
     before = rt.warehouse.query(ORG, told)
     assert len(before) == 2
     rt.warehouse.remove(ORG)

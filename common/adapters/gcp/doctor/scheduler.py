@@ -51,12 +51,12 @@ def _look_at_tenants(notes: Notes, jobs: Mapping[str, scheduler_v1.Job], tenants
         notes.unchecked("schedules of tenants", "the tenants could not be read")
         return
     served = {org for job in jobs.values() if (org := _served(job)) is not None}
-    wanted = [one.org_slug for one in tenants if one.may_run and one.active]
+    wanted = [one.org_slug for one in tenants if one.may_run and one.active and one.scheduled]
     for org_slug in wanted:
         if not served & {org_slug, ""}:
             notes.fault(
                 f"schedule of {org_slug}", "there is no job: its bills are fetched only when somebody asks",
-                f"costwire schedule --org {org_slug}",
+                f"costwire schedule --every-hours 4 --org {org_slug}",
             )  # fmt: skip
     gone = sorted(served - {"", *(one.org_slug for one in tenants)})
     for org_slug in gone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from google.cloud import firestore
@@ -13,6 +14,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
 from common.bills.deliveries import CURRENT
 from common.bills.integrations import ACTIVE, ERROR
+from common.schedules import OFF
 from common.tenants import may_run
 
 _AT_ONCE = 8
@@ -20,13 +22,17 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Tenant:
-    """active: its integrations that are to be fetched.  failing: those that could not be.  shown: slices in its warehouse."""
+    """active: its integrations that are to be fetched.  failing: those that could not be.  shown: slices in its warehouse.
+
+    scheduled: whether a clock is to fetch them.
+    """
 
     org_slug: str
     may_run: bool
     active: int
     failing: tuple[str, ...]
     shown: int
+    scheduled: bool
 
 
 def look_at_tenants(notes: Notes, client: firestore.Client) -> Sequence[Tenant] | None:
@@ -42,7 +48,15 @@ def look_at_tenants(notes: Notes, client: firestore.Client) -> Sequence[Tenant] 
         ((counted,),) = current.count().get(timeout=CALL_SECONDS, retry=None)
         failing = tuple(name for name, status in statuses.items() if status == ERROR)
         active = sum(status in (ACTIVE, ERROR) for status in statuses.values())
-        return Tenant(found.id, may_run(found.to_dict() or {}), active, failing, int(counted.value))
+        own = below.collection("settings").document("general").get(timeout=CALL_SECONDS, retry=None).to_dict() or {}
+        scheduled = own.get("sync_interval_hours", default_hours()) != OFF
+        return Tenant(found.id, may_run(found.to_dict() or {}), active, failing, int(counted.value), scheduled)
+
+    @cache
+    def default_hours() -> int | None:
+        general = client.document("settings/general").get(timeout=CALL_SECONDS, retry=None).to_dict() or {}
+        hours: int | None = general.get("sync_interval_hours")
+        return hours
 
     def everybody() -> list[Tenant]:
         found = list(client.collection("orgs").stream(timeout=CALL_SECONDS, retry=None))
