@@ -1,0 +1,202 @@
+"""make plan, deploy and destroy: what is checked, in which order it is run, what is said.  terraform and gcloud are stand-ins."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from deployment import deploy
+
+TOOL = """#!{python}
+import json, os, pathlib, sys
+name, words = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+folder = pathlib.Path(os.environ["FAKE_FOLDER"])
+with (folder / "calls").open("a") as calls:
+    calls.write(json.dumps([name, *words]) + "\\n")
+if words[0] == "version":
+    print(json.dumps({{"terraform_version": os.environ.get("FAKE_VERSION", "1.11.4")}}))
+if "output" in words:
+    print(os.environ.get("FAKE_OUTPUT", "{{}}"))
+failing = json.loads(os.environ.get("FAKE_FAILING", "[]"))
+sys.exit(any(all(one in words for one in each.split()) for each in failing))
+"""
+OUTPUT = {
+    "environment": {"value": {"COSTWIRE_RUNTIME": "cloud", "COSTWIRE_PROJECT": "my-project", "COSTWIRE_ENV": "it's"}},
+    "delete_protection": {"value": False},
+}
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins on the PATH; the file they record their words in."""
+    for name in ("terraform", "gcloud"):
+        tool = tmp_path / "bin" / name
+        tool.parent.mkdir(exist_ok=True)
+        tool.write_text(TOOL.format(python=sys.executable))
+        tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("FAKE_FOLDER", str(tmp_path))
+    monkeypatch.setenv("FAKE_OUTPUT", json.dumps(OUTPUT))
+    monkeypatch.setattr(deploy, "ARCHIVE", tmp_path / "build" / "functions.zip")
+    (tmp_path / "small.tfvars").write_text('region = "europe-west1"\n')
+    return tmp_path / "calls"
+
+
+def run(calls: Path, *words: str, project: str = "my-project", variables: str = "small.tfvars") -> int:
+    return deploy.main([words[0], "--project", project, "--variables", str(calls.parent / variables), *words[1:]])
+
+
+def made(calls: Path) -> list[str]:
+    """The commands, without options."""
+    lines = [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
+    return [" ".join(word for word in line if not word.startswith("-")) for line in lines]
+
+
+def words_of(calls: Path, *start: str) -> list[str]:
+    found: list[list[str]] = [json.loads(line) for line in calls.read_text().splitlines()]
+    (one,) = [line for line in found if all(word in line for word in start)]
+    return one
+
+
+def test_a_deployment_is_prepared_applied_and_explained(calls: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(calls, "apply", "--yes") == 0
+    assert made(calls)[4:] == [
+        f"gcloud services enable {' '.join(deploy.FIRST_SERVICES)}",
+        "gcloud beta services identity create",
+        "gcloud storage buckets describe gs://my-project-costwire-state",
+        "gcloud storage buckets update gs://my-project-costwire-state",
+        "terraform init",
+        "terraform apply",
+        "terraform output",
+    ]
+    applied = words_of(calls, "terraform", "apply")
+    assert "-auto-approve" in applied
+    assert "-input=false" in applied
+    assert "-var=project=my-project" in applied
+    assert f"-var-file={calls.parent / 'small.tfvars'}" in applied
+    assert f"-var=archive={deploy.ARCHIVE}" in applied
+    assert "-backend-config=bucket=my-project-costwire-state" in words_of(calls, "terraform", "init")
+    assert "main.py" in zipfile.ZipFile(deploy.ARCHIVE).namelist()
+    said = capsys.readouterr().out
+    assert "export COSTWIRE_PROJECT=my-project\n" in said
+    assert """export COSTWIRE_ENV='it'"'"'s'\n""" in said
+    assert "costwire doctor" in said
+    assert "costwire connect" in said
+
+
+def test_a_deployment_asks_unless_told_not_to(calls: Path) -> None:
+    assert run(calls, "apply") == 0
+    applied = words_of(calls, "terraform", "apply")
+    assert not {"-auto-approve", "-input=false"} & set(applied)  # with -input=false Terraform could not ask
+
+
+def test_the_bucket_of_the_state_is_made_where_it_is_missing(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_FAILING", '["buckets describe"]')
+    assert run(calls, "plan") == 0
+    created = words_of(calls, "buckets", "create")
+    assert created[4:] == [
+        "gs://my-project-costwire-state",
+        "--project=my-project",
+        "--location=europe-west1",
+        "--uniform-bucket-level-access",
+        "--public-access-prevention",
+        "--quiet",
+    ]
+    assert made(calls)[-2:] == ["terraform init", "terraform plan"]
+
+
+@pytest.mark.parametrize(
+    ("failing", "said"),
+    [
+        ("auth print-access-token", "gcloud is not logged in; run: gcloud auth login"),
+        ("application-default", "Terraform has no credentials; run: gcloud auth application-default login"),
+        ("projects describe", "project my-project does not exist"),
+    ],
+)
+def test_who_is_not_logged_in_is_told_before_anything_is_changed(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str, said: str
+) -> None:
+    monkeypatch.setenv("FAKE_FAILING", json.dumps([failing]))
+    assert run(calls, "apply") == 1
+    error = capsys.readouterr().err
+    assert error.startswith(said)
+    assert error.count("\n") == 1
+    assert not [one for one in made(calls) if one.startswith(("gcloud services", "gcloud storage", "terraform init"))]
+
+
+@pytest.mark.parametrize("tool", ["terraform", "gcloud"])
+def test_a_tool_that_is_missing_is_named(calls: Path, capsys: pytest.CaptureFixture[str], tool: str) -> None:
+    (calls.parent / "bin" / tool).unlink()
+    assert run(calls, "plan") == 1
+    assert capsys.readouterr().err.startswith(f"{tool} is not installed; see https://")
+
+
+def test_an_old_terraform_is_refused(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_VERSION", "1.5.7")
+    assert run(calls, "plan") == 1
+    assert capsys.readouterr().err == "terraform is 1.5.7, expected 1.9 or newer\n"
+
+
+@pytest.mark.parametrize(
+    ("project", "variables", "said"),
+    [
+        ("", "small.tfvars", "PROJECT is ''"),
+        ("My_Project", "small.tfvars", "PROJECT is 'My_Project'"),
+        ("my-project", "none.tfvars", "which is no file"),
+        ("my-project", "empty.tfvars", "names no region"),
+    ],
+)
+def test_what_was_given_is_checked(
+    calls: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    project: str,
+    variables: str,
+    said: str,
+) -> None:
+    (calls.parent / "empty.tfvars").write_text('env = "eval"\n')
+    monkeypatch.setenv("FAKE_FAILING", '["buckets describe"]')
+    assert run(calls, "plan", project=project, variables=variables) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_terraform_that_fails_ends_it(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_FAILING", '["init"]')
+    assert run(calls, "apply") == 1
+    assert made(calls)[-1] == "terraform init"
+    assert capsys.readouterr().err.startswith("stopped at: terraform ")
+
+
+@pytest.mark.parametrize(("typed", "status"), [("my-project\n", 0), ("yes\n", 1), ("", 1)])
+def test_nothing_is_destroyed_until_the_project_is_typed(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, typed: str, status: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert run(calls, "destroy") == status
+    assert ("terraform destroy" in made(calls)) == (status == 0)
+
+
+def test_a_protected_deployment_is_not_destroyed(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_OUTPUT", json.dumps({**OUTPUT, "delete_protection": {"value": True}}))
+    assert run(calls, "destroy", "--typed", "my-project") == 1
+    assert "terraform destroy" not in made(calls)
+    assert capsys.readouterr().err.startswith("delete protection is on")
+
+
+def test_projects_do_not_share_working_files() -> None:
+    one, other = (deploy.Deployment(name, Path("x")).environment["TF_DATA_DIR"] for name in ("first-project", "second"))
+    assert one != other
