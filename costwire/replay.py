@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from common.bills.deliveries import LANDED, REJECTED, change, chunks_path, load
-from common.bootstrap import EmbeddedRuntime, embedded
+from common.bootstrap import EmbeddedRuntime, runtime
 from common.errors import BadConfiguration, CostError, NotFound
+from common.ports import Runtime
 from costwire.output import AsJson, Org, console, print_json, progress
 from costwire.worker import subscribe_all, work
 
@@ -24,24 +25,37 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Publish dead letters again once their cause is gone, or take a rejected delivery up again from what was landed."""
-    rt = embedded()
-    subscribe_all(rt)
+    rt = runtime()
+    if isinstance(rt, EmbeddedRuntime):
+        subscribe_all(rt)
     sent = _again(rt, org, delivery) if delivery else rt.bus.replay(topic)
-    with progress("replaying", quiet=as_json) as say:
-        failed = []
-        for outcome in work(rt):
-            say(outcome.delivery.subscription)
-            if outcome.final and outcome.error:
-                failed.append(outcome.error)
+    failed = _worked_off(rt, quiet=as_json) if isinstance(rt, EmbeddedRuntime) else None
     if as_json:
         print_json({"replayed": sent, "failed": failed})
+    elif not sent:
+        console.print("there is nothing to replay")
+    elif failed is None:
+        console.print(
+            f"{sent} messages sent again; the functions work on them, see costwire runs and costwire deliveries"
+        )
     else:
-        console.print(f"{sent} messages sent again, {len(failed)} failed" if sent else "there is nothing to replay")
+        console.print(f"{sent} messages sent again, {len(failed)} failed")
     if failed:
         raise CostError(failed[0])
 
 
-def _again(rt: EmbeddedRuntime, org: str, delivery_id: str) -> int:
+def _worked_off(rt: EmbeddedRuntime, quiet: bool) -> list[str]:
+    """Do the work here, as the laptop has no functions of its own; what failed for good."""
+    failed = []
+    with progress("replaying", quiet=quiet) as say:
+        for outcome in work(rt):
+            say(outcome.delivery.subscription)
+            if outcome.final and outcome.error:
+                failed.append(outcome.error)
+    return failed
+
+
+def _again(rt: Runtime, org: str, delivery_id: str) -> int:
     found = load(rt.documents, org, delivery_id)
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id} in {org}; see costwire deliveries")
