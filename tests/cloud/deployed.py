@@ -122,7 +122,11 @@ def deployed(
             made.functions[function] = made.start(function)
             made.relays[function] = PushRelay(made.ports[function], faults)
         _subscribe(made)
-        yield made
+        try:
+            yield made
+        except BaseException:
+            print(made.logs()[-20_000:])  # what pytest shows of a failure
+            raise
 
 
 def _stop(made: Deployment) -> None:

@@ -43,6 +43,7 @@ def main() -> int:
             for name in chosen.only.split(","):
                 try:
                     running.append(_starter(name)(Path(folder)))
+                    os.environ.update(running[-1].environment)  # BigQuery's peer reads what Cloud Storage's holds
                     print(f"peer {name}: running", flush=True)
                 except NotToBeHad as reason:
                     missing.append(name)
@@ -50,8 +51,6 @@ def main() -> int:
             if missing and chosen.require_all:
                 return 3
             environment = {**os.environ, "COSTWIRE_PROJECT": PROJECT, "COSTWIRE_PEERS_MISSING": ",".join(missing)}
-            for peer in running:
-                environment.update(peer.environment)
             status = subprocess.run(chosen.command, env=environment, check=False).returncode
         finally:
             for peer in running:
