@@ -41,35 +41,35 @@ locals {
       accounts = local.ingest
       why      = "announces each chunk that it has landed"
     }
-    ingest_dead_aws = {
+    ingest_aws = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["dead-topic:ingest-aws"]
+      on       = ["topic:ingest-aws", "dead-topic:ingest-aws"]
       accounts = ["ingest_aws"]
-      why      = "gives up a message with its reason"
+      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
     }
-    ingest_dead_azure = {
+    ingest_azure = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["dead-topic:ingest-azure"]
+      on       = ["topic:ingest-azure", "dead-topic:ingest-azure"]
       accounts = ["ingest_azure"]
-      why      = "gives up a message with its reason"
+      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
     }
-    ingest_dead_gcp = {
+    ingest_gcp = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["dead-topic:ingest-gcp"]
+      on       = ["topic:ingest-gcp", "dead-topic:ingest-gcp"]
       accounts = ["ingest_gcp"]
-      why      = "gives up a message with its reason"
+      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
     }
-    ingest_dead_oci = {
+    ingest_oci = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["dead-topic:ingest-oci"]
+      on       = ["topic:ingest-oci", "dead-topic:ingest-oci"]
       accounts = ["ingest_oci"]
-      why      = "gives up a message with its reason"
+      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
     }
-    ingest_dead_focus = {
+    ingest_focus = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["dead-topic:ingest-focus"]
+      on       = ["topic:ingest-focus", "dead-topic:ingest-focus"]
       accounts = ["ingest_focus"]
-      why      = "gives up a message with its reason"
+      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
     }
     ingest_raw = {
       roles    = ["roles/storage.objectUser"]
@@ -141,9 +141,9 @@ locals {
     }
     budgets_raise = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:alert-raised"]
+      on       = ["topic:alert-raised", "topic:budget-check-requested"]
       accounts = ["evaluate_budgets"]
-      why      = "announces alerts"
+      why      = "announces alerts; makes a check of all tenants into one of each"
     }
     budgets_dead = {
       roles    = ["roles/pubsub.publisher"]

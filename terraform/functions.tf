@@ -68,6 +68,7 @@ locals {
     COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_TRACES               = var.traces
+    COSTWIRE_WORK_SECONDS         = "420" # leaves time to publish the rest within an ack deadline of 600 seconds
   }
 
   # the password is a secret, see secrets.tf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import hcl2
 
 ROOT = Path(__file__).parents[2] / "terraform"
 Body = dict[str, Any]
+_COMMENTS = frozenset({"__comments__", "__inline_comments__"})
 META = frozenset({"count", "for_each", "depends_on", "lifecycle", "provider", "provisioner", "connection"})
 
 
@@ -39,7 +41,12 @@ def folders() -> list[Path]:
 
 def read(folder: Path) -> list[Body]:
     """The files of one folder."""
-    return [_plain(hcl2.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.tf"))]
+    return [_parsed(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.tf"))]
+
+
+def read_variables(path: Path) -> Body:
+    """name -> value in a .tfvars file."""
+    return _parsed(path.read_text(encoding="utf-8"))
 
 
 def text(folder: Path) -> str:
@@ -92,10 +99,16 @@ def attributes(body: Body) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in inner}
 
 
+@cache
+def _parsed(text: str) -> Body:
+    found: Body = _plain(hcl2.loads(text))
+    return found
+
+
 def _plain(value: Any) -> Any:
     """Without the quotes that the parser leaves, and without comments."""
     if isinstance(value, dict):
-        return {_unquoted(key): _plain(item) for key, item in value.items() if key != "__comments__"}
+        return {_unquoted(key): _plain(item) for key, item in value.items() if key not in _COMMENTS}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return _unquoted(value)
