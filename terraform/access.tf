@@ -120,11 +120,11 @@ locals {
       accounts = ["normalize_focus"]
       why      = "writes FOCUS and quarantine files; it can neither change nor delete one"
     }
-    normalize_warehouse = {
-      roles    = ["roles/bigquery.dataEditor"]
+    warehouse = {
+      roles    = ["roles/bigquery.dataOwner"]
       on       = ["project"]
-      accounts = ["normalize_focus"]
-      why      = "makes the dataset of a new tenant, its tables and views, and replaces slices"
+      accounts = ["normalize_focus", "evaluate_budgets"]
+      why      = "makes the dataset, tables and views of a tenant where they are missing or of an earlier version, whoever made them, and labels the dataset as done; normalize_focus replaces slices in it, evaluate_budgets asks what has been spent"
     }
 
     questions = {
@@ -132,12 +132,6 @@ locals {
       on       = ["project"]
       accounts = ["normalize_focus", "evaluate_budgets"]
       why      = "runs load jobs and questions"
-    }
-    budgets_read = {
-      roles    = ["roles/bigquery.dataViewer"]
-      on       = ["project"]
-      accounts = ["evaluate_budgets"]
-      why      = "asks what has been spent"
     }
     budgets_raise = {
       roles    = ["roles/pubsub.publisher"]
@@ -224,10 +218,13 @@ locals {
       why      = "asks for costs, exports them by the Storage Read API"
     }
     operate_view = {
-      roles    = ["roles/cloudfunctions.viewer", "roles/logging.viewer", "roles/monitoring.viewer", "roles/pubsub.viewer"]
+      roles = [
+        "roles/browser", "roles/cloudfunctions.viewer", "roles/cloudkms.viewer", "roles/iam.securityReviewer", "roles/logging.viewer",
+        "roles/monitoring.viewer", "roles/pubsub.viewer", "roles/secretmanager.viewer",
+      ]
       on       = ["project"]
       accounts = ["operators"]
-      why      = "looks at log lines, metrics and the dashboard; costwire doctor at what is deployed"
+      why      = "costwire doctor compares what is deployed with what is needed; log lines, metrics and the dashboard"
     }
   }
 
