@@ -9,12 +9,13 @@ import pytest
 
 from common.errors import BadConfiguration
 from common.ports import Replacement
+from tests.contract.backends import chosen
 from tests.contract.warehouse_cases import Opened, charge
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> Opened:
-    return Opened(tmp_path)
+@pytest.fixture(params=chosen("WAREHOUSES", "duckdb"))
+def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Opened:
+    return Opened(tmp_path, request.param)
 
 
 def test_a_removed_tenant_has_nothing_and_its_neighbour_everything(opened: Opened) -> None:

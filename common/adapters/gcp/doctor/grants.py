@@ -33,6 +33,7 @@ def grants() -> Iterator[Grant]:
     yield from (Grant("dispatch_sync", PUBLISHER, f"topic:ingest-{provider}") for provider in PROVIDERS)
     for function in _INGEST:
         yield Grant(function, PUBLISHER, "topic:bill-landed")
+        yield Grant(function, PUBLISHER, f"topic:{function.replace('_', '-')}")
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
         yield Grant(function, _READ_BUCKET, "bucket")
@@ -43,10 +44,10 @@ def grants() -> Iterator[Grant]:
         Grant("normalize_focus", "roles/storage.objectCreator", f"objects:{one}/") for one in ("focus", "quarantine")
     )
     yield Grant("normalize_focus", _READ_BUCKET, "bucket")
-    yield Grant("normalize_focus", "roles/bigquery.dataEditor", "project")
-    yield Grant("normalize_focus", "roles/bigquery.jobUser", "project")
-    yield Grant("evaluate_budgets", "roles/bigquery.jobUser", "project")
-    yield Grant("evaluate_budgets", "roles/bigquery.dataViewer", "project")
+    for function in ("normalize_focus", "evaluate_budgets"):
+        yield Grant(function, "roles/bigquery.dataOwner", "project")
+        yield Grant(function, "roles/bigquery.jobUser", "project")
+    yield Grant("evaluate_budgets", PUBLISHER, "topic:budget-check-requested")
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")

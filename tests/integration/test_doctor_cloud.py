@@ -1,0 +1,565 @@
+"""costwire doctor on a deployment: well when all is well; each thing broken on its own is one finding with its mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import hcl2
+import pytest
+from google.auth import exceptions as auth
+from google.cloud import kms_v1, scheduler_v1, secretmanager_v1
+from google.cloud.firestore_admin_v1 import types as admin
+from google.iam.v1 import iam_policy_pb2, policy_pb2
+from google.protobuf import empty_pb2
+from google.pubsub_v1 import types as pubsub
+
+from common.adapters.gcp import firestore_indexes as declared
+from common.adapters.gcp.doctor import grants
+from common.adapters.gcp.doctor.firestore import look_at_firestore
+from common.adapters.gcp.doctor.inspection import DeploymentInspection
+from common.adapters.gcp.doctor.kms import look_at_key
+from common.adapters.gcp.doctor.notes import Deployment, Notes
+from common.adapters.gcp.doctor.permissions import look_at_permissions
+from common.adapters.gcp.doctor.pubsub import look_at_pubsub
+from common.adapters.gcp.doctor.scheduler import look_at_schedules
+from common.adapters.gcp.doctor.secrets import look_at_secrets, secret_names
+from common.adapters.gcp.doctor.storage import look_at_bucket
+from common.adapters.gcp.doctor.tenants import Tenant
+from common.adapters.gcp.scheduler import CloudScheduler
+from common.config import Settings
+from common.messages import BudgetCheckRequested, SyncRequested
+from common.ports import Schedule
+from common.ports.inspection import Finding
+from common.subscriptions import DEAD, SUBSCRIPTIONS
+from tests.integration.google_services import Services, refuses, serving
+
+ROOT = Path(__file__).parents[2]
+PROJECT, REGION, BUCKET = "acme-costs", "europe-west3", "acme-costs-costwire"
+RING = f"projects/{PROJECT}/locations/{REGION}/keyRings/costwire"
+KEY = f"{RING}/cryptoKeys/credentials"
+AGENT = "serviceAccount:service-1234@gcp-sa-pubsub.iam.gserviceaccount.com"
+DEPLOY = f"make deploy PROJECT={PROJECT}"
+FLAGS = f"--location={REGION} --keyring=costwire --project={PROJECT}"
+SETTINGS = Settings(runtime="cloud", project=PROJECT, region=REGION, bucket=BUCKET, kms_key=KEY)
+KMS, SECRETS = "google.cloud.kms.v1.KeyManagementService", "google.cloud.secretmanager.v1.SecretManagerService"
+ADMIN, IAM = "google.firestore.admin.v1.FirestoreAdmin", "google.iam.v1.IAMPolicy"
+LIST_JOBS, LIST_TOPICS = "google.cloud.scheduler.v1.CloudScheduler/ListJobs", "google.pubsub.v1.Publisher/ListTopics"
+LIST_SUBSCRIPTIONS, PULL = "google.pubsub.v1.Subscriber/ListSubscriptions", "google.pubsub.v1.Subscriber/Pull"
+GIVE_BACK = "google.pubsub.v1.Subscriber/ModifyAckDeadline"
+TENANTS = [Tenant("acme_1", True, 1, (), 1, True), Tenant("quiet_1", True, 0, (), 0, True)]
+
+
+class World(Services):
+    """A deployment that is well: every answer is what Terraform would have made.  A test changes what it breaks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key = kms_v1.CryptoKey(
+            name=KEY, purpose=kms_v1.CryptoKey.CryptoKeyPurpose.ENCRYPT_DECRYPT, rotation_period=timedelta(days=90),
+            primary=kms_v1.CryptoKeyVersion(name=f"{KEY}/cryptoKeyVersions/3", state="ENABLED"),
+        )  # fmt: skip
+        self.secrets = {
+            name: secretmanager_v1.SecretVersion(name=name, state="ENABLED") if "slack" in name else None
+            for name in secret_names()
+        }
+        self.jobs = [
+            self.job(Schedule("sync-acme_1", "5 1-23/4 * * *", SyncRequested("", "schedule", "acme_1"))),
+            self.job(Schedule("budget-check", "*/15 * * * *", BudgetCheckRequested(""))),
+        ]
+        self.database = admin.Database(name="d", type_="FIRESTORE_NATIVE", location_id=REGION)
+        self.fields = {(one.collection, one.field): self.field(one) for one in declared.EXEMPTIONS}
+        for one in declared.EXPIRATIONS:
+            self.fields[one.collection, one.field] = self.field(one, ttl="ACTIVE")
+        self.topics = {name for topic in SUBSCRIPTIONS for name in (topic, topic + DEAD)}
+        self.subscriptions = {one.name: self.pushed(one) for several in SUBSCRIPTIONS.values() for one in several}
+        for topic in SUBSCRIPTIONS:
+            self.subscriptions[topic + DEAD] = pubsub.Subscription(
+                name=f"projects/{PROJECT}/subscriptions/{topic}{DEAD}", topic=f"projects/{PROJECT}/topics/{topic}{DEAD}"
+            )
+        self.letters: dict[str, list[pubsub.PubsubMessage]] = {}
+        self.given_back: list[Any] = []
+        self.denied: set[str] = set()
+        self.ungranted: set[tuple[str, str]] = set()
+        self.answers = {
+            f"{KMS}/GetCryptoKey": lambda request: self.key,
+            f"{SECRETS}/GetSecret": lambda request: self.secret(request) and secretmanager_v1.Secret(name=request.name),
+            f"{SECRETS}/GetSecretVersion": self.version,
+            f"{SECRETS}/GetIamPolicy": lambda request: self.policy("secret:" + request.resource.split("/")[-1]),
+            LIST_JOBS: lambda request: scheduler_v1.ListJobsResponse(jobs=self.jobs),
+            f"{ADMIN}/GetDatabase": lambda request: self.database,
+            f"{ADMIN}/ListFields": lambda request: admin.ListFieldsResponse(fields=list(self.fields.values())),
+            f"{IAM}/TestIamPermissions": self.test,
+            f"{IAM}/GetIamPolicy": lambda request: self.policy(self.place(request.resource)),
+            LIST_TOPICS: lambda request: pubsub.ListTopicsResponse(
+                topics=[pubsub.Topic(name=f"projects/{PROJECT}/topics/{one}") for one in sorted(self.topics)]
+            ),
+            LIST_SUBSCRIPTIONS: lambda request: pubsub.ListSubscriptionsResponse(
+                subscriptions=list(self.subscriptions.values())
+            ),
+            GIVE_BACK: self.give_back,
+            PULL: lambda request: pubsub.PullResponse(
+                received_messages=[
+                    pubsub.ReceivedMessage(ack_id=one.attributes["dead_at"], message=one)
+                    for one in self.letters.get(request.subscription.split("/")[-1], [])
+                ]
+            ),
+        }
+        self.bucket: dict[str, Any] = {
+            "name": BUCKET, "location": REGION.upper(),
+            "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"},
+            "lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"age": 90}}]},
+        }  # fmt: skip
+        may = ["create", "delete", "get", "list"]
+        self.pages = {
+            f"/storage/v1/b/{BUCKET}": (200, self.bucket),
+            f"/storage/v1/b/{BUCKET}/iam/testPermissions": (
+                200,
+                {"permissions": [f"storage.objects.{one}" for one in may]},
+            ),
+            f"/v1/projects/{PROJECT}": (200, {"projectNumber": "1234"}),
+        }
+        self.caller = [
+            "datastore.entities.get", "datastore.entities.create", "bigquery.jobs.create", "bigquery.datasets.create",
+            "cloudscheduler.jobs.create",
+        ]  # fmt: skip
+        self.write_policies()
+
+    def write_policies(self) -> None:
+        """What the REST servers say, after a change of grants or of what the caller may."""
+        self.pages[f"/v1/projects/{PROJECT}:testIamPermissions"] = (200, {"permissions": self.caller})
+        for path, place in (
+            (f"/v1/projects/{PROJECT}:getIamPolicy", "project"),
+            (f"/storage/v1/b/{BUCKET}/iam", "bucket"),
+        ):
+            bindings = [{"role": one.role, "members": list(one.members)} for one in self.policy(place).bindings]
+            self.pages[path] = (200, {"version": 3, "bindings": bindings})
+
+    @staticmethod
+    def job(schedule: Schedule) -> scheduler_v1.Job:
+        """The job as the adapter makes it, once tried."""
+        job = CloudScheduler(None, PROJECT, REGION)._job(schedule)  # type: ignore[arg-type]
+        job.state, job.last_attempt_time = scheduler_v1.Job.State.ENABLED, datetime(2026, 4, 1, tzinfo=UTC)
+        return job
+
+    @staticmethod
+    def field(one: declared.Field, ttl: str | None = None, indexed: bool = False) -> admin.Field:
+        found = admin.Field(name=f"projects/p/databases/d/collectionGroups/{one.collection}/fields/{one.field}")
+        if ttl:
+            found.ttl_config = admin.Field.TtlConfig(state=ttl)
+        if indexed:
+            found.index_config = admin.Field.IndexConfig(indexes=[admin.Index()])
+        return found
+
+    @staticmethod
+    def pushed(one: Any) -> pubsub.Subscription:
+        """A subscription as terraform/modules/function makes it."""
+        return pubsub.Subscription(
+            name=f"projects/{PROJECT}/subscriptions/{one.name}", topic=f"projects/{PROJECT}/topics/{one.topic}",
+            ack_deadline_seconds=one.ack_deadline_seconds, enable_message_ordering=one.ordered,
+            push_config={"push_endpoint": f"https://{one.function}.run.app", "oidc_token": {"service_account_email": "push@p"}},
+            dead_letter_policy={
+                "dead_letter_topic": f"projects/{PROJECT}/topics/{one.topic}{DEAD}", "max_delivery_attempts": 5,
+            },
+            retry_policy={
+                "minimum_backoff": timedelta(seconds=one.minimum_backoff_seconds),
+                "maximum_backoff": timedelta(seconds=one.maximum_backoff_seconds),
+            },
+        )  # fmt: skip
+
+    def give_back(self, request: Any) -> Any:
+        self.given_back.append((request.ack_deadline_seconds, list(request.ack_ids)))
+        return empty_pb2.Empty()
+
+    def secret(self, request: Any) -> bool:
+        return True if request.name.split("/")[3] in self.secrets else refuses(grpc.StatusCode.NOT_FOUND)(request)
+
+    def version(self, request: Any) -> Any:
+        return self.secrets[request.name.split("/")[3]] or refuses(grpc.StatusCode.NOT_FOUND)(request)
+
+    def test(self, request: Any) -> Any:
+        may = [one for one in request.permissions if one not in self.denied]
+        return iam_policy_pb2.TestIamPermissionsResponse(permissions=may)
+
+    @staticmethod
+    def place(resource: str) -> str:
+        """What a policy is of, in the words of grants."""
+        kind, name = resource.split("/")[2], resource.split("/")[-1]
+        if kind == "locations":
+            return "key"
+        if kind == "subscriptions":
+            return f"subscription:{name}"
+        return f"dead-topic:{name.removesuffix(DEAD)}" if name.endswith(DEAD) else f"topic:{name}"
+
+    def policy(self, place: str) -> Any:
+        """Each grant as a binding of its own, without those that a test took away."""
+        given = [
+            (one.role, f"serviceAccount:{one.function.replace('_', '-')}@{PROJECT}.iam.gserviceaccount.com")
+            for one in grants.grants()
+            if (one.on == place or (place == "bucket" and one.on.startswith("objects:")))
+            and (one.function, one.on) not in self.ungranted
+        ]
+        if place.startswith("dead-topic:"):
+            given.append((grants.PUBLISHER, AGENT))
+        if place.startswith("subscription:"):
+            given.append((grants.SUBSCRIBER, AGENT))
+        if (AGENT, place) in self.ungranted:
+            given.pop()
+        return policy_pb2.Policy(bindings=[policy_pb2.Binding(role=role, members=[who]) for role, who in given])
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    made = World()
+    with serving(made) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+Look = Callable[[Notes], None]
+LOOKS: dict[str, Look] = {
+    "pubsub": look_at_pubsub,
+    "firestore": look_at_firestore,
+    "bucket": look_at_bucket,
+    "key": look_at_key,
+    "secrets": look_at_secrets,
+    "schedules": lambda one: look_at_schedules(one, TENANTS),
+    "permissions": look_at_permissions,
+}
+
+
+def look(what: str, settings: Settings = SETTINGS) -> list[Finding]:
+    return Notes(Deployment(settings, None), what, f"{what}.googleapis.com", "roles/viewer").run(LOOKS[what])
+
+
+def faults(what: str) -> list[Finding]:
+    return [one for one in look(what) if one.well is False]
+
+
+@pytest.mark.parametrize("what", LOOKS)
+def test_a_deployment_that_is_well_has_no_finding_that_is_not(world: World, what: str) -> None:
+    found = look(what)
+    assert found and all(one.well and one.found and not one.mend for one in found), found
+
+
+BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
+    ("pubsub", lambda w: w.topics.remove("bill-landed"), "topic bill-landed", "does not exist", DEPLOY),
+    ("pubsub", lambda w: w.topics.remove(f"bill-landed{DEAD}"), f"topic bill-landed{DEAD}", "does not exist", DEPLOY),
+    ("pubsub", lambda w: w.subscriptions.pop("normalize_focus"), "subscription normalize_focus", "does not exist", DEPLOY),
+    (
+        "pubsub", lambda w: w.subscriptions.pop(f"bill-landed{DEAD}"), "dead letters of bill-landed", "what fails is lost", DEPLOY,
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "detached", True), "subscription ingest_aws", "is detached",
+        f"gcloud pubsub subscriptions delete ingest_aws --project={PROJECT} && {DEPLOY}",
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "topic", "projects/p/topics/other"), "subscription ingest_aws",
+        "belongs to topic other, expected ingest-aws", "subscriptions delete ingest_aws",
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "push_config", {}), "subscription ingest_aws",
+        "has no push endpoint", DEPLOY,
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"].push_config, "oidc_token", {}), "subscription ingest_aws",
+        "pushes without an OIDC token", DEPLOY,
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "dead_letter_policy", {}), "subscription ingest_aws",
+        f"dead letters go to nowhere, expected ingest-aws{DEAD}", DEPLOY,
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"].dead_letter_policy, "max_delivery_attempts", 7),
+        "subscription ingest_aws", "gives up after 7 tries, expected 5", DEPLOY,
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "ack_deadline_seconds", 10), "subscription ingest_aws",
+        "waits 10 s for an answer, expected 600", DEPLOY,
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "retry_policy", {}), "subscription ingest_aws",
+        "rests 0 to 0 s after a failure, expected 30 to 600", DEPLOY,
+    ),
+    (
+        "pubsub", lambda w: setattr(w.subscriptions["evaluate_budgets"], "enable_message_ordering", False),
+        "subscription evaluate_budgets", "is not ordered", "gcloud pubsub subscriptions delete evaluate_budgets",
+    ),
+    (
+        "pubsub", lambda w: w.denied.add("pubsub.topics.publish"), "permission to publish", "none to alert-raised",
+        f"gcloud projects add-iam-policy-binding {PROJECT} --member=",
+    ),
+    (
+        "firestore", lambda w: setattr(w.database, "type_", "DATASTORE_MODE"), "Firestore database",
+        "is in mode DATASTORE_MODE, expected FIRESTORE_NATIVE", "deploy into a project",
+    ),
+    (
+        "firestore", lambda w: setattr(w.database, "location_id", "nam5"), "Firestore database",
+        f"lies in nam5, the functions in {REGION}", "deploy into a project",
+    ),
+    (
+        "firestore", lambda w: w.fields.update({("processed", "expires_at"): World.field(declared.Field("processed", "expires_at"))}),
+        "TTL of processed.expires_at", "is not set", DEPLOY,
+    ),
+    (
+        "firestore", lambda w: w.fields.update({("deliveries", "parts"): World.field(declared.Field("deliveries", "parts"), indexed=True)}),
+        "Firestore fields", "deliveries.parts is indexed", DEPLOY,
+    ),
+    ("firestore", lambda w: w.fields.pop(("deliveries", "parts")), "Firestore fields", "deliveries.parts is indexed", DEPLOY),
+    ("bucket", lambda w: w.pages.pop(f"/storage/v1/b/{BUCKET}"), f"bucket {BUCKET}", "does not exist", DEPLOY),
+    ("bucket", lambda w: w.bucket.update(location="US"), f"bucket {BUCKET}", f"lies in us, the functions in {REGION}", "gcloud storage"),
+    (
+        "bucket", lambda w: w.bucket["iamConfiguration"].update(uniformBucketLevelAccess={"enabled": False}), f"bucket {BUCKET}",
+        "permissions of single objects", f"gcloud storage buckets update gs://{BUCKET} --uniform-bucket-level-access",
+    ),
+    (
+        "bucket", lambda w: w.bucket["iamConfiguration"].update(publicAccessPrevention="inherited"), f"bucket {BUCKET}",
+        "may be made public", f"gcloud storage buckets update gs://{BUCKET} --public-access-prevention",
+    ),
+    (
+        "bucket", lambda w: w.bucket.update(versioning={"enabled": True}), f"bucket {BUCKET}", "keeps versions",
+        f"gcloud storage buckets update gs://{BUCKET} --no-versioning",
+    ),
+    ("bucket", lambda w: w.bucket.pop("lifecycle"), f"bucket {BUCKET}", "for ever", DEPLOY),
+    (
+        "bucket", lambda w: w.pages.update({f"/storage/v1/b/{BUCKET}/iam/testPermissions": (200, {})}),
+        f"permissions on bucket {BUCKET}", "no storage.objects.create", "--role=roles/storage.objectUser",
+    ),
+    (
+        "key", lambda w: w.answers.update({f"{KMS}/GetCryptoKey": refuses(grpc.StatusCode.NOT_FOUND)}), "key credentials",
+        "does not exist", DEPLOY,
+    ),
+    (
+        "key", lambda w: setattr(w.key.primary, "state", "DISABLED"), "key credentials", "its primary version 3 is DISABLED",
+        f"gcloud kms keys versions enable 3 --key=credentials {FLAGS}",
+    ),
+    (
+        "key", lambda w: setattr(w.key, "primary", kms_v1.CryptoKeyVersion()), "key credentials", "has no primary version",
+        f"gcloud kms keys versions create --key=credentials --primary {FLAGS}",
+    ),
+    ("key", lambda w: setattr(w.key, "purpose", "ASYMMETRIC_SIGN"), "key credentials", "is for ASYMMETRIC_SIGN", DEPLOY),
+    (
+        "key", lambda w: setattr(w, "key", kms_v1.CryptoKey(name=KEY, purpose=w.key.purpose, primary=w.key.primary)), "key credentials",
+        "is never rotated", "gcloud kms keys update credentials --rotation-period=90d",
+    ),
+    (
+        "key", lambda w: w.denied.add("cloudkms.cryptoKeyVersions.useToEncrypt"), "permissions on key credentials",
+        "no cloudkms.cryptoKeyVersions.useToEncrypt", "--role=roles/cloudkms.cryptoKeyEncrypterDecrypter",
+    ),
+    (
+        "secrets", lambda w: w.secrets.pop("costwire-smtp-password"), "secret costwire-smtp-password", "does not exist", DEPLOY,
+    ),
+    (
+        "secrets", lambda w: w.secrets.update({"costwire-slack-webhook-url": None}), "notifications", "no Slack webhook has a value",
+        "gcloud secrets versions add costwire-slack-webhook-url",
+    ),
+    (
+        "secrets", lambda w: setattr(w.secrets["costwire-slack-webhook-url"], "state", "DISABLED"), "notifications",
+        "no Slack webhook has a value", "gcloud secrets versions add costwire-slack-webhook-url",
+    ),
+    (
+        "schedules", lambda w: setattr(w.jobs[0], "state", "PAUSED"), "job costwire-sync-acme_1", "is paused",
+        f"gcloud scheduler jobs resume costwire-sync-acme_1 --location={REGION} --project={PROJECT}",
+    ),
+    (
+        "schedules", lambda w: setattr(w.jobs[1].status, "code", 7), "job costwire-budget-check", "its last try failed with code 7",
+        f"gcloud scheduler jobs run costwire-budget-check --location={REGION} --project={PROJECT}",
+    ),
+    (
+        "schedules", lambda w: w.jobs.pop(0), "schedule of acme_1", "there is no job",
+        "costwire schedule --every-hours 4 --org acme_1",
+    ),
+    (
+        "schedules", lambda w: w.jobs.append(World.job(Schedule("sync-gone_1", "0 1 * * *", SyncRequested("", "schedule", "gone_1")))),
+        "schedule of gone_1", "an organization that is not there", "costwire tenants remove gone_1 --yes",
+    ),
+    (
+        "permissions", lambda w: w.caller.remove("bigquery.jobs.create"), "permissions in the project", "no bigquery.jobs.create",
+        "--role=roles/bigquery.user",
+    ),
+    (
+        "permissions", lambda w: w.ungranted.add(("normalize_focus", "project")), "service account normalize-focus",
+        "lacks roles/datastore.user on project, roles/telemetry.tracesWriter on project, roles/bigquery.dataOwner on project", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.ungranted.add(("ingest_oci", "objects:raw/")), "service account ingest-oci",
+        "lacks roles/storage.objectUser on objects:raw/", DEPLOY,
+    ),
+    ("permissions", lambda w: w.ungranted.add(("ingest_oci", "key")), "service account ingest-oci", "on key", DEPLOY),
+    (
+        "permissions", lambda w: w.ungranted.add(("send_notifications", "secret:costwire-smtp-password")),
+        "service account send-notifications", "on secret:costwire-smtp-password", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.ungranted.add((AGENT, "dead-topic:bill-landed")), "Pub/Sub's own account",
+        "may not move messages at dead-topic:bill-landed", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.ungranted.add((AGENT, "subscription:normalize_focus")), "Pub/Sub's own account",
+        "may not move messages at subscription:normalize_focus", DEPLOY,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "broken", "named", "found", "mend"), BREAKS, ids=[f"{one[0]}-{one[3][:40]}" for one in BREAKS]
+)
+def test_what_is_broken_is_the_one_finding_and_says_its_mend(
+    world: World, what: str, broken: Callable[[World], Any], named: str, found: str, mend: str
+) -> None:
+    broken(world)
+    world.write_policies()
+    (fault,) = [one for one in faults(what) if not one.what.startswith("IAM")]
+    assert fault.what == named
+    assert found in fault.found
+    assert mend in fault.mend
+
+
+def test_dead_letters_are_counted_and_the_oldest_says_why(world: World) -> None:
+    for day, reason in ((3, "newer"), (2, "bucket gone\nfor good")):
+        attributes = {
+            "dead_reason": reason,
+            "dead_subscription": "normalize_focus",
+            "dead_at": f"2026-04-0{day}T00:00:00+00:00",
+        }
+        world.letters.setdefault(f"bill-landed{DEAD}", []).append(
+            pubsub.PubsubMessage(data=b"{}", attributes=attributes, publish_time=datetime(2026, 4, 4, tzinfo=UTC))
+        )
+    (fault,) = faults("pubsub")
+    assert fault.what == f"bill-landed{DEAD}"
+    assert fault.found.startswith("2 waiting; the oldest, of 2026-04-02 00:00: bucket gone")
+    assert fault.mend == "mend the cause, then costwire replay --topic bill-landed"
+    ((seconds, letters),) = world.given_back
+    assert seconds == 0 and len(letters) == 2, "a replay would not find them"
+
+
+REFUSALS: list[tuple[str, str, str]] = [
+    ("pubsub", LIST_TOPICS, "Pub/Sub topics"),
+    ("firestore", f"{ADMIN}/ListFields", "Firestore TTL and fields"),
+    ("key", f"{KMS}/GetCryptoKey", "key credentials"),
+    ("secrets", f"{SECRETS}/GetSecret", "secret costwire-slack-webhook-url"),
+    ("schedules", LIST_JOBS, "Cloud Scheduler jobs"),
+    ("permissions", f"{IAM}/GetIamPolicy", "service account dispatch-sync"),
+]
+
+
+@pytest.mark.parametrize(("what", "method", "named"), REFUSALS)
+def test_what_may_not_be_looked_at_is_not_checked_and_never_well(
+    world: World, what: str, method: str, named: str
+) -> None:
+    world.answers[method] = refuses(grpc.StatusCode.PERMISSION_DENIED)
+    found = {one.what: one for one in look(what)}
+    assert found[named].well is None and found[named].found.startswith("not checked: ")
+    assert "gcloud projects add-iam-policy-binding" in found[named].mend
+    assert not any(one.well is False for one in found.values())
+
+
+@pytest.mark.parametrize(("what", "method", "named"), REFUSALS)
+def test_a_question_that_a_server_does_not_know_is_not_checked(
+    world: World, what: str, method: str, named: str
+) -> None:
+    del world.answers[method]
+    found = {one.what: one for one in look(what)}
+    assert found[named].well is None, found[named]
+
+
+@pytest.mark.parametrize(("what", "method", "named"), REFUSALS)
+@pytest.mark.parametrize(
+    "code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED]
+)
+def test_a_service_that_is_away_is_one_fault_that_says_so(
+    world: World, what: str, method: str, named: str, code: grpc.StatusCode
+) -> None:
+    world.answers[method] = refuses(code)
+    (fault,) = faults(what)
+    assert "not to be had at the moment" in fault.found and "costwire doctor again" in fault.mend
+
+
+def test_a_service_that_never_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    from common.adapters.gcp.doctor import kms
+
+    monkeypatch.setattr(kms, "CALL_SECONDS", 0.3)
+    asleep = threading.Event()
+    world.answers[f"{KMS}/GetCryptoKey"] = lambda request: asleep.wait(20)
+    try:
+        (fault,) = faults("key")
+    finally:
+        asleep.set()
+    assert "DeadlineExceeded" in fault.found
+
+
+def test_a_mistake_of_ours_in_a_check_is_a_finding_too(world: World) -> None:
+    def broken(one: Notes) -> None:
+        raise ZeroDivisionError
+
+    (found,) = Notes(Deployment(SETTINGS, None), "Cloud KMS", "", "").run(broken)
+    assert (found.well, found.found) == (False, "the check failed: ZeroDivisionError")
+
+
+def test_a_project_whose_policy_may_not_be_read_says_who_may(world: World) -> None:
+    world.pages[f"/v1/projects/{PROJECT}:getIamPolicy"] = (403, {"error": {"message": "no"}})
+    found = {one.what: one for one in look("permissions")}
+    unread = found["IAM policy of the project"]
+    assert unread.well is None and unread.found == "not checked: needs roles/iam.securityReviewer"
+    assert unread.mend.endswith("--role=roles/iam.securityReviewer")
+    assert not any(name.startswith("service account") for name in found)
+
+
+def test_an_api_that_is_off_is_told_with_the_command_that_turns_it_on(world: World) -> None:
+    details = [
+        {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED", "domain": "googleapis.com"}
+    ]
+    body = {"error": {"code": 403, "message": "off", "status": "PERMISSION_DENIED", "details": details}}
+    world.pages[f"/storage/v1/b/{BUCKET}"] = (403, body)
+    (fault,) = faults("bucket")
+    assert fault.mend == f"gcloud services enable bucket.googleapis.com --project={PROJECT}"
+
+
+@pytest.mark.parametrize("what", ["bucket", "key"])
+def test_what_has_no_setting_is_not_checked(world: World, what: str) -> None:
+    (found,) = look(what, Settings(runtime="cloud", project=PROJECT, region=REGION))
+    assert found.well is None and "is not set" in found.found
+
+
+def test_without_settings_and_credentials_each_is_a_fault_and_nothing_else_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nobody(**words: Any) -> None:
+        raise auth.DefaultCredentialsError("none")
+
+    monkeypatch.setattr("google.auth.default", nobody)
+    found = list(DeploymentInspection.connect(Settings(runtime="cloud")).findings())
+    assert [one.what for one in found] == ["COSTWIRE_PROJECT", "COSTWIRE_BUCKET", "COSTWIRE_KMS_KEY", "credentials"]
+    assert all(one.well is False and one.mend for one in found)
+
+
+def test_without_credentials_no_service_is_asked_and_none_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = list(DeploymentInspection(SETTINGS, None).findings())
+    services = found[4:]
+    assert len(services) == 9 and all(one.well is None for one in services), services
+
+
+def test_every_role_of_a_function_is_one_that_terraform_grants() -> None:
+    declared_grants = hcl2.loads((ROOT / "terraform" / "access.tf").read_text(encoding="utf-8"))["locals"][0]
+    ingest = [_text(one) for one in declared_grants["ingest"]]
+    wanted = {
+        (account, _text(role), _text(on))
+        for one in declared_grants["grants"].values()
+        if isinstance(one, dict)
+        for role in one["roles"]
+        for on in one["on"]
+        for account in (ingest if isinstance(one["accounts"], str) else map(_text, one["accounts"]))
+    }
+    assert {(one.function, one.role, one.on) for one in grants.grants()} == {
+        one for one in wanted if one[0] != "operators"
+    }
+
+
+def _text(value: Any) -> str:
+    return str(value).strip('"')
