@@ -9,9 +9,7 @@ import gzip
 import io
 import itertools
 import json
-import shutil
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,29 +17,35 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import duckdb
 import zstandard
 
 from common.bills.cells import cells_of, count_cells
+from common.bills.content import Content, between, file_at
+from common.bills.zipped import member
 from common.errors import BadBill
+from common.ports import Readable
 
 MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 _UTF8_MARK = b"\xef\xbb\xbf"
 _SAMPLE_LINES = 500
 _MAX_HEADER_BYTES = 1 << 20
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
-_TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, zipfile.BadZipFile)
+_TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+MOST_UNPACKED_BYTES = 256 << 20
+"""What is unpacked may lie in memory, since that is where a function's temporary folder is."""
 
 
 @dataclass(frozen=True)
 class Container:
     """A file that can be read as rows.
 
-    path: never zipped, but perhaps gzip or zstd.  kind: csv, parquet or json (lines).  names: the file's column names, nested
+    content: never zipped, but perhaps gzip or zstd.  kind: csv, parquet or json (lines).  names: the file's column names, nested
     fields with dots.  nested: names of list, map and record columns (JSON text when read).  top_level: Parquet's own columns.
     lenient: CSV lines end in more than one way, which DuckDB reads only when told so.
     """
 
-    path: Path
+    content: Content
     kind: str
     compression: str
     names: tuple[str, ...]
@@ -51,76 +55,101 @@ class Container:
 
 
 @contextmanager
-def opened(path: Path, label: str) -> Iterator[Container]:
-    """Look at a file; a zip is unpacked, and JSON lines freed of a byte order mark, for as long as the context lasts.
+def opened(source: Readable | Path, label: str) -> Iterator[Container]:
+    """Look at a file; what had to be unpacked for it lasts as long as the context.
 
-    label: how messages call the file.  Raises BadBill for what is empty, broken, or neither CSV, Parquet nor JSON lines.
+    source: what an object store gives, or a path on this machine.  label: how messages call the file.  Raises BadBill for what is
+    empty, broken, or neither CSV, Parquet nor JSON lines; an error of the store that DuckDB met while it read leaves as it was.
     """
-    if path.stat().st_size == 0:
+    content = Content(source if isinstance(source, Readable) else file_at(source))
+    if content.size_bytes == 0:
         raise BadBill(f"{label} is empty (0 bytes); export it again")
-    with path.open("rb") as stream:
+    with content.open() as stream:
         head = stream.read(4)
     compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "none")
     with tempfile.TemporaryDirectory(prefix="costwire-") as folder:
         if compression == "zip":
-            path, compression = _unzip(path, Path(folder), label), "none"
-        found = _look(path, compression, label)
-        if found.kind == "json" and _has_mark(path, compression):
-            found = replace(found, path=_without_mark(path, compression, Path(folder)), compression="none")
-        yield found
+            content, compression = member(content, label)
+            if compression == "gzip" and _starts_with(b"PAR1", content, compression, label):
+                content, compression = (
+                    _unpacked(content, compression, 0, Path(folder), f"{label}, a zipped Parquet file,"),
+                    "none",
+                )
+        found = _look(content, compression, label)
+        if found.kind == "json" and _starts_with(_UTF8_MARK, content, compression, label):
+            found = _without_mark(found, Path(folder), label)
+        try:
+            yield found
+        except duckdb.Error as error:
+            if found.content.failure is None:
+                raise
+            raise found.content.failure from error
 
 
-def _has_mark(path: Path, compression: str) -> bool:
-    with decompressed(path, compression) as stream:
-        return stream.read(len(_UTF8_MARK)) == _UTF8_MARK
-
-
-def _without_mark(path: Path, compression: str, folder: Path) -> Path:
-    """A copy of JSON lines without the byte order mark, at which DuckDB would refuse the first line."""
-    target = folder / "unmarked"
-    with decompressed(path, compression) as stream, target.open("wb") as out:
-        stream.read(len(_UTF8_MARK))
-        shutil.copyfileobj(stream, out, 1 << 20)
-    return target
-
-
-def _unzip(path: Path, folder: Path, label: str) -> Path:
+def _starts_with(start: bytes, content: Content, compression: str, label: str) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [item for item in archive.infolist() if not item.is_dir()]
-            if any(item.filename == "[Content_Types].xml" for item in members):
-                raise BadBill(
-                    f"{label} is an Excel workbook, expected CSV, Parquet or JSON lines; save it as CSV (UTF-8)"
-                )
-            if len(members) != 1:
-                raise BadBill(
-                    f"{label} is a zip of {len(members)} files, expected one; unpack it and import the folder"
-                )
-            target = folder / "part"
-            with archive.open(members[0]) as source, target.open("wb") as out:
-                shutil.copyfileobj(source, out, 1 << 20)
-            return target
+        with decompressed(content, compression) as stream:
+            return stream.read(len(start)) == start
     except _TRUNCATED as error:
-        raise BadBill(f"{label} is a broken zip; fetch it again") from error
+        raise _breaks_off(label, compression) from error
 
 
-def decompressed(path: Path, compression: str) -> BinaryIO:
+def _without_mark(found: Container, folder: Path, label: str) -> Container:
+    """JSON lines without their byte order mark, at which DuckDB would refuse the first line."""
+    mark = len(_UTF8_MARK)
+    if found.compression == "none":
+        return replace(found, content=between(found.content, mark, found.content.size_bytes - mark))
+    what = f"{label}, compressed JSON lines with a byte order mark,"
+    return replace(found, content=_unpacked(found.content, found.compression, mark, folder, what), compression="none")
+
+
+def _unpacked(content: Content, compression: str, skipped: int, folder: Path, what: str) -> Content:
+    """The plain bytes behind the first `skipped`, as a file.  Raises BadBill where that would be a big one."""
+    target = folder / "unpacked"
+    left = MOST_UNPACKED_BYTES
+    try:
+        with decompressed(content, compression) as stream, target.open("wb") as out:
+            stream.read(skipped)
+            while piece := stream.read(1 << 20):
+                left -= out.write(piece)
+                if left < 0:
+                    raise BadBill(
+                        f"{what} has more than {MOST_UNPACKED_BYTES >> 20} MB unpacked; unpack it and import that"
+                    )
+    except _TRUNCATED as error:
+        raise _breaks_off(what, compression) from error
+    return Content(file_at(target))
+
+
+def decompressed(content: Content, compression: str) -> BinaryIO:
     """The plain bytes of a file, streaming."""
     if compression == "gzip":
-        return io.BufferedReader(gzip.GzipFile(path, "rb"))
+        return io.BufferedReader(_Gunzipping(content.open()))
     if compression == "zstd":
         return io.BufferedReader(
-            zstandard.ZstdDecompressor().stream_reader(path.open("rb"), closefd=True, read_across_frames=True)
+            zstandard.ZstdDecompressor().stream_reader(content.open(), closefd=True, read_across_frames=True)
         )
-    return path.open("rb")
+    return content.open()
 
 
-def check_whole(path: Path, compression: str, label: str) -> None:
+class _Gunzipping(gzip.GzipFile):
+    """Closes the file that it reads."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__(fileobj=packed, mode="rb")
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
+
+
+def check_whole(content: Content, compression: str, label: str) -> None:
     """Read a compressed file to its end.  Raises BadBill where it breaks off, so that half a bill never passes for one."""
     if compression == "none":
         return
     try:
-        with path.open("rb") as stream:
+        with content.open() as stream:
             whole = _zstd_is_whole(stream) if compression == "zstd" else _gzip_is_whole(stream)
     except _TRUNCATED as error:
         raise _breaks_off(label, compression) from error
@@ -150,24 +179,24 @@ def _breaks_off(label: str, compression: str) -> BadBill:
     return BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again")
 
 
-def _look(path: Path, compression: str, label: str) -> Container:
+def _look(content: Content, compression: str, label: str) -> Container:
     try:
-        with decompressed(path, compression) as stream:
+        with decompressed(content, compression) as stream:
             start = stream.read(4)
             if start == b"PAR1" and compression == "none":
-                return _parquet(path, label)
-            with decompressed(path, compression) as again:
+                return _parquet(content, label)
+            with decompressed(content, compression) as again:
                 text = again.read(_MAX_HEADER_BYTES)
     except _TRUNCATED as error:
         raise _breaks_off(label, compression) from error
     if not text.strip():
-        check_whole(path, compression, label)
+        check_whole(content, compression, label)
         raise BadBill(f"{label} holds no text; export it again")
     _check_text(text, label)
     decoded = text.decode("utf-8-sig", errors="replace")
     if decoded.lstrip().startswith("{"):
-        return _json_lines(path, compression, decoded, label)
-    return _csv(path, compression, decoded, label)
+        return _json_lines(content, compression, decoded, label)
+    return _csv(content, compression, decoded, label)
 
 
 def _check_text(text: bytes, label: str) -> None:
@@ -199,12 +228,13 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _parquet(path: Path, label: str) -> Container:
+def _parquet(content: Content, label: str) -> Container:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        schema = pq.read_schema(path)
+        with content.open() as stream:
+            schema = pq.read_schema(stream)
     except (pa.ArrowInvalid, OSError) as error:
         raise BadBill(f"{label} is a broken Parquet file; fetch it again") from error
     names: list[str] = []
@@ -222,10 +252,10 @@ def _parquet(path: Path, label: str) -> Container:
 
     for field in schema:
         walk("", field)
-    return Container(path, "parquet", "none", tuple(names), frozenset(nested), frozenset(schema.names))
+    return Container(content, "parquet", "none", tuple(names), frozenset(nested), frozenset(schema.names))
 
 
-def _json_lines(path: Path, compression: str, decoded: str, label: str) -> Container:
+def _json_lines(content: Content, compression: str, decoded: str, label: str) -> Container:
     names: dict[str, None] = {}
     nested: set[str] = set()
 
@@ -251,10 +281,10 @@ def _json_lines(path: Path, compression: str, decoded: str, label: str) -> Conta
             continue
         if isinstance(record, dict):
             walk("", record)
-    return Container(path, "json", compression, tuple(names), frozenset(nested))
+    return Container(content, "json", compression, tuple(names), frozenset(nested))
 
 
-def _csv(path: Path, compression: str, decoded: str, label: str) -> Container:
+def _csv(content: Content, compression: str, decoded: str, label: str) -> Container:
     if len(decoded.encode(errors="replace")) >= _MAX_HEADER_BYTES and "\n" not in decoded and "\r" not in decoded:
         raise BadBill(f"{label} has a first line of more than 1 MB, expected a header line with column names")
     header = cells_of(decoded)
@@ -269,7 +299,7 @@ def _csv(path: Path, compression: str, decoded: str, label: str) -> Container:
         raise BadBill(f"{label} has a quoted cell in its header that does not end; export it again")
     if any(_is_number(cell) for cell in header):
         raise BadBill(f"{label} starts with a row of values, expected a header line with column names")
-    return Container(path, "csv", compression, tuple(header))
+    return Container(content, "csv", compression, tuple(header))
 
 
 def _is_number(cell: str) -> bool:

@@ -65,7 +65,7 @@ def _csv_totals(container: Container, wanted: Wanted, matched: Matched) -> Contr
 
 def _is_one_line(container: Container) -> bool:
     """Whether there is only a header, without the end of line that Arrow waits for."""
-    with decompressed(container.path, container.compression) as stream:
+    with decompressed(container.content, container.compression) as stream:
         text = stream.read(BLOCK_BYTES).rstrip()
         return b"\n" not in text and b"\r" not in text and not stream.read(1)
 

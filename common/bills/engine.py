@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 from duckdb.func import FunctionNullHandling
 
+from common.bills.content import attach
 from common.domain.money import EXACT
 from common.errors import resource_error
 
@@ -20,7 +21,10 @@ MEMORY_LIMIT = "900MB"
 
 @contextmanager
 def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory DuckDB that spills to `folder`.  A full disk or memory leaves the context as NoSpace or NoMemory."""
+    """An in-memory DuckDB that spills to `folder` and reads every container that is open now.
+
+    A full disk or memory leaves the context as NoSpace or NoMemory.
+    """
     connection = duckdb.connect(":memory:")
     try:
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
@@ -29,6 +33,7 @@ def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[d
         connection.execute("set enable_progress_bar = false")
         if threads:
             connection.execute(f"set threads = {threads}")
+        attach(connection)
         if folder is not None:
             connection.execute(f"set temp_directory = '{folder}'")
         varchar, integer = duckdb.sqltype("VARCHAR"), duckdb.sqltype("INTEGER")

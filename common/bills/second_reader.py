@@ -81,11 +81,11 @@ def csv_batches(container: Container, wanted: Wanted, matched: Matched, careful:
 
     with ExitStack() as stack:
         stack.enter_context(_undecodable_lines_unsaid())
-        as_path = container.compression == "none" and not careful  # Arrow reads a plain file ahead in its own threads
+        content = container.content
+        path = content.path if container.compression == "none" and not careful else None
         reader = pa.csv.open_csv(
-            str(container.path)
-            if as_path
-            else stack.enter_context(decompressed(container.path, container.compression)),
+            # Arrow reads a plain file ahead in its own threads
+            str(path) if path else stack.enter_context(decompressed(content, container.compression)),
             read_options=pa.csv.ReadOptions(
                 block_size=LONG_BLOCK_BYTES if careful else BLOCK_BYTES,
                 column_names=names,
@@ -132,7 +132,7 @@ def _undecodable_lines_unsaid() -> Iterator[None]:
 
 
 def parquet_batches(container: Container, wanted: Wanted, matched: Matched) -> Iterator[Batch]:
-    with pa.parquet.ParquetFile(container.path) as file:
+    with container.content.open() as stream, pa.parquet.ParquetFile(stream) as file:
         roots = list(dict.fromkeys(name if name in container.top_level else name.split(".")[0] for name in wanted.all))
         for batch in file.iter_batches(batch_size=1 << 16, columns=roots):
             yield _batch(
@@ -173,7 +173,7 @@ def json_batches(container: Container, wanted: Wanted, matched: Matched) -> Iter
 
 def json_records(container: Container) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
     """The lines of a JSON lines file that are not blank, each with its object, or None where it is none."""
-    with decompressed(container.path, container.compression) as stream:
+    with decompressed(container.content, container.compression) as stream:
         for line in stream:
             if not line.strip():
                 continue

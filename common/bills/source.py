@@ -7,7 +7,6 @@ not have is null, and `source_row_id` says which line of the file a row is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import duckdb
@@ -48,6 +47,7 @@ def source_sql(
 ) -> str:
     """A SELECT over the file that gives the format's canonical columns, its bags, and `source_row_id`.
 
+    It runs on an `engine` that was made while the container was open.
     only: leave out every canonical column but these.  numbered: lines are told by number even where they have an id of their own.
     """
     reader = _READERS[container.kind]
@@ -144,7 +144,7 @@ def _csv(container: Container, matched: Matched) -> str:
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
     nulls = ", ".join(literal(text) for text in ("", *matched.format.null_texts))
     return (
-        f"read_csv({_path(container.path)}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
+        f"read_csv({literal(container.content.name)}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
         f"quote = '\"', escape = '\"', nullstr = [{nulls}], compression = '{container.compression}', "
         f"max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, store_rejects = true, rejects_limit = 0"
         f"{', strict_mode = false' if container.lenient else ''})"
@@ -159,17 +159,13 @@ def _json(container: Container, matched: Matched) -> str:
     fields = ", ".join(f"fields[{number}] as {quoted(path)}" for number, path in enumerate(paths, start=1))
     return (
         f"(select line, {fields} from (select json as line, json_extract_string(json, [{', '.join(map(literal, paths))}]) "
-        f"as fields from read_ndjson_objects({_path(container.path)}, compression = '{container.compression}', "
+        f"as fields from read_ndjson_objects({literal(container.content.name)}, compression = '{container.compression}', "
         f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true)))"
     )
 
 
 def _parquet(container: Container, matched: Matched) -> str:
-    return f"read_parquet({_path(container.path)}, file_row_number = true)"
-
-
-def _path(path: Path) -> str:
-    return literal(str(path))
+    return f"read_parquet({literal(container.content.name)}, file_row_number = true)"
 
 
 _READERS = {"csv": _csv, "json": _json, "parquet": _parquet}

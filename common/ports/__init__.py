@@ -6,7 +6,7 @@ from common.ports.documents import Document, DocumentStore, Transaction
 from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location
 from common.ports.notifier import Notification, Notifier
-from common.ports.objects import ObjectStore, StoredObject
+from common.ports.objects import ObjectStore, Readable, StoredObject
 from common.ports.runtime import Runtime
 from common.ports.scheduler import Schedule, Scheduler
 from common.ports.secrets import Secrets
@@ -24,6 +24,7 @@ __all__ = [
     "Notification",
     "Notifier",
     "ObjectStore",
+    "Readable",
     "Replacement",
     "Runtime",
     "Schedule",

@@ -1,6 +1,6 @@
 """Objects: files written once and never changed (Cloud Storage; a folder on the laptop)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,18 @@ class StoredObject:
     uri: str
     size_bytes: int
     digest: str
+
+
+@dataclass(frozen=True)
+class Readable:
+    """Bytes that can be opened any number of times, each a seekable file of its own, and are not copied for it.
+
+    path: the file on this machine that they are, where they are one.
+    """
+
+    size_bytes: int
+    open: Callable[[], BinaryIO]
+    path: Path | None = None
 
 
 class ObjectStore(Protocol):
@@ -39,8 +51,12 @@ class ObjectStore(Protocol):
         """Read an object, streaming.  Raises NotFound."""
         ...
 
+    def readable(self, uri: str) -> Readable:
+        """An object of any size where it lies, for readers that go back and forth in it.  Raises NotFound."""
+        ...
+
     def local(self, uri: str) -> AbstractContextManager[Path]:
-        """A path on this machine that holds the object's bytes while the context lasts.  Raises NotFound."""
+        """A path on this machine that holds a small object's bytes while the context lasts.  Raises NotFound."""
         ...
 
     def list(self, prefix: str) -> Sequence[StoredObject]:

@@ -93,8 +93,7 @@ def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> di
 def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterator[_Work]:
     with (
         tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
-        rt.objects.local(part.uri) as path,
-        containers.opened(path, part.name) as container,
+        containers.opened(rt.objects.readable(part.uri), part.name) as container,
         engine(Path(folder), rt.settings.threads) as connection,
     ):
         matched = recognise(container.names)

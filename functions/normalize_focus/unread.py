@@ -128,7 +128,9 @@ class _Records:
         """The record that begins at a byte; what is no UTF-8 in it stands as \\xNN."""
         if self._stream is None or position < self._at:
             self.close()
-            self._stream, self._at = decompressed(self._container.path, self._container.compression), 0
+            self._stream, self._at = decompressed(self._container.content, self._container.compression), 0
+        if self._container.compression == "none":
+            self._at = self._stream.seek(position)
         while self._at < position:
             piece = self._stream.read(min(position - self._at, _PIECE_BYTES))
             if not piece:

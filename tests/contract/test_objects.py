@@ -82,6 +82,20 @@ def test_an_object_comes_back_byte_by_byte(store, size):
         assert path.read_bytes() == content
 
 
+def test_an_object_where_it_lies_is_opened_again_and_again_and_read_from_anywhere(store):
+    content = random.Random(3).randbytes(9 << 20)
+    readable = store.readable(write(store, NAME, content).uri)
+    assert readable.size_bytes == len(content)
+    with readable.open() as one, readable.open() as other:
+        for stream, spot in ((one, 7 << 20), (other, 11), (one, (4 << 20) - 5), (other, len(content) - 3)):
+            assert stream.seek(spot) == spot
+            assert stream.read(10) == content[spot : spot + 10]
+    with readable.open() as again:
+        assert again.read() == content
+    if readable.path is not None:
+        assert readable.path.read_bytes() == content
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=5000))
 def test_a_stream_that_only_reads_is_taken_whole(store, content):
@@ -164,6 +178,8 @@ def test_a_missing_object_is_told(store):
             store.stat(uri)
         with pytest.raises(NotFound, match=name):
             store.open(uri)
+        with pytest.raises(NotFound, match=name):
+            store.readable(uri)
         with pytest.raises(NotFound, match=name), store.local(uri):
             pass
 

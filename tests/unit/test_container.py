@@ -96,4 +96,4 @@ def test_a_stream_that_breaks_off_is_found_before_it_passes_for_a_bill(tmp_path:
     whole = squash(CSV + noise)
     path = made(tmp_path, whole[: len(whole) // 2])
     with opened(path, "bill") as found, pytest.raises(BadBill, match="breaks off"):
-        check_whole(found.path, found.compression, "bill")
+        check_whole(found.content, found.compression, "bill")

@@ -24,7 +24,7 @@ from common.adapters.embedded.folders import make_folder
 from common.adapters.embedded.hashed_copy import copy_hashing, digest_of
 from common.adapters.object_names import check_name
 from common.errors import AlreadyExists, BadConfiguration, NoSpace, NotFound
-from common.ports.objects import StoredObject
+from common.ports.objects import Readable, StoredObject
 
 SCHEME = "object://"
 LEFTOVER_SECONDS = 24 * 60 * 60
@@ -105,6 +105,13 @@ class FolderObjectStore:
             return self._path(_name(uri)).open("rb")
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise _not_found(uri) from None
+
+    def readable(self, uri: str) -> Readable:
+        """The object's own file.  Raises NotFound."""
+        path = self._path(_name(uri))
+        if not path.is_file():
+            raise _not_found(uri)
+        return Readable(path.stat().st_size, lambda: path.open("rb"), path)
 
     @contextmanager
     def local(self, uri: str) -> Iterator[Path]:

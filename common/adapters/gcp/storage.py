@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from google.api_core import exceptions as api
-from google.cloud import storage  # type: ignore[attr-defined, import-untyped]
+from google.cloud import storage  # type: ignore[attr-defined]
 from google.cloud.storage.exceptions import DataCorruption  # type: ignore[import-untyped]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 
@@ -30,7 +30,7 @@ from common.adapters.gcp.failures import explaining
 from common.adapters.gcp.storage_reading import RangedFile, buffered
 from common.adapters.object_names import check_name
 from common.errors import AlreadyExists, BadConfiguration, NotFound, Retryable
-from common.ports.objects import StoredObject
+from common.ports.objects import Readable, StoredObject
 
 SCHEME = "gs://"
 CHUNK_BYTES = 16 << 20
@@ -109,7 +109,12 @@ class CloudStorageObjectStore:
 
     def open(self, uri: str) -> BinaryIO:
         """Read an object, streaming and seekable, a few MB at a time.  Raises NotFound."""
-        return buffered(ranged(self._found(uri), f"object {uri}", self._calls))
+        return self.readable(uri).open()
+
+    def readable(self, uri: str) -> Readable:
+        """An object where it lies, read by ranges.  Raises NotFound."""
+        blob = self._found(uri)
+        return Readable(blob.size, lambda: ranged(blob, f"object {uri}", self._calls))
 
     @contextmanager
     def local(self, uri: str) -> Iterator[Path]:
@@ -169,7 +174,7 @@ class CloudStorageObjectStore:
         return StoredObject(uri, blob.size, digest)
 
     def _taken_of(self, blob: storage.Blob) -> str:
-        with buffered(ranged(blob, f"object {blob.name}", self._calls)) as content:
+        with ranged(blob, f"object {blob.name}", self._calls) as content:
             return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
 
     def _look(self, uri: str) -> storage.Blob | None:
@@ -226,14 +231,14 @@ class _HashingStream:
             pass
 
 
-def ranged(blob: storage.Blob, what: str, calls: dict[str, Any]) -> RangedFile:
+def ranged(blob: storage.Blob, what: str, calls: dict[str, Any]) -> BinaryIO:
     """A file over a blob whose facts are loaded; of this very generation, as its bytes are stored."""
 
     def fetch(first: int, behind: int) -> bytes:
         with explaining(what):
             return bytes(blob.download_as_bytes(start=first, end=behind - 1, raw_download=True, checksum=None, **calls))
 
-    return RangedFile(fetch, blob.size, base64.b64decode(blob.crc32c) if blob.crc32c else None, what)
+    return buffered(RangedFile(fetch, blob.size, base64.b64decode(blob.crc32c) if blob.crc32c else None, what))
 
 
 def _digest(blob: storage.Blob) -> str:

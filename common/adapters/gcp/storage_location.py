@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from google.cloud import storage  # type: ignore[attr-defined, import-untyped]
+from google.cloud import storage  # type: ignore[attr-defined]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 
 from common.adapters.gcp.failures import explaining
 from common.adapters.gcp.storage import RETRY_SECONDS, SCHEME, TIMEOUT_SECONDS, ranged
-from common.adapters.gcp.storage_reading import buffered
 from common.errors import BadConfiguration, NotFound
 from common.ports.locations import FoundObject
 
@@ -66,7 +65,7 @@ class CloudStorageLocation:
                 blob = None
         if blob is None:
             raise NotFound(f"there is no object {name} at {self.uri}")
-        return buffered(ranged(blob, f"object {SCHEME}{self._bucket.name}/{blob.name}", self._calls))
+        return ranged(blob, f"object {SCHEME}{self._bucket.name}/{blob.name}", self._calls)
 
     @property
     def _folder(self) -> str:

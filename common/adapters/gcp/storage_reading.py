@@ -1,9 +1,8 @@
-"""A Cloud Storage object as a seekable file: ranged reads, a few blocks held, the next one fetched ahead."""
+"""A Cloud Storage object as a seekable file: ranged reads, a few blocks held, the next ones fetched ahead."""
 
 from __future__ import annotations
 
 import io
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,8 @@ from google_crc32c import Checksum
 from common.errors import Retryable
 
 BLOCK_BYTES = 4 << 20
-_HELD_BLOCKS = 4
+BLOCKS_AHEAD = 3
+_HELD_BLOCKS = BLOCKS_AHEAD + 2
 _BUFFER_BYTES = 256 << 10
 
 Fetch = Callable[[int, int], bytes]
@@ -22,9 +22,8 @@ Fetch = Callable[[int, int], bytes]
 
 
 class RangedFile(io.RawIOBase):
-    """Reads an object of a known size; `read(n)` gives n bytes unless the object ends.
+    """Reads an object of a known size; fills what it is given unless the object ends.
 
-    Threads may share it as DuckDB's do, each a seek and then a read: a seek is the calling thread's own until its next read.
     Where it is read whole and in order, its crc32c is checked at the end.
     """
 
@@ -33,11 +32,9 @@ class RangedFile(io.RawIOBase):
         self._expected, self._checked_to = crc32c, 0
         self._checked: Any = Checksum()  # type: ignore[no-untyped-call]
         self._at = 0
-        self._sought: dict[int, int] = {}
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._last_block = -1
-        self._lock = threading.RLock()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="ranged-read")
+        self._pool = ThreadPoolExecutor(BLOCKS_AHEAD, thread_name_prefix="ranged-read")
 
     def readable(self) -> bool:
         return True
@@ -46,39 +43,24 @@ class RangedFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._sought.get(threading.get_ident(), self._at)
+        return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with self._lock:
-            base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._size_bytes}[whence]
-            position = max(0, base + offset)
-            self._sought[threading.get_ident()] = position
-            return position
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size_bytes}[whence]
+        self._at = max(0, base + offset)
+        return self._at
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        with self._lock:
-            if self.closed:
-                raise ValueError("read of a closed file")
-            start = self._sought.pop(threading.get_ident(), self._at)
-            end = min(start + len(view), self._size_bytes)
-            position = start
-            while position < end:
-                number, offset = divmod(position, BLOCK_BYTES)
-                piece = memoryview(self._block(number))[offset : offset + end - position]
-                view[position - start : position - start + len(piece)] = piece
-                self._check(position, piece)
-                position += len(piece)
-            self._at = max(start, position)
-            return self._at - start
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Up to `size` bytes, fewer only at the end; all that is left where none is given."""
-        with self._lock:
-            left = max(0, self._size_bytes - self.tell())
-            into = bytearray(left if size is None or size < 0 else min(size, left))
-            self.readinto(into)
-            return bytes(into)
+        filled = 0
+        while filled < len(view) and self._at < self._size_bytes:
+            number, offset = divmod(self._at, BLOCK_BYTES)
+            piece = memoryview(self._block(number))[offset : offset + len(view) - filled]
+            view[filled : filled + len(piece)] = piece
+            self._check(piece)
+            self._at += len(piece)
+            filled += len(piece)
+        return filled
 
     def close(self) -> None:
         """Drop what is held."""
@@ -89,19 +71,19 @@ class RangedFile(io.RawIOBase):
 
     def _block(self, number: int) -> bytes:
         held = self._ask(number)
-        in_order = number in (0, self._last_block, self._last_block + 1)
-        if in_order and (number + 1) * BLOCK_BYTES < self._size_bytes:
-            self._ask(number + 1)
+        if number in (0, self._last_block, self._last_block + 1):
+            for ahead in range(number + 1, number + 1 + BLOCKS_AHEAD):
+                if ahead * BLOCK_BYTES < self._size_bytes:
+                    self._ask(ahead)
         self._last_block = number
+        expected = min(BLOCK_BYTES, self._size_bytes - number * BLOCK_BYTES)
         try:
             found = held.result()
+            if len(found) != expected:
+                raise Retryable(f"{self._what} gave {len(found)} bytes of {expected} asked for; it is read again")
         except Exception:
             self._blocks.pop(number, None)
             raise
-        expected = min(BLOCK_BYTES, self._size_bytes - number * BLOCK_BYTES)
-        if len(found) != expected:
-            self._blocks.pop(number, None)
-            raise Retryable(f"{self._what} gave {len(found)} bytes of {expected} asked for; it is read again")
         return found
 
     def _ask(self, number: int) -> Future[bytes]:
@@ -110,11 +92,10 @@ class RangedFile(io.RawIOBase):
             self._blocks[number] = self._pool.submit(self._fetch, first, min(first + BLOCK_BYTES, self._size_bytes))
             while len(self._blocks) > _HELD_BLOCKS:
                 self._blocks.popitem(last=False)
-        self._blocks.move_to_end(number)
         return self._blocks[number]
 
-    def _check(self, position: int, piece: memoryview) -> None:
-        if self._expected is None or position != self._checked_to:
+    def _check(self, piece: memoryview) -> None:
+        if self._expected is None or self._at != self._checked_to:
             return
         self._checked.update(bytes(piece))
         self._checked_to += len(piece)
@@ -123,5 +104,5 @@ class RangedFile(io.RawIOBase):
 
 
 def buffered(raw: RangedFile) -> BinaryIO:
-    """The file for Python's readers, which read by lines and by few bytes."""
+    """The file for readers that take lines or few bytes at a time."""
     return cast(BinaryIO, io.BufferedReader(raw, _BUFFER_BYTES))
