@@ -52,4 +52,10 @@ class Settings(BaseSettings):
         description="Where traces go: off, nowhere; otlp, as the OTEL_EXPORTER_OTLP_* variables say; cloud, to Cloud Trace",
     )
 
+    work_seconds: int | None = Field(
+        None,
+        description="Seconds after which a long landing hands the rest to a message of its own; none on the laptop by default",
+        ge=0,
+    )
+
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages by this seed")

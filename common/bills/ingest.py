@@ -10,8 +10,9 @@ from common.bills.deliveries import REJECTED, Delivery
 from common.bills.discovery import FoundDelivery
 from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
 from common.bills.landing import land
+from common.bills.marks import Marks, Pace, TimeUsed, plan_of
 from common.bills.reading import Customs, Order, Ports
-from common.bills.runs import fail_run, record_deliveries, run_path
+from common.bills.runs import fail_run, has_landed, note_landing, record_deliveries, run_path
 from common.errors import BadBill, BadConfiguration, CostError
 from common.messages import IngestBill
 from common.ports import Location, Runtime
@@ -22,37 +23,64 @@ _PLAIN = Customs()
 
 
 def ingest(message: IngestBill, rt: Runtime, discover: Discover, customs: Customs = _PLAIN) -> None:
-    """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat.
+    """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat, and to interrupt.
 
-    A bill that cannot be read ends the run as rejected, and the message is done: another try would not help.  A location that
-    cannot be read raises.  Either puts the integration into `error` with the reason.
+    Where the setting `work_seconds` is used up, the same message is published again and this one is done: what was copied and read so
+    far is kept.  A bill that cannot be read ends the run as rejected, and the message is done: another try would not help.  A
+    location that cannot be read raises.  Either puts the integration into `error` with the reason.
     """
     org_slug, integration_id = message.org_slug, message.integration_id
     check_may_run(rt.documents, org_slug)  # the tenant's state is no fault of the integration
+    marks = Marks(rt.documents, rt.objects, org_slug, integration_id, message.run_id)
+    if has_landed(rt.documents, org_slug, message.run_id) and marks.none():
+        return  # the message once more, or its twin: copying 100 GB again would change nothing
     try:
-        integration = load_integration(rt.documents, org_slug, integration_id)
-        if integration["status"] not in ("active", ERROR):
-            raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
-        run = rt.documents.get(run_path(org_slug, message.run_id)) or {}
-        location = rt.location(run.get("location") or integration["config"]["location"])
-        order = Order(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
-        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock)
-        stated = run.get("delivered_at")
-        landed: list[Delivery] = []
-        refused: list[str] = []
-        for found in _found(discover, location, message.billing_periods, refused):
-            try:
-                landed.extend(land(order, location, _as_stated(found, stated), ports, customs))
-            except BadBill as error:
-                refused.append(str(error))
+        outcome = _land_all(message, rt, marks, discover, customs)
     except CostError as error:
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
         raise
+    if outcome is None:
+        return
+    landed, refused = outcome
     record_deliveries(rt.documents, rt.clock, org_slug, message.run_id, [one.delivery_id for one in landed])
     refused += [str(one.extra.get("reason")) for one in landed if one.state == REJECTED]
     if refused:
         fail_run(rt.documents, rt.clock, org_slug, message.run_id, refused[0], rejected=True)
     note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, refused[0] if refused else None)
+    marks.clear()
+
+
+def _land_all(
+    message: IngestBill, rt: Runtime, marks: Marks, discover: Discover, customs: Customs
+) -> tuple[list[Delivery], list[str]] | None:
+    """What was landed, and why others were refused; None where the rest went to another message."""
+    org_slug, integration_id = message.org_slug, message.integration_id
+    integration = load_integration(rt.documents, org_slug, integration_id)
+    if integration["status"] not in ("active", ERROR):
+        raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
+    run = rt.documents.get(run_path(org_slug, message.run_id)) or {}
+    location = rt.location(run.get("location") or integration["config"]["location"])
+    order = Order(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
+    pace = Pace(rt.clock, rt.settings.work_seconds)
+    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, marks, pace)
+    landed: list[Delivery] = []
+    refused: list[str] = []
+    found = [
+        _as_stated(one, run.get("delivered_at")) for one in _found(discover, location, message.billing_periods, refused)
+    ]
+    versions = {item.name: item.version for item in location.list()} if found else {}
+    try:
+        for one in found:
+            try:
+                landed.extend(land(order, location, one, versions, ports, customs))
+            except BadBill as error:
+                refused.append(str(error))
+    except TimeUsed:
+        marks.hand_over(plan_of(found, versions), sum(len(one.parts) for one in found))
+        note_landing(rt.documents, org_slug, message.run_id)
+        rt.bus.publish(message)
+        return None
+    return landed, refused
 
 
 def _found(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
+from typing import Any
 
 from common.bills.deliveries import (
     FINISHED,
@@ -26,36 +27,90 @@ from common.bills.deliveries import (
 )
 from common.bills.discovery import ACTUAL, AMORTIZED, FoundDelivery, FoundPart
 from common.bills.formats import SourceFormat
-from common.bills.reading import Customs, Order, Ports, Read, fetch_all, one_format, periods, read_all
+from common.bills.reading import (
+    Customs,
+    Fetched,
+    Order,
+    Ports,
+    Read,
+    fetch_all,
+    one_format,
+    periods,
+    read_all,
+    unknown_names,
+)
 from common.bills.totals import Total
 from common.errors import AlreadyExists, BadBill, NotFound, Retryable
 from common.ports import Location, StoredObject
 from common.telemetry import counted
 
-_MOST_UNKNOWN, _LONGEST_NAME = 500, 200
+MOST_PARTS = 1_000
+"""Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
+
 TWIN_SPAN = timedelta(hours=12)
 """Actual and amortized exports further apart are of different run days: their totals would not meet."""
 
 
-def land(order: Order, location: Location, found: FoundDelivery, ports: Ports, customs: Customs) -> list[Delivery]:
+def land(
+    order: Order,
+    location: Location,
+    found: FoundDelivery,
+    versions: Mapping[str, str],
+    ports: Ports,
+    customs: Customs,
+) -> list[Delivery]:
     """Land one found delivery: one Delivery per billing period in it; each chunk is announced as `bill-landed`.
 
-    A bill that cannot be read leaves a rejected delivery that says why.  Raises BadBill after recording it.
+    versions: of the location's files.  A delivery that this run has landed already is told from its mark.  A bill that cannot be read
+    leaves a rejected delivery that says why.  Raises BadBill after recording it, TimeUsed where the rest is for another message.
     """
-    stored = fetch_all(order, location, found, ports)
+    mark = ports.marks.of_delivery(location.uri, found, versions)
+    done = ports.marks.get(mark)
+    if done:
+        return _landed_before(order, done, ports)
+    _check_count(len(found.parts))
+    fetched = fetch_all(order, location, found, versions, ports)
     try:
-        parts, notes = read_all(order, stored, ports, customs, manifest=found.version is not None)
-        source_format = one_format(parts)
-        wanted = periods(parts, order)
-    except BadBill as error:
-        _record_rejected(order, found, stored, str(error), ports)
-        raise
+        made = _land_fetched(order, found, fetched, mark, ports, customs)
     except NotFound as error:
         raise Retryable("another worker landed the same files at the same time; they are looked at again") from error
-    made = [_deliver(order, found, parts, source_format, period, notes, ports) for period in wanted]
-    for _, item in stored:
-        ports.objects.delete(item.uri)
+    _settle(mark, fetched, ports, delivery_ids=[one.delivery_id for one in made])
     return made
+
+
+def _land_fetched(
+    order: Order, found: FoundDelivery, fetched: Sequence[Fetched], mark: str, ports: Ports, customs: Customs
+) -> list[Delivery]:
+    try:
+        parts, notes = read_all(order, fetched, ports, customs, manifest=found.version is not None)
+        source_format = one_format(parts)
+        wanted = periods(parts, order)
+        ports.pace.step()
+        return [_deliver(order, found, parts, source_format, period, notes, ports) for period in wanted]
+    except BadBill as error:
+        _record_rejected(order, found, fetched, str(error), ports)
+        _settle(mark, fetched, ports, refused=str(error))
+        raise
+
+
+def _landed_before(order: Order, done: Mapping[str, Any], ports: Ports) -> list[Delivery]:
+    if done.get("refused"):
+        raise BadBill(done["refused"])
+    found = [load(ports.documents, order.org_slug, delivery_id) for delivery_id in done["delivery_ids"]]
+    return [one for one in found if one is not None]
+
+
+def _settle(mark: str, fetched: Sequence[Fetched], ports: Ports, **outcome: Any) -> None:
+    """The delivery is dealt with: its parts need not be kept where they came in."""
+    ports.marks.keep(mark, **outcome)
+    ports.marks.drop(one.mark for one in fetched)
+
+
+def _check_count(parts: int) -> None:
+    if parts > MOST_PARTS:
+        raise BadBill(
+            f"the delivery has {parts:,} files, at most {MOST_PARTS:,} fit: export larger files, or days or accounts by themselves"
+        )
 
 
 def _deliver(
@@ -75,6 +130,7 @@ def _deliver(
             parts.append(_part(read, control, others, takes_strays=first))
     earlier = _earlier(order, period, ports)
     kept, delivered_at = _with_earlier(parts, earlier, source_format, found.delivered_at)
+    _check_count(len(kept))
     parts = [replace(part, chunk=number) for number, part in enumerate(kept)]
     delivery_id = identify(order.integration_id, period, [(part.role, part.digest) for part in parts])
     existing = load(ports.documents, order.org_slug, delivery_id)
@@ -93,7 +149,7 @@ def _deliver(
             run_id=order.run_id,
             landed_at=ports.clock.now(),
             version=found.version,
-            unknown_columns=_unknown(reads),
+            unknown_columns=unknown_names(name for read in reads for name in read.unknown),
             notes=(*notes, *_role_notes(parts)),
             extra={"cost_column": source_format.cost},
         )
@@ -106,12 +162,6 @@ def _deliver(
         for message in existing.messages():
             ports.bus.publish(message)
     return existing
-
-
-def _unknown(reads: Sequence[Read]) -> tuple[str, ...]:
-    """The names that belong to nothing; as many, and as much of each, as a document can hold."""
-    names = dict.fromkeys(name for read in reads for name in read.matched.unknown)
-    return tuple(name[:_LONGEST_NAME] for name in names)[:_MOST_UNKNOWN]
 
 
 def _part(read: Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
@@ -177,14 +227,12 @@ def _role_notes(parts: Sequence[Part]) -> list[str]:
     return []
 
 
-def _record_rejected(
-    order: Order, found: FoundDelivery, stored: Sequence[tuple[FoundPart, StoredObject]], reason: str, ports: Ports
-) -> None:
+def _record_rejected(order: Order, found: FoundDelivery, fetched: Sequence[Fetched], reason: str, ports: Ports) -> None:
     delivery_id = identify(
-        order.integration_id, found.billing_period or "", [(p.role, item.digest) for p, item in stored]
+        order.integration_id, found.billing_period or "", [(one.found.role, one.stored.digest) for one in fetched]
     )
     folder = f"raw/{order.org_slug}/{order.integration_id}/rejected/{delivery_id}"
-    parts = [_keep_rejected(number, part, item, folder, ports) for number, (part, item) in enumerate(stored)]
+    parts = [_keep_rejected(number, one.found, one.stored, folder, ports) for number, one in enumerate(fetched)]
     delivery = Delivery(
         delivery_id=delivery_id,
         org_slug=order.org_slug,
@@ -207,5 +255,4 @@ def _record_rejected(
 def _keep_rejected(number: int, part: FoundPart, item: StoredObject, folder: str, ports: Ports) -> Part:
     """The part under a name that its bytes tell, so that they are kept once, however often they come."""
     kept = ports.objects.copy(item.uri, f"{folder}/{item.digest.rpartition(':')[2][:20]}")
-    ports.objects.delete(item.uri)
     return Part(number, part.name, kept.uri, item.size_bytes, item.digest)

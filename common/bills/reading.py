@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 from common.bills import container as containers
 from common.bills.container import Container
 from common.bills.control import control_totals
 from common.bills.discovery import WHOLE, FoundDelivery, FoundPart
-from common.bills.formats import Matched, SourceFormat, recognise
+from common.bills.formats import Matched, SourceFormat, formats, recognise
 from common.bills.integrations import TITLES
-from common.bills.totals import ControlTotals
+from common.bills.marks import Marks, Pace
+from common.bills.totals import ControlTotals, Total
 from common.errors import AlreadyExists, BadBill, Retryable, UnknownFormat
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
 from common.telemetry import counted, span
 
 Opened = tuple[Container, Matched]
+_MOST_UNKNOWN, _LONGEST_NAME = 500, 200
 _MOST_RAGGED = 250_000
 """More lines of another width than the header are no slip of some lines, and too many to keep one by one."""
 
@@ -28,21 +30,25 @@ class Customs:
     """What a provider's bills need beside the common way.
 
     role_of: tells the role of a part by what is in it: (name, part) -> whole, actual or amortized.
-    cost_column_of: tells which canonical column is proved and billed, of all parts of a delivery.
+    cost_facts_of: reads in one part what its delivery's cost column depends on, as plain types; cost_column_of: tells from the facts
+    of all parts of a delivery which canonical column is proved and billed.  Both or neither.
     """
 
     role_of: Callable[[str, Opened], str] | None = None
-    cost_column_of: Callable[[Sequence[Opened]], str] | None = None
+    cost_facts_of: Callable[[Opened], Any] | None = None
+    cost_column_of: Callable[[Sequence[Any]], str] | None = None
 
 
 @dataclass(frozen=True)
 class Ports:
-    """What landing needs."""
+    """What landing needs.  marks: how far the run has come; pace: how far this message goes."""
 
     documents: DocumentStore
     objects: ObjectStore
     bus: MessageBus
     clock: Clock
+    marks: Marks
+    pace: Pace
 
 
 @dataclass(frozen=True)
@@ -57,30 +63,49 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """One part, copied into the store.  mark: what is told of it is kept under this."""
+
+    found: FoundPart
+    stored: StoredObject
+    mark: str
+
+
+@dataclass(frozen=True)
 class Read:
-    """One part, landed and read."""
+    """One part, landed and read.  period_column: the file's name of the column that tells the month.  unknown: as `unknown_names`."""
 
     found: FoundPart
     stored: StoredObject
     role: str
     control: ControlTotals
-    matched: Matched
+    source_format: SourceFormat
+    period_column: str
+    unknown: tuple[str, ...]
 
 
 def fetch_all(
-    order: Order, location: Location, found: FoundDelivery, ports: Ports
-) -> list[tuple[FoundPart, StoredObject]]:
+    order: Order, location: Location, found: FoundDelivery, versions: Mapping[str, str], ports: Ports
+) -> list[Fetched]:
     """Copy every part into the store.  Raises Retryable for one that changes meanwhile or is not there whole."""
-    versions = {item.name: item.version for item in location.list()}
-    return [(part, _fetch(order, location, part, versions.get(part.name, ""), ports)) for part in found.parts]
+    return [_fetched(order, location, part, versions.get(part.name, ""), ports) for part in found.parts]
 
 
-def _fetch(order: Order, location: Location, part: FoundPart, version: str, ports: Ports) -> StoredObject:
+def _fetched(order: Order, location: Location, part: FoundPart, version: str, ports: Ports) -> Fetched:
+    mark = ports.marks.of_part(location.uri, part, version)
+    stored = ports.marks.stored(mark)
+    if stored is None:
+        ports.pace.step()
+        stored = _fetch(location, part, ports.marks.incoming(mark), ports)
+        ports.marks.keep(mark, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
+    return Fetched(part, stored, mark)
+
+
+def _fetch(location: Location, part: FoundPart, name: str, ports: Ports) -> StoredObject:
     """Copy a part into the store, under a name that says which bytes were meant."""
     try:
-        mark = hashlib.sha256(f"{order.run_id}\n{location.uri}\n{part.name}\n{version}".encode()).hexdigest()[:20]
         with span("fetch part", part=part.name), location.open(part.name) as stream:
-            stored = ports.objects.put(f"raw/{order.org_slug}/{order.integration_id}/incoming/{mark}", stream)
+            stored = ports.objects.put(name, stream)
     except AlreadyExists as error:
         raise Retryable(f"{part.name} changed while it was read; it is read again") from error
     if part.size_bytes is not None and stored.size_bytes != part.size_bytes:
@@ -93,42 +118,49 @@ def _fetch(order: Order, location: Location, part: FoundPart, version: str, port
 
 
 def read_all(
-    order: Order, stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs, manifest: bool
+    order: Order, fetched: Sequence[Fetched], ports: Ports, customs: Customs, manifest: bool
 ) -> tuple[list[Read], list[str]]:
     """Read every part with lines in it; beside them, notes on those without.  Raises BadBill."""
     parts: list[Read] = []
     notes: list[str] = []
-    blank = [part.name for part, item in stored if item.size_bytes == 0 and manifest and len(stored) > 1]
-    notes.extend(f"{name} is empty: a leftover that the provider blanked" for name in blank)
-    filled = [(part, item) for part, item in stored if part.name not in blank]
-    for part, item in filled:
-        _check(part, item, order, ports)
+    blank = [one for one in fetched if one.stored.size_bytes == 0 and manifest and len(fetched) > 1]
+    notes.extend(f"{one.found.name} is empty: a leftover that the provider blanked" for one in blank)
+    filled = [one for one in fetched if one not in blank]
+    for one in filled:
+        _check_once(one, order, ports)
     cost = _cost_column(filled, ports, customs)
-    for part, item in filled:
-        read = _read(part, item, ports, customs, cost)
+    for one in filled:
+        read = _read_once(one, ports, customs, cost)
         if read.control.lines == 0:
-            notes.append(f"{part.name} holds a header and no lines")
+            notes.append(f"{one.found.name} holds a header and no lines")
             continue
         parts.append(read)
     if not parts:
-        names = ", ".join(part.name for part, _ in stored[:3])
+        names = ", ".join(one.found.name for one in fetched[:3])
         raise BadBill(f"{names} holds a header and no lines: there is nothing to show for it")
     return parts, notes
 
 
 @contextmanager
 def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opened]:
-    with containers.opened(ports.objects.readable(item.uri), part.name) as container:
+    with ports.objects.local(item.uri) as path, containers.opened(path, part.name) as container:
         try:
             yield container, recognise(container.names)
         except UnknownFormat as error:
             raise UnknownFormat(f"{part.name}: {error}") from None
 
 
+def _check_once(one: Fetched, order: Order, ports: Ports) -> None:
+    if not ports.marks.get(one.mark).get("whole"):
+        ports.pace.step()
+        _check(one.found, one.stored, order, ports)
+        ports.marks.keep(one.mark, whole=True)
+
+
 def _check(part: FoundPart, item: StoredObject, order: Order, ports: Ports) -> None:
     """Raises BadBill for a file that breaks off, or that is no bill of the integration's provider."""
     with _opened(part, item, ports) as (container, matched):
-        containers.check_whole(container.content, container.compression, part.name)
+        containers.check_whole(container.path, container.compression, part.name)
         found = matched.format
         if found.provider != order.provider:
             raise BadBill(
@@ -137,11 +169,31 @@ def _check(part: FoundPart, item: StoredObject, order: Order, ports: Ports) -> N
             )
 
 
-def _cost_column(stored: Sequence[tuple[FoundPart, StoredObject]], ports: Ports, customs: Customs) -> str | None:
-    if customs.cost_column_of is None:
+def _cost_column(fetched: Sequence[Fetched], ports: Ports, customs: Customs) -> str | None:
+    if customs.cost_facts_of is None or customs.cost_column_of is None:
         return None
-    with ExitStack() as stack:
-        return customs.cost_column_of([stack.enter_context(_opened(part, item, ports)) for part, item in stored])
+    return customs.cost_column_of([_cost_facts(one, ports, customs.cost_facts_of) for one in fetched])
+
+
+def _cost_facts(one: Fetched, ports: Ports, cost_facts_of: Callable[[Opened], Any]) -> Any:
+    kept = ports.marks.get(one.mark)
+    if "cost_facts" in kept:
+        return kept["cost_facts"]
+    ports.pace.step()
+    with _opened(one.found, one.stored, ports) as opened:
+        facts = cost_facts_of(opened)
+    ports.marks.keep(one.mark, cost_facts=facts)
+    return facts
+
+
+def _read_once(one: Fetched, ports: Ports, customs: Customs, cost: str | None) -> Read:
+    kept = ports.marks.get(one.mark).get("read")
+    if kept and kept["asked"] == [one.found.role, cost]:
+        return _remembered(one, kept)
+    ports.pace.step()
+    read = _read(one.found, one.stored, ports, customs, cost)
+    ports.marks.keep(one.mark, read={**_as_document(read), "asked": [one.found.role, cost]})
+    return read
 
 
 def _read(part: FoundPart, item: StoredObject, ports: Ports, customs: Customs, cost: str | None) -> Read:
@@ -159,22 +211,52 @@ def _read(part: FoundPart, item: StoredObject, ports: Ports, customs: Customs, c
         role = part.role
         if customs.role_of is not None and role == WHOLE and control.lines:
             role = customs.role_of(part.name, (container, matched))
-    return Read(part, item, role, control, matched)
+    kind = matched.format
+    column = matched.columns.get(kind.billing_period, kind.billing_period)
+    return Read(part, item, role, control, kind, column, unknown_names(matched.unknown))
+
+
+def unknown_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The names that belong to nothing; as many, and as much of each, as a document can hold."""
+    return tuple(name[:_LONGEST_NAME] for name in dict.fromkeys(names))[:_MOST_UNKNOWN]
+
+
+def _as_document(read: Read) -> dict[str, Any]:
+    control = [
+        {"period": period, "currency": currency, **total.as_document()}
+        for (period, currency), total in read.control.totals.items()
+    ]
+    return {
+        "role": read.role,
+        "format": read.source_format.name,
+        "cost": read.source_format.cost,
+        "period_column": read.period_column,
+        "unknown": list(read.unknown),
+        "ragged": read.control.ragged,
+        "control": control,
+    }
+
+
+def _remembered(one: Fetched, kept: Mapping[str, Any]) -> Read:
+    control = ControlTotals(ragged=kept["ragged"])
+    for entry in kept["control"]:
+        control.totals[entry["period"], entry["currency"]] = Total.from_document(entry)
+    kind = replace(formats()[kept["format"]], cost=kept["cost"])
+    return Read(one.found, one.stored, kept["role"], control, kind, kept["period_column"], tuple(kept["unknown"]))
 
 
 def one_format(parts: Sequence[Read]) -> SourceFormat:
     """The format of all parts.  Raises BadBill that names them where they differ."""
-    kinds = {read.matched.format.name: read for read in parts}
+    kinds = {read.source_format.name: read for read in parts}
     if len(kinds) > 1:
-        listed = ", ".join(f"{read.found.name} ({read.matched.format.title})" for read in kinds.values())
+        listed = ", ".join(f"{read.found.name} ({read.source_format.title})" for read in kinds.values())
         raise BadBill(f"files of different formats lie together: {listed}; give each its own location")
-    return parts[0].matched.format
+    return parts[0].source_format
 
 
 def periods(parts: Sequence[Read], order: Order) -> list[str]:
     """The billing periods found, oldest first, of those that were asked for.  Raises BadBill where there is none."""
     found = sorted({period for read in parts for period in read.control.periods})
     if not found:
-        column = parts[0].matched.columns[parts[0].matched.format.billing_period]
-        raise BadBill(f"no line has a month in its column {column}, expected a date such as 2026-03-01")
+        raise BadBill(f"no line has a month in its column {parts[0].period_column}, expected a date such as 2026-03-01")
     return [period for period in found if not order.billing_periods or period in order.billing_periods]

@@ -59,6 +59,17 @@ def queue_run(
     documents.transact(work)
 
 
+def note_landing(documents: DocumentStore, org_slug: str, run_id: str) -> None:
+    """More of the run's deliveries are still to land: it does not end with those that are finished before."""
+    _change(documents, org_slug, run_id, lambda run: run.update(status=RUNNING, landing=True))
+
+
+def has_landed(documents: DocumentStore, org_slug: str, run_id: str) -> bool:
+    """Whether all that the run found has landed without fault."""
+    run = documents.get(run_path(org_slug, run_id)) or {}
+    return bool(run.get("delivery_ids")) and run["status"] in (RUNNING, SUCCEEDED) and not run.get("landing")
+
+
 def record_deliveries(
     documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, delivery_ids: Sequence[str]
 ) -> None:
@@ -67,6 +78,7 @@ def record_deliveries(
     def change(run: dict[str, Any]) -> None:
         run["delivery_ids"] = sorted({*run["delivery_ids"], *delivery_ids})
         run["status"] = RUNNING
+        run.pop("landing", None)
 
     _change(documents, org_slug, run_id, change)
     finish_run(documents, clock, org_slug, run_id)
@@ -88,7 +100,7 @@ def fail_run(
 def finish_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     """End a run whose deliveries are all finished; otherwise nothing changes."""
     run = documents.get(run_path(org_slug, run_id))
-    if run is None or run["status"] in ENDED:
+    if run is None or run["status"] in ENDED or run.get("landing"):
         return
     deliveries = [documents.get(delivery_path(org_slug, one)) for one in run["delivery_ids"]]
     if not all(one is not None and one["state"] in FINISHED for one in deliveries):

@@ -1,8 +1,9 @@
 """ingest_aws: ingest-aws -> raw AWS bills in object storage, control totals -> bill-landed, one a chunk."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
+from typing import Any
 
 import functions_framework
 
@@ -25,15 +26,19 @@ def ingest_aws(message: IngestBill) -> None:
 
     Raises Retryable while a delivery is under way at its provider, Permanent for a location or a bill that cannot be read.
     """
-    ingest(message, runtime(), discover, Customs(cost_column_of=_cost_column_of))
+    ingest(message, runtime(), discover, Customs(cost_facts_of=_cost_facts_of, cost_column_of=_cost_column_of))
 
 
-def _cost_column_of(parts: Sequence[Opened]) -> str:
+def _cost_facts_of(part: Opened) -> list[dict[str, Any]] | None:
+    """The line item types in one part; None where it has no net column."""
+    _, matched = part
+    return [asdict(kind) for kind in read_rows(partial(_kinds, part))] if NET_COST in matched.columns else None
+
+
+def _cost_column_of(parts: Sequence[list[dict[str, Any]] | None]) -> str:
     """Net or gross, once for the whole delivery."""
-    if not all(NET_COST in matched.columns for _, matched in parts):
-        return COST
-    kinds = [kind for part in parts for kind in read_rows(partial(_kinds, part))]
-    return NET_COST if use_net_costs(kinds) else COST
+    kinds = [Kind(**fact) for part in parts for fact in part or ()]
+    return NET_COST if None not in parts and use_net_costs(kinds) else COST
 
 
 def _kinds(part: Opened, lenient: bool) -> list[Kind]:
