@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -62,10 +63,12 @@ def watch_spend(made: Deployment, amount: str) -> None:
 
 
 def arrived(made: Deployment) -> dict[str, Counter[str]]:
-    """What arrived at each channel, and how often: mail by subject and text, Slack by its whole body."""
+    """What arrived at each channel, and how often: mail by subject and text, Slack by its whole body, but for times."""
+    mail = [f"{message['subject']}\n{message.get_body(('plain',))}" for message in made.received.mail]
+    slack = [json.dumps(body, sort_keys=True) for body in made.received.slack]
     return {
-        "mail": Counter(f"{message['subject']}\n{message.get_body(('plain',))}" for message in made.received.mail),
-        "slack": Counter(json.dumps(body, sort_keys=True) for body in made.received.slack),
+        channel: Counter(re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "(time)", message) for message in messages)
+        for channel, messages in (("mail", mail), ("slack", slack))
     }
 
 
