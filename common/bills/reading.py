@@ -143,7 +143,7 @@ def read_all(
 
 @contextmanager
 def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opened]:
-    with ports.objects.local(item.uri) as path, containers.opened(path, part.name) as container:
+    with containers.opened(ports.objects.readable(item.uri), part.name) as container:
         try:
             yield container, recognise(container.names)
         except UnknownFormat as error:
@@ -160,7 +160,7 @@ def _check_once(one: Fetched, order: Order, ports: Ports) -> None:
 def _check(part: FoundPart, item: StoredObject, order: Order, ports: Ports) -> None:
     """Raises BadBill for a file that breaks off, or that is no bill of the integration's provider."""
     with _opened(part, item, ports) as (container, matched):
-        containers.check_whole(container.path, container.compression, part.name)
+        containers.check_whole(container.content, container.compression, part.name)
         found = matched.format
         if found.provider != order.provider:
             raise BadBill(
