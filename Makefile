@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help install install-dev run test test-cloud check format lock bench clean
+.PHONY: help install install-dev run test test-cloud check check-terraform facts format lock bench plan deploy environment destroy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,37 @@ lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud pyproject.toml -o requirements-cloud.lock
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra dev pyproject.toml -o requirements-dev.lock
+
+facts: install-dev ## write terraform/facts.json and the table of docs/permissions.md from what the code and terraform say
+	$(BIN)/python -m deployment.facts
+	$(BIN)/python -m tests.terraform.permissions
+
+check-terraform: install-dev .emulators/checkov/.installed ## terraform/ against the code, the provider's schema and checkov
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi
+	$(BIN)/python -m pytest -q -o addopts=-ra tests/unit/test_terraform*.py
+	.emulators/checkov/bin/checkov -d terraform --config-file terraform/.checkov.yaml
+
+.emulators/checkov/.installed: tests/terraform/checkov.lock | .venv/bin/python
+	@echo "installing checkov in an environment of its own"
+	@$(BIN)/python -m venv --clear .emulators/checkov
+	@.emulators/checkov/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r tests/terraform/checkov.lock
+	@touch $@
+
+ENV_FILE ?= terraform/evaluation.tfvars
+DEPLOYMENT = $(BIN)/python -m deployment.deploy
+IN_PROJECT = --project "$(PROJECT)" --variables "$(ENV_FILE)"
+
+plan: install ## what a deployment would change: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
+	@$(DEPLOYMENT) plan $(IN_PROJECT)
+
+deploy: install ## deploy or upgrade the platform, asks first: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars; YES=1 does not ask
+	@$(DEPLOYMENT) apply $(IN_PROJECT) $(if $(YES),--yes)
+
+environment: install ## what a shell needs to work on a deployment: eval "$$(make -s environment PROJECT=my-project)"
+	@$(DEPLOYMENT) environment $(IN_PROJECT)
+
+destroy: install ## remove the platform, asks for the project's name: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
+	@$(DEPLOYMENT) destroy $(IN_PROJECT)
 
 clean: ## remove what the targets made
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
