@@ -1,6 +1,6 @@
 """Plan, deploy or destroy the whole platform in one project: python -m deployment.deploy plan|apply|destroy --project P --variables FILE
 
-What make plan, make deploy and make destroy run.  Exit status: 0 done; 1 it failed, the reason in one line; 2 the words are off.
+What make plan, make deploy, make environment and make destroy run.  Exit status: 0 done; 1 it failed, the reason in one line; 2 the words are off.
 """
 
 from __future__ import annotations
@@ -118,10 +118,14 @@ def prepare(one: Deployment) -> None:
     archive.write(ARCHIVE)
 
 
-def initialize(one: Deployment) -> None:
+def initialize(one: Deployment, quiet: bool = False) -> None:
     """Fetch the providers, find the state."""
     backend = [f"-backend-config=bucket={one.state_bucket}", "-backend-config=prefix=costwire"]
-    _terraform(one, "init", "-input=false", "-reconfigure", *backend)
+    command = ["terraform", f"-chdir={TERRAFORM}", "init", "-input=false", "-reconfigure", *backend]
+    if quiet:
+        _said(command, one)
+    else:
+        _run(command, one)
 
 
 def plan(one: Deployment) -> None:
@@ -138,6 +142,15 @@ def apply(one: Deployment, yes: bool) -> None:
     # without -input=false Terraform shows its plan and asks
     _terraform(one, "apply", *(["-input=false", "-auto-approve"] if yes else []), *one.inputs)
     sys.stdout.write(after(_output(one, "environment")))
+
+
+def environment(one: Deployment) -> None:
+    """Write what a shell needs to work on the deployment, and nothing else: eval "$(make -s environment PROJECT=...)"."""
+    initialize(one, quiet=True)
+    found = _output(one, "environment")
+    if found is None:
+        raise Stopped(f"nothing is deployed in {one.project}; run: make deploy PROJECT={one.project}")
+    sys.stdout.write(exports(found))
 
 
 def destroy(one: Deployment, typed: str | None) -> None:
@@ -163,12 +176,16 @@ def destroy(one: Deployment, typed: str | None) -> None:
     )
 
 
-def after(environment: Mapping[str, str]) -> str:
+def exports(variables: Mapping[str, str]) -> str:
+    """The variables in a shell's words."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def after(variables: Mapping[str, str]) -> str:
     """What an operator does next."""
-    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
     return (
         "\nDeployed. From here on, the costwire command works on it once it is told so:\n\n"
-        f"{exports}\n"
+        f"{exports(variables)}\n"
         "costwire doctor                      # checks what is there, prints the fix of what is not\n"
         "costwire connect aws --location ...  # sets up the first integration\n"
         "costwire sync                        # fetches its bills; costwire deliveries shows them\n"
@@ -218,7 +235,7 @@ def _quiet(command: list[str], one: Deployment) -> subprocess.CompletedProcess[s
 def main(words: list[str] | None = None) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(prog="python -m deployment.deploy", description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("action", choices=("plan", "apply", "destroy"))
+    parser.add_argument("action", choices=("plan", "apply", "environment", "destroy"))
     parser.add_argument("--project", required=True)
     parser.add_argument("--variables", required=True, type=Path, help="a .tfvars file, as terraform/evaluation.tfvars")
     parser.add_argument("--yes", action="store_true", help="apply without asking")
@@ -231,6 +248,8 @@ def main(words: list[str] | None = None) -> int:
             plan(one)
         elif given.action == "apply":
             apply(one, given.yes)
+        elif given.action == "environment":
+            environment(one)
         else:
             destroy(one, given.typed)
     except Stopped as reason:

@@ -200,3 +200,21 @@ def test_a_protected_deployment_is_not_destroyed(
 def test_projects_do_not_share_working_files() -> None:
     one, other = (deploy.Deployment(name, Path("x")).environment["TF_DATA_DIR"] for name in ("first-project", "second"))
     assert one != other
+
+
+def test_a_shell_is_told_the_deployment_and_nothing_else(calls: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(calls, "environment") == 0
+    said = capfd.readouterr().out
+    assert all(line.startswith("export COSTWIRE_") for line in said.splitlines())
+    assert "export COSTWIRE_PROJECT=my-project\n" in said
+    assert made(calls)[4:] == ["terraform init", "terraform output"]
+
+
+def test_where_nothing_is_deployed_a_shell_is_told_nothing(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_OUTPUT", "{}")
+    assert run(calls, "environment") == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == "nothing is deployed in my-project; run: make deploy PROJECT=my-project\n"
