@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from common.config import Settings
 
 GOOGLE_CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
@@ -48,6 +46,8 @@ class Certificates:
         return self._known
 
     def _fetch(self, now: float) -> None:
+        import httpx  # costs a cold start a tenth of a second, and not every push needs it
+
         try:
             answer = httpx.get(self._url, timeout=5.0)
             answer.raise_for_status()

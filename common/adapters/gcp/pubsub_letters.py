@@ -34,13 +34,13 @@ def attributes_of(event: Mapping[str, Any], key: str) -> dict[str, str]:
 
 
 def attributes_for(message: Undeliverable, died_at: datetime) -> dict[str, str]:
-    """The attributes of a dead letter: those that the message had, why it died, and whose it is."""
-    return {
-        **_kept(message.attributes),
+    """The attributes of a dead letter: why it died, whose it is, and as many of those that the message had as there is room for."""
+    told = {
         _SUBSCRIPTION: message.subscription,
         _REASON: " ".join(message.reason.split()),
         _DIED_AT: died_at.isoformat(),
     }
+    return told | dict(list(_kept(message.attributes).items())[: MAX_ATTRIBUTES - len(told)])
 
 
 def replay_attributes(dead: PubsubMessage) -> dict[str, str]:
