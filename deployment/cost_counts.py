@@ -1,0 +1,340 @@
+"""What one delivery takes, counted on a real run of the embedded runtime: messages, documents, objects, processor time, bytes.
+
+Two bills of different size, one of one part and one of four, so that what each line and each chunk takes can be told apart from the rest.
+`python -m deployment.cost_estimate --measure` writes the counts to measured_counts.json.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import platform
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import duckdb
+
+from benchmarks.cur import generate
+from common import bootstrap
+from common.bills.integrations import save_integration
+from common.bills.runs import queue_run
+from common.bootstrap import EmbeddedRuntime
+from common.config import Settings
+from common.domain.budgets import Budget, as_document
+from common.focus import storage_schema
+from common.messages import BudgetCheckRequested, Message, SyncRequested, topic_of
+from common.messages.cloudevent import encode
+from common.ports import DocumentStore, ObjectStore, StoredObject, Transaction
+from common.ports.bus import PullBus
+from common.subscriptions import named
+from costwire.imports import ensure_organization
+from costwire.worker import deliver, subscribe_all
+
+TARGET = Path(__file__).parent / "measured_counts.json"
+SIZES = {"small": (20_000, 1), "large": (200_000, 4)}
+"""Lines and parts of the two bills."""
+
+_BYTES_OF_TYPE = {"DECIMAL(38,24)": 32, "DECIMAL(38,12)": 32, "TIMESTAMP WITH TIME ZONE": 8, "BIGINT": 8, "BOOLEAN": 1}
+"""BIGNUMERIC, TIMESTAMP and so on; text is 2 bytes and its length, null nothing: https://cloud.google.com/bigquery/pricing#data"""
+
+
+@dataclass
+class Counts:
+    """What has been counted, by the function that was at work."""
+
+    at_work: str = "tick"
+    documents: dict[str, Counter[str]] = field(default_factory=dict)
+    objects: dict[str, Counter[str]] = field(default_factory=dict)
+    messages: Counter[str] = field(default_factory=Counter)
+    message_bytes: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    processor_seconds: dict[str, float] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Count from nothing again."""
+        self.__init__()  # type: ignore[misc]
+
+    def document(self, kind: str, number: int = 1) -> None:
+        self.documents.setdefault(self.at_work, Counter())[kind] += number
+
+    def object(self, kind: str, size_bytes: int = 0) -> None:
+        found = self.objects.setdefault(self.at_work, Counter())
+        found[kind] += 1
+        found[f"{kind}_bytes"] += size_bytes
+
+
+class CountingDocuments:
+    """As Firestore bills: a read for each document that is looked for or found, at least one for a query."""
+
+    def __init__(self, store: DocumentStore, counts: Counts) -> None:
+        self._store = store
+        self._counts = counts
+
+    def get(self, path: str) -> Any:
+        self._counts.document("reads")
+        return self._store.get(path)
+
+    def set(self, path: str, document: dict[str, Any]) -> None:
+        self._counts.document("writes")
+        self._store.set(path, document)
+
+    def create(self, path: str, document: dict[str, Any]) -> None:
+        self._counts.document("writes")
+        self._store.create(path, document)
+
+    def delete(self, path: str) -> None:
+        self._counts.document("deletes")
+        self._store.delete(path)
+
+    def list(self, collection: str, where: dict[str, Any] | None = None) -> Sequence[tuple[str, dict[str, Any]]]:
+        found = self._store.list(collection, where)
+        self._counts.document("reads", max(len(found), 1))
+        return found
+
+    def transact(self, work: Callable[[Transaction], Any]) -> Any:
+        return self._store.transact(lambda transaction: work(_CountingTransaction(transaction, self._counts)))
+
+
+class _CountingTransaction:
+    def __init__(self, transaction: Transaction, counts: Counts) -> None:
+        self._transaction = transaction
+        self._counts = counts
+
+    def get(self, path: str) -> Any:
+        self._counts.document("reads")
+        return self._transaction.get(path)
+
+    def set(self, path: str, document: dict[str, Any]) -> None:
+        self._counts.document("writes")
+        self._transaction.set(path, document)
+
+    def create(self, path: str, document: dict[str, Any]) -> None:
+        self._counts.document("writes")
+        self._transaction.create(path, document)
+
+    def delete(self, path: str) -> None:
+        self._counts.document("deletes")
+        self._transaction.delete(path)
+
+
+class CountingObjects:
+    """As Cloud Storage bills: writes, copies and lists are class A, reads and looks class B, deletes free."""
+
+    def __init__(self, store: ObjectStore, counts: Counts) -> None:
+        self._store = store
+        self._counts = counts
+
+    def put(self, name: str, content: BinaryIO) -> StoredObject:
+        return self._written(self._store.put(name, content))
+
+    def put_file(self, name: str, path: Path) -> StoredObject:
+        return self._written(self._store.put_file(name, path))
+
+    def copy(self, uri: str, name: str) -> StoredObject:
+        return self._written(self._store.copy(uri, name))
+
+    def stat(self, uri: str) -> StoredObject:
+        self._counts.object("looked")
+        return self._store.stat(uri)
+
+    def list(self, prefix: str) -> Sequence[StoredObject]:
+        self._counts.object("listed")
+        return self._store.list(prefix)
+
+    def delete(self, uri: str) -> None:
+        self._counts.object("deleted", self._store.stat(uri).size_bytes)
+        self._store.delete(uri)
+
+    def open(self, uri: str) -> BinaryIO:
+        self._counts.object("read", self._store.stat(uri).size_bytes)
+        return self._store.open(uri)
+
+    @contextmanager
+    def local(self, uri: str) -> Iterator[Path]:
+        self._counts.object("read", self._store.stat(uri).size_bytes)
+        with self._store.local(uri) as path:
+            yield path
+
+    def uri(self, name: str) -> str:
+        return self._store.uri(name)
+
+    def readable(self, uri: str) -> Any:
+        found = self._store.readable(uri)
+        self._counts.object("read", found.size_bytes)
+        return found
+
+    def _written(self, stored: StoredObject) -> StoredObject:
+        self._counts.object("written", stored.size_bytes)
+        return stored
+
+
+class Counted(EmbeddedRuntime):
+    """The embedded runtime, with its documents, objects and messages counted."""
+
+    @cached_property
+    def counts(self) -> Counts:
+        return Counts()
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        return CountingDocuments(super().documents, self.counts)
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        return CountingObjects(super().objects, self.counts)
+
+    @cached_property
+    def bus(self) -> PullBus:
+        bus = super().bus
+        publish = bus.publish
+
+        def counting(message: Message) -> str:
+            event_id = str(publish(message))
+            event = encode(message, event_id, self.clock.now())
+            self.counts.messages[topic_of(message)] += 1
+            self.counts.message_bytes[topic_of(message)] += len(json.dumps(event, separators=(",", ":")).encode())
+            return event_id
+
+        bus.publish = counting  # type: ignore[method-assign]
+        return bus
+
+
+def measure() -> dict[str, Any]:
+    """Both runs, as they are written to the file."""
+    with tempfile.TemporaryDirectory(prefix="costwire-counts-") as folder:
+        runs = {name: _run(Path(folder) / name, *size) for name, size in SIZES.items()}
+    return {
+        "measured_on": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()}, Python {platform.python_version()}, DuckDB {duckdb.__version__}",
+        "runs": runs,
+    }
+
+
+def _run(home: Path, lines: int, parts: int) -> dict[str, Any]:
+    bill = _bill(home / "bill", lines, parts)
+    rt = Counted(Settings(home=home / "state", threads=2))
+    bootstrap.use(rt)
+    try:
+        ensure_organization(rt, "default")
+        rt.documents.set("orgs/default/budgets/cloud", as_document(_broken_budget()))
+        save_integration(rt.documents, rt.clock.now(), "default", "aws", "aws", bill.as_uri(), keep_location=True)
+        subscribe_all(rt)
+        rt.counts.documents.clear()
+        queue_run(rt.documents, rt.clock, "default", "run.aws", "aws", "schedule", bill.as_uri(), None)
+        rt.bus.publish(SyncRequested("run", "schedule", "default", "aws"))
+        _deliver_all(rt)
+        taken = _result(rt, bill, lines, parts)
+        for check in (
+            "first",
+            "second",
+        ):  # the first ends alerts of a period that is over, the second finds nothing to change
+            rt.counts.clear()
+            rt.bus.publish(BudgetCheckRequested(check, "default"))
+            _deliver_all(rt)
+        return taken | {"budget_check": _check_result(rt.counts)}
+    finally:
+        bootstrap.use(None)
+
+
+def _deliver_all(rt: Counted) -> None:
+    while delivery := rt.bus.pull():
+        subscription = named(delivery.subscription)
+        function = subscription.function if subscription else delivery.subscription
+        rt.counts.at_work = function
+        began = time.process_time()
+        outcome = deliver(rt, delivery)
+        spent = rt.counts.processor_seconds
+        spent[function] = spent.get(function, 0.0) + time.process_time() - began
+        rt.counts.calls[function] += 1
+        if outcome.error:
+            raise RuntimeError(f"{function} failed: {outcome.error}")
+
+
+def _result(rt: Counted, bill: Path, lines: int, parts: int) -> dict[str, Any]:
+    counts = rt.counts
+    written = sorted((rt.home / "objects" / "focus").rglob("*.parquet"))
+    return {
+        "lines": lines,
+        "parts": parts,
+        "source_bytes": sum(path.stat().st_size for path in bill.rglob("*.gz")),
+        "focus_bytes": sum(path.stat().st_size for path in written),
+        "calls": dict(counts.calls),
+        "processor_seconds": {name: f"{seconds:.3f}" for name, seconds in counts.processor_seconds.items()},
+        "messages": dict(counts.messages),
+        "message_bytes": dict(counts.message_bytes),
+        "documents": {name: dict(found) for name, found in counts.documents.items()},
+        "objects": {name: dict(found) for name, found in counts.objects.items()},
+        "column_bytes": _column_bytes(written),
+    }
+
+
+def _check_result(counts: Counts) -> dict[str, Any]:
+    """One check of one budget that holds as before."""
+    return {
+        "documents": {name: dict(found) for name, found in counts.documents.items()},
+        "message_bytes": dict(counts.message_bytes),
+        "processor_seconds": {name: f"{seconds:.3f}" for name, seconds in counts.processor_seconds.items()},
+    }
+
+
+def _column_bytes(files: Sequence[Path]) -> dict[str, str]:
+    """Bytes that BigQuery would count for each column, an average row."""
+    sizes = []
+    for name, kind in storage_schema().items():
+        fixed = _BYTES_OF_TYPE.get(kind)
+        each = f"{fixed}" if fixed else f'2 + strlen("{name}")'
+        sizes.append(f'sum(case when "{name}" is null then 0 else {each} end) / count(*)')
+    with duckdb.connect() as connection:
+        listed = ", ".join(f"'{path}'" for path in files)
+        found = connection.execute(f"select {', '.join(sizes)} from read_parquet([{listed}])").fetchone()
+    return {name: f"{size:.2f}" for name, size in zip(storage_schema(), found or (), strict=True)}
+
+
+def _broken_budget() -> Budget:
+    return Budget("cloud", "Cloud", Decimal(1), "USD", "monthly", forecast_thresholds=())
+
+
+def _bill(folder: Path, lines: int, parts: int) -> Path:
+    """A legacy CUR with its manifest, gzipped as AWS delivers it."""
+    made = generate(folder / "made", lines)
+    target = folder / "cur" / "20260301-20260401"
+    target.mkdir(parents=True)
+    with made.path.open("rb") as source:
+        header = source.readline()
+        names = [_write_part(target, header, source, number, lines // parts) for number in range(parts)]
+    manifest = {
+        "assemblyId": "a1",
+        "reportName": "cur",
+        "charset": "UTF-8",
+        "compression": "GZIP",
+        "contentType": "text/csv",
+        "billingPeriod": {"start": "20260301T000000.000Z", "end": "20260401T000000.000Z"},
+        "bucket": "bills",
+        "columns": [
+            {"category": one.split("/", 1)[0], "name": one.split("/", 1)[1]}
+            for one in header.decode().strip().replace('"', "").split(",")
+        ],
+        "reportKeys": [f"cur/20260301-20260401/{name}" for name in names],
+    }
+    (target / "cur-Manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    shutil.rmtree(folder / "made")
+    return folder
+
+
+def _write_part(target: Path, header: bytes, source: BinaryIO, number: int, lines: int) -> str:
+    name = f"cur-{number:05d}.csv.gz"
+    with gzip.open(target / name, "wb", compresslevel=6) as out:
+        out.write(header)
+        for _ in range(lines):
+            out.write(source.readline())
+    return name
