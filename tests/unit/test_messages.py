@@ -1,12 +1,29 @@
 """Messages survive the wire, and what is none of ours is refused without showing its data."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
-from common.errors import MalformedMessage
-from common.messages import AlertRaised, BillLanded, ChargesNormalized, IngestBill, Message, SyncRequested, topic_of
-from common.messages.cloudevent import decode, encode
+from common import bootstrap
+from common.bills.integrations import PROVIDERS
+from common.bootstrap import EmbeddedRuntime
+from common.config import Settings
+from common.entrypoint import handles
+from common.errors import BadConfiguration, MalformedMessage
+from common.messages import (
+    MESSAGES,
+    AlertRaised,
+    BillLanded,
+    BudgetCheckRequested,
+    ChargesNormalized,
+    IngestBill,
+    Message,
+    SyncRequested,
+    topic_of,
+)
+from common.messages.cloudevent import completed, decode, encode, parse
+from common.subscriptions import SUBSCRIPTIONS, named, received_by
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXAMPLES: list[Message] = [
@@ -67,3 +84,70 @@ def test_a_field_of_another_type_is_named_without_its_value() -> None:
     with pytest.raises(MalformedMessage, match="size_bytes of type str") as caught:
         decode(event)
     assert "secret" not in str(caught.value)
+
+
+SCHEDULED = {"type": "costwire.sync-requested.v1", "id": "event-9", "data": {"trigger": "schedule"}}
+
+
+def test_a_scheduled_message_takes_its_id_from_the_event() -> None:
+    assert decode(SCHEDULED) == SyncRequested("event-9", "schedule")
+    empty = SCHEDULED | {"data": {"trigger": "schedule", "run_id": ""}}
+    assert decode(empty) == SyncRequested("event-9", "schedule")
+    check = {"type": "costwire.budget-check-requested.v1", "id": "event-9", "data": {"org_slug": "acme_1"}}
+    assert decode(check) == BudgetCheckRequested("event-9", "acme_1")
+
+
+def test_an_id_that_is_told_stays() -> None:
+    assert decode(SCHEDULED | {"data": {"trigger": "manual", "run_id": "r"}}) == SyncRequested("r", "manual")
+
+
+def test_without_any_id_the_field_is_named() -> None:
+    with pytest.raises(MalformedMessage, match="lacks the field run_id"):
+        decode({"type": "costwire.sync-requested.v1", "data": {"trigger": "schedule"}})
+
+
+def test_a_body_takes_id_and_time_from_its_message_where_it_has_none() -> None:
+    told = completed(parse(b'{"type": "t"}'), "77", "2026-03-01T00:00:00Z")
+    assert told == {"type": "t", "id": "77", "time": "2026-03-01T00:00:00Z"}
+    own = {"type": "t", "id": "own", "time": "2026-01-01T00:00:00Z"}
+    assert completed(own, "77", "2026-03-01T00:00:00Z") == own
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"{", b"[]", b'"secret"', b"[" * 100_000])
+def test_a_body_that_is_no_event_is_refused_without_showing_it(body: bytes) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        parse(body)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_handler_may_take_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "_runtime", EmbeddedRuntime(Settings()))
+    got: list[Message] = []
+
+    @handles(ChargesNormalized, BudgetCheckRequested)
+    def evaluate(message: ChargesNormalized | BudgetCheckRequested) -> None:
+        got.append(message)
+
+    for message in (EXAMPLES[4], BudgetCheckRequested("c")):
+        evaluate(message)
+        evaluate(encode(message, "id-1", NOW))
+    assert got == [EXAMPLES[4], EXAMPLES[4], BudgetCheckRequested("c"), BudgetCheckRequested("c")]
+    with pytest.raises(
+        MalformedMessage, match="evaluate takes ChargesNormalized or BudgetCheckRequested, got IngestBill"
+    ):
+        evaluate(encode(EXAMPLES[2], "id-1", NOW))
+
+
+def test_every_message_has_subscriptions_that_pubsub_accepts() -> None:
+    providers = [IngestBill.topic + provider for provider in PROVIDERS]
+    assert set(SUBSCRIPTIONS) == {kind.topic for kind in MESSAGES if kind is not IngestBill} | set(providers)
+    everything = [one for found in SUBSCRIPTIONS.values() for one in found]
+    assert len({one.name for one in everything}) == len(everything)
+    for one in everything:
+        assert re.fullmatch(r"[a-z][a-z0-9_-]{2,254}", one.name)
+        assert 10 <= one.ack_deadline_seconds <= 600
+        assert 0 <= one.minimum_backoff_seconds <= one.maximum_backoff_seconds <= 600
+        assert one in received_by(one.function)
+        assert named(one.name) is one
+    with pytest.raises(BadConfiguration, match="nobody"):
+        received_by("nobody")

@@ -132,12 +132,12 @@ class PubSubBus:
                 if one.message.attributes.get(letters.REPLAY_FOR, name) == name:
                     event, attempt = letters.event_of(one.message), max(one.delivery_attempt, 1)
                     return Delivery(one.ack_id, self._topic_of(name), name, event, attempt)
-                self._acknowledge(name, [one.ack_id])  # replayed for another subscription of the topic
+                self._acknowledge(name, one.ack_id)  # replayed for another subscription of the topic
         return None
 
     def ack(self, delivery: Delivery) -> None:
         """The message is done.  Changes nothing when its lease has ended."""
-        self._acknowledge(delivery.subscription, [delivery.ack_id])
+        self._acknowledge(delivery.subscription, delivery.ack_id)
 
     def nack(self, delivery: Delivery, reason: str) -> None:
         """The message failed: Pub/Sub delivers it again by the subscription's backoff; dead-lettered after MAX_ATTEMPTS."""
@@ -172,13 +172,16 @@ class PubSubBus:
         """
         count = 0
         for name in self._dead_names(topic):
-            for one in self._all_of(name):
-                message = one.message
-                self._send(
-                    name.removesuffix(DEAD), message.data, letters.replay_attributes(message), message.ordering_key
-                )
-                self._acknowledge(name, [one.ack_id])
-                count += 1
+            held = {one.ack_id: one.message for one in self._all_of(name)}
+            try:
+                for ack_id, message in list(held.items()):
+                    attributes = letters.replay_attributes(message)
+                    self._send(name.removesuffix(DEAD), message.data, attributes, message.ordering_key)
+                    self._acknowledge(name, ack_id)
+                    del held[ack_id]
+                    count += 1
+            finally:
+                self._release(name, list(held))
         return count
 
     def _send(self, topic: str, body: bytes, attributes: Mapping[str, str], ordering_key: str) -> None:
@@ -220,19 +223,17 @@ class PubSubBus:
             found.update((one.message.message_id, one) for one in received)
         return sorted(found.values(), key=lambda one: one.message.publish_time)
 
-    def _acknowledge(self, name: str, ack_ids: Sequence[str]) -> None:
-        if ack_ids:
-            with explaining(f"subscription {name}"):
-                self._subscriber.acknowledge(
-                    subscription=self._subscription(name), ack_ids=list(ack_ids), timeout=_TRY_SECONDS
-                )
+    def _acknowledge(self, name: str, ack_id: str) -> None:
+        with explaining(f"subscription {name}"):
+            self._subscriber.acknowledge(subscription=self._subscription(name), ack_ids=[ack_id], timeout=_TRY_SECONDS)
 
     def _release(self, name: str, ack_ids: Sequence[str]) -> None:
-        if ack_ids:
+        """Give leased messages back; a request holds half a megabyte of ack ids, so they go in batches."""
+        for first in range(0, len(ack_ids), _BATCH):
             with explaining(f"subscription {name}"):
                 self._subscriber.modify_ack_deadline(
                     subscription=self._subscription(name),
-                    ack_ids=list(ack_ids),
+                    ack_ids=list(ack_ids[first : first + _BATCH]),
                     ack_deadline_seconds=0,
                     timeout=_TRY_SECONDS,
                 )

@@ -44,8 +44,9 @@ def attributes_for(message: Undeliverable, died_at: datetime) -> dict[str, str]:
 
 
 def replay_attributes(dead: PubsubMessage) -> dict[str, str]:
-    """The attributes of a dead letter that is published again, for the one subscription that failed it."""
-    return {**_kept(dead.attributes), REPLAY_FOR: _subscription_of(dead)}
+    """The attributes of a dead letter that is published again, for the one subscription that failed it; for all where none is told."""
+    failed = _subscription_of(dead)
+    return _kept(dead.attributes) | ({REPLAY_FOR: failed} if failed else {})
 
 
 def checked(attributes: Mapping[str, str]) -> dict[str, str]:
