@@ -42,7 +42,7 @@ PROJECT, REGION, BUCKET = "acme-costs", "europe-west3", "acme-costs-costwire"
 RING = f"projects/{PROJECT}/locations/{REGION}/keyRings/costwire"
 KEY = f"{RING}/cryptoKeys/credentials"
 AGENT = "serviceAccount:service-1234@gcp-sa-pubsub.iam.gserviceaccount.com"
-DEPLOY = f"make deploy PROJECT={PROJECT}"
+DEPLOY = f"make deploy PROJECT={PROJECT} ENV_FILE=YOUR.tfvars"
 FLAGS = f"--location={REGION} --keyring=costwire --project={PROJECT}"
 SETTINGS = Settings(runtime="cloud", project=PROJECT, region=REGION, bucket=BUCKET, kms_key=KEY)
 KMS, SECRETS = "google.cloud.kms.v1.KeyManagementService", "google.cloud.secretmanager.v1.SecretManagerService"

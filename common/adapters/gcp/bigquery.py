@@ -128,6 +128,11 @@ class BigQueryWarehouse:
             batches = self._questions.batches(current_rows_sql(where), dataset, parameters or {})
             return write_focus(by_slice(batches, Path(scratch)), target, "", {}, self._clock.now())
 
+    def remove(self, org_slug: str) -> bool:
+        """Delete the tenant's dataset; the files that its rows came from stay."""
+        with self._lock:
+            return self._datasets.remove(org_slug)
+
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()  # type: ignore[no-untyped-call]

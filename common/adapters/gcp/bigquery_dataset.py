@@ -27,6 +27,7 @@ from common.warehouse.restatement import RESTATEMENT_COLUMNS
 LAYOUT_LABEL = "costwire_layout"
 STAGING_HOURS = 24
 CLUSTERED_BY = ["x_IntegrationId", "x_Provider", "SubAccountId", "ServiceName"]
+REMOVER = "roles/bigquery.dataOwner"
 CREATOR = "roles/bigquery.user, which may make datasets, and roles/bigquery.jobUser on the project"
 
 SLICE_COLUMNS = {
@@ -72,6 +73,17 @@ class Datasets:
                     self._lay_out(dataset)
             self._made[org_slug] = reference
         return self._made[org_slug]
+
+    def remove(self, org_slug: str) -> bool:
+        """Delete the tenant's dataset with all that stands in it; whether there was one."""
+        reference = bigquery.DatasetReference(self._project, f"{checked_org(org_slug)}_{self._env}")
+        self._made.pop(org_slug, None)
+        with explaining(f"dataset {reference.dataset_id}", REMOVER):
+            try:
+                self._jobs.client.delete_dataset(reference, delete_contents=True, **self._jobs.call)
+            except NotFound:
+                return False
+        return True
 
     def staging(self, dataset: bigquery.DatasetReference, name: str, columns: dict[str, str]) -> bigquery.Table:
         """An empty table that goes by itself after a day; the same name again is the same table."""

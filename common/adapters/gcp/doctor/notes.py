@@ -58,8 +58,9 @@ class Deployment:
 
     @property
     def deploy(self) -> str:
-        """The command that makes everything as it is declared."""
-        return f"make deploy PROJECT={self.project}"
+        """The command that makes everything as it is declared, by the variables that this deployment was made with."""
+        variables = "terraform/evaluation.tfvars" if self.settings.env == "eval" else "YOUR.tfvars"
+        return f"make deploy PROJECT={self.project} ENV_FILE={variables}"
 
     def grant(self, role: str, member: str | None = None) -> str:
         """The command that lets a member do more."""
