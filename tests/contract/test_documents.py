@@ -327,6 +327,27 @@ def test_a_read_after_a_write_is_refused_in_a_transaction(store):
     assert store.get("things/a") is None
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        lambda store: store.transact(lambda transaction: None),
+        lambda store: store.set("things/b", {}),
+        lambda store: store.create("things/b", {}),
+        lambda store: store.delete("things/b"),
+    ],
+    ids=["transact", "set", "create", "delete"],
+)
+def test_a_write_beside_an_open_transaction_is_refused(store, inner):
+    def work(transaction: Transaction) -> None:
+        transaction.set("things/a", {})
+        inner(store)
+
+    with pytest.raises(Permanent, match="open in this thread: use that one"):
+        store.transact(work)
+    assert store.list("things") == []
+    inner(store)
+
+
 def test_the_store_works_on_after_a_failed_transaction(store):
     with pytest.raises(ZeroDivisionError):
         store.transact(lambda transaction: 1 // 0)

@@ -9,6 +9,7 @@ The moment by which a document expires is a timestamp in Firestore, so that its 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -51,6 +52,7 @@ class FirestoreDocumentStore:
 
     def __init__(self, client: firestore.Client) -> None:
         self._client = client
+        self._thread = threading.local()
 
     @classmethod
     def connect(cls, project: str) -> FirestoreDocumentStore:
@@ -66,19 +68,19 @@ class FirestoreDocumentStore:
 
     def set(self, path: str, document: Document) -> None:
         """Write the whole document, whether or not it exists."""
-        reference, stored = self._reference(path), _stored(path, document)
+        reference, stored = self._alone(path), _stored(path, document)
         with _explaining(f"document {path}"):
             reference.set(stored, retry=_ALONE, timeout=CALL_SECONDS)
 
     def create(self, path: str, document: Document) -> None:
         """Write a document that must not exist yet.  Raises AlreadyExists."""
-        reference, stored = self._reference(path), _stored(path, document)
+        reference, stored = self._alone(path), _stored(path, document)
         with _explaining(f"document {path}"):
             reference.create(stored, retry=_ALONE, timeout=CALL_SECONDS)
 
     def delete(self, path: str) -> None:
         """Remove a document; nothing happens where there is none."""
-        reference = self._reference(path)
+        reference = self._alone(path)
         with _explaining(f"document {path}"):
             reference.delete(retry=_ALONE, timeout=CALL_SECONDS)
 
@@ -97,13 +99,18 @@ class FirestoreDocumentStore:
 
         Raises Contention after the last try; whatever `work` raises rolls back and passes through.
         """
+        self._refuse_another()
         retrying = Retrying(
             retry=retry_if_exception_type(_LostTurn),
             stop=stop_after_attempt(TRIES) | stop_after_delay(TRANSACTION_SECONDS),
             wait=wait_random_exponential(multiplier=0.1, max=3),
             reraise=True,
         )
-        return cast(Result, retrying(self._round, work, time.monotonic() + TRANSACTION_SECONDS))
+        self._thread.in_transaction = True
+        try:
+            return cast(Result, retrying(self._round, work, time.monotonic() + TRANSACTION_SECONDS))
+        finally:
+            self._thread.in_transaction = False
 
     def _round(self, work: Callable[[Transaction], Result], deadline: float) -> Result:
         raised: list[BaseException] = []
@@ -130,6 +137,15 @@ class FirestoreDocumentStore:
     def _reference(self, path: str) -> firestore.DocumentReference:
         split_path(path)
         return self._client.document(path)
+
+    def _alone(self, path: str) -> firestore.DocumentReference:
+        self._refuse_another()
+        return self._reference(path)
+
+    def _refuse_another(self) -> None:
+        """A write beside the thread's own open transaction would wait for the locks of that one."""
+        if getattr(self._thread, "in_transaction", False):
+            raise Permanent("a transaction is open in this thread: use that one")
 
 
 class _PlainTransaction(firestore.Transaction):
