@@ -1,6 +1,23 @@
 """Shared by all tests."""
 
+import logging
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
+
+from common.telemetry.logs import LOGGER, CloudFormatter
 
 settings.register_profile("costwire", deadline=None)  # a busy machine is no failure
 settings.load_profile("costwire")
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_the_cloud_ends_with_its_test() -> Iterator[None]:
+    """A function that ran as in the cloud has made the whole process log as there."""
+    yield
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one.formatter, CloudFormatter)]:
+        root.removeHandler(handler)
+        logging.getLogger(LOGGER).setLevel(logging.NOTSET)
+        logging.captureWarnings(False)

@@ -72,6 +72,18 @@ class CloudFormatter(logging.Formatter):
         }
 
 
+class _Out(logging.StreamHandler[TextIO]):
+    """Writes to what sys.stdout is at the moment: functions-framework puts the execution's id in there."""
+
+    def __init__(self, given: TextIO | None) -> None:
+        logging.Handler.__init__(self)
+        self._given = given
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return self._given or sys.stdout
+
+
 def structured(project: str | None, stream: TextIO | None = None) -> None:
     """From now on, everything this process logs goes to `stream` (stdout) as one JSON object a line.
 
@@ -81,7 +93,7 @@ def structured(project: str | None, stream: TextIO | None = None) -> None:
     if any(isinstance(handler.formatter, CloudFormatter) for handler in root.handlers):
         return
     formatter = CloudFormatter(project)
-    handler = logging.StreamHandler(stream or sys.stdout)
+    handler = _Out(stream)
     handler.setFormatter(formatter)
     handler.addFilter(_not_told_yet)
     root.handlers[:] = [handler]
