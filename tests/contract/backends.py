@@ -20,12 +20,11 @@ from typing import Any
 import storage_backends
 
 from common.adapters.embedded.folder_objects import FolderObjectStore
-from common.adapters.embedded.local_keys import LocalKeyRing
 from common.adapters.embedded.sqlite_bus import Backoff, FaultPlan, SqliteBus
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.embedded.system_clock import SystemClock
 from common.adapters.locations import open_location
-from common.ports import Clock, DocumentStore, KeyRing, Location, ObjectStore
+from common.ports import Clock, DocumentStore, Location, ObjectStore
 from common.ports.bus import PullBus
 
 
@@ -146,7 +145,6 @@ OBJECTS: dict[str, Callable[[Path], ObjectStore]] = {
     "folder": lambda place: FolderObjectStore(place / "objects"),
     "gcs": storage_backends.open_objects,
 }
-KEYS: dict[str, Callable[[Path], KeyRing]] = {"local": lambda place: LocalKeyRing(place / "keys" / "keys.json")}
 LOCATIONS: dict[str, LocationBackend] = {
     "file": LocationBackend(_write_file, _open_file),
     "gcs": LocationBackend(storage_backends.write_bill, storage_backends.open_bills),

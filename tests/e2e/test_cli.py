@@ -20,6 +20,7 @@ COMMANDS = [
     ["import"], ["connect"], ["sync"], ["costs"], ["export"], ["deliveries"], ["runs"], ["quarantine"], ["restatements"],
     ["budgets"], ["budgets", "add"], ["budgets", "list"], ["budgets", "remove"],
     ["alerts"], ["alerts", "list"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
+    ["schedule"], ["watch"], ["keys"], ["keys", "rotate"], ["keys", "reencrypt"],
 ]  # fmt: skip
 DIGITS = "0.123456789012345678901234"
 

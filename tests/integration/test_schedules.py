@@ -86,6 +86,8 @@ def test_tenants_are_spread_over_the_hour_and_the_day() -> None:
     assert len(set(minutes)) == 60
     assert max(minutes.count(one) for one in set(minutes)) < 30
     assert {cron[1] for cron in crons} == {str(hour) for hour in range(24)}
+    often = [schedules.sync_schedule(f"org_{number}", 4).cron.split() for number in range(600)]
+    assert {cron[1] for cron in often} == {f"{hour}-23/4" for hour in range(4)}
     assert schedules.sync_schedule("org_1", 4) == schedules.sync_schedule("org_1", 4)
 
 
