@@ -1,4 +1,4 @@
-"""Plan, deploy or destroy the whole platform in one project: python -m deployment.deploy plan|apply|destroy --project P --variables FILE
+"""Plan, deploy or destroy the whole platform in one project: python -m deployment.deploy --help
 
 What make plan, make deploy, make environment and make destroy run.  Exit status: 0 done; 1 it failed, the reason in one line; 2 the words are off.
 """

@@ -40,7 +40,9 @@ def read(types: str) -> Schema:
     """The schema in one resource's index.d.ts."""
     interfaces = dict(_INTERFACE.findall(types))
     classes = dict(_CLASS.findall(types))
-    (top,) = [name for name in interfaces if re.search(rf"interface {name} extends cdktf", types)]
+    (top,) = [
+        name for name in interfaces if f"interface {name} extends cdktf" in types or name == "GoogleProviderConfig"
+    ]
     return _body(top, top.removesuffix("Config"), interfaces, classes)
 
 
@@ -108,6 +110,7 @@ def extract(library: Path) -> Schema:
     if version is None:
         raise ValueError(f"{PACKAGE} does not say which version of the provider it is for")
     made: Schema = {"origin": f"npm {PACKAGE}", "provider": f"hashicorp/google {version.group(1)}"}
+    made["configuration"] = read((library / "provider" / "index.d.ts").read_text(encoding="utf-8"))
     for kind, types in used().items():
         made[kind] = {}
         for one in types:
