@@ -6,12 +6,13 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help install install-dev run test test-cloud check check-terraform facts format lock bench plan deploy environment destroy clean
+.PHONY: help install install-cloud install-dev run test test-cloud check check-terraform facts format lock bench plan deploy environment destroy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: .venv/.installed ## a .venv with the locked dependencies and the costwire command
+install-cloud: .venv/.installed-cloud ## the same with the SDKs of Google Cloud, to work on a deployment
 install-dev: .venv/.installed-dev ## the same with what tests and linters need
 
 .venv/bin/python:
@@ -25,11 +26,17 @@ install-dev: .venv/.installed-dev ## the same with what tests and linters need
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
+.venv/.installed-cloud: requirements-cloud.lock pyproject.toml | .venv/bin/python
+	@echo "installing the locked dependencies, with those of a deployment" >&2
+	@$(PIP) install --require-hashes -r requirements-cloud.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@ .venv/.installed
+
 .venv/.installed-dev: requirements-dev.lock pyproject.toml | .venv/bin/python
 	@echo "installing the locked dependencies, with those of tests and linters"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
-	@touch $@ .venv/.installed
+	@touch $@ .venv/.installed .venv/.installed-cloud
 
 run: install ## the main job on the bills in samples/, in a fresh state folder
 	@$(BIN)/costwire demo
@@ -81,7 +88,7 @@ IN_PROJECT = --project "$(PROJECT)" --variables "$(ENV_FILE)"
 plan: install ## what a deployment would change: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
 	@$(DEPLOYMENT) plan $(IN_PROJECT)
 
-deploy: install ## deploy or upgrade the platform, asks first: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars; YES=1 does not ask
+deploy: install-cloud ## deploy or upgrade the platform, asks first: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars; YES=1 does not ask
 	@$(DEPLOYMENT) apply $(IN_PROJECT) $(if $(YES),--yes)
 
 environment: install ## what a shell needs to work on a deployment: eval "$$(make -s environment PROJECT=my-project)"

@@ -101,6 +101,8 @@ def _words(error: Exception) -> str:
     known = resource_error(error)
     if known:
         return str(known)
+    if isinstance(error, ImportError) and (error.name or "").startswith("google"):
+        return "Google Cloud's SDKs are not installed; run make install-cloud"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     last = traceback.extract_tb(error.__traceback__)[-1]

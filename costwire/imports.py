@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from common import credentials
+from common import credentials, tenants
 from common.bills.deliveries import CURRENT, REJECTED, SUPERSEDED, Delivery, load
 from common.bills.integrations import (
     PROVIDERS,
@@ -36,6 +36,7 @@ from costwire.uploads import newest_time, upload
 from costwire.waiting import advance
 from costwire.worker import subscribe_all
 
+FIRST_ORGANIZATION = "default"
 Provider = Annotated[str, typer.Option("--provider", help=f"auto, or one of {', '.join(PROVIDERS)}.")]
 
 
@@ -251,9 +252,11 @@ def _remarks(delivery: Delivery) -> list[str]:
 
 
 def ensure_organization(rt: Runtime, org: str) -> None:
-    """The laptop's tenants come into being when they are first named."""
+    """The laptop's tenants come into being when they are first named; of a deployment's, only the first one.  Raises NotFound."""
     path = f"orgs/{check_org_slug(org)}"
-    if rt.documents.get(path) is None:
+    if not isinstance(rt, EmbeddedRuntime) and org != FIRST_ORGANIZATION:
+        tenants.load(rt.documents, org)
+    elif rt.documents.get(path) is None:
         rt.documents.set(
             path,
             {"org_slug": org, "name": org, "plan": "Scale", "status": "ACTIVE", "currency": "USD", "time_zone": "UTC"},
