@@ -72,20 +72,8 @@ class CloudFormatter(logging.Formatter):
         }
 
 
-class _Out(logging.StreamHandler[TextIO]):
-    """Writes to what sys.stdout is at the moment: functions-framework puts the execution's id in there."""
-
-    def __init__(self, given: TextIO | None) -> None:
-        logging.Handler.__init__(self)
-        self._given = given
-
-    @property
-    def stream(self) -> TextIO:  # type: ignore[override]
-        return self._given or sys.stdout
-
-
 def structured(project: str | None, stream: TextIO | None = None) -> None:
-    """From now on, everything this process logs goes to `stream` (stdout) as one JSON object a line.
+    """From now on, everything this process logs goes to `stream` (standard output) as one JSON object a line.
 
     Ours from INFO on, of libraries what is a WARNING or worse.  Repeating this changes nothing.
     """
@@ -93,12 +81,15 @@ def structured(project: str | None, stream: TextIO | None = None) -> None:
     if any(isinstance(handler.formatter, CloudFormatter) for handler in root.handlers):
         return
     formatter = CloudFormatter(project)
-    handler = _Out(stream)
+    # not sys.stdout: functions-framework puts a stream there that writes the request's span into lines of our trace
+    handler = logging.StreamHandler(stream or sys.__stdout__)
     handler.setFormatter(formatter)
     handler.addFilter(_not_told_yet)
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger(LOGGER).setLevel(logging.INFO)
+    ours = logging.getLogger(LOGGER)
+    ours.setLevel(logging.INFO)
+    ours.disabled = False  # logging.config disables what it does not name, as functions-framework uses it
     for other in [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]:
         _adopt(other, formatter)
     logging.captureWarnings(True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -32,6 +35,27 @@ IDS = {
     "integration_id": "aws_main", "run_id": "run7.aws_main", "delivery_id": "d1", "billing_period": "2026-03", "provider": "aws",
     "chunk": 2,
 }  # fmt: skip
+
+
+ROOT = Path(__file__).parents[2]
+FUNCTION = """
+import functions_framework
+from common.config import Settings
+from common.telemetry.handling import handling
+
+@functions_framework.http
+def work(request):
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with handling("work", Settings(runtime="cloud", project="acme-costs"), {"traceparent": parent}):
+        return "OK"
+"""
+CALL = """
+import sys
+import common.telemetry.handling
+import functions_framework
+client = functions_framework.create_app("work", sys.argv[1]).test_client()
+assert client.post("/", headers={"X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1"}).status_code == 200
+"""
 
 
 class Lines(io.StringIO):
@@ -305,3 +329,19 @@ def test_the_log_reader_s_own_file_is_told_short() -> None:
     except ValueError as error:
         place = described(error).partition(" at ")[2]
         assert place.startswith("python3.") and "/json/decoder.py:" in place
+
+
+def test_a_function_of_the_framework_with_execution_ids_keeps_its_own_span(tmp_path: Path) -> None:
+    """In a process of its own: the framework takes standard output over, and disables loggers that it does not know."""
+    source = tmp_path / "main.py"
+    source.write_text(FUNCTION, encoding="utf-8")
+    told = subprocess.run(
+        [sys.executable, "-c", CALL, str(source)],
+        env=os.environ | {"LOG_EXECUTION_ID": "true", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = [json.loads(one) for one in told.stdout.splitlines()]
+    assert line["outcome"] == "done" and line["logging.googleapis.com/spanId"] == "b7ad6b7169203331"
+    assert told.stderr == ""
