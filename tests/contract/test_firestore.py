@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.api_core import exceptions as api
 from google.cloud.firestore_v1 import types
 
 from common.adapters.gcp import firestore as adapter
@@ -103,7 +104,9 @@ def store(service, monkeypatch):
     monkeypatch.setattr(adapter, "CALL_SECONDS", 1.0)
     for name in ("_ALONE", "_IN_TRANSACTION"):
         monkeypatch.setattr(adapter, name, getattr(adapter, name).with_timeout(1.0))
-    return FirestoreDocumentStore.connect("some-project")
+    made = FirestoreDocumentStore.connect("some-project")
+    yield made
+    made._client.close()
 
 
 def increment(transaction: Transaction) -> None:
@@ -206,14 +209,20 @@ def test_a_failed_roll_back_hides_nothing(service, store, status):
 
 
 def test_what_work_raises_passes_through_even_where_it_looks_like_the_vendors(service, store):
-    for raised in (ValueError("of the work"), Contention("of the work"), NotFound("of the work")):
+    for raised in (
+        ValueError("of the work"),
+        Contention("of the work"),
+        NotFound("of the work"),
+        api.NotFound("of the work"),  # of another service, as Cloud Storage
+        api.Aborted("of the work"),
+    ):
 
         def work(transaction: Transaction, raised: Exception = raised) -> None:
             raise raised
 
         with pytest.raises(type(raised), match="of the work"):
             store.transact(work)
-    assert service.calls["BeginTransaction"] == 3
+    assert service.calls["BeginTransaction"] == 5
     assert service.calls["Commit"] == 0
 
 
