@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from common.adapters.embedded.bus_faults import FaultPlan
 from common.errors import AlreadyExists, MalformedMessage, NotFound, Permanent
-from common.messages import AlertRaised, ChargesNormalized, IngestBill, SyncRequested
+from common.messages import AlertRaised, BillLanded, ChargesNormalized, IngestBill, SyncRequested
 from common.messages.cloudevent import decode
 from common.ports.bus import MAX_ATTEMPTS, Undeliverable
 
@@ -371,6 +371,17 @@ def test_one_ordering_key_is_delivered_one_at_a_time(bus):
         states.append(delivery.event["data"]["state"])
         bus.ack(delivery)
     assert states == ["acknowledged", "resolved"]
+
+
+def test_chunks_of_one_slice_are_delivered_side_by_side(bus):
+    bus.subscribe("bill-landed", "normalize_focus")
+    for chunk in range(2):
+        bus.publish(
+            BillLanded(
+                "acme_1", "aws", "aws", "aws_cur", "2026-03", "d", "2026-04-01", chunk, 2, "uri", 9, "sha256:0", "r"
+            )
+        )
+    assert {bus.pull().event["data"]["chunk"], bus.pull().event["data"]["chunk"]} == {0, 1}
 
 
 @tells("clock")

@@ -202,17 +202,6 @@ def test_a_subscription_is_made_as_the_table_says(tmp_path: Path, topic: str) ->
         assert found.dead_letter_policy.max_delivery_attempts == MAX_ATTEMPTS
 
 
-@emulated
-def test_chunks_of_one_slice_are_delivered_side_by_side(bus: PubSubBus) -> None:
-    bus.subscribe("bill-landed", "normalize_focus")
-    bus.publish(LANDED)
-    bus.publish(LANDED)
-    first, second = bus.pull(), bus.pull()
-    assert first is not None
-    assert second is not None
-    assert first.event["id"] != second.event["id"]
-
-
 def given_up(bus: PubSubBus, name: str) -> ReceivedMessage | None:
     """One delivery that is let go without a word, as by a killed process."""
     for received in bus._receive(name, 1):

@@ -20,6 +20,7 @@ from common.messages import Message, topic_of
 from common.messages.cloudevent import encode, parse
 from common.ports.bus import DeadLetter, Delivery, Undeliverable
 from common.ports.clock import Clock
+from common.subscriptions import named
 
 MAX_MESSAGE_BYTES = 10_000_000
 LEASE = timedelta(minutes=10)
@@ -144,11 +145,13 @@ class SqliteBus:
         topic = topic_of(message)
         now = queue.stamp(self._clock.now())
         for subscription in queue.subscriptions_of(connection, topic):
+            known = named(subscription)
+            ordering_key = message.ordering_key if known is not None and known.ordered else ""
             if self._faults is None:
-                queue.enqueue(connection, topic, subscription, message.ordering_key, event, now, Copy())
+                queue.enqueue(connection, topic, subscription, ordering_key, event, now, Copy())
                 continue
             for copy in self._faults.copies(queue.next_number(connection)):
-                key = "" if self._faults.shuffle else message.ordering_key
+                key = "" if self._faults.shuffle else ordering_key
                 queue.enqueue(connection, topic, subscription, key, event, now, copy)
 
 
