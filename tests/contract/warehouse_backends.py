@@ -22,7 +22,6 @@ from common.ports import Clock, DocumentStore
 from common.ports.objects import StoredObject
 from common.warehouse.rates import rates_path
 
-PROJECT = "costwire-test"
 REGION = "europe-west3"
 
 
@@ -71,7 +70,9 @@ def environment_of(place: Path) -> str:
 
 
 def settings_of(place: Path, **changes: Any) -> Settings:
-    return Settings(runtime="cloud", project=PROJECT, region=REGION, env=environment_of(place), **changes)
+    """A project for each place: the peer grows slow where one holds hundreds of datasets."""
+    project = f"contract-{environment_of(place)}"
+    return Settings(runtime="cloud", project=project, region=REGION, env=environment_of(place), **changes)
 
 
 def _needed(name: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
@@ -69,12 +70,11 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]], without: tuple[str
     schema = {name: kind for name, kind in storage_schema().items() if name not in without}
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        typed = ", ".join(f'"{name}" {kind}' for name, kind in schema.items())
-        connection.execute(f"create table charges ({typed})")
-        for row in rows:
-            marks = ", ".join("?" * len(schema))
-            connection.execute(f"insert into charges values ({marks})", [row.get(name) for name in schema])
-        connection.execute(f"copy charges to '{path}' (format parquet)")
+        given = list(rows)
+        texts = pa.table({name: pa.array([row.get(name) for row in given], pa.string()) for name in schema})
+        connection.register("texts", texts)
+        typed = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in schema.items())
+        connection.execute(f"copy (select {typed} from texts) to '{path}' (format parquet)")
     return path
 
 

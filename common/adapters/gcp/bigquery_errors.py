@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager
 
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, RetryError
 
 from common.adapters.gcp import failures
 from common.errors import BadConfiguration, CostError, NotFound, Retryable
@@ -25,6 +25,8 @@ _PASSING = frozenset(
 
 def reason_of(error: BaseException) -> str:
     """BigQuery's word for what went wrong, as `quotaExceeded`; empty where it said none."""
+    if isinstance(error, RetryError) and error.cause is not None:
+        return reason_of(error.cause)
     told = error.errors if isinstance(error, GoogleAPICallError) else ()
     return next((str(entry["reason"]) for entry in told if isinstance(entry, dict) and entry.get("reason")), "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,61 +77,42 @@ class Questions:
             reader = self._reader() if rows.total_rows > LARGE_ANSWER_ROWS else None
             yield from rows.to_arrow_iterable(bqstorage_client=reader, max_queue_size=2, max_stream_count=2)
 
-    def _explained(
-        self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]
-    ) -> _ExplainedQuestion:
-        return _ExplainedQuestion(self, sql, dataset, parameters, self._maximum_bytes)
-
-
-class _ExplainedQuestion:
-    """Turns what BigQuery says of a question into one line that holds no row's content."""
-
-    def __init__(
-        self,
-        questions: Questions,
-        sql: str,
-        dataset: bigquery.DatasetReference,
-        parameters: Mapping[str, Any],
-        maximum_bytes: int,
-    ) -> None:
-        self._estimate = lambda: questions.scanned_bytes(sql, dataset, parameters)
-        self._maximum_bytes = maximum_bytes
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, GoogleAPICallError):
-            with explaining("the question", ASKER):
-                if isinstance(error, Exception):
-                    raise error
-            return
+    @contextmanager
+    def _explained(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> Iterator[None]:
+        """Turn what BigQuery says of a question into one line that holds no row's content."""
         with explaining("the question", ASKER):
-            reason = self._reason(error)
-            if reason is None:
-                raise error
-        raise BadConfiguration(reason) from None
+            try:
+                yield
+            except GoogleAPICallError as error:
+                reason = self._reason(error, lambda: self.scanned_bytes(sql, dataset, parameters))
+                if reason is None:
+                    raise
+                raise BadConfiguration(reason) from None
 
-    def _reason(self, error: GoogleAPICallError) -> str | None:
+    def _reason(self, error: GoogleAPICallError, estimate: Callable[[], int]) -> str | None:
         if reason_of(error) == TOO_MANY_BYTES:
             return (
-                f"the question would scan {self._estimate():,} bytes, COSTWIRE_MAXIMUM_BYTES_BILLED allows "
+                f"the question would scan {estimate():,} bytes, COSTWIRE_MAXIMUM_BYTES_BILLED allows "
                 f"{self._maximum_bytes:,}; narrow its days, or raise the limit"
             )
-        if reason_of(error) not in {"invalidQuery", "invalid"} and error.code != 400:
+        if not _is_misput(error):
             return None
         rate = missing_rate(str(error))
         if rate:
             return rate
         try:
-            self._estimate()
+            estimate()
         except GoogleAPICallError as refused:
-            if refused.code != 400:
+            if not _is_misput(refused):
                 raise
             # refused before any row was read: the words are about the question alone
             return f"the question cannot be answered: {_first_line(refused)}"
         # refused while reading: the words could hold a row's content
         return "the question cannot be answered: a value does not fit the type or form that the question needs"
+
+
+def _is_misput(error: GoogleAPICallError) -> bool:
+    return getattr(error, "code", None) == 400 and reason_of(error) in {"", "invalid", "invalidQuery"}
 
 
 def checked(sql: str, parameters: Mapping[str, Any]) -> Transpiled:

@@ -1,0 +1,336 @@
+"""The BigQuery warehouse against its peer: what the common cases cannot tell, as datasets, jobs, races and deaths in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import NotFound as NoSuchThing
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from common.adapters.gcp import bigquery_questions, bigquery_swap
+from common.adapters.gcp.bigquery import BigQueryWarehouse
+from common.errors import BadBill, BadConfiguration, Contention, NotFound, Retryable
+from common.focus import TABLE
+from common.ports import Replacement, Slice
+from common.warehouse.promised import view_names
+from tests.contract.backends import chosen
+from tests.contract.warehouse_backends import REGION, environment_of, settings_of
+from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge, write_parquet
+
+if "bigquery" not in chosen("WAREHOUSES", "duckdb"):
+    pytest.skip("CONTRACT_WAREHOUSES does not name bigquery", allow_module_level=True)
+
+PIECE = Slice(ORG, "aws-main", MARCH)
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opened:
+    return Opened(tmp_path, "bigquery")
+
+
+def dataset_of(opened: Opened) -> bigquery.DatasetReference:
+    return bigquery.DatasetReference(settings_of(opened.folder).project, f"{ORG}_{environment_of(opened.folder)}")
+
+
+def jobs_named(opened: Opened, work: str) -> list[str]:
+    """The ids of the jobs of a kind of work, in order of creation."""
+    jobs = opened.warehouse._client.list_jobs(timeout=30)
+    return sorted(job.job_id for job in jobs if job.job_id.startswith(f"costwire-{work}"))
+
+
+def tables_of(opened: Opened) -> set[str]:
+    return {table.table_id for table in opened.warehouse._client.list_tables(dataset_of(opened), timeout=30)}
+
+
+def test_a_dataset_is_made_with_labels_partitions_and_clusters(opened: Opened) -> None:
+    opened.billed()
+    client = opened.warehouse._client
+    dataset = client.get_dataset(dataset_of(opened), timeout=30)
+    assert dataset.location == REGION
+    assert dataset.labels["costwire_env"] == environment_of(opened.folder)
+    assert dataset.labels["costwire_org"] == ORG
+    table = client.get_table(dataset_of(opened).table(TABLE), timeout=30)
+    assert (table.time_partitioning.type_, table.time_partitioning.field) == ("DAY", "ChargePeriodStart")
+    assert table.clustering_fields == ["x_IntegrationId", "x_Provider", "SubAccountId", "ServiceName"]
+    kinds = {field.name: field.field_type.split("(")[0] for field in table.schema}
+    assert (kinds["BilledCost"], kinds["ConsumedQuantity"], kinds["Tags"]) == ("BIGNUMERIC", "BIGNUMERIC", "STRING")
+    tables = {TABLE, "restatements", "pipeline_runs", "exchange_rates", "slices", "swap_turns"}
+    assert tables_of(opened) == tables | view_names()
+
+
+def test_a_dataset_elsewhere_is_named_with_what_to_do(opened: Opened) -> None:
+    elsewhere = bigquery.Dataset(dataset_of(opened))
+    elsewhere.location = "US"
+    opened.warehouse._client.create_dataset(elsewhere, timeout=30)
+    with pytest.raises(BadConfiguration, match=f"lies in US, expected {REGION}: set COSTWIRE_REGION") as caught:
+        opened.show("d1", charge())
+    assert "\n" not in str(caught.value)
+    assert tables_of(opened) == set()
+
+
+def test_a_dataset_of_an_earlier_version_gets_what_it_lacks(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="3"))
+    client, reference = opened.warehouse._client, dataset_of(opened)
+    dataset = client.get_dataset(reference, timeout=30)
+    dataset.labels = {"costwire_layout": "earlier"}
+    client.update_dataset(dataset, ["labels"], timeout=30)
+    client.delete_table(reference.table("cost_daily"), timeout=30)
+    client.delete_table(reference.table("exchange_rates"), timeout=30)
+    reader = opened.another_reader()
+    assert reader.query(ORG, "select cost_usd from cost_daily") == [{"cost_usd": 3}]
+
+
+def together(*works: Callable[[], Any]) -> list[Any]:
+    """Results, or errors, of works that run at the same time."""
+    results: list[Any] = [None] * len(works)
+    start = threading.Barrier(len(works))
+
+    def run(number: int) -> None:
+        start.wait()
+        try:
+            results[number] = works[number]()
+        except Exception as error:
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(300)
+    return results
+
+
+def test_two_workers_make_one_dataset(opened: Opened) -> None:
+    readers = [opened.another_reader() for _ in range(2)]
+    question = f"select count(*) as n from {TABLE}"
+    assert together(*(lambda r=reader: r.query(ORG, question) for reader in readers)) == [[{"n": 0}], [{"n": 0}]]
+
+
+def replace(opened: Opened, delivery_id: str, cost: str, day: int) -> Replacement:
+    """As another worker would."""
+    rows = charge(BilledCost=cost, x_DeliveryId=delivery_id)
+    written = write_parquet(opened.folder / f"{delivery_id}.parquet", [rows])
+    uri = opened.objects.put_file(f"focus/{delivery_id}.parquet", written).uri
+    worker = opened.another_reader()
+    while True:
+        try:
+            return worker.replace_slice(PIECE, delivery_id, datetime(2026, 4, day, tzinfo=UTC), [uri])
+        except Contention:  # the message would be delivered again
+            continue
+
+
+def test_deliveries_of_one_slice_at_once_end_as_one_after_the_other(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    results = together(lambda: replace(opened, "d2", "20", 2), lambda: replace(opened, "d3", "30", 3))
+    assert all(isinstance(result, Replacement) for result in results), results
+    assert results[1].shown
+    assert opened.billed() == Decimal(30)
+    rows = opened.ask("select delivery_replaced, delivery_now, billed_cost_delta as delta from restatements")
+    told = {(row["delivery_replaced"], row["delivery_now"]): row["delta"] for row in rows}
+    assert told in ({("d1", "d2"): 10, ("d2", "d3"): 10}, {("d1", "d3"): 20})
+
+
+def test_first_deliveries_of_one_slice_at_once_leave_one(opened: Opened) -> None:
+    opened.billed()
+    results = together(lambda: replace(opened, "d1", "10", 1), lambda: replace(opened, "d2", "20", 2))
+    assert all(isinstance(result, Replacement) for result in results), results
+    assert opened.billed() == Decimal(20)
+    assert [row["delivery_id"] for row in opened.pointers()] == ["d2"]
+
+
+def test_the_same_delivery_by_two_workers_is_loaded_once(opened: Opened) -> None:
+    opened.billed()
+    results = together(lambda: replace(opened, "d1", "10", 1), lambda: replace(opened, "d1", "10", 1))
+    assert results == [Replacement(shown=True)] * 2
+    assert opened.billed() == Decimal(10)
+
+
+def test_a_delivery_that_came_between_load_and_swap_is_restated_too(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    load, raced = bigquery_swap.Swaps.load, []
+
+    def race(swaps: Any, dataset: Any, piece: Slice, delivery_id: str, files: Any) -> Any:
+        staged = load(swaps, dataset, piece, delivery_id, files)
+        if delivery_id == "d3" and not raced:
+            raced.append(opened.show("d2", charge(BilledCost="20"), day=2))
+        return staged
+
+    monkeypatch.setattr(bigquery_swap.Swaps, "load", race)
+    assert opened.show("d3", charge(BilledCost="30"), day=3) == Replacement(shown=True, replaced="d2")
+    assert raced == [Replacement(shown=True, replaced="d1")]
+    rows = opened.ask("select delivery_replaced, billed_cost_delta from restatements order by delivery_replaced")
+    assert [tuple(row.values()) for row in rows] == [("d1", 10), ("d2", 10)]
+    assert opened.billed() == Decimal(30)
+
+
+def test_a_worker_killed_between_load_and_swap_is_followed_by_one_that_finds_the_load(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    with monkeypatch.context() as killed:
+        killed.setattr(bigquery_swap.Swaps, "swap", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            opened.show("d2", charge(BilledCost="20"), day=2)
+    assert opened.billed() == Decimal(10)
+    loads = jobs_named(opened, "load")
+    assert opened.show("d2", charge(BilledCost="20"), day=2) == Replacement(shown=True, replaced="d1")
+    assert (jobs_named(opened, "load"), opened.billed()) == (loads, Decimal(20))
+
+
+def test_a_load_whose_table_is_gone_is_made_again(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(bigquery_swap.Swaps, "swap", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            opened.show("d1", charge(BilledCost="10"))
+    (staging,) = [name for name in tables_of(opened) if name.startswith("costwire_load")]
+    client = opened.warehouse._client
+    assert client.get_table(dataset_of(opened).table(staging), timeout=30).expires > datetime.now(UTC)
+    client.delete_table(dataset_of(opened).table(staging), timeout=30)
+    opened.show("d1", charge(BilledCost="10"))
+    assert (len(jobs_named(opened, "load")), opened.billed()) == (2, Decimal(10))
+
+
+def test_a_load_that_failed_does_not_stand_in_the_way(opened: Opened) -> None:
+    uri = opened.objects.uri("focus/late.parquet")
+    for _ in range(2):
+        with pytest.raises(NotFound, match="a file of delivery d1 does not exist"):
+            opened.warehouse.replace_slice(PIECE, "d1", datetime(2026, 4, 1, tzinfo=UTC), [uri])
+    opened.put("focus/late.parquet", charge(BilledCost="10"))
+    opened.warehouse.replace_slice(PIECE, "d1", datetime(2026, 4, 1, tzinfo=UTC), [uri])
+    assert (len(jobs_named(opened, "load")), opened.billed()) == (3, Decimal(10))
+
+
+def test_a_tenant_that_was_removed_can_be_replayed(opened: Opened) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    opened.warehouse._client.delete_dataset(dataset_of(opened), delete_contents=True, timeout=30)
+    opened.warehouse = opened.another_reader()
+    assert opened.show("d1", charge(BilledCost="10")) == Replacement(shown=True)
+    assert opened.billed() == Decimal(10)
+
+
+def test_a_transaction_that_fails_at_its_end_shows_nothing_of_itself(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.show("d1", charge(BilledCost="10"))
+    script = bigquery_swap._script
+
+    def broken(*given: Any) -> str:
+        return script(*given).replace("commit transaction", "select error('broken'); commit transaction")
+
+    with monkeypatch.context() as breaking:
+        breaking.setattr(bigquery_swap, "_script", broken)
+        breaking.setattr(bigquery_swap, "MAX_TRIES", 2)
+        with pytest.raises(Contention):
+            opened.show("d2", charge(BilledCost="20"), day=2)
+    assert (opened.billed(), opened.ask("select * from restatements")) == (Decimal(10), [])
+    assert opened.show("d2", charge(BilledCost="20"), day=2) == Replacement(shown=True, replaced="d1")
+
+
+def test_staged_rows_go_with_the_swap(opened: Opened) -> None:
+    opened.show("d1", charge())
+    assert not [name for name in tables_of(opened) if name.startswith("costwire")]
+
+
+@pytest.mark.parametrize("column", ["x_DeliveryId", "x_IntegrationId"])
+def test_rows_that_no_swap_could_find_again_are_refused(opened: Opened, column: str) -> None:
+    uri = opened.put("focus/strange.parquet", charge(), charge(**{column: "another"}))
+    with pytest.raises(BadBill, match="1 rows of delivery d1 name another integration or delivery"):
+        opened.warehouse.replace_slice(PIECE, "d1", datetime(2026, 4, 1, tzinfo=UTC), [uri])
+    assert opened.billed() is None
+
+
+def test_large_answers_are_those_of_small_ones(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [charge(BilledCost=f"0.{number:024d}", x_SourceRowId=str(number)) for number in range(1, 30)]
+    opened.show("d1", *rows)
+    question = f"select * from {TABLE} order by BilledCost"
+    small = opened.ask(question)
+    monkeypatch.setattr(bigquery_questions, "LARGE_ANSWER_ROWS", 10)
+    sessions = []
+    reader = opened.warehouse._reader
+    create = reader.create_read_session
+    monkeypatch.setattr(reader, "create_read_session", lambda *a, **k: sessions.append(1) or create(*a, **k))
+    assert opened.ask(question) == small
+    assert sessions == [1]
+
+
+def test_runs_are_brought_up_to_date_only_where_they_changed(opened: Opened) -> None:
+    opened.documents.set(f"orgs/{ORG}/runs/r1", {"run_id": "r1", "status": "queued"})
+    for _ in range(2):
+        assert opened.ask("select status from pipeline_runs") == [{"status": "queued"}]
+    loads = len(jobs_named(opened, "pipeline_runs"))
+    opened.documents.set(f"orgs/{ORG}/runs/r1", {"run_id": "r1", "status": "succeeded"})
+    assert opened.ask("select status from pipeline_runs") == [{"status": "succeeded"}]
+    assert (loads, len(jobs_named(opened, "pipeline_runs"))) == (1, 2)
+    opened.documents.delete(f"orgs/{ORG}/runs/r1")
+    assert opened.ask("select status from pipeline_runs") == []
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_an_export_is_the_laptops_byte_for_byte(tmp_path: Path, name: str) -> None:
+    contents = []
+    for backend in ("duckdb", "bigquery"):
+        (tmp_path / backend).mkdir()
+        opened = Opened(tmp_path / backend, backend)
+        for integration in ("gcp-main", "aws-main"):
+            rows = [
+                charge(
+                    BilledCost=f"-{number}.000000000000000000000001",
+                    ConsumedQuantity="12345678901234567890.123456789012",
+                    x_SourceRowId=str(number % 5),
+                    Tags='{"a": "b, \\"c\\""}',
+                    InvoiceId=None,
+                )
+                for number in range(40)
+            ]
+            opened.show(f"{integration}-1", *rows, integration=integration)
+        path = opened.folder / name
+        assert opened.warehouse.export(ORG, str(path), "BilledCost < @most", {"most": Decimal(-3)}) == 74
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "select * from other_1_prod.cost_data_standard_1_3",
+        "select * from `costwire-test.other_1_prod.cost_data_standard_1_3`",
+        "select * from external_query('connection', 'select 1')",
+        "select (select max(BilledCost) from other_1_prod.cost_data_standard_1_3) as m",
+        "select * from slices",
+        "select * from INFORMATION_SCHEMA.TABLES",
+    ],
+)
+def test_a_question_reaches_the_promised_tables_only(opened: Opened, question: str) -> None:
+    with pytest.raises(BadConfiguration, match=r"no table|reaches"):
+        opened.ask(question)
+
+
+def test_a_question_that_would_be_refused_has_no_estimate(opened: Opened) -> None:
+    assert opened.warehouse.scanned_bytes(ORG, f"select * from {TABLE}") == 0  # the peer never estimates
+    with pytest.raises(BadConfiguration, match="SAFE_DIVIDE"):
+        opened.warehouse.scanned_bytes(ORG, f"select BilledCost / 2 as half from {TABLE}")
+
+
+def test_a_server_that_is_away_is_given_up_in_seconds(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9")
+    client = bigquery.Client("costwire-test", credentials=AnonymousCredentials())
+    away = BigQueryWarehouse(client, settings_of(opened.folder), opened.documents, opened.clock, patience=2)
+    began = time.monotonic()
+    with pytest.raises(Retryable, match="not to be had at the moment"):
+        away.query(ORG, f"select * from {TABLE}")
+    assert time.monotonic() - began < 15
+
+
+def test_a_dataset_that_nobody_asked_for_is_not_there(opened: Opened) -> None:
+    with pytest.raises(NoSuchThing):
+        opened.warehouse._client.get_dataset(dataset_of(opened), timeout=30)
