@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -280,3 +284,66 @@ def test_a_delivery_whose_files_are_gone_is_told_and_the_others_are_restored(rt:
     assert (lost.integration_id, lost.shown, well.shown) == ("aws", False, True)
     assert lost.reason and "focus/" in lost.reason
     assert billed(rt, ORG) == Decimal(7)
+
+
+def costwire(home: Path, *words: str, status: int = 0, typed: str | None = None) -> str:
+    """Run a command; typed: what a person types at its terminal.  Returns what it printed, or its one line of failure."""
+    environment = {**os.environ, "COSTWIRE_HOME": str(home), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "costwire", *words]
+    options: dict[str, Any] = {"env": environment, "capture_output": True, "text": True, "timeout": 120, "check": False}
+    if typed is None:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, **options)
+    else:
+        person, terminal = os.openpty()
+        os.write(person, f"{typed}\n".encode())
+        done = subprocess.run(command, stdin=terminal, **options)
+        os.close(person)
+        os.close(terminal)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1, done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+def test_the_commands_from_first_to_last_day(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert "No organizations yet" in costwire(home, "tenants", "list")
+    made = json.loads(costwire(home, "tenants", "add", "Acme Corp", "--plan", "Scale", "--json"))
+    slug = made["org_slug"]
+    assert slug.startswith("acme_corp_") and (made["status"], made["plan"]) == ("TRIAL", "Scale")
+    assert "on trial until" in costwire(home, "tenants", "add", "Other", "--slug", "other_1")
+    bill = tmp_path / "bill.csv"
+    bill.write_text(cur_text([cur_line(1, "1.5")]))
+    costwire(home, "import", str(bill), "--org", slug)
+    costwire(home, "tenants", "suspend", slug)
+    bill.write_text(cur_text([cur_line(1, "2.5")]))
+    refused = costwire(home, "import", str(bill), "--org", slug, status=1)
+    assert f"organization {slug} is suspended; costwire tenants resume {slug} lets it run again" in refused
+    listed = {one["org_slug"]: one for one in json.loads(costwire(home, "tenants", "list", "--json"))}
+    assert (listed[slug]["status"], listed[slug]["integrations"]) == ("SUSPENDED", 1) and listed[slug]["last_sync"]
+    shown = costwire(home, "tenants", "list")
+    assert "SUSPENDED" in shown and "other_1" in shown and "never" in shown
+    costwire(home, "tenants", "resume", slug)
+    costwire(home, "import", str(bill), "--org", slug)
+    assert "2.5" in costwire(home, "costs", "--org", slug)
+    assert "1 slices are shown, 0 deliveries could not be" in costwire(home, "tenants", "restore", slug)
+    assert "say so with --yes" in costwire(home, "tenants", "remove", slug, status=1)
+    assert "nothing was removed" in costwire(home, "tenants", "remove", slug, status=1, typed="other_1")
+    assert "2.5" in costwire(home, "costs", "--org", slug)
+    assert f"{slug} is removed" in costwire(home, "tenants", "remove", slug, typed=slug)
+    assert "there is nothing of an organization" in costwire(home, "tenants", "remove", slug, "--yes", status=1)
+    assert slug not in costwire(home, "tenants", "list")
+
+
+@pytest.mark.parametrize(
+    "words", [("suspend", "nobody_1"), ("resume", "nobody_1"), ("restore", "nobody_1"), ("remove", "nobody_1", "--yes")]
+)
+def test_an_unknown_tenant_is_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    assert "organization nobody_1; costwire tenants list names them" in costwire(tmp_path, "tenants", *words, status=1)
+
+
+def test_a_restoration_that_lacks_files_fails_and_names_the_delivery(rt: Laptop) -> None:
+    bring(rt, ORG, ["1"])
+    rt.warehouse.remove(ORG)
+    for item in rt.objects.list(f"focus/{ORG}/"):
+        rt.objects.delete(item.uri)
+    assert "aws 2026-03: " in costwire(rt.home, "tenants", "restore", ORG, status=1)
