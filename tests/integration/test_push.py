@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
 import sys
 import time
 import uuid
@@ -209,7 +210,17 @@ def test_a_dead_letter_is_replayed_when_its_cause_is_gone(pushed: World) -> None
     while pulled := pushed.bus.pull(["audit"]):
         pushed.bus.ack(pulled)
     pushed.documents.create(f"orgs/{GHOST}", {"org_slug": GHOST})
-    assert pushed.bus.replay(TOPIC) >= 1
+    waiting = pushed.bus.dead_letters()
+    told = subprocess.run(
+        [sys.executable, "-m", "costwire", "replay", "--topic", TOPIC, "--json"],
+        cwd=ROOT,
+        env={**os.environ, "COSTWIRE_RUNTIME": "cloud", "COSTWIRE_PROJECT": pushed.project},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout) == {"replayed": len(waiting), "failed": None}
     eventually(lambda: pushed.calls(run_id))
     assert pushed.letters(lambda one: one.event["id"] == letter.event["id"]) == []
     assert pushed.bus.pull(["audit"]) is None
