@@ -60,7 +60,7 @@ resource "google_monitoring_alert_policy" "oldest_message" {
     display_name = "the oldest message of a subscription is too old"
 
     condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND NOT resource.labels.subscription_id = ends_with(\"${local.facts.dead_suffix}\") AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = one_of(${join(", ", formatlist("\"%s\"", keys(local.facts.subscriptions)))}) AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
       comparison      = "COMPARISON_GT"
       threshold_value = var.alerting.oldest_message_seconds
       duration        = "300s"

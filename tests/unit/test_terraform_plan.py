@@ -1,0 +1,216 @@
+"""What Terraform makes of terraform/: planned and applied by the real tool, with a stand-in for Google's provider."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.adapters.gcp import firestore_indexes
+from common.config import Settings
+from common.messages import BudgetCheckRequested
+from common.messages.scheduled import template
+from common.subscriptions import DEAD, SUBSCRIPTIONS
+from common.telemetry.metrics import METRICS
+from tests.terraform import permissions
+from tests.terraform.planning import PROJECT, TOOL, Planned, Workspace, changed, resources
+
+pytestmark = [
+    pytest.mark.skipif(TOOL is None, reason="not run: terraform is not installed on this machine"),
+    pytest.mark.slow,
+]
+OPERATOR = "group:ops@example.com"
+FILLED = {
+    "operators": [OPERATOR],
+    "alert_email": "ops@example.com",
+    "billing_account": "012345-6789AB-CDEF01",
+    "mail": {"host": "smtp.example.com", "sender": "costwire@example.com", "recipients": "finops@example.com"},
+}
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace.make(tmp_path_factory.mktemp("production"), "production.tfvars", **FILLED)
+
+
+@pytest.fixture(scope="module")
+def plan(production: Workspace) -> dict[str, Any]:
+    return production.plan()
+
+
+@pytest.fixture(scope="module")
+def planned(plan: dict[str, Any]) -> list[Planned]:
+    return resources(plan)
+
+
+def of(planned: list[Planned], type_: str, name: str | None = None) -> Iterator[Planned]:
+    found = [one for one in planned if one.type == type_ and name in (None, one.name)]
+    assert found, type_
+    yield from found
+
+
+def test_functions_get_settings_that_the_code_reads(planned: list[Planned]) -> None:
+    mail = {"COSTWIRE_SMTP_HOST": "smtp.example.com", "COSTWIRE_SMTP_PORT": "587", "COSTWIRE_SMTP_STARTTLS": "true"}
+    for one in of(planned, "google_cloudfunctions2_function"):
+        (build,), (service,) = one.values["build_config"], one.values["service_config"]
+        assert one.values["name"] == build["entry_point"].replace("_", "-")
+        given = service["environment_variables"]
+        settings = Settings(**{name.removeprefix("COSTWIRE_").lower(): value for name, value in given.items()})
+        assert (settings.project, settings.region, settings.env) == (PROJECT, "us-central1", "prod")
+        assert settings.bucket == f"{PROJECT}-costwire"
+        assert (mail.items() <= given.items()) == (build["entry_point"] == "send_notifications")
+        assert "COSTWIRE_SMTP_USER" not in given  # null variables are left out, not made empty
+        assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
+        assert service["timeout_seconds"] >= max(
+            each.ack_deadline_seconds
+            for table in SUBSCRIPTIONS.values()
+            for each in table
+            if each.function == build["entry_point"]
+        )
+
+
+def test_subscriptions_are_those_of_the_table(planned: list[Planned]) -> None:
+    found = {
+        (
+            one.values["name"], one.values["ack_deadline_seconds"], one.values["enable_message_ordering"],
+            one.values["retry_policy"][0]["minimum_backoff"], one.values["retry_policy"][0]["maximum_backoff"],
+            one.values["dead_letter_policy"][0]["max_delivery_attempts"],
+        )
+        for one in of(planned, "google_pubsub_subscription", "this")
+    }  # fmt: skip
+    assert found == {
+        (
+            one.name, one.ack_deadline_seconds, one.ordered, f"{one.minimum_backoff_seconds}s", f"{one.maximum_backoff_seconds}s", 5,
+        )
+        for table in SUBSCRIPTIONS.values()
+        for one in table
+    }  # fmt: skip
+    dead = {one.values["name"] for one in of(planned, "google_pubsub_subscription", "dead")}
+    assert dead == {topic + DEAD for topic in SUBSCRIPTIONS}
+    topics = {one.values["name"] for one in of(planned, "google_pubsub_topic")}
+    assert topics == set(SUBSCRIPTIONS) | dead
+
+
+def test_bindings_are_the_grants_and_no_other(planned: list[Planned], plan: dict[str, Any]) -> None:
+    bound = {
+        one.key for one in planned if one.type.endswith("_iam_member") and one.name in ("grant", "bucket", "folder")
+    }
+    wanted = {
+        f"{role} {on} {OPERATOR if account == 'operators' else account}"
+        for account, role, on, _ in permissions.grants()
+    }
+    assert bound == wanted
+    assert len(bound) == len([one for one in planned if one.name in ("grant", "bucket", "folder") and one.key])
+
+
+def test_folders_are_told_by_a_condition(planned: list[Planned]) -> None:
+    for one in of(planned, "google_storage_bucket_iam_member", "folder"):
+        (condition,) = one.values["condition"]
+        folder = str(one.key).split(" ")[1].removeprefix("objects:")
+        assert (
+            condition["expression"]
+            == f'resource.name.startsWith("projects/_/buckets/{PROJECT}-costwire/objects/{folder}")'
+        )
+
+
+def test_the_budget_check_is_published_as_the_code_reads_it(planned: list[Planned]) -> None:
+    (job,) = of(planned, "google_cloud_scheduler_job")
+    (target,) = job.values["pubsub_target"]
+    assert json.loads(base64.b64decode(target["data"])) == template(BudgetCheckRequested(""))
+    assert target["attributes"] == {"scheduled": "true"}
+
+
+def test_metrics_are_those_of_the_code(planned: list[Planned]) -> None:
+    found = {one.values["name"]: one.values for one in of(planned, "google_logging_metric")}
+    assert set(found) == {metric.name for metric in METRICS}
+    for metric in METRICS:
+        made = found[metric.name]
+        assert (made["filter"], made["value_extractor"]) == (metric.filter, metric.value_extractor)
+        assert {one["key"] for one in made["metric_descriptor"][0]["labels"]} == set(metric.labels)
+        assert len(made["bucket_options"]) == (metric.buckets is not None)
+
+
+def test_fields_of_firestore_lose_their_indexes_and_expire(planned: list[Planned]) -> None:
+    fields = list(of(planned, "google_firestore_field"))
+    for name, block in (("EXEMPTIONS", "index_config"), ("EXPIRATIONS", "ttl_config")):
+        found = {(one.values["collection"], one.values["field"]) for one in fields if one.values[block]}
+        assert found == {(one.collection, one.field) for one in getattr(firestore_indexes, name)}
+    assert not [one for one in fields if one.values["index_config"] and one.values["index_config"][0]["indexes"]]
+
+
+def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
+    (database,) = of(planned, "google_firestore_database")
+    assert database.values["delete_protection_state"] == "DELETE_PROTECTION_ENABLED"
+    assert database.values["point_in_time_recovery_enablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
+    (backup,) = of(planned, "google_firestore_backup_schedule")
+    assert backup.values["retention"] == "1209600s"
+    (bucket,) = of(planned, "google_storage_bucket", "data")
+    assert bucket.values["force_destroy"] is False
+    rules = {
+        (rule["condition"][0]["matches_prefix"] or [None])[0]: rule["condition"][0]["age"]
+        for rule in bucket.values["lifecycle_rule"]
+    }
+    assert rules == {"raw/": 90, "quarantine/": 365, "uploads/": 7, None: 2}
+    assert len(list(of(planned, "google_monitoring_alert_policy"))) == 4
+    (oldest,) = of(planned, "google_monitoring_alert_policy", "oldest_message")
+    watched = oldest.values["conditions"][0]["condition_threshold"][0]["filter"]
+    assert all(f'"{one.name}"' in watched for table in SUBSCRIPTIONS.values() for one in table)
+    assert len(list(of(planned, "google_billing_budget"))) == 1
+
+
+def test_an_evaluation_is_made_upgraded_and_removed(tmp_path: Path) -> None:
+    evaluation = Workspace.make(tmp_path, "evaluation.tfvars")
+    evaluation.run("validate")
+    evaluation.apply()
+    again = evaluation.plan()
+    assert changed(again) == {}, "a second plan must be empty"
+    types = {one.type for one in resources(again)}
+    assert not types & {"google_monitoring_alert_policy", "google_billing_budget", "google_firestore_backup_schedule"}
+
+    evaluation.archive.write_bytes(b"functions of tomorrow")
+    upgrade = changed(evaluation.plan())
+    assert {address.split("[")[0] for address in upgrade} == {
+        "google_storage_bucket_object.functions",
+        "module.function",
+    }
+    assert all("google_cloudfunctions2_function.this" in one or "object" in one for one in upgrade)
+
+    evaluation.run("destroy", "-auto-approve", *evaluation.inputs())
+    assert json.loads(evaluation.run("show", "-json")).get("values", {}).get("root_module", {}) == {}
+
+
+def test_production_is_not_destroyed_by_mistake(tmp_path: Path) -> None:
+    deployed = Workspace.make(tmp_path, "production.tfvars")
+    deployed.apply()
+    refused = deployed.attempt("plan", "-destroy", *deployed.inputs())
+    assert refused.returncode == 1
+    assert "google_kms_crypto_key.protected" in refused.stderr
+    unprotected = deployed.attempt("plan", *deployed.inputs(delete_protection=False))
+    assert "google_kms_crypto_key.protected" in unprotected.stderr  # a key is not remade in passing
+    # the two steps of docs/operations.md
+    deployed.run("state", "mv", "google_kms_crypto_key.protected[0]", "google_kms_crypto_key.disposable[0]")
+    left = changed(deployed.plan(delete_protection=False))
+    assert left == {
+        "google_firestore_database.documents": ["update"],
+        "google_storage_bucket.data": ["update"],
+    }
+
+
+def test_wrong_variables_are_refused(production: Workspace) -> None:
+    wrong = {
+        "env": ("Prod", "env must have 1 to 20 lower-case letters"),
+        "project": ("Costwire", "project must be a project id"),
+        "soft_delete_days": (3, "soft_delete_days must be 0, or 7 to 90"),
+        "backup_retention_days": (99, "backup_retention_days must be 0 to 98"),
+        "dead_letter_days": (60, "dead_letter_days must be 1 to 31"),
+        "traces": ("everywhere", "traces must be cloud or off"),
+    }
+    refused = production.attempt("plan", *production.inputs(**{name: value for name, (value, _) in wrong.items()}))
+    assert refused.returncode == 1
+    said = " ".join(refused.stderr.replace("│", " ").split())
+    for _, words in wrong.values():
+        assert words in said
