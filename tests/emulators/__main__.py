@@ -12,12 +12,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 from tests.emulators.gcloud import PROJECT, firestore, pubsub
 from tests.emulators.process import NotToBeHad, Peer
 
+MARK = "COSTWIRE_PEERS_FOLDER"
+CLEAN_UP_SECONDS = 30
 PEERS: dict[str, str | Callable[[Path], Peer]] = {
     "pubsub": pubsub,
     "firestore": firestore,
@@ -51,13 +54,38 @@ def main() -> int:
             if missing and chosen.require_all:
                 return 3
             environment = {**os.environ, "COSTWIRE_PROJECT": PROJECT, "COSTWIRE_PEERS_MISSING": ",".join(missing)}
-            status = subprocess.run(chosen.command, env=environment, check=False).returncode
+            environment[MARK] = folder
+            status = _run(chosen.command, environment)
         finally:
             for peer in running:
                 peer.stop()
+            _sweep(folder)
     for name in missing:
         print(f"peer {name}: NOT RUN on this machine; its tests were left out", flush=True)
     return status
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """The command's exit status; where this process is to end, the command is interrupted first and may clean up."""
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=CLEAN_UP_SECONDS)
+            process.kill()
+            raise
+
+
+def _sweep(mark: str) -> None:
+    """End what the command left behind: processes that carry this run's mark in their environment (where /proc tells)."""
+    wanted = f"{MARK}={mark}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # not ours to read, or gone meanwhile
+            if wanted in entry.read_bytes().split(b"\0"):
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+                print(f"ended process {entry.parent.name}, which the tests had left behind", flush=True)
 
 
 def _starter(name: str) -> Callable[[Path], Peer]:
