@@ -70,3 +70,6 @@ class SharedFile:
 
     def close(self) -> None:
         self._file.close()
+
+    def __del__(self) -> None:
+        self.close()  # DuckDB lets go of some without closing them

@@ -1,0 +1,99 @@
+"""Delivers one bill of a bucket as a function would, with all objects in the bucket, and tells what that took of this process.
+
+python -m tests.contract.big_part FOLDER LOCATION BUCKET; prints one line of JSON.  FOLDER/scratch is all that takes temporary files,
+as a function's memory is.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import threading
+import time
+from functools import cached_property
+from pathlib import Path
+
+from common import bootstrap
+from common.adapters.gcp.storage import CloudStorageObjectStore
+from common.bills.integrations import save_integration
+from common.bootstrap import EmbeddedRuntime
+from common.config import Settings
+from common.messages import SyncRequested
+from common.ports import ObjectStore
+from costwire.imports import ensure_organization
+from costwire.worker import subscribe_all, work
+
+BUCKETS: list[str] = []
+
+
+class BucketRuntime(EmbeddedRuntime):
+    """The embedded runtime, but that its objects lie in a bucket and its scratch is watched."""
+
+    @cached_property
+    def scratch(self) -> Path:
+        return Path(tempfile.gettempdir())
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        return CloudStorageObjectStore.connect("costwire-test", BUCKETS[0], self.scratch)
+
+
+class Watch(threading.Thread):
+    """Notes the most bytes that ever lay in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self._folder = folder
+        self.peak_bytes = 0
+
+    def run(self) -> None:
+        while True:
+            self.peak_bytes = max(self.peak_bytes, sum(map(_size, self._folder.rglob("*"))))
+            time.sleep(0.02)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0
+
+
+def main(folder: str, location: str, bucket: str) -> None:
+    """Land, map, prove and show the bill."""
+    scratch = Path(folder) / "scratch"
+    scratch.mkdir()
+    tempfile.tempdir = str(scratch)
+    BUCKETS.append(bucket)
+    rt = BucketRuntime(Settings(home=Path(folder) / "home", threads=2))  # type: ignore[call-arg]  # the rest is the environment's
+    bootstrap.use(rt)
+    ensure_organization(rt, "default")
+    save_integration(rt.documents, rt.clock.now(), "default", "big", "aws", location)
+    subscribe_all(rt)
+    rt.bus.publish(SyncRequested("big", "test", "default", "big"))
+    watch = Watch(scratch)
+    watch.start()
+    seconds: dict[str, float] = {}
+    before = time.perf_counter()
+    for outcome in work(rt):
+        if outcome.error:
+            raise SystemExit(f"{outcome.delivery.subscription}: {outcome.error}")
+        now = time.perf_counter()
+        seconds[outcome.delivery.subscription] = seconds.get(outcome.delivery.subscription, 0) + now - before
+        before = now
+    [(_, delivery)] = rt.documents.list("orgs/default/deliveries")
+    told = {
+        "state": delivery["state"],
+        "proof": delivery["proof"],
+        "rows": delivery["rows"],
+        "scratch_peak_bytes": watch.peak_bytes,
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "seconds": seconds,
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
