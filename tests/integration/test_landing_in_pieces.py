@@ -7,6 +7,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -71,6 +72,11 @@ def gcp_folder(place: Path) -> None:
 
 
 FOLDERS: dict[str, Callable[[Path], None]] = {"aws": aws_folder, "azure": azure_folder, "gcp": gcp_folder}
+
+
+def small_folder(place: Path) -> None:
+    for number, changes in enumerate(({}, APRIL)):
+        write(place / f"part-{number}.csv", with_net(cur_text([cur_line(number, "3", **changes)]), f"2.{number}"))
 
 
 def order(rt: Laptop, place: Path, provider: str = "aws") -> IngestBill:
@@ -262,13 +268,29 @@ def test_a_mark_whose_copy_is_gone_counts_no_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_repeated_and_shuffled_messages_change_nothing(tmp_path: Path, seed: int) -> None:
     place = tmp_path / "bills"
-    aws_folder(place)
+    small_folder(place)
     found = []
     for settings in ({}, {"work_seconds": 0, "fault_seed": seed}):
         with laptop(tmp_path / f"home-{len(found)}", **settings) as rt:
             message = order(rt, place)
             rt.bus.publish(message)
             run_all(rt, message)
+            found.append(everything(rt))
+    assert found[0] == found[1]
+
+
+def test_two_workers_at_once_end_as_one_alone(tmp_path: Path) -> None:
+    place = tmp_path / "bills"
+    small_folder(place)
+    found = []
+    for workers in (1, 2):
+        with laptop(tmp_path / f"home-{workers}", work_seconds=0) as rt:
+            message = order(rt, place)
+            for _ in range(workers):
+                rt.bus.publish(message)
+            with ThreadPoolExecutor(workers) as pool:
+                done = list(pool.map(lambda _: list(work(rt, rt.clock.sleep)), range(workers)))
+            assert not [one.error for outcomes in done for one in outcomes if one.final]
             found.append(everything(rt))
     assert found[0] == found[1]
 
