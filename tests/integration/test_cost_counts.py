@@ -8,7 +8,8 @@ import pytest
 
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
-from deployment.cost_counts import CountingDocuments, CountingObjects, Counts, _run
+from deployment.cost_counting import CountingDocuments, CountingObjects, Counts
+from deployment.cost_counts import _run
 from deployment.cost_model import load_measured
 
 
