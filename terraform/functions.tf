@@ -119,10 +119,7 @@ module "function" {
   pubsub_agent          = local.pubsub_agent
 
   depends_on = [
-    google_artifact_registry_repository_iam_member.build,
-    google_project_iam_member.build_copy,
-    google_project_iam_member.build_logs,
     google_service_account_iam_member.push_token,
-    google_storage_bucket_iam_member.build_source,
+    time_sleep.build_access,
   ]
 }

@@ -87,3 +87,19 @@ resource "google_storage_bucket_iam_member" "build_source" {
   role   = "roles/storage.objectViewer"
   member = google_service_account.build.member
 }
+
+# a build that starts before these rights have spread fails, and a first deployment with it
+resource "time_sleep" "build_access" {
+  create_duration = "60s"
+
+  triggers = {
+    account = google_service_account.build.unique_id
+  }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_project_iam_member.build_copy,
+    google_project_iam_member.build_logs,
+    google_storage_bucket_iam_member.build_source,
+  ]
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 import sys
 import threading
@@ -23,24 +24,34 @@ from tests.terraform.plugin_protocol import METHODS, SERVICE, message
 ROOT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).with_name("provider_schema.json")
 NUMBER = "123456789012"
-_RANDOM = {
-    "configuration": {"attributes": {}, "blocks": {}, "computed": {}},
-    "data": {},
-    "resource": {
+_NOTHING: dict[str, Any] = {"attributes": {}, "blocks": {}, "computed": {}}
+_OTHERS = {
+    "random": {
         "random_id": {
             "attributes": {"byte_length": {"type": "number", "required": True}},
             "blocks": {},
             "computed": {"hex": "string", "id": "string"},
         }
     },
+    "time": {
+        "time_sleep": {
+            "attributes": {
+                "create_duration": {"type": "string", "required": False},
+                "triggers": {"type": ["map", "string"], "required": False},
+            },
+            "blocks": {},
+            "computed": {"id": "string"},
+        }
+    },
 }
+"""Resources of the small providers, as far as they are used; nothing sleeps."""
 _LIST, _SINGLE = 2, 1
 
 
 def install(folder: Path, python: str) -> Path:
     """A folder of plugins for `terraform init -plugin-dir`."""
     version = json.loads(SCHEMA.read_text(encoding="utf-8"))["provider"].split()[1]
-    for name, one in (("google", version), ("random", "3.7.2")):
+    for name, one in (("google", version), ("random", "3.7.2"), ("time", "0.13.1")):
         place = (
             folder
             / "registry.terraform.io"
@@ -63,7 +74,6 @@ class Provider:
 
     def __init__(self, schema: dict[str, Any]) -> None:
         self._schema = schema
-        self.stopped = threading.Event()
 
     def answer(self, method: str, request: Any) -> Any:
         """The answer to one call."""
@@ -87,8 +97,6 @@ class Provider:
             config = unpack(request.config.msgpack)
             opened = _open(config, self._schema["data"][request.type_name])
             reply.state.msgpack = pack(self._made(opened, "data", request.type_name))
-        elif method == "StopProvider":
-            self.stopped.set()
         return reply
 
     def _made(self, planned: Any, kind: str, type_: str) -> Any:
@@ -173,7 +181,10 @@ def _with_facts(type_: str, value: dict[str, Any]) -> dict[str, Any]:
 
 def serve(name: str) -> None:
     """Be the provider of that name until Terraform has no more use for it."""
-    provider = Provider(_RANDOM if name == "random" else json.loads(SCHEMA.read_text(encoding="utf-8")))
+    if name in _OTHERS:
+        provider = Provider({"configuration": _NOTHING, "data": {}, "resource": _OTHERS[name]})
+    else:
+        provider = Provider(json.loads(SCHEMA.read_text(encoding="utf-8")))
     handlers = {
         method: grpc.unary_unary_rpc_method_handler(
             lambda request, _, method=method: provider.answer(method, request),
@@ -195,5 +206,7 @@ def serve(name: str) -> None:
     server.start()
     sys.stdout.write(f"1|6|tcp|127.0.0.1:{port}|grpc\n")
     sys.stdout.flush()
-    over.wait()
+    parent = os.getppid()
+    while not over.wait(1) and os.getppid() == parent:
+        pass  # a Terraform that was killed says nothing more, and leaves this process to another parent
     server.stop(0.2).wait()

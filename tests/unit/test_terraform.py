@@ -183,7 +183,7 @@ def test_what_is_declared_is_used_and_the_other_way_round(folder: Path) -> None:
     for kind, names in declared.items():
         assert set(re.findall(rf"\b{kind}\.(\w+)", text)) == names, kind
     own = {f"{one.type}.{one.name}" for one in hcl.resources() if one.folder == folder}
-    referred = set(re.findall(r"(?<!data\.)\b((?:google|random)_\w+\.\w+)", text)) - {"random_id.hex"}
+    referred = set(re.findall(r"(?<!data\.)\b((?:google|random|time)_\w+\.\w+)", text))
     assert {one for one in referred if not one.startswith("google_project.")} <= own
 
 
