@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,16 @@ from typing import Any
 import grpc
 import hcl2
 import pytest
+import typer
 from google.auth import exceptions as auth
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import kms_v1, scheduler_v1, secretmanager_v1
 from google.cloud.firestore_admin_v1 import types as admin
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf import empty_pb2
 from google.pubsub_v1 import types as pubsub
 
+from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.gcp import firestore_indexes as declared
 from common.adapters.gcp.doctor import grants
 from common.adapters.gcp.doctor.firestore import look_at_firestore
@@ -30,11 +35,14 @@ from common.adapters.gcp.doctor.secrets import look_at_secrets, secret_names
 from common.adapters.gcp.doctor.storage import look_at_bucket
 from common.adapters.gcp.doctor.tenants import Tenant
 from common.adapters.gcp.scheduler import CloudScheduler
+from common.bills.integrations import save_integration
+from common.bootstrap import CloudRuntime
 from common.config import Settings
 from common.messages import BudgetCheckRequested, SyncRequested
 from common.ports import Schedule
 from common.ports.inspection import Finding
 from common.subscriptions import DEAD, SUBSCRIPTIONS
+from costwire.doctor import doctor
 from tests.integration.google_services import Services, refuses, serving
 
 ROOT = Path(__file__).parents[2]
@@ -375,7 +383,7 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "schedules", lambda w: w.jobs.append(World.job(Schedule("sync-gone_1", "0 1 * * *", SyncRequested("", "schedule", "gone_1")))),
-        "schedule of gone_1", "an organization that is not there", "costwire tenants remove gone_1 --yes",
+        "schedule of gone_1", "an organization that is not there: every tick is a dead letter", "costwire tenants remove gone_1 --yes",
     ),
     (
         "permissions", lambda w: w.caller.remove("bigquery.jobs.create"), "permissions in the project", "no bigquery.jobs.create",
@@ -539,6 +547,29 @@ def test_without_settings_and_credentials_each_is_a_fault_and_nothing_else_is_as
     assert all(one.well is False and one.mend for one in found)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(auth.RefreshError("no"), "they have expired or were revoked"), (auth.TransportError("no"), "does not answer")],
+)
+def test_credentials_that_are_refused_are_one_fault_and_no_service_is_asked(error: Exception, told: str) -> None:
+    class Refused(AnonymousCredentials):
+        def refresh(self, request: Any) -> None:
+            raise error
+
+    found = list(DeploymentInspection(SETTINGS, Refused()).findings())
+    assert (
+        found[3].well is False and told in found[3].found and found[3].mend == "gcloud auth application-default login"
+    )
+    assert all(one.well is None for one in found[4:])
+
+
+def test_the_job_of_a_suspended_tenant_is_told(world: World) -> None:
+    idle = [Tenant("acme_1", False, 1, (), 1, True)]
+    found = Notes(Deployment(SETTINGS, None), "x", "x", "x").run(lambda one: look_at_schedules(one, idle))
+    (fault,) = [one for one in found if one.well is False]
+    assert "may not run" in fault.found and fault.mend == "costwire tenants suspend acme_1"
+
+
 def test_without_credentials_no_service_is_asked_and_none_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list(DeploymentInspection(SETTINGS, None).findings())
     services = found[4:]
@@ -563,3 +594,44 @@ def test_every_role_of_a_function_is_one_that_terraform_grants() -> None:
 
 def _text(value: Any) -> str:
     return str(value).strip('"')
+
+
+@dataclass(frozen=True)
+class Told:
+    """An inspection that has found what a test wants."""
+
+    told: tuple[Finding, ...]
+
+    def findings(self) -> Iterator[Finding]:
+        return iter(self.told)
+
+
+@pytest.mark.parametrize(("well", "status"), [(True, 0), (None, 0), (False, 1)])
+def test_only_a_fault_makes_the_command_fail(
+    well: bool | None, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rt = CloudRuntime(SETTINGS)
+    vars(rt)["inspection"] = Told((Finding("key", True, "enabled"), Finding("topic x", well, "[found]", "make [it]")))
+    vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    monkeypatch.setattr("common.bootstrap._runtime", rt)
+    if status:
+        with pytest.raises(typer.Exit) as ended:
+            doctor(as_json=True)
+        assert ended.value.exit_code == status
+    else:
+        doctor(as_json=True)
+    _, told = json.loads(capsys.readouterr().out)
+    assert told == {"what": "topic x", "well": well, "found": "[found]", "mend": "make [it]"}
+
+
+def test_only_the_integration_is_looked_at_where_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rt = CloudRuntime(SETTINGS)
+    vars(rt)["inspection"] = Told((Finding("key", False, "disabled"),))
+    vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    save_integration(rt.documents, datetime(2026, 4, 1, tzinfo=UTC), "acme_1", "aws", "aws", tmp_path.as_uri())
+    monkeypatch.setattr("common.bootstrap._runtime", rt)
+    doctor(integration="aws", org="acme_1", as_json=True)
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["what"] == "aws" and told["well"] is True

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import google.auth
 from google.auth import exceptions as auth
 from google.auth.credentials import Credentials
+from google.auth.transport.requests import Request
 
-from common.adapters.gcp.doctor.notes import Deployment, Notes
+from common.adapters.gcp.doctor.notes import CALL_SECONDS, Deployment, Notes
 from common.adapters.gcp.doctor.tenants import Tenant, look_at_tenants
 from common.config import Settings
 from common.ports.inspection import Finding
 
 _ASKED = "https://www.googleapis.com/auth/cloud-platform"
+_LOGIN = "gcloud auth application-default login"
 _NEEDED = {
     "project": "export COSTWIRE_PROJECT=$(gcloud config get project)",
     "bucket": 'eval "$(make -s environment PROJECT=PROJECT)"',
@@ -65,7 +68,11 @@ class DeploymentInspection:
 
     def _credentials_finding(self) -> Finding:
         if self._credentials is None:
-            return Finding("credentials", False, "there are none", "gcloud auth application-default login")
+            return Finding("credentials", False, "there are none", _LOGIN)
+        refusal = _refusal(self._credentials)
+        if refusal:
+            self._credentials = None  # nobody need be asked with them
+            return Finding("credentials", False, refusal, _LOGIN)
         return Finding("credentials", True, _words(self._credentials))
 
 
@@ -104,6 +111,17 @@ def _services(tenants: Sequence[Tenant] | None) -> Iterator[tuple[str, str, str,
     yield "Secret Manager", "secretmanager.googleapis.com", "roles/secretmanager.viewer", look_at_secrets
     yield "Cloud Scheduler", "cloudscheduler.googleapis.com", viewer, lambda one: look_at_schedules(one, tenants)
     yield "permissions", "cloudresourcemanager.googleapis.com", viewer, look_at_permissions
+
+
+def _refusal(credentials: Credentials) -> str | None:
+    """Why the credentials are worth nothing.  Asked here, since a service would only seem to be away."""
+    try:
+        credentials.refresh(partial(Request(), timeout=CALL_SECONDS))  # type: ignore[no-untyped-call]
+    except auth.RefreshError:
+        return "they have expired or were revoked"
+    except auth.TransportError:
+        return "Google's token server does not answer"
+    return None
 
 
 def _member(credentials: Credentials | None) -> str:

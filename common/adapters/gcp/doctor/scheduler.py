@@ -58,13 +58,17 @@ def _look_at_tenants(notes: Notes, jobs: Mapping[str, scheduler_v1.Job], tenants
                 f"schedule of {org_slug}", "there is no job: its bills are fetched only when somebody asks",
                 f"costwire schedule --every-hours 4 --org {org_slug}",
             )  # fmt: skip
-    gone = sorted(served - {"", *(one.org_slug for one in tenants)})
-    for org_slug in gone:
+    running = {"", *(one.org_slug for one in tenants if one.may_run)}
+    known = {one.org_slug for one in tenants}
+    idle = sorted(served - running)
+    for org_slug in idle:
+        there = org_slug in known
         notes.fault(
-            f"schedule of {org_slug}", "there is a job for an organization that is not there",
-            f"costwire tenants remove {org_slug} --yes",
-        )  # fmt: skip
-    if wanted and not gone and served.issuperset(wanted):
+            f"schedule of {org_slug}",
+            f"there is a job for an organization that {'may not run' if there else 'is not there'}: every tick is a dead letter",
+            f"costwire tenants suspend {org_slug}" if there else f"costwire tenants remove {org_slug} --yes",
+        )
+    if wanted and not idle and served.issuperset(wanted):
         notes.ok("schedules of tenants", f"every one of {len(wanted)} tenants with integrations has one")
 
 

@@ -30,7 +30,7 @@ def look_at_bucket(notes: Notes) -> None:
     if str(bucket.location).lower() != notes.deployment.region.lower():
         faults[
             f"lies in {str(bucket.location).lower()}, the functions in {notes.deployment.region}: BigQuery cannot load from it"
-        ] = f"gcloud storage mv gs://{name} into a bucket made with --location={notes.deployment.region}"
+        ] = f"gcloud storage buckets relocate gs://{name} --location={notes.deployment.region}"
     if not bucket.iam_configuration.uniform_bucket_level_access_enabled:
         faults["has permissions of single objects"] = f"{update} --uniform-bucket-level-access"
     if bucket.iam_configuration.public_access_prevention != "enforced":
