@@ -33,12 +33,25 @@ def doctor(
     if as_json:
         print_json([finding.__dict__ for finding in findings])
     else:
-        shown = table("", "what", "found", "to do")
-        for one in findings:
-            shown.add_row(_MARKS[one.well], escape(one.what), escape(one.found), escape(one.mend))
-        console.print(shown)
+        _print(findings)
     if any(one.well is False for one in findings):
         raise typer.Exit(1)
+
+
+def _print(findings: list[Finding]) -> None:
+    """What was found; below it each mend once, on a line of its own, so that it can be copied."""
+    shown = table("", "what", "found")
+    for one in findings:
+        shown.add_row(_MARKS[one.well], escape(one.what), escape(one.found))
+    console.print(shown)
+    about: dict[str, list[str]] = {}
+    for one in sorted(findings, key=lambda one: one.well is None):
+        if one.mend:
+            about.setdefault(one.mend, []).append(one.what)
+    for mend, things in about.items():
+        more = f" and {len(things) - 3} more" if len(things) > 3 else ""
+        console.print(f"\n[dim]{escape(', '.join(things[:3]) + more)}:[/dim]", soft_wrap=True)
+        console.print(f"  {escape(mend)}", soft_wrap=True)
 
 
 def _look(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:

@@ -635,3 +635,17 @@ def test_only_the_integration_is_looked_at_where_one_is_named(
     doctor(integration="aws", org="acme_1", as_json=True)
     (told,) = json.loads(capsys.readouterr().out)
     assert told["what"] == "aws" and told["well"] is True
+
+
+def test_a_mend_is_printed_whole_on_a_line_of_its_own_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mend = f"gcloud projects add-iam-policy-binding {PROJECT} --member=[somebody] --role=roles/viewer " + "x" * 200
+    rt = CloudRuntime(SETTINGS)
+    vars(rt)["inspection"] = Told(tuple(Finding(f"topic {one}", None, "found", mend) for one in "abcde"))
+    vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    monkeypatch.setattr("common.bootstrap._runtime", rt)
+    doctor()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.count(f"  {mend}") == 1
+    assert "topic a, topic b, topic c and 2 more:" in lines
