@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -32,8 +32,10 @@ PIECE = Slice(ORG, "aws-main", MARCH)
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Opened:
-    return Opened(tmp_path, "bigquery")
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    made = Opened(tmp_path, "bigquery")
+    yield made
+    made.close()
 
 
 def dataset_of(opened: Opened) -> bigquery.DatasetReference:
@@ -42,7 +44,7 @@ def dataset_of(opened: Opened) -> bigquery.DatasetReference:
 
 def jobs_named(opened: Opened, work: str) -> list[str]:
     """The ids of the jobs of a kind of work, in order of creation."""
-    jobs = opened.warehouse._client.list_jobs(timeout=30)
+    jobs = opened.warehouse._client.list_jobs(min_creation_time=opened.clock.moment, timeout=30)
     return sorted(job.job_id for job in jobs if job.job_id.startswith(f"costwire-{work}"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -87,8 +88,10 @@ RATES = "month,currency,usd_rate,source\n2026-03,EUR,1.1,made up for this test\n
 
 
 @pytest.fixture(params=chosen("WAREHOUSES", "duckdb"))
-def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Opened:
-    return Opened(tmp_path, request.param)
+def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    made = Opened(tmp_path, request.param)
+    yield made
+    made.close()
 
 
 def on(day: str, hours: int = 24, **values: Any) -> dict[str, Any]:

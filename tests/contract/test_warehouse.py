@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +20,10 @@ from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge
 
 
 @pytest.fixture(params=chosen("WAREHOUSES", "duckdb"))
-def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Opened:
-    return Opened(tmp_path, request.param)
+def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    made = Opened(tmp_path, request.param)
+    yield made
+    made.close()
 
 
 def test_an_empty_warehouse_answers_with_the_whole_schema(opened: Opened) -> None:

@@ -22,6 +22,7 @@ from common.ports import Clock, DocumentStore
 from common.ports.objects import StoredObject
 from common.warehouse.rates import rates_path
 
+PROJECT = "costwire-test"
 REGION = "europe-west3"
 
 
@@ -52,6 +53,7 @@ class WarehouseBackend:
     set_rates: the operator's way of giving exchange rates, unchecked.
     pointers: which delivery is current, by slice.
     described: (column, type) of a relation that was asked for, in DuckDB's words.
+    close: removes what outlives the place.
     untold: cases that cannot be told of it, and why.
     """
 
@@ -60,6 +62,7 @@ class WarehouseBackend:
     set_rates: Callable[[Path, DocumentStore, str, str], None]
     pointers: Callable[[Any, DocumentStore, str], Any]
     described: Callable[[Any, str, str], list[tuple[str, str]]]
+    close: Callable[[Any], None] = lambda warehouse: None
     now: Callable[[], datetime] = lambda: datetime(2026, 3, 31, 12, tzinfo=UTC)
     untold: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,9 +73,7 @@ def environment_of(place: Path) -> str:
 
 
 def settings_of(place: Path, **changes: Any) -> Settings:
-    """A project for each place: the peer grows slow where one holds hundreds of datasets."""
-    project = f"contract-{environment_of(place)}"
-    return Settings(runtime="cloud", project=project, region=REGION, env=environment_of(place), **changes)
+    return Settings(runtime="cloud", project=PROJECT, region=REGION, env=environment_of(place), **changes)
 
 
 def _needed(name: str) -> str:
@@ -102,6 +103,12 @@ def _bigquery_described(warehouse: Any, org_slug: str, relation: str) -> list[tu
     return [(one.name, kinds[one.field_type.split("(")[0]]) for one in table.schema]
 
 
+def _close_bigquery(warehouse: Any) -> None:
+    for dataset in warehouse._datasets._made.values():
+        warehouse._client.delete_dataset(dataset, delete_contents=True, not_found_ok=True, timeout=60)
+    warehouse.close()
+
+
 def _duckdb_described(warehouse: Any, org_slug: str, relation: str) -> list[tuple[str, str]]:
     _, dataset = warehouse._datasets[org_slug]
     return [(row[0], row[1]) for row in dataset.connection.execute(f"describe {relation}").fetchall()]
@@ -123,6 +130,7 @@ WAREHOUSES = {
         set_rates=lambda place, documents, org, text: documents.set(rates_path(org), {"csv": text}),
         pointers=_bigquery_pointers,
         described=_bigquery_described,
+        close=_close_bigquery,
         now=lambda: datetime.now(UTC).replace(microsecond=0),
         untold={
             "moved clock": "BigQuery's own clock says what day it is",

@@ -97,6 +97,10 @@ class Opened:
         """As a second process would open it."""
         return self.behind.open(self.folder, self.documents, self.objects, self.clock)
 
+    def close(self) -> None:
+        """Remove what outlives the folder."""
+        self.behind.close(self.warehouse)
+
     def needs(self, capability: str) -> None:
         """Leave the test where the backend says that this cannot be told of it."""
         if capability in self.behind.untold:

@@ -2,6 +2,8 @@
 
 - DuckDB is told the time zone after it connects; as an option it would load an extension over the network.
 - BIGNUMERIC keeps 24 fractional digits instead of 18, or the scale that a column declares; BigQuery keeps 38.
+- Two callers who make one dataset at the same time get it, and a 409, instead of a failed commit.
+- The tables that hold answers go after 40 more.
 - A load job takes Parquet files of several schemas, by column name.
 - Objects of gs:// come from a folder (GCS_LOCAL_ROOT/<bucket>/<name>) where it has the bucket, else from the emulator at
   STORAGE_EMULATOR_HOST, over its JSON API; local-bigquery would load a DuckDB extension for that.
@@ -9,12 +11,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import deque
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -23,6 +29,7 @@ import duckdb
 
 _connect = duckdb.connect
 BIG = "DECIMAL(38,24)"
+KEPT_ANSWERS = 40
 
 
 def connect(*args: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> duckdb.DuckDBPyConnection:
@@ -50,6 +57,47 @@ def exact_decimals() -> None:
         return str(plain(field))
 
     types.duckdb_type = duckdb_type
+
+
+def one_maker_at_a_time() -> None:
+    """Datasets and tables are made and dropped as wholes: who comes second finds them, instead of failing to commit."""
+    from local_bigquery.catalog import datasets, tables
+
+    lock = threading.RLock()
+
+    def alone(work: Any) -> Any:
+        @functools.wraps(work)
+        def locked(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                return work(*args, **kwargs)
+
+        return locked
+
+    for module, names in ((datasets, ("create", "update", "delete")), (tables, ("create", "update", "delete"))):
+        for name in names:
+            setattr(module, name, alone(getattr(module, name)))
+
+
+def results_that_go() -> None:
+    """The tables of answers go after so many others, as BigQuery's go after a day: each one slows every look for a table."""
+    from local_bigquery.catalog import tables
+    from local_bigquery.errors import BigQueryError
+    from local_bigquery.jobs import runner, store
+
+    plain, kept = runner._execute, deque()
+
+    def execute(job: Any, *given: Any) -> None:
+        plain(job, *given)
+        project, job_id = job.jobReference.projectId, job.jobReference.jobId
+        query = store.load(project, job_id).configuration.query
+        if query and query.destinationTable and query.destinationTable.datasetId == tables.RESULTS:
+            kept.append((project, job_id))
+        while len(kept) > KEPT_ANSWERS:
+            with suppress(BigQueryError, duckdb.Error):
+                tables.delete(kept[0][0], tables.RESULTS, kept[0][1])
+            kept.popleft()
+
+    runner._execute = execute
 
 
 def columns_by_name() -> None:
@@ -101,6 +149,8 @@ def main() -> int:
     """Run the console script of local-bigquery, mended."""
     duckdb.connect = connect
     exact_decimals()
+    one_maker_at_a_time()
+    results_that_go()
     columns_by_name()
     objects_over_json()
     (script,) = [one for one in entry_points(group="console_scripts") if one.name == "local-bigquery"]

@@ -1,4 +1,4 @@
-"""The warehouse on BigQuery: a dataset per tenant, load jobs from the bucket, a swap in one transaction.
+"""The warehouse on BigQuery: a dataset per tenant, load jobs from the bucket, a swap in one transaction (decision 9).
 
 Two tables are filled on demand, where a question reaches them, each as a whole and only where its content changed
 (a label of the table, set in the same statement, says what it holds):
