@@ -21,6 +21,7 @@ COMMANDS = [
     ["budgets"], ["budgets", "add"], ["budgets", "list"], ["budgets", "remove"],
     ["alerts"], ["alerts", "list"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
     ["schedule"], ["watch"], ["keys"], ["keys", "rotate"], ["keys", "reencrypt"],
+    ["tenants"], *(["tenants", one] for one in ("add", "list", "suspend", "resume", "remove", "restore")),
 ]  # fmt: skip
 DIGITS = "0.123456789012345678901234"
 
