@@ -11,8 +11,9 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import grpc  # type: ignore[import-untyped]
 from google.api_core import exceptions as api
@@ -158,11 +159,10 @@ class PubSubBus:
 
     def dead_letters(self, topic: str | None = None) -> Sequence[DeadLetter]:
         """The dead letters, oldest first; `topic` without its `-dead`.  They are leased while they are read, then given back."""
-        found: list[DeadLetter] = []
-        for name in self._dead_names(topic):
-            held = self._all_of(name)
-            found += [letters.letter(name.removesuffix(DEAD), one.message) for one in held]
-            self._release(name, [one.ack_id for one in held])
+        with self._dead(topic) as dead:
+            found = [
+                letters.letter(name.removesuffix(DEAD), one) for name, held in dead.items() for one in held.values()
+            ]
         return sorted(found, key=lambda one: one.died_at)
 
     def replay(self, topic: str | None = None) -> int:
@@ -171,17 +171,14 @@ class PubSubBus:
         One leaves the dead letters only when its publication is confirmed, so a replay that is cut short loses nothing.
         """
         count = 0
-        for name in self._dead_names(topic):
-            held = {one.ack_id: one.message for one in self._all_of(name)}
-            try:
+        with self._dead(topic) as dead:
+            for name, held in dead.items():
                 for ack_id, message in list(held.items()):
                     attributes = letters.replay_attributes(message)
                     self._send(name.removesuffix(DEAD), message.data, attributes, message.ordering_key)
                     self._acknowledge(name, ack_id)
                     del held[ack_id]
                     count += 1
-            finally:
-                self._release(name, list(held))
         return count
 
     def _send(self, topic: str, body: bytes, attributes: Mapping[str, str], ordering_key: str) -> None:
@@ -216,12 +213,25 @@ class PubSubBus:
             time.sleep(min(_POLL_SECONDS, left))
         return ()
 
-    def _all_of(self, name: str) -> list[ReceivedMessage]:
-        """All messages of a subscription, leased, oldest first; one whose lease ended meanwhile counts once."""
+    @contextmanager
+    def _dead(self, topic: str | None) -> Iterator[dict[str, dict[str, PubsubMessage]]]:
+        """Subscription of dead letters -> ack id -> message, leased; what is still there at the end is given back."""
+        names = [name for name in self._listed() if name.endswith(DEAD) and topic in (None, name.removesuffix(DEAD))]
+        with ThreadPoolExecutor(max_workers=max(len(names), 1)) as side_by_side:  # each waits out its own patience
+            dead = dict(zip(names, side_by_side.map(self._all_of, names), strict=True))
+        try:
+            yield dead
+        finally:
+            for name, held in dead.items():
+                self._release(name, list(held))
+
+    def _all_of(self, name: str) -> dict[str, PubsubMessage]:
+        """All messages of a subscription by ack id, oldest first; one whose lease ended meanwhile counts once."""
         found: dict[str, ReceivedMessage] = {}
         while received := self._receive(name, _BATCH):
             found.update((one.message.message_id, one) for one in received)
-        return sorted(found.values(), key=lambda one: one.message.publish_time)
+        oldest_first = sorted(found.values(), key=lambda one: one.message.publish_time)
+        return {one.ack_id: one.message for one in oldest_first}
 
     def _acknowledge(self, name: str, ack_id: str) -> None:
         with explaining(f"subscription {name}"):
@@ -240,9 +250,6 @@ class PubSubBus:
 
     def _names(self) -> list[str]:
         return [name for name in self._listed() if not name.endswith(DEAD)]
-
-    def _dead_names(self, topic: str | None) -> list[str]:
-        return [name for name in self._listed() if name.endswith(DEAD) and topic in (None, name.removesuffix(DEAD))]
 
     def _listed(self) -> list[str]:
         with explaining(f"subscriptions of project {self._project}"):
