@@ -105,7 +105,7 @@ def prepare(one: Deployment) -> None:
         ["gcloud", "beta", "services", "identity", "create", "--service=pubsub.googleapis.com", project, "--quiet"], one
     )
     bucket = f"gs://{one.state_bucket}"
-    if not _works(["gcloud", "storage", "buckets", "describe", bucket, project, "--quiet"], one):
+    if not _has_state(one):
         _run(
             [
                 "gcloud", "storage", "buckets", "create", bucket, project, f"--location={region(one.variables)}",
@@ -118,12 +118,25 @@ def prepare(one: Deployment) -> None:
     archive.write(ARCHIVE)
 
 
+def _has_state(one: Deployment) -> bool:
+    bucket = [
+        "gcloud",
+        "storage",
+        "buckets",
+        "describe",
+        f"gs://{one.state_bucket}",
+        f"--project={one.project}",
+        "--quiet",
+    ]
+    return _works(bucket, one)
+
+
 def initialize(one: Deployment, quiet: bool = False) -> None:
     """Fetch the providers, find the state."""
     backend = [f"-backend-config=bucket={one.state_bucket}", "-backend-config=prefix=costwire"]
     command = ["terraform", f"-chdir={TERRAFORM}", "init", "-input=false", "-reconfigure", *backend]
     if quiet:
-        _said(command, one)
+        _said([*command, "-no-color"], one)
     else:
         _run(command, one)
 
@@ -146,8 +159,10 @@ def apply(one: Deployment, yes: bool) -> None:
 
 def environment(one: Deployment) -> None:
     """Write what a shell needs to work on the deployment, and nothing else: eval "$(make -s environment PROJECT=...)"."""
-    initialize(one, quiet=True)
-    found = _output(one, "environment")
+    found = None
+    if _has_state(one):
+        initialize(one, quiet=True)
+        found = _output(one, "environment")
     if found is None:
         raise Stopped(f"nothing is deployed in {one.project}; run: make deploy PROJECT={one.project}")
     sys.stdout.write(exports(found))
@@ -223,7 +238,7 @@ def _works(command: list[str], one: Deployment) -> bool:
 def _said(command: list[str], one: Deployment) -> str:
     done = _quiet(command, one)
     if done.returncode:
-        raise Stopped(f"stopped at: {shlex.join(command[:4])} ...: {done.stderr.strip()[-300:]}")
+        raise Stopped(f"stopped at: {shlex.join(command[:4])} ...: {' '.join(done.stderr.split())[-300:]}")
     return done.stdout
 
 

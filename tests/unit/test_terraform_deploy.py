@@ -23,6 +23,7 @@ if words[0] == "version":
     print(json.dumps({{"terraform_version": os.environ.get("FAKE_VERSION", "1.11.4")}}))
 if "output" in words:
     print(os.environ.get("FAKE_OUTPUT", "{{}}"))
+print(os.environ.get("FAKE_ERROR", ""), file=sys.stderr)
 failing = json.loads(os.environ.get("FAKE_FAILING", "[]"))
 sys.exit(any(all(one in words for one in each.split()) for each in failing))
 """
@@ -207,14 +208,26 @@ def test_a_shell_is_told_the_deployment_and_nothing_else(calls: Path, capfd: pyt
     said = capfd.readouterr().out
     assert all(line.startswith("export COSTWIRE_") for line in said.splitlines())
     assert "export COSTWIRE_PROJECT=my-project\n" in said
-    assert made(calls)[4:] == ["terraform init", "terraform output"]
+    assert made(calls)[5:] == ["terraform init", "terraform output"]
 
 
+@pytest.mark.parametrize(("name", "value"), [("FAKE_OUTPUT", "{}"), ("FAKE_FAILING", '["buckets describe"]')])
 def test_where_nothing_is_deployed_a_shell_is_told_nothing(
-    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
 ) -> None:
-    monkeypatch.setenv("FAKE_OUTPUT", "{}")
+    monkeypatch.setenv(name, value)
     assert run(calls, "environment") == 1
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err == "nothing is deployed in my-project; run: make deploy PROJECT=my-project\n"
+
+
+def test_what_terraform_says_of_a_failure_becomes_one_line(
+    calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_FAILING", '["init"]')
+    monkeypatch.setenv("FAKE_ERROR", "Error: no access\n\n  to the bucket\n")
+    assert run(calls, "environment") == 1
+    error = capsys.readouterr().err
+    assert error.endswith("...: Error: no access to the bucket\n")
+    assert error.count("\n") == 1
