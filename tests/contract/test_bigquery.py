@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from common.adapters.gcp.bigquery import BigQueryWarehouse
 from common.errors import BadBill, BadConfiguration, Contention, NotFound, Retryable
 from common.focus import TABLE
 from common.ports import Replacement, Slice
+from common.warehouse.cost_report import DIMENSIONS, catalogued, report_costs, report_span
 from common.warehouse.promised import view_names
 from tests.contract.backends import chosen
 from tests.contract.warehouse_backends import REGION, environment_of, settings_of
@@ -148,7 +149,7 @@ def test_first_deliveries_of_one_slice_at_once_leave_one(opened: Opened) -> None
     assert [row["delivery_id"] for row in opened.pointers()] == ["d2"]
 
 
-def test_the_same_delivery_by_two_workers_is_loaded_once(opened: Opened) -> None:
+def test_the_same_delivery_by_two_workers_is_shown_once(opened: Opened) -> None:
     opened.billed()
     results = together(lambda: replace(opened, "d1", "10", 1), lambda: replace(opened, "d1", "10", 1))
     assert results == [Replacement(shown=True)] * 2
@@ -275,6 +276,39 @@ def test_runs_are_brought_up_to_date_only_where_they_changed(opened: Opened) -> 
     assert (loads, len(jobs_named(opened, "pipeline_runs"))) == (1, 2)
     opened.documents.delete(f"orgs/{ORG}/runs/r1")
     assert opened.ask("select status from pipeline_runs") == []
+
+
+def test_the_catalogues_questions_are_answered_as_on_the_laptop(tmp_path: Path) -> None:
+    answers = []
+    for backend in ("duckdb", "bigquery"):
+        (tmp_path / backend).mkdir()
+        opened = Opened(tmp_path / backend, backend)
+        rows = [
+            charge(
+                BilledCost=f"{number}.000000000000000000000001",
+                x_SourceRowId=str(number),
+                ServiceName=f"s{number % 3}",
+                Tags='{"env name": "prod", "x": "1"}' if number % 2 else None,
+                BillingCurrency="USD" if number % 4 else "EUR",
+                ChargePeriodStart=f"2026-03-{10 + number % 5}T23:30:00Z",
+            )
+            for number in range(20)
+        ]
+        opened.show("d1", *rows[:15])
+        opened.show("d2", *rows, day=2)
+        opened.documents.set(f"orgs/{ORG}/runs/r1", {"status": "queued", "started_at": "2026-03-31T10:00:00+00:00"})
+        reports = [
+            report_costs(opened.warehouse, ORG, by, "EffectiveCost", None, date(2026, 3, 13))
+            for by in (*DIMENSIONS, "tag:env name")
+        ]
+        restated = [
+            {name: value for name, value in row.items() if name != "replaced_at"}
+            for row in opened.ask(catalogued("restatements"))
+        ]
+        answers.append((reports, report_span(opened.warehouse, ORG), restated, opened.ask(catalogued("runs"))))
+        opened.close()
+    assert answers[0] == answers[1]
+    assert answers[0][1] == (date(2026, 3, 10), date(2026, 3, 14))
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])

@@ -12,11 +12,11 @@ import pyarrow as pa
 import sqlglot
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import bigquery
-from google.cloud.bigquery_storage import BigQueryReadClient
+from google.cloud.bigquery_storage import BigQueryReadClient, DataFormat, ReadSession
 from sqlglot import exp
 
 from common.adapters.gcp.bigquery_errors import TOO_MANY_BYTES, explaining, reason_of
-from common.adapters.gcp.bigquery_jobs import Jobs
+from common.adapters.gcp.bigquery_jobs import JOB_SECONDS, Jobs
 from common.errors import BadConfiguration
 from common.warehouse.promised import TABLES, view_names
 from common.warehouse.rates import missing_rate
@@ -42,7 +42,8 @@ class Questions:
     ) -> list[dict[str, Any]]:
         """All rows.  Decimals are Decimal, times are in UTC, JSON is its text."""
         with self._explained(sql, dataset, parameters):
-            rows = self._ask(sql, dataset, parameters)
+            job = self._ask(sql, dataset, parameters)
+            rows = self._jobs.result(job)
             if rows.total_rows <= LARGE_ANSWER_ROWS:
                 kinds = [(field.name, field.field_type) for field in rows.schema]
                 return [
@@ -51,31 +52,47 @@ class Questions:
                 ]
             return [
                 {name: _plain(value, "") for name, value in row.items()}
-                for batch in self._batches(rows)
+                for batch in self._stream(job)
                 for row in batch.to_pylist()
             ]
 
     def batches(
         self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]
     ) -> Iterator[pa.RecordBatch]:
-        """The rows as Arrow, in no order, a few batches in memory at a time."""
+        """The rows as Arrow, one message of the stream in memory at a time."""
         with self._explained(sql, dataset, parameters):
-            yield from self._batches(self._ask(sql, dataset, parameters))
+            job = self._ask(sql, dataset, parameters)
+            self._jobs.result(job)
+            yield from self._stream(job)
 
     def scanned_bytes(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> int:
         """What the question would read, by BigQuery's own estimate; nothing is read and nothing billed."""
         job = self._jobs.start(sql, dataset, parameters, dry_run=True, use_query_cache=False)
         return int(job.total_bytes_processed or 0)
 
-    def _ask(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> Any:
+    def _ask(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> bigquery.QueryJob:
         labels = {"costwire_dataset": dataset.dataset_id.lower()[:63]}
-        job = self._jobs.start(sql, dataset, parameters, maximum_bytes_billed=self._maximum_bytes, labels=labels)
-        return self._jobs.result(job)
+        return self._jobs.start(sql, dataset, parameters, maximum_bytes_billed=self._maximum_bytes, labels=labels)
 
-    def _batches(self, rows: Any) -> Iterator[pa.RecordBatch]:
+    def _stream(self, job: bigquery.QueryJob) -> Iterator[pa.RecordBatch]:
+        """The rows of a finished query, in its order: one stream of its answer's table."""
         with explaining("the answer's stream", STREAM_READER):
-            reader = self._reader() if rows.total_rows > LARGE_ANSWER_ROWS else None
-            yield from rows.to_arrow_iterable(bqstorage_client=reader, max_queue_size=2, max_stream_count=2)
+            if job.destination is None:
+                job.reload(**self._jobs.call)
+            table = job.destination
+            path = f"projects/{table.project}/datasets/{table.dataset_id}/tables/{table.table_id}"
+            reader, timeout = self._reader(), self._jobs.patience
+            session = reader.create_read_session(
+                parent=f"projects/{self._jobs.client.project}",
+                read_session=ReadSession(table=path, data_format=DataFormat.ARROW),
+                max_stream_count=1,
+                timeout=timeout,
+            )
+            schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+            for stream in session.streams:  # none where the answer has no rows
+                for message in reader.read_rows(stream.name, timeout=JOB_SECONDS):  # type: ignore[no-untyped-call]
+                    serialized = message.arrow_record_batch.serialized_record_batch
+                    yield pa.ipc.read_record_batch(pa.py_buffer(serialized), schema)
 
     @contextmanager
     def _explained(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> Iterator[None]:
@@ -148,6 +165,6 @@ def _first_line(error: GoogleAPICallError) -> str:
 
 
 def _plain(value: Any, kind: str) -> Any:
-    if kind == "JSON" and value is not None and not isinstance(value, str):
+    if kind == "JSON" and value is not None:  # parsed already; over the stream it is text
         return json.dumps(value, ensure_ascii=False)
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
