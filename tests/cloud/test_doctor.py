@@ -222,6 +222,10 @@ def test_a_dataset_that_is_lost_cut_or_elsewhere_is_told(settings: Settings, cli
     client.delete_table(f"{name}.cost_summary", timeout=30, retry=None)
     (cut,) = datasets(settings)
     assert cut.found == "lacks cost_summary" and cut.mend.startswith("bq update --clear_label costwire_layout ")
+    client.delete_table(f"{name}.restatements", timeout=30, retry=None)
+    (gone,) = datasets(settings)
+    assert gone.found == "lacks cost_summary, restatements"
+    assert gone.mend == f"bq rm -r -f -d {settings.project}:acme_1_test && costwire tenants restore acme_1 --history"
     elsewhere = settings.model_copy(update={"region": "europe-west3"})
     assert faults(datasets(elsewhere))[what].startswith("lies in us, expected europe-west3")
 

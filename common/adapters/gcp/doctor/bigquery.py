@@ -13,6 +13,7 @@ from google.cloud import bigquery
 from common.adapters.gcp.bigquery_dataset import LAYOUT_LABEL, layout, table_names
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
 from common.adapters.gcp.doctor.tenants import Tenant
+from common.warehouse.promised import view_names
 
 EMULATOR_VARIABLE = "BIGQUERY_EMULATOR_HOST"
 _CALLS: dict[str, Any] = {"timeout": CALL_SECONDS, "retry": None}
@@ -52,18 +53,17 @@ def _look_at_dataset(notes: Notes, client: bigquery.Client, tenant: Tenant) -> N
     if tables is None:
         return
     faults = {}
+    ask = f"costwire costs --org {tenant.org_slug}"
+    anew = f"bq rm -r -f -d {deployment.project}:{name} && {restore} --history"
     if str(dataset.location).lower() != deployment.region.lower():
-        faults[f"lies in {dataset.location}, expected {deployment.region}: nothing can be loaded"] = (
-            f"bq rm -r -d {deployment.project}:{name} && {restore}"
-        )
-    missing = sorted(set(table_names()) - tables)
+        faults[f"lies in {dataset.location}, expected {deployment.region}: nothing can be loaded"] = anew
+    missing = table_names() - tables
     if missing:
-        # without the label that says that all is there, the next question makes what is missing
-        faults[f"lacks {', '.join(missing)}"] = (
-            f"bq update --clear_label {LAYOUT_LABEL} {deployment.project}:{name} && {restore}"
-        )
+        # views are made by the next question that finds no label; without its tables nothing can be told of what is left
+        views = f"bq update --clear_label {LAYOUT_LABEL} {deployment.project}:{name} && {ask}"
+        faults[f"lacks {', '.join(sorted(missing))}"] = views if missing <= view_names() else anew
     elif dataset.labels.get(LAYOUT_LABEL) != layout():
-        faults["has tables and views of another version"] = f"costwire costs --org {tenant.org_slug}"
+        faults["has tables and views of another version"] = ask
     notes.expect(what, f"in {dataset.location}, {len(tables)} tables and views", faults)
 
 
