@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import storage_backends
 from google.api_core.exceptions import NotFound as NoSuchThing
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -44,9 +46,10 @@ def dataset_of(opened: Opened) -> bigquery.DatasetReference:
 
 
 def jobs_named(opened: Opened, work: str) -> list[str]:
-    """The ids of the jobs of a kind of work, in order of creation."""
+    """The ids of the load jobs of a kind of work into the place's dataset."""
     jobs = opened.warehouse._client.list_jobs(min_creation_time=opened.clock.moment, timeout=30)
-    return sorted(job.job_id for job in jobs if job.job_id.startswith(f"costwire-{work}"))
+    mine = [job for job in jobs if job.job_id.startswith(f"costwire-{work}")]
+    return sorted(job.job_id for job in mine if job.destination.dataset_id == dataset_of(opened).dataset_id)
 
 
 def tables_of(opened: Opened) -> set[str]:
@@ -211,6 +214,18 @@ def test_a_load_that_failed_does_not_stand_in_the_way(opened: Opened) -> None:
     opened.put("focus/late.parquet", charge(BilledCost="10"))
     opened.warehouse.replace_slice(PIECE, "d1", datetime(2026, 4, 1, tzinfo=UTC), [uri])
     assert (len(jobs_named(opened, "load")), opened.billed()) == (3, Decimal(10))
+
+
+def test_files_are_loaded_from_cloud_storages_peer(opened: Opened) -> None:
+    if not os.environ.get("STORAGE_EMULATOR_HOST"):
+        pytest.skip("Cloud Storage's peer does not run")
+    objects = storage_backends.open_objects(opened.folder)
+    name = f"focus/{ORG}/aws-main/{MARCH}/d1/0 é.parquet"
+    uri = objects.put_file(name, write_parquet(opened.folder / "written.parquet", [charge(BilledCost="10")])).uri
+    opened.warehouse.replace_slice(PIECE, "d1", datetime(2026, 4, 1, tzinfo=UTC), [uri])
+    assert opened.billed() == Decimal(10)
+    with pytest.raises(NotFound, match="a file of delivery d2 does not exist"):
+        opened.warehouse.replace_slice(PIECE, "d2", datetime(2026, 4, 2, tzinfo=UTC), [f"{uri}.gone"])
 
 
 def test_a_tenant_that_was_removed_can_be_replayed(opened: Opened) -> None:
