@@ -1,6 +1,7 @@
 """Plan, deploy or destroy the whole platform in one project: python -m deployment.deploy --help
 
-What make plan, make deploy, make environment and make destroy run.  Exit status: 0 done; 1 it failed, the reason in one line; 2 the words are off.
+What make plan, make deploy, make environment and make destroy run.
+Exit status: 0 done; 1 it failed, the reason in one line; 2 the words are off.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from deployment import deploy
+from deployment import archive, deploy
 from tests.terraform import hcl
 from tests.terraform.planning import TOOL
 from tests.terraform.standin import install
@@ -59,7 +59,11 @@ class Operator:
 
 @pytest.fixture
 def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Operator:
-    shutil.copytree(hcl.ROOT, tmp_path / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
+    for name in ("common", "functions", "deployment", "terraform"):  # a clone that nobody edits meanwhile
+        shutil.copytree(
+            hcl.ROOT.parent / name, tmp_path / name, ignore=shutil.ignore_patterns(".terraform*", "__pycache__")
+        )
+    shutil.copy(hcl.ROOT.parent / "requirements-cloud.lock", tmp_path)
     gcloud = tmp_path / "bin" / "gcloud"
     gcloud.parent.mkdir()
     gcloud.write_text(GCLOUD.format(python=sys.executable))
@@ -75,6 +79,7 @@ def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(deploy, "ROOT", tmp_path)
+    monkeypatch.setattr(archive, "ROOT", tmp_path)
     monkeypatch.setattr(deploy, "TERRAFORM", tmp_path / "terraform")
     monkeypatch.setattr(deploy, "ARCHIVE", tmp_path / "build" / "functions.zip")
     return Operator(f"my-{uuid.uuid4().hex[:8]}", tmp_path, capfd)
