@@ -17,11 +17,11 @@ install-dev: .venv/.installed-dev ## the same with what tests and linters need
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Costwire needs Python 3.11 or newer; none was found" >&2; exit 1; }
-	@echo "making .venv with $(PYTHON)"
+	@echo "making .venv with $(PYTHON)" >&2
 	@$(PYTHON) -m venv .venv
 
 .venv/.installed: requirements.lock pyproject.toml | .venv/bin/python
-	@echo "installing the locked dependencies"
+	@echo "installing the locked dependencies" >&2
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
@@ -72,7 +72,7 @@ facts: install-dev ## write terraform/facts.json and the table of docs/permissio
 
 check-terraform: install-dev .emulators/checkov/.installed ## terraform/ against the code, the provider's schema and checkov
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi
-	$(BIN)/python -m pytest -q -o addopts=-ra tests/unit/test_terraform*.py
+	$(BIN)/python -m pytest -q tests/unit/test_terraform*.py
 	.emulators/checkov/bin/checkov -d terraform --config-file terraform/.checkov.yaml
 
 .emulators/checkov/.installed: tests/terraform/checkov.lock | .venv/bin/python
