@@ -9,6 +9,7 @@ import tracemalloc
 import pytest
 import storage_backends
 from backends import OBJECTS, chosen
+from google.api_core.exceptions import Forbidden
 
 from common.errors import AlreadyExists, NotFound
 
@@ -54,6 +55,15 @@ def test_a_digest_that_was_not_kept_is_taken_of_the_bytes_and_kept(store, bucket
     bucket.blob(NAME).upload_from_string(b"bill")
     assert store.stat(store.uri(NAME)).digest == digest(b"bill")
     assert bucket.get_blob(NAME).metadata == {"sha256": digest(b"bill").removeprefix("sha256:")}
+
+
+def test_who_may_only_read_is_told_the_digest_that_was_not_kept(store, bucket, monkeypatch):
+    def refuse(*_, **__):
+        raise Forbidden("no update")
+
+    bucket.blob(NAME).upload_from_string(b"bill")
+    monkeypatch.setattr(type(bucket.blob(NAME)), "patch", refuse)
+    assert store.stat(store.uri(NAME)).digest == digest(b"bill")
 
 
 @pytest.mark.parametrize(("theirs", "told"), [(b"bill" * 5_000_000, None), (b"other", AlreadyExists)])

@@ -84,7 +84,7 @@ def test_a_bucket_that_may_not_be_read_is_named_with_the_role(tmp_path):
 
 
 def test_a_bucket_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(BadConfiguration, match="bucket bills .*does not exist"):
+    with pytest.raises(BadConfiguration, match=r"bucket bills .*does not exist"):
         uses(404, tmp_path)["location list"]()
     with pytest.raises(NotFound, match="bills"):
         uses(404, tmp_path)["list"]()

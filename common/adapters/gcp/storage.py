@@ -17,7 +17,7 @@ import base64
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -105,7 +105,11 @@ class CloudStorageObjectStore:
         """What is known of an object.  Raises NotFound."""
         blob = self._found(uri)
         digest = _digest(blob)
-        return StoredObject(uri, blob.size, digest) if digest else self._remember(uri, blob, self._taken_of(blob))
+        if not digest:
+            digest = self._taken_of(blob)
+            with suppress(BadConfiguration):  # who may only read takes it each time
+                self._remember(uri, blob, digest)
+        return StoredObject(uri, blob.size, digest)
 
     def open(self, uri: str) -> BinaryIO:
         """Read an object, streaming and seekable, a few MB at a time.  Raises NotFound."""
