@@ -2,6 +2,7 @@
 
 - DuckDB is told the time zone after it connects; as an option it would load an extension over the network.
 - BIGNUMERIC keeps 24 fractional digits instead of 18, or the scale that a column declares; BigQuery keeps 38.
+- SAFE_DIVIDE of decimals is exact.
 - Two callers who make one dataset at the same time get it, and a 409, instead of a failed commit.
 - The tables that hold answers go after 40 more.
 - A load job takes Parquet files of several schemas, by column name.
@@ -11,6 +12,7 @@
 
 from __future__ import annotations
 
+import decimal
 import functools
 import os
 import sys
@@ -57,6 +59,41 @@ def exact_decimals() -> None:
         return str(plain(field))
 
     types.duckdb_type = duckdb_type
+
+
+def exact_quotients() -> None:
+    """SAFE_DIVIDE of decimals is a NUMERIC, rounded half away from zero to nine digits, not a float."""
+    from local_bigquery.sql import native
+    from local_bigquery.sql.rules import NODE_RULES, typing
+    from sqlglot import exp
+
+    plain = native.register
+
+    def register(connection: duckdb.DuckDBPyConnection) -> None:
+        plain(connection)
+        text = duckdb.sqltype("VARCHAR")
+        connection.create_function("_exact_quotient", quotient, [text, text], text, null_handling="special")
+
+    def divided(node: exp.Expression, context: Any) -> exp.Expression:
+        if not isinstance(node, exp.SafeDivide):
+            return node
+        sides = [typing.kind(side) for side in (node.this, node.expression)]
+        if any(side in typing.FLOATS for side in sides) or all(side in exp.DataType.INTEGER_TYPES for side in sides):
+            return node
+        texts = [exp.cast(side.copy(), "VARCHAR") for side in (node.this, node.expression)]
+        return exp.cast(exp.Anonymous(this="_exact_quotient", expressions=texts), exp.DataType.build("DECIMAL(38, 9)"))
+
+    native.register = register
+    NODE_RULES.insert(0, divided)
+
+
+def quotient(dividend: str | None, divisor: str | None) -> str | None:
+    """dividend / divisor with nine fractional digits; None where there is none."""
+    if dividend is None or divisor is None or not decimal.Decimal(divisor):
+        return None
+    with decimal.localcontext(decimal.Context(prec=100)):
+        exact = decimal.Decimal(dividend) / decimal.Decimal(divisor)
+        return format(exact.quantize(decimal.Decimal("1e-9"), rounding=decimal.ROUND_HALF_UP), "f")
 
 
 def one_maker_at_a_time() -> None:
@@ -149,6 +186,7 @@ def main() -> int:
     """Run the console script of local-bigquery, mended."""
     duckdb.connect = connect
     exact_decimals()
+    exact_quotients()
     one_maker_at_a_time()
     results_that_go()
     columns_by_name()

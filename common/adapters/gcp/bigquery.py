@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from google.api_core.exceptions import NotFound as NoSuchThing
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage import BigQueryReadClient
@@ -33,7 +34,7 @@ from common.adapters.gcp.bigquery_provided import Provided
 from common.adapters.gcp.bigquery_questions import Questions, checked
 from common.adapters.gcp.bigquery_swap import Pointer, Swaps
 from common.config import Settings
-from common.errors import BadConfiguration, Contention
+from common.errors import BadConfiguration, Contention, NotFound
 from common.focus import TABLE
 from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice
 from common.warehouse.promised import view_names, view_sql
@@ -87,10 +88,8 @@ class BigQueryWarehouse:
     ) -> Replacement:
         """Load the files aside, then show them instead of the slice's earlier rows, in one transaction."""
         slice_pointers.path_of(piece)
-        with self._lock:
-            dataset = self._datasets.made(piece.org_slug)
         with explaining(f"slice {piece}"):
-            before = self._swaps.pointer(dataset, piece)
+            dataset, before = self._found(piece)
             settled = _settled(before, delivery_id, delivered_at)
             if settled is not None:
                 return settled
@@ -110,7 +109,11 @@ class BigQueryWarehouse:
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask in BigQuery SQL with named parameters; what the laptop refuses is refused here too."""
         dataset = self._prepared(org_slug, sql, parameters or {})
-        return self._questions.answer(sql, dataset, parameters or {})
+        try:
+            return self._questions.answer(sql, dataset, parameters or {})
+        except NotFound:
+            self._datasets.forget(org_slug)  # removed since; the next question makes it anew
+            raise
 
     def scanned_bytes(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
         """How many bytes the question would scan; nothing is scanned."""
@@ -150,6 +153,18 @@ class BigQueryWarehouse:
 
         transport = BigQueryReadGrpcTransport(channel=grpc.insecure_channel(host))
         return BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]
+
+    def _found(self, piece: Slice) -> tuple[bigquery.DatasetReference, Pointer | None]:
+        """The tenant's dataset and the slice's pointer; made anew where it was removed since this process saw it."""
+        with self._lock:
+            dataset = self._datasets.made(piece.org_slug)
+        try:
+            return dataset, self._swaps.pointer(dataset, piece)
+        except NoSuchThing:
+            self._datasets.forget(piece.org_slug)
+        with self._lock:
+            dataset = self._datasets.made(piece.org_slug)
+        return dataset, self._swaps.pointer(dataset, piece)
 
     def _prepared(self, org_slug: str, sql: str, parameters: Mapping[str, Any]) -> bigquery.DatasetReference:
         """The tenant's dataset, with the tables that the question reaches filled."""

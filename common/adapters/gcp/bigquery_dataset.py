@@ -85,6 +85,10 @@ class Datasets:
                 return False
         return True
 
+    def forget(self, org_slug: str) -> None:
+        """Look at the dataset again before its next use."""
+        self._made.pop(org_slug, None)
+
     def staging(self, dataset: bigquery.DatasetReference, name: str, columns: dict[str, str]) -> bigquery.Table:
         """An empty table that goes by itself after a day; the same name again is the same table."""
         table = bigquery.Table(dataset.table(name), schema=fields(columns))

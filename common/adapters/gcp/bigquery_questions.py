@@ -97,7 +97,7 @@ class Questions:
     @contextmanager
     def _explained(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> Iterator[None]:
         """Turn what BigQuery says of a question into one line that holds no row's content."""
-        with explaining("the question", ASKER):
+        with explaining(f"dataset {dataset.dataset_id}", ASKER):
             try:
                 yield
             except GoogleAPICallError as error:
