@@ -87,7 +87,7 @@ def _throughput(made: Deployment) -> bool:
     wanted = TENANTS * INTEGRATIONS * LINES
     if rows != wanted:
         return _lost(f"{rows:,} rows are shown, {wanted:,} were delivered")
-    pushes = sum(relay.pushes for relay in made.relays.values())
+    pushes = sum(proxy.pushes for proxy in made.proxies.values())
     count = TENANTS * INTEGRATIONS
     _tell(
         f"{count} deliveries of {TENANTS} tenants",

@@ -28,9 +28,10 @@ from common.config import Settings
 from common.ports.bus import MAX_ATTEMPTS
 from common.subscriptions import SUBSCRIPTIONS
 from deployment import archive
-from tests.cloud.faults import PushFaults, PushRelay, ServiceRelay
+from tests.cloud.faults import ServiceRelay
 from tests.cloud.listeners import Received, listening
 from tests.emulators.process import HOST, Peer, free_port, start
+from tests.emulators.push_proxy import PushFaults, PushProxy
 
 NEEDED = ("PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST")
 
@@ -53,7 +54,7 @@ class Deployment:
     faults: PushFaults | None = None
     functions: dict[str, Peer] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
-    relays: dict[str, PushRelay] = field(default_factory=dict)
+    proxies: dict[str, PushProxy] = field(default_factory=dict)
 
     def costwire(self, *words: str, status: int = 0) -> str:
         """Run a command as an operator would; returns what it printed."""
@@ -120,7 +121,7 @@ def deployed(
         for function in sorted({one.function for table in SUBSCRIPTIONS.values() for one in table}):
             made.ports[function] = free_port()
             made.functions[function] = made.start(function)
-            made.relays[function] = PushRelay(made.ports[function], faults)
+            made.proxies[function] = PushProxy(f"http://{HOST}:{made.ports[function]}", faults=faults)
         _subscribe(made)
         try:
             yield made
@@ -130,8 +131,8 @@ def deployed(
 
 
 def _stop(made: Deployment) -> None:
-    for relay in made.relays.values():
-        relay.close()
+    for proxy in made.proxies.values():
+        proxy.close()
     for peer in made.functions.values():
         peer.stop()
 
@@ -146,7 +147,7 @@ def _subscribe(made: Deployment) -> None:
         publisher.create_topic(name=dead)
         subscriber.create_subscription(name=subscriber.subscription_path(project, f"{topic}-dead"), topic=dead)
         for one in table:
-            endpoint = f"http://{HOST}:{made.relays[one.function].port}/projects/{project}/topics/{topic}"
+            endpoint = f"{made.proxies[one.function].address}/projects/{project}/topics/{topic}"
             subscriber.create_subscription(
                 request={
                     "name": subscriber.subscription_path(project, one.name),

@@ -1,17 +1,21 @@
-"""What Pub/Sub's emulator leaves out of a push, put in on the way to the function: the delivery attempt, and an OIDC token.
+"""Between a push subscription of Pub/Sub's emulator and a function: what the emulator leaves out of a push is put in, and on demand
+things go wrong on the way.
 
-The service sends both: https://cloud.google.com/pubsub/docs/handling-failures#track-delivery-attempts and
-https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+The service sends a delivery attempt and an OIDC token: https://cloud.google.com/pubsub/docs/handling-failures#track-delivery-attempts
+and https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 """
 
 from __future__ import annotations
 
 import json
+import random
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -21,41 +25,88 @@ from tests.emulators.process import HOST
 PUSH_SECONDS = 600.0
 
 
-@contextmanager
-def push_proxy(target: str, token: Callable[[], str] | None = None) -> Iterator[str]:
-    """The address of a proxy to a function, as `http://127.0.0.1:<port>`, while the context lasts.
+@dataclass(frozen=True)
+class PushFaults:
+    """Shares of pushes, 0 to 1.
+
+    repeat: delivered twice at once.  late: held back, so that later ones overtake it.  unheard: done, but the answer never arrives, so
+    that Pub/Sub delivers again.
+    """
+
+    seed: int
+    repeat: float = 0.2
+    late: float = 0.3
+    unheard: float = 0.1
+
+
+class PushProxy:
+    """A proxy to the function at `target`, as `http://127.0.0.1:<port>`.
 
     token: makes the bearer token of each push; none is sent without it.  A function that cannot be reached answers 503.
     """
-    attempts: Counter[tuple[str, str]] = Counter()
-    counting = threading.Lock()
 
-    class Forward(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            push = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with counting:
-                one = (push["subscription"], push["message"]["messageId"])
-                attempts[one] += 1
-                push["deliveryAttempt"] = attempts[one]
-            headers = {"Authorization": f"Bearer {token()}"} if token else {}
-            try:
-                status = httpx.post(target + self.path, json=push, headers=headers, timeout=PUSH_SECONDS).status_code
-            except httpx.HTTPError:
-                status = 503
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def __init__(self, target: str, token: Callable[[], str] | None = None, faults: PushFaults | None = None) -> None:
+        self._target, self._token, self._faults = target, token, faults
+        self._chance = random.Random(faults.seed if faults else 0)
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._counting = threading.Lock()
+        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
+        self._server.daemon_threads = True
+        self.address = f"http://{HOST}:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-        def log_message(self, *_: Any) -> None:
-            pass
+    @property
+    def pushes(self) -> int:
+        """How many have come so far."""
+        return sum(self._attempts.values())
 
-    server = ThreadingHTTPServer((HOST, 0), Forward)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    def deliver(self, path: str, push: dict[str, Any]) -> int:
+        """Push once, or as the faults say; returns the status for Pub/Sub."""
+        with self._counting:
+            one = (push["subscription"], push["message"]["messageId"])
+            self._attempts[one] += 1
+            push["deliveryAttempt"] = self._attempts[one]
+        faults = self._faults
+        if faults is None:
+            return self._push(path, push)
+        if self._chance.random() < faults.late:
+            time.sleep(self._chance.uniform(0.2, 1.5))
+        if self._chance.random() < faults.repeat:
+            threading.Thread(target=self._push, args=(path, push), daemon=True).start()
+        status = self._push(path, push)
+        return 500 if self._chance.random() < faults.unheard else status
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> PushProxy:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _push(self, path: str, push: dict[str, Any]) -> int:
+        headers = {"Authorization": f"Bearer {self._token()}"} if self._token else {}
+        try:
+            return httpx.post(self._target + path, json=push, headers=headers, timeout=PUSH_SECONDS).status_code
+        except httpx.HTTPError:
+            return 503  # killed while it worked, or not back yet
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        deliver = self.deliver
+
+        class Forward(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                status = deliver(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Forward

@@ -29,7 +29,7 @@ from common.messages.cloudevent import encode
 from common.ports import DocumentStore
 from common.ports.bus import MAX_ATTEMPTS, DeadLetter
 from tests.emulators.process import free_port, start
-from tests.emulators.push_proxy import push_proxy
+from tests.emulators.push_proxy import PushProxy
 
 ROOT = Path(__file__).parents[2]
 TOPIC, FUNCTION, ORG, GHOST = "sync-requested", "dispatch_sync", "acme_1", "nobody_1"
@@ -115,13 +115,13 @@ def world(folder: Path, token: Callable[[], str] | None = None, **settings: str)
         documents.create(f"orgs/{ORG}", {"org_slug": ORG})
         path = f"/projects/{project}/topics/{TOPIC}"
         url = f"http://127.0.0.1:{port}{path}"
-        with push_proxy(f"http://127.0.0.1:{port}", token) as proxy, pubsub_v1.SubscriberClient() as subscriber:
+        with PushProxy(f"http://127.0.0.1:{port}", token) as proxy, pubsub_v1.SubscriberClient() as subscriber:
             subscriber.create_subscription(
                 request={
                     "name": f"projects/{project}/subscriptions/{FUNCTION}",
                     "topic": f"projects/{project}/topics/{TOPIC}",
                     "ack_deadline_seconds": 10,
-                    "push_config": {"push_endpoint": proxy + path},
+                    "push_config": {"push_endpoint": proxy.address + path},
                     "retry_policy": {"minimum_backoff": {"seconds": 1}, "maximum_backoff": {"seconds": 2}},
                     "dead_letter_policy": {
                         "dead_letter_topic": f"projects/{project}/topics/{TOPIC}-dead",
