@@ -7,7 +7,6 @@ landing is taken up again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -156,8 +155,10 @@ def _deliver(
         existing = replace(existing, parts=tuple(_keep(existing, part, ports) for part in parts))
         if refused:  # it could not be read when it landed before, now it can
             ports.documents.set(delivery_path(order.org_slug, delivery_id), existing.as_document())
-        with suppress(AlreadyExists):
+        try:
             ports.documents.create(delivery_path(order.org_slug, delivery_id), existing.as_document())
+        except AlreadyExists:  # messages must agree with the document that is there
+            existing = load(ports.documents, order.org_slug, delivery_id) or existing
     if existing.state not in FINISHED:
         for message in existing.messages():
             ports.bus.publish(message)

@@ -87,10 +87,13 @@ def record_deliveries(
 def fail_run(
     documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, reason: str, rejected: bool = False
 ) -> None:
-    """End a run that could not do its work; one that has ended keeps its first reason."""
+    """End a run that could not do its work; one that has ended keeps its first reason, one that has done it stays so.
+
+    rejected: a bill of it was refused, which also ends a run whose other bills are shown.
+    """
 
     def change(run: dict[str, Any]) -> None:
-        if run["status"] in ENDED and run["error"]:
+        if run["status"] in ENDED and (run["error"] or not rejected):
             return
         run |= {"status": REFUSED if rejected else FAILED, "error": reason, "ended_at": clock.now().isoformat()}
 
@@ -98,10 +101,12 @@ def fail_run(
 
 
 def finish_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
-    """End a run whose deliveries are all finished; otherwise nothing changes."""
+    """End a run whose deliveries are all finished, also one that had failed before a replay; otherwise nothing changes."""
     run = documents.get(run_path(org_slug, run_id))
-    if run is None or run["status"] in ENDED or run.get("landing"):
+    if run is None or run["status"] in (SUCCEEDED, REFUSED) or run.get("landing"):
         return
+    if run["status"] == FAILED and not run["delivery_ids"]:
+        return  # it failed before it landed anything
     deliveries = [documents.get(delivery_path(org_slug, one)) for one in run["delivery_ids"]]
     if not all(one is not None and one["state"] in FINISHED for one in deliveries):
         return

@@ -23,28 +23,29 @@ class Answering(requests.Session):
 
     is_mtls = False
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, reason: str) -> None:
         super().__init__()
-        self._status = status
+        self._status, self._reason = status, reason
 
     def request(self, *_, **__):
         if self._status == 0:
             raise requests.exceptions.ConnectionError(SECRET)
         answer = requests.Response()
         answer.status_code = self._status
-        answer._content = json.dumps({"error": {"code": self._status, "message": SECRET}}).encode()
+        reasons = [{"domain": "global", "reason": self._reason, "message": SECRET}]
+        answer._content = json.dumps({"error": {"code": self._status, "message": SECRET, "errors": reasons}}).encode()
         answer.headers["content-type"] = "application/json"
         answer.request = requests.Request("GET", "http://x").prepare()
         return answer
 
 
-def client(status: int) -> storage.Client:
-    return storage.Client(project="p", credentials=AnonymousCredentials(), _http=Answering(status))
+def client(status: int, reason: str = "forbidden") -> storage.Client:
+    return storage.Client(project="p", credentials=AnonymousCredentials(), _http=Answering(status, reason))
 
 
-def uses(status: int, tmp_path):
-    store = CloudStorageObjectStore(client(status), "bills", tmp_path, retry_seconds=0.1)
-    location = CloudStorageLocation(client(status), "gs://bills/march", retry_seconds=0.1)
+def uses(status: int, tmp_path, reason: str = "forbidden"):
+    store = CloudStorageObjectStore(client(status, reason), "bills", tmp_path, retry_seconds=0.1)
+    location = CloudStorageLocation(client(status, reason), "gs://bills/march", retry_seconds=0.1)
     uri = "gs://bills/raw/a"
     return {
         "put": lambda: store.put("raw/a", io.BytesIO(b"x")),
@@ -76,6 +77,14 @@ def test_a_refusal_is_told_by_its_code_and_within_its_time(use, status, told, tm
         uses(status, tmp_path)[use]()
     assert SECRET not in str(caught.value)
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("use", ["put", "stat", "list", "location list"])
+@pytest.mark.parametrize("reason", ["rateLimitExceeded", "quotaExceeded"])
+def test_a_quota_that_is_used_up_is_no_missing_permission(use, reason, tmp_path):
+    with pytest.raises(Retryable, match=f"bills.*{reason}") as caught:
+        uses(403, tmp_path, reason)[use]()
+    assert SECRET not in str(caught.value)
 
 
 def test_a_bucket_that_may_not_be_read_is_named_with_the_role(tmp_path):

@@ -22,6 +22,8 @@ _PASSING = (
     http.ChunkedEncodingError,
     http.Timeout,
 )
+_USED_UP = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"})
+"""Reasons of a 403 that time mends (https://cloud.google.com/storage/docs/json_api/v1/status-codes#403-forbidden)."""
 
 
 def explained(error: Exception, what: str, role: str | None = None) -> CostError | None:
@@ -32,6 +34,9 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
     """
     code = getattr(error, "code", None)
     shown = f" ({int(code)})" if isinstance(code, int) else ""
+    used_up = _USED_UP & _reasons(error)
+    if used_up:
+        return Retryable(f"{what}: not to be had at the moment, {', '.join(sorted(used_up))}{shown}; it is tried again")
     if isinstance(error, api.Forbidden):
         mend = f"grant this service account {role}" if role else "costwire doctor names its missing role"
         return BadConfiguration(f"{what}: permission denied{shown}; {mend}")
@@ -45,6 +50,12 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
     if isinstance(error, _PASSING):
         return Retryable(f"{what}: not to be had at the moment, {type(error).__name__}{shown}; it is tried again")
     return None
+
+
+def _reasons(error: Exception) -> set[str]:
+    """What a JSON API gives as reasons of a refusal; gRPC's services have a code of their own for each."""
+    told = error.errors if isinstance(error, api.GoogleAPICallError) else ()
+    return {str(entry.get("reason")) for entry in told if isinstance(entry, dict)}
 
 
 @contextmanager
