@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from common.adapters.gcp.bigquery_dataset import SLICE_COLUMNS, TURNS, Datasets, names
 from common.adapters.gcp.bigquery_errors import explaining, reason_of
 from common.adapters.gcp.bigquery_jobs import Jobs
-from common.errors import BadBill, BadConfiguration, Contention
+from common.errors import BadBill, BadConfiguration, Contention, CostError, Permanent
 from common.focus import TABLE, storage_schema
 from common.ports import Slice
 from common.warehouse.restatement import COMPARED, RESTATEMENT_COLUMNS, RESTATEMENT_SQL
@@ -85,15 +86,23 @@ class Swaps:
             raise BadConfiguration(f"{piece}: {len(files):,} files, one load takes {MAX_FILES:,}; land larger chunks")
         name = _named("load", dataset, piece, delivery_id, *files)
 
+        begun: list[Staged] = []
+
         def start(job_id: str) -> bigquery.LoadJob:
             table = self._datasets.staging(dataset, _table_of(job_id), storage_schema())
+            begun.append(Staged(table.reference))
             return self._jobs.load_files(files, table, job_id)
 
-        with explaining(f"a file of delivery {delivery_id}", READER):
-            job_id = self._jobs.once(
-                name, start, lambda job: self._jobs.holds(dataset.table(_table_of(job.job_id)), job)
-            )
-        return self._checked(dataset, piece, delivery_id, dataset.table(_table_of(job_id)))
+        try:
+            with explaining(f"a file of delivery {delivery_id}", READER):
+                job_id = self._jobs.once(
+                    name, start, lambda job: self._jobs.holds(dataset.table(_table_of(job.job_id)), job)
+                )
+                return self._checked(dataset, piece, delivery_id, dataset.table(_table_of(job_id)))
+        except Permanent:
+            for one in begun[-1:]:
+                self._let_go(one)  # its job was refused or has failed: nobody waits for it
+            raise
 
     def swap(
         self,
@@ -144,14 +153,22 @@ class Swaps:
             wait=wait_random_exponential(multiplier=0.5, max=8),
             reraise=True,
         )
-        with explaining(f"slice {piece}"):
-            try:
+        try:
+            with explaining(f"slice {piece}"):
                 again(tried)
-            except _InTheWay as error:
-                raise Contention(f"{piece}: other deliveries kept changing the dataset; deliver again") from error
+        except _InTheWay as error:
+            raise Contention(f"{piece}: other deliveries kept changing the dataset; deliver again") from error
+        except Permanent:
+            self._let_go(staged)
+            raise
+
+    def _let_go(self, staged: Staged) -> None:
+        """Drop a staging table after a failure that stays, which is what is to be told; a table that stays goes by itself."""
+        with suppress(CostError):
+            self.drop(staged)
 
     def drop(self, staged: Staged) -> None:
-        """Let go of a staging table; one that stays goes by itself."""
+        """Drop a staging table; one that stays goes by itself."""
         if staged.table is not None:
             with explaining(f"table {staged.table.table_id}"):
                 self._jobs.client.delete_table(staged.table, not_found_ok=True, **self._jobs.call)
