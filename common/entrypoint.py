@@ -13,7 +13,7 @@ from typing import Any, TypeVar, overload
 from common.bills.runs import fail_run
 from common.bootstrap import runtime
 from common.errors import CostError, MalformedMessage, Permanent, resource_error
-from common.messages import Message
+from common.messages import AlertRaised, ChargesNormalized, Message
 from common.messages.cloudevent import decode
 from common.telemetry.handling import handling
 
@@ -74,6 +74,8 @@ def _plainly(function: Callable[[Any], None], message: Message) -> None:
 
 def record_failure(message: Message, reason: str) -> None:
     """Write on the run, if the message belongs to one, why it ended: what a person sees where the message is dead-lettered."""
+    if isinstance(message, ChargesNormalized | AlertRaised):
+        return  # what follows a delivery that is shown; its run has done its work
     org_slug, run_id = getattr(message, "org_slug", None), getattr(message, "run_id", None)
     if org_slug and run_id:
         rt = runtime()

@@ -10,6 +10,7 @@ from itertools import islice
 from common import tenants
 from common.bills.deliveries import CURRENT, REPLACED, Delivery, chunks_path
 from common.bills.integrations import check_org_slug
+from common.charges_mark import mark_changed
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.schedules import ensure_schedule
@@ -24,6 +25,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "slices": (),
     "budgets": (),
     "budget_status": (),
+    "marks": (),
     "alerts": (),
     "notifications": (),
     "preferences": (),
@@ -179,6 +181,7 @@ def _show(rt: Runtime, delivery: Delivery) -> Restored:
     try:
         files = _files(rt, delivery)
         replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
+        mark_changed(rt.documents, delivery.org_slug)
     except CostError as error:
         return Restored(*known, shown=False, reason=str(error))
     if replacement.shown or delivery.state == REPLACED:

@@ -93,7 +93,7 @@ class BillLanded(Message):
 
 @dataclass(frozen=True)
 class ChargesNormalized(Message):
-    """A delivery is proved and shown.  totals: currency -> BilledCost as plain decimal text."""
+    """A delivery is proved and shown.  totals: currency -> BilledCost as plain decimal text.  run_id: for log lines."""
 
     topic: ClassVar[str] = "charges-normalized"
     org_slug: str
@@ -103,6 +103,7 @@ class ChargesNormalized(Message):
     rows: int
     totals: dict[str, str] = field(default_factory=dict)
     restatement: bool = False
+    run_id: str | None = None
 
     @property
     def key(self) -> str:
@@ -132,12 +133,16 @@ class BudgetCheckRequested(Message):
 
 @dataclass(frozen=True)
 class AlertRaised(Message):
-    """An alert entered a state; what is to be sent stands in the outbox (`notifications`)."""
+    """An alert entered a state; what is to be sent stands in the outbox (`notifications`).
+
+    run_id: of the delivery that led to it, for log lines; a check by the clock has none.
+    """
 
     topic: ClassVar[str] = "alert-raised"
     org_slug: str
     alert_id: str
     state: str
+    run_id: str | None = None
 
     @property
     def key(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +13,11 @@ from typing import Any
 from common.domain.budgets import METRICS, Budget, BudgetPeriod, Scope
 from common.domain.forecast import HISTORY_DAYS
 from common.domain.money import EXACT, add
-from common.ports import Warehouse
+
+from .answers import Asked
+
+RECENT_BILLING_PERIODS = 3
+"""Looked through first where a budget has no charges in the newest period."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,16 @@ class Driver:
     previous: Decimal | None
 
 
-def read_spend(warehouse: Warehouse, org_slug: str, budget: Budget, period: BudgetPeriod, now: datetime) -> Spend:
+@dataclass(frozen=True)
+class ChargedDays:
+    """The moments between which the charges of one billing period begin, both counted."""
+
+    billing_period_start: datetime
+    first_charge: datetime
+    last_charge: datetime
+
+
+def read_spend(warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPeriod, now: datetime) -> Spend:
     """Everything in a budget's scope that counts in a period, and the history before it."""
     filters, parameters = scope_filters(budget.scope)
     first_day = (period.start - timedelta(days=HISTORY_DAYS)).date()
@@ -58,7 +71,13 @@ def read_spend(warehouse: Warehouse, org_slug: str, budget: Budget, period: Budg
     rows = warehouse.query(
         org_slug,
         _sql("spend_by_day.sql", budget, filters),
-        {**parameters, "history_start": history_start, "period_start": period.start, "period_end": period.end},
+        {
+            **parameters,
+            **_charged_between(read_charged_days(warehouse, org_slug), budget, history_start, period.end),
+            "history_start": history_start,
+            "period_start": period.start,
+            "period_end": period.end,
+        },
     )
     counted = [row for row in rows if row["currency"] == budget.currency]
     in_period = [row for row in counted if row["in_period"]]
@@ -75,7 +94,7 @@ def read_spend(warehouse: Warehouse, org_slug: str, budget: Budget, period: Budg
 
 
 def read_drivers(
-    warehouse: Warehouse, org_slug: str, budget: Budget, period: BudgetPeriod, days_elapsed: int
+    warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPeriod, days_elapsed: int
 ) -> list[Driver]:
     """The services in scope, dearest first."""
     filters, parameters = scope_filters(budget.scope)
@@ -87,6 +106,7 @@ def read_drivers(
         _sql("spend_by_service.sql", budget, filters),
         {
             **parameters,
+            **_charged_between(read_charged_days(warehouse, org_slug), budget, start, period.end),
             "currency": budget.currency,
             "period_start": period.start,
             "period_end": period.end,
@@ -106,14 +126,65 @@ def read_drivers(
     return sorted(drivers, key=lambda driver: (-driver.spend, driver.service))
 
 
-def read_latest_charge(warehouse: Warehouse, org_slug: str, budget: Budget) -> datetime | None:
-    """The newest moment at which a charge in scope counts, or None without any."""
+def newest_period(warehouse: Asked, org_slug: str, budget: Budget, now: datetime) -> BudgetPeriod:
+    """The newest period that has charges in the budget's scope and currency, or the one of now without any.
+
+    A custom budget has one period.  Of the others most have charges in the newest period of all: its spend, which is asked
+    for anyway, tells.  Only where there is none is anything older looked through, the last months first.
+    """
+    current = budget.period_of(now.date())
+    charged = sorted(read_charged_days(warehouse, org_slug), key=lambda days: days.billing_period_start)
+    if not budget.counts_by_billing_period or not charged:
+        return current
+    newest = budget.period_of(charged[-1].billing_period_start.date())
+    if read_spend(warehouse, org_slug, budget, newest, now).charges:
+        return newest
+    recent = charged[-RECENT_BILLING_PERIODS:]
+    for since in dict.fromkeys((recent[0].billing_period_start, charged[0].billing_period_start)):
+        latest = _latest_charge(warehouse, org_slug, budget, charged, since)
+        if latest is not None:
+            return budget.period_of(latest.date())
+    return current
+
+
+def read_charged_days(warehouse: Asked, org_slug: str) -> list[ChargedDays]:
+    """Where the charges of each billing period lie, of the whole tenant."""
+    return [ChargedDays(**row) for row in warehouse.query(org_slug, _text("charged_days.sql"))]
+
+
+def _latest_charge(
+    warehouse: Asked, org_slug: str, budget: Budget, charged: Sequence[ChargedDays], since: datetime
+) -> datetime | None:
+    """The newest moment since then at which a charge in scope counts, or None without any."""
     filters, parameters = scope_filters(budget.scope)
+    between = _charged_between(charged, budget, since, None)
     rows = warehouse.query(
-        org_slug, _sql("latest_charge.sql", budget, filters), {**parameters, "currency": budget.currency}
+        org_slug,
+        _sql("latest_charge.sql", budget, filters),
+        {**parameters, **between, "currency": budget.currency, "since": since},
     )
     latest: datetime | None = rows[0]["counted_at"] if rows else None
     return latest
+
+
+def _charged_between(
+    charged: Sequence[ChargedDays], budget: Budget, start: datetime, end: datetime | None
+) -> dict[str, datetime]:
+    """The moments of the charges that count from `start` to `end` (exclusive): what BigQuery can prune partitions by.
+
+    Exact, never a guess: a correction may be invoiced many months late.  A swap that shows a still older charge in the
+    second between that question and the next is counted by the evaluation that its own message asks for.
+    """
+    if budget.counts_by_billing_period:
+        counted = [
+            one
+            for one in charged
+            if start <= one.billing_period_start and (end is None or one.billing_period_start < end)
+        ]
+        if counted:
+            first, last = min(one.first_charge for one in counted), max(one.last_charge for one in counted)
+            return {"charged_from": first, "charged_until": last}
+    return {"charged_from": start, "charged_until": end or start}
 
 
 def scope_filters(scope: Scope) -> tuple[str, dict[str, Any]]:

@@ -52,7 +52,7 @@ def _tell(delivery: Delivery, event: str, title: str, lines: dict[str, str], rt:
 
     state, told = rt.documents.transact(work)
     if told or event == alerts.CROSSED:
-        rt.bus.publish(AlertRaised(delivery.org_slug, alert_id, state))
+        rt.bus.publish(AlertRaised(delivery.org_slug, alert_id, state, delivery.run_id))
         counted(alerts_raised=1)
 
 

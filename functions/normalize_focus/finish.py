@@ -15,6 +15,7 @@ from common.bills.engine import engine
 from common.bills.integrations import note_sync
 from common.bills.runs import finish_run
 from common.bills.source import literal
+from common.charges_mark import mark_changed
 from common.domain.money import add, plain
 from common.messages import ChargesNormalized
 from common.ports import Runtime
@@ -50,6 +51,7 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
     with span("swap", rows=facts["rows"], files=len(files)):
         replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
     if replacement.shown:
+        mark_changed(rt.documents, delivery.org_slug)  # before anybody is told
         counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
         alarm.quiet(delivery, rt)
         rt.bus.publish(
@@ -61,6 +63,7 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
                 rows=facts["rows"],
                 totals=facts["totals"],
                 restatement=replacement.replaced is not None,
+                run_id=delivery.run_id,
             )
         )
     state = CURRENT if replacement.shown else SUPERSEDED

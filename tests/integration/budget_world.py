@@ -15,6 +15,7 @@ from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_bus import SqliteBus
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+from common.charges_mark import mark_changed
 from common.domain.budgets import Budget, as_document
 from common.domain.period import BillingPeriod
 from common.errors import CostError
@@ -117,6 +118,12 @@ class World:
 
     def deliver(self, period: str, rows: Iterable[dict[str, Any]], integration: str = "aws-main") -> ChargesNormalized:
         """Show rows as the newest delivery of a slice; returns the message about it, which nobody has handled."""
+        message = self.swap(period, rows, integration)
+        mark_changed(self.documents, ORG)
+        return message
+
+    def swap(self, period: str, rows: Iterable[dict[str, Any]], integration: str = "aws-main") -> ChargesNormalized:
+        """Show rows, and die before anything is said of it; returns the message that a redelivery would publish."""
         number = next(self._deliveries)
         name = f"focus/{ORG}/{integration}/{period}/d{number}/0.parquet"
         uri = self.objects.put_file(name, _parquet(self.folder / f"d{number}.parquet", list(rows))).uri

@@ -46,7 +46,9 @@ EXAMPLES: list[Message] = [
         "r1",
     ),
     ChargesNormalized("default", "a", "2026-03", "d1", 5, {"USD": "1.5"}, True),
+    ChargesNormalized("default", "a", "2026-03", "d1", 5, run_id="r1"),
     AlertRaised("default", "alert-1", "open"),
+    AlertRaised("default", "alert-1", "open", "r1"),
 ]
 
 
@@ -60,6 +62,14 @@ def test_a_message_comes_back_as_it_was(message: Message) -> None:
 
 def test_each_provider_has_its_topic() -> None:
     assert topic_of(IngestBill("gcp", "default", "g", "r")) == "ingest-gcp"
+
+
+@pytest.mark.parametrize("message", EXAMPLES[-4:], ids=lambda message: type(message).__name__)
+def test_the_run_is_for_log_lines_and_may_be_left_out(message: Message) -> None:
+    event = encode(message, "id-1", NOW)
+    del event["data"]["run_id"]
+    told = decode(event)
+    assert told.key == message.key and told.run_id is None  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

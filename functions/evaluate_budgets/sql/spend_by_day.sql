@@ -1,5 +1,6 @@
 -- Spend of a budget's scope by day and currency, in the period and in the history before it that the forecast learns from.
 -- Source: cost_data_standard_1_3.  Grain: charge day, currency, in the period or before.
+-- @charged_from, @charged_until: between them lie all charges that count; BigQuery reads only the partitions there.
 -- {metric}: a cost column; {counted_by}: the column that says in which period a charge counts; {scope}: the scope's filters.
 with charges as (
     select
@@ -12,6 +13,8 @@ with charges as (
     from cost_data_standard_1_3
     where {counted_by} >= @history_start
         and {counted_by} < @period_end
+        and ChargePeriodStart >= @charged_from
+        and ChargePeriodStart <= @charged_until
         {scope}
 )
 

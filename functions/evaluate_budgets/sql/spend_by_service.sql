@@ -10,6 +10,8 @@ with charges as (
     where {counted_by} >= @previous_start
         and {counted_by} < @period_end
         and ({counted_by} >= @period_start or ChargePeriodStart < @previous_until)
+        and ChargePeriodStart >= @charged_from
+        and ChargePeriodStart <= @charged_until
         and BillingCurrency = @currency
         {scope}
 )
