@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from common.config import Settings
+from common.config import Settings, settings_of_environment
 from common.errors import BadConfiguration
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def runtime() -> Runtime:
     """The runtime of this process, built on first use and kept."""
     global _runtime
     if _runtime is None:
-        settings = Settings()
+        settings = settings_of_environment()
         _runtime = CloudRuntime(settings) if settings.runtime == "cloud" else EmbeddedRuntime(settings)
     return _runtime
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.errors import BadConfiguration
 
 
 class Settings(BaseSettings):
@@ -59,3 +61,19 @@ class Settings(BaseSettings):
     )
 
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages by this seed")
+
+
+def settings_of_environment() -> Settings:
+    """What the environment sets.  Raises BadConfiguration that names each variable which cannot be so, never a secret's value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [_fault(str(one["loc"][0]), one["input"], one["msg"]) for one in error.errors()]
+        raise BadConfiguration("; ".join(faults)) from None
+
+
+def _fault(field: str, found: object, expected: str) -> str:
+    known = Settings.model_fields.get(field)
+    secret = known is None or "SecretStr" in str(known.annotation)
+    shown = "a secret of another form" if secret else f"'{str(found)[:100]}'"
+    return f"COSTWIRE_{field.upper()} is {shown}, {expected.replace('Input should be', 'expected')}"

@@ -16,6 +16,9 @@ A message says what was found, what was expected and what to do, in one line, an
 
 import errno
 
+AGAIN = "it is tried again"
+"""How a Retryable ends that only time mends: true of functions, whose messages come again; a command line says it otherwise."""
+
 
 class CostError(Exception):
     """The base of every error that Costwire raises on purpose."""

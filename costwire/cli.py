@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from common.errors import CostError, resource_error
+from common.errors import AGAIN, CostError, Retryable, resource_error
 from costwire import (
     __version__,
     alerts,
@@ -62,6 +62,9 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
+
 
 def _say_version(wanted: bool) -> None:
     if wanted:
@@ -83,9 +86,13 @@ def main() -> None:
     logging.basicConfig(level=logging.CRITICAL)
     try:
         app()
+    except Retryable as error:
+        _fail(str(error).replace(AGAIN, "give the command again later, costwire doctor finds a cause that stays"))
     except CostError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
+    except SystemExit as ended:
+        if ended.code != _INTERRUPTED:
+            raise
         _fail("stopped; run costwire sync to go on where it was")
     except Exception as error:
         _fail(_words(error))

@@ -5,12 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.errors import CostError
 from common.ports import Runtime
 from costwire.output import progress
 
 
 def upload(rt: Runtime, path: Path, prefix: str, quiet: bool = False) -> str:
     """Copy a file, or all files of a folder, below `prefix`, streaming; returns the URI of the place."""
+    try:
+        return _upload(rt, path, prefix, quiet)
+    except KeyboardInterrupt:
+        raise CostError(
+            "stopped while uploading; nothing was asked of the functions yet: give the command again"
+        ) from None
+
+
+def _upload(rt: Runtime, path: Path, prefix: str, quiet: bool) -> str:
     files = _files(path)
     with progress(f"uploading {len(files)} files", quiet=quiet) as say:
         for number, file in enumerate(files, start=1):

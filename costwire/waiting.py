@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from common.bills.runs import ENDED, run_path
 from common.bootstrap import EmbeddedRuntime
-from common.errors import Retryable
+from common.errors import CostError, Retryable
 from common.ports import Runtime
 from costwire.worker import work
 
@@ -34,6 +34,13 @@ def advance(
             lost = outcome.final and outcome.error is not None
             yield Step(outcome.error or _next(outcome.delivery.subscription), lost)
         return
+    try:
+        yield from _watch(rt, org, run_ids, sleep)
+    except KeyboardInterrupt:
+        raise CostError("stopped waiting; the functions go on without it: costwire runs shows the end") from None
+
+
+def _watch(rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float], None]) -> Iterator[Step]:
     waited = 0.0
     while True:
         runs = [rt.documents.get(run_path(org, run_id)) for run_id in run_ids]

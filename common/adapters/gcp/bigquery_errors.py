@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 
 from common.adapters.gcp import failures
-from common.errors import BadConfiguration, CostError, NotFound, Retryable
+from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
 
 TOO_MANY_BYTES = "bytesBilledLimitExceeded"
 _PASSING = frozenset(
@@ -40,7 +40,7 @@ def explained(error: Exception, what: str, role: str) -> CostError | None:
     if isinstance(error, Late):
         return Retryable(f"{what}: BigQuery is still at work; it is looked for again")
     if reason in _PASSING:
-        return Retryable(f"{what}: not to be had at the moment, {reason}; it is tried again")
+        return Retryable(f"{what}: not to be had at the moment, {reason}; {AGAIN}")
     if reason == "accessDenied" or (not reason and getattr(error, "code", None) == 403):
         return BadConfiguration(f"{what}: permission denied; grant {role} to the service account that asks")
     if reason == "billingNotEnabled":

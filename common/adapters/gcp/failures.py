@@ -9,7 +9,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from requests import exceptions as http
 
-from common.errors import BadConfiguration, CostError, NotFound, Retryable
+from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
 
 _PASSING = (
     api.TooManyRequests,
@@ -36,7 +36,7 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
     shown = f" ({int(code)})" if isinstance(code, int) else ""
     used_up = _USED_UP & _reasons(error)
     if used_up:
-        return Retryable(f"{what}: not to be had at the moment, {', '.join(sorted(used_up))}{shown}; it is tried again")
+        return Retryable(f"{what}: not to be had at the moment, {', '.join(sorted(used_up))}{shown}; {AGAIN}")
     if isinstance(error, api.Forbidden):
         mend = f"grant this service account {role}" if role else "costwire doctor names its missing role"
         return BadConfiguration(f"{what}: permission denied{shown}; {mend}")
@@ -48,7 +48,7 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
     if isinstance(error, api.NotFound):
         return NotFound(f"{what} does not exist")
     if isinstance(error, _PASSING):
-        return Retryable(f"{what}: not to be had at the moment, {type(error).__name__}{shown}; it is tried again")
+        return Retryable(f"{what}: not to be had at the moment, {type(error).__name__}{shown}; {AGAIN}")
     return None
 
 
