@@ -1,12 +1,13 @@
-"""The embedded runtime with its documents, objects and messages counted, as Google Cloud bills them."""
+"""The embedded runtime with its documents, objects, messages and questions counted, as Google Cloud bills them."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO
 from common.bootstrap import EmbeddedRuntime
 from common.messages import Message, topic_of
 from common.messages.cloudevent import encode
-from common.ports import DocumentStore, ObjectStore, StoredObject, Transaction
+from common.ports import Clock, DocumentStore, ObjectStore, StoredObject, Transaction, Warehouse
 from common.ports.bus import PullBus
 
 
@@ -29,6 +30,7 @@ class Counts:
     message_bytes: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
     processor_seconds: dict[str, float] = field(default_factory=dict)
+    questions: dict[str, int] = field(default_factory=dict)
 
     def clear(self) -> None:
         """Count from nothing again."""
@@ -148,8 +150,36 @@ class CountingObjects:
         return stored
 
 
+class LaterClock:
+    """The clock, set forward by `ahead`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return self._clock.now() + self.ahead
+
+
 class Counted(EmbeddedRuntime):
-    """The embedded runtime, with its documents, objects and messages counted."""
+    """The embedded runtime, with its documents, objects, messages and questions to the warehouse counted."""
+
+    @cached_property
+    def clock(self) -> LaterClock:
+        return LaterClock(super().clock)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        warehouse = super().warehouse
+        query = warehouse.query
+
+        def counting(org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+            found = self.counts.questions
+            found[self.counts.at_work] = found.get(self.counts.at_work, 0) + 1
+            return query(org_slug, sql, parameters)
+
+        warehouse.query = counting  # type: ignore[method-assign]
+        return warehouse
 
     @cached_property
     def counts(self) -> Counts:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -66,14 +66,15 @@ def _run(home: Path, lines: int, parts: int) -> dict[str, Any]:
         rt.bus.publish(SyncRequested("run", "schedule", "default", "aws"))
         _deliver_all(rt)
         taken = _result(rt, bill, lines, parts)
-        for check in (
-            "first",
-            "second",
-        ):  # the first ends alerts of a period that is over, the second finds nothing to change
+        checks = {}
+        # the first ends alerts of a period that is over; the second finds nothing changed, the third but the day
+        for check, ahead in (("first", 0), ("second", 0), ("third", 1)):
+            rt.clock.ahead = timedelta(days=ahead)
             rt.counts.clear()
             rt.bus.publish(BudgetCheckRequested(check, "default"))
             _deliver_all(rt)
-        return taken | {"budget_check": _check_result(rt.counts)}
+            checks[check] = _check_result(rt.counts)
+        return taken | {"budget_check": checks["second"], "budget_check_of_a_new_day": checks["third"]}
     finally:
         bootstrap.use(None)
 
@@ -106,13 +107,15 @@ def _result(rt: Counted, bill: Path, lines: int, parts: int) -> dict[str, Any]:
         "message_bytes": dict(counts.message_bytes),
         "documents": {name: dict(found) for name, found in counts.documents.items()},
         "objects": {name: dict(found) for name, found in counts.objects.items()},
+        "questions": dict(counts.questions),
         "column_bytes": _column_bytes(written),
     }
 
 
 def _check_result(counts: Counts) -> dict[str, Any]:
-    """One check of one budget that holds as before."""
+    """One check of one budget."""
     return {
+        "questions": dict(counts.questions),
         "documents": {name: dict(found) for name, found in counts.documents.items()},
         "message_bytes": dict(counts.message_bytes),
         "processor_seconds": {name: f"{seconds:.3f}" for name, seconds in counts.processor_seconds.items()},

@@ -24,6 +24,7 @@ from deployment.cost_model import (
     Quantities,
     Tenant,
     World,
+    asking_checks,
     lines_taken_in,
     load_measured,
     load_scenarios,
@@ -125,20 +126,21 @@ def _months() -> str:
 
 
 def _checks() -> str:
-    """The same months by how many of the checks by the clock ask the warehouse."""
+    """The same months by how many of the checks by the clock ask the warehouse: as it is, then as it might be."""
     assumed, _, tenants = load_scenarios()
     every = int(assumed["clock_checks_per_day"])
-    asked = sorted({every, 24, 10, 1}, reverse=True)
-    rows = []
-    for number in asked:
-        found = estimates(clock_checks_that_ask_per_day=number)
-        rows.append(
-            [
-                str(number),
-                *(f"{_shown(one.parts[CLOCK])} of {_shown(one.total)}, {_percent(one.share)}" for one in found),
-            ]
-        )
+    world = load_world(assumed, load_measured())
+    asking = [f"{asking_checks(tenant, world).normalize():f}" for tenant in tenants.values()]
+    rows = [_check_row(f"**{', '.join(dict.fromkeys(asking))}, as it is**", estimates())]
+    rows += [
+        _check_row(f"{number}, if so many did", estimates(clock_checks_that_ask_per_day=number))
+        for number in (10, 24, every)
+    ]
     return _table(["checks a day that ask", *(one.title for one in tenants.values())], rows)
+
+
+def _check_row(title: str, found: Sequence[Estimate]) -> list[str]:
+    return [title, *(f"{_shown(one.parts[CLOCK])} of {_shown(one.total)}, {_percent(one.share)}" for one in found)]
 
 
 def _floor() -> str:

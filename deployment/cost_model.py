@@ -33,8 +33,11 @@ MINIMUM_MESSAGE_BYTES = 1_000
 READ_BLOCK_BYTES = 4 * MIB
 PUSH_DOCUMENTS = {"reads": 2, "writes": 1, "deletes": 1}
 """What each push adds: seen before? the tenant; noted as done; the note expires (common/push.py)."""
-HISTORY_MONTHS = Decimal("2.5")
-"""Months before and in the period that a budget's forecast learns from, on average over the month."""
+READ_MONTHS = {"spend_by_day": Decimal("2.5"), "spend_by_service": Decimal("1.5")}
+"""Months that a question of a monthly budget reads, on average over the month: half of this one, and those it compares with or
+learns from.  Partitions of other months are pruned; a correction that reaches further back makes it read back to there."""
+EVERY_MONTH = "charged_days"
+"""The question that reads two columns of all months, once a message, so that the others need not."""
 
 Quantities = dict[str, Decimal]
 Part = tuple[str, Quantities]
@@ -170,7 +173,7 @@ def _delivery(lines: Decimal, tenant: Tenant, world: World) -> Iterable[Part]:
     landing["kms_operation"] += 1
     yield "landing and normalizing", dict(landing)
     yield "swap in the warehouse", _swap(lines, tenant, world)
-    yield "budgets after a delivery", _evaluation(tenant, world, ("spend_by_day", "spend_by_service"), asks=Decimal(1))
+    yield "budgets after a delivery", _evaluation(tenant, world, "budget_check_of_a_new_day")
 
 
 def _swap(lines: Decimal, tenant: Tenant, world: World) -> Quantities:
@@ -188,33 +191,52 @@ def _swap(lines: Decimal, tenant: Tenant, world: World) -> Quantities:
     return waited | {"bigquery_scanned_byte": scanned + SWAP_STATEMENTS * MINIMUM_SCAN}
 
 
-def _evaluation(tenant: Tenant, world: World, questions: tuple[str, ...], asks: Decimal) -> Quantities:
-    """One message to evaluate_budgets; asks: how many of its evaluations ask the warehouse, 0 to 1."""
+def asking_checks(tenant: Tenant, world: World) -> Decimal:
+    """How many checks by the clock ask the warehouse, a day.
+
+    Counted on a real run: one that finds nothing changed since the delivery was evaluated asks nothing, the first of a day asks.  So does
+    the one after a delivery of an earlier month, which is evaluated over that month.  An assumption of that name overrides this.
+    """
+    told = world.assumed.get("clock_checks_that_ask_per_day")
+    if told is not None:
+        return told
+    if _questions(world, "budget_check"):
+        return world.assumed["clock_checks_per_day"]
+    closings = tenant.integrations * tenant.closing_deliveries / world.assumed["days"]
+    return min(1 + closings, world.assumed["clock_checks_per_day"])
+
+
+def _questions(world: World, check: str) -> int:
+    """Questions to the warehouse at a check of one budget, as counted."""
+    return int(world.small[check]["questions"].get("evaluate_budgets", 0))
+
+
+def _evaluation(tenant: Tenant, world: World, check: str) -> Quantities:
+    """One message to evaluate_budgets.  check: the counted one that is like it; it asks every question or none."""
     found: Quantities = defaultdict(Decimal)
-    check = world.small["budget_check"]
-    own = Decimal(check["processor_seconds"]["evaluate_budgets"]) * world.assumed["slowness"]
-    waited = world.assumed["bigquery_seconds_per_question"] * len(questions) * asks
-    _add(found, _messages("evaluate_budgets", world, 1, (own + waited) * tenant.budgets), Decimal(1))
+    counted = world.small[check]
+    own = Decimal(counted["processor_seconds"]["evaluate_budgets"]) * world.assumed["slowness"] * tenant.budgets
+    asked = (1 + len(READ_MONTHS) * tenant.budgets) if _questions(world, check) else 0
+    waited = world.assumed["bigquery_seconds_per_question"] * asked
+    _add(found, _messages("evaluate_budgets", world, 1, own + waited), Decimal(1))
     for kind in ("reads", "writes", "deletes"):
-        found[f"firestore_{kind[:-1]}"] += Decimal(check["documents"]["evaluate_budgets"].get(kind, 0)) * tenant.budgets
-    months = {
-        "spend_by_day": HISTORY_MONTHS,
-        "spend_by_service": Decimal(1),
-        "latest_charge": world.assumed["months_kept"],
-    }
-    for name in questions:
-        scanned = _question(_budget_columns(name), tenant.lines * months[name], world)
-        found["bigquery_scanned_byte"] += scanned * tenant.budgets * asks
+        each = Decimal(counted["documents"]["evaluate_budgets"].get(kind, 0))
+        found[f"firestore_{kind[:-1]}"] += each * tenant.budgets
+    if asked:
+        every_month = _question(_budget_columns(EVERY_MONTH), tenant.lines * world.assumed["months_kept"], world)
+        found["bigquery_scanned_byte"] += every_month
+        for name, months in READ_MONTHS.items():
+            scanned = _question(_budget_columns(name), tenant.lines * months, world)
+            found["bigquery_scanned_byte"] += scanned * tenant.budgets
     return dict(found)
 
 
 def _clock_check(tenant: Tenant, world: World) -> Quantities:
     """A day of checks that the clock asks for."""
     found: Quantities = defaultdict(Decimal)
-    asking = world.assumed["clock_checks_that_ask_per_day"]
-    every = ("latest_charge", "spend_by_day", "spend_by_service")
-    _add(found, _evaluation(tenant, world, every, asks=Decimal(1)), asking)
-    _add(found, _evaluation(tenant, world, every, asks=Decimal(0)), world.assumed["clock_checks_per_day"] - asking)
+    asking = asking_checks(tenant, world)
+    _add(found, _evaluation(tenant, world, "budget_check_of_a_new_day"), asking)
+    _add(found, _evaluation(tenant, world, "budget_check"), world.assumed["clock_checks_per_day"] - asking)
     return dict(found)
 
 
@@ -258,10 +280,10 @@ def _question(columns: Iterable[str], lines: Decimal, world: World) -> Decimal:
 
 
 def _budget_columns(name: str) -> set[str]:
-    """The columns that a budget's question reads; the budget names accounts."""
+    """The columns that a budget's question reads; the budget is monthly and names accounts."""
     sql = files("functions.evaluate_budgets").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
     filters, _ = scope_filters(Scope(accounts=("111122223333",)))
-    return _columns_in(sql.format(metric="EffectiveCost", counted_by="ChargePeriodStart", scope=filters))
+    return _columns_in(sql.format(metric="EffectiveCost", counted_by="BillingPeriodStart", scope=filters))
 
 
 def _dashboard_columns() -> set[str]:

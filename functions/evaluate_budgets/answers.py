@@ -25,8 +25,8 @@ from common.ports import Clock, DocumentStore, Transaction
 
 MAX_ANSWERS = 12
 """Kept for a budget under one mark: a few periods with three questions each."""
-MAX_TEXT = 500_000
-"""Characters that are kept at most; a document of Firestore holds 1 MiB (https://cloud.google.com/firestore/quotas)."""
+MAX_BYTES = 500_000
+"""Kept at most; a document of Firestore holds 1 MiB (https://cloud.google.com/firestore/quotas)."""
 
 Rows = list[dict[str, Any]]
 
@@ -102,7 +102,7 @@ class Answers:
         """Keep what was asked, unless it is too much for a document; of a budget that has been removed nothing stays."""
         newest = dict(list(self._known.items())[-MAX_ANSWERS:])
         text = _encoded(newest) if self._asked else ""
-        if not text or len(text) > MAX_TEXT:
+        if not text or len(text.encode()) > MAX_BYTES:
             return
         path = _path(org_slug, self._budget_id)
         document = {"budget_id": self._budget_id, "mark": self._mark, "answers": text}

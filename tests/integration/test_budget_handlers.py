@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from budget_world import ORG, CountingNotifier, World, each_day
 from functions_framework import create_app
 
 from common import bootstrap
+from common.bills.runs import queue_run
 from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.domain.alerts import NOTIFIED, OPEN
@@ -54,6 +56,25 @@ def test_charges_become_an_alert_and_the_alert_a_message(rt: EmbeddedRuntime, tm
     assert post("send_notifications", decode(delivery.event), rt) == 200
     (written,) = (rt.home / "outbox").iterdir()
     assert "100.00 USD (100.0 %)" in written.read_text(encoding="utf-8")
+
+
+def test_an_alert_names_the_run_that_led_to_it_and_a_budget_that_cannot_be_read_does_not_end_that_run(
+    rt: EmbeddedRuntime, tmp_path: Path
+) -> None:
+    world = World(tmp_path)
+    world.documents, world.objects, world.warehouse = rt.documents, rt.objects, rt.warehouse  # type: ignore[assignment]
+    world.budget(amount=Decimal(100), thresholds=(Decimal(100),), forecast_thresholds=())
+    rt.documents.set(f"orgs/{ORG}/budgets/broken", {"budget_id": "broken", "name": "broken", "amount": "-1"})
+    queue_run(rt.documents, rt.clock, ORG, "run-7", "aws-main", "schedule", "file:///bills", None)
+    before = rt.documents.get(f"orgs/{ORG}/runs/run-7")
+    rt.bus.subscribe(AlertRaised.topic, "send_notifications")
+    message = replace(world.deliver(MARCH, each_day(MARCH, 10, "10")), run_id="run-7")
+    post("evaluate_budgets", message, rt)
+    delivery = rt.bus.pull()
+    assert delivery is not None
+    raised = decode(delivery.event)
+    assert isinstance(raised, AlertRaised) and raised.run_id == "run-7"
+    assert before is not None and rt.documents.get(f"orgs/{ORG}/runs/run-7") == before
 
 
 class Unsteady(CountingNotifier):

@@ -76,3 +76,13 @@ def test_rows_are_about_as_wide(today: dict[str, dict[str, str]]) -> None:
     small = load_measured()["runs"]["small"]
     wide, before = (sum(map(float, run["column_bytes"].values())) for run in (today, small))
     assert wide == pytest.approx(before, rel=0.1)
+
+
+def test_a_check_asks_only_where_the_day_or_the_charges_have_changed(
+    today: dict[str, dict[str, dict[str, int]]],
+) -> None:
+    small = load_measured()["runs"]["small"]
+    for run in (today, small):
+        assert run["questions"] == {"evaluate_budgets": 3}
+        assert run["budget_check"]["questions"] == {}
+        assert run["budget_check_of_a_new_day"]["questions"] == {"evaluate_budgets": 3}

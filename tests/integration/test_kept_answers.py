@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlglot
 from budget_world import ORG, World, charge, each_day
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -237,7 +238,7 @@ def test_no_two_marks_are_alike(world: World) -> None:
 def test_answers_too_long_for_a_document_are_asked_again(
     world: World, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "MAX_TEXT", 200)
+    monkeypatch.setattr(answers, "MAX_BYTES", 200)
     world.budget(amount=Decimal(1000))
     world.bill(NOVEMBER, each_day(NOVEMBER, 9, "100"))
     asked.since()
@@ -300,6 +301,40 @@ def test_the_newest_period_of_a_scope_is_found_however_old(
     assert spend(world, newest) == ("0" if months_ago is None else "5")
     looked = asked.since().count("latest")
     assert looked == (1 if months_ago == 1 else 2)
+
+
+def conjuncts(sql: str) -> set[str]:
+    """What the rows that are read must all fulfil, as BigQuery SQL."""
+    (where,) = sqlglot.parse_one(sql, read="bigquery").find_all(sqlglot.exp.Where)
+    return {one.sql("bigquery") for one in where.this.flatten()}
+
+
+@pytest.mark.parametrize("period", ["monthly", "custom"])
+def test_every_question_of_a_budget_lets_partitions_be_pruned(world: World, period: str) -> None:
+    """BigQuery prunes by comparisons of the bare partition column with constants and parameters alone.
+
+    Source: https://cloud.google.com/bigquery/docs/querying-partitioned-tables
+    """
+    seen: list[tuple[str, Mapping[str, Any]]] = []
+
+    class Noting:
+        def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+            seen.append((sql, parameters or {}))
+            return world.warehouse.query(org_slug, sql, parameters)
+
+    days = {"starts_on": date(2026, 10, 15), "ends_on": date(2026, 12, 2)} if period == "custom" else {}
+    world.budget(amount=Decimal(1000), period=period, scope=Scope(services=("Storage",)), **days)
+    for month in ("2026-07", "2026-08", "2026-09", "2026-10", NOVEMBER):
+        world.deliver(month, each_day(month, 2, "1"))
+    evaluate_all(ORG, world.documents, Noting(), world.bus, world.clock)  # type: ignore[arg-type]
+    asked = [(sql, parameters) for sql, parameters in seen if _name(sql) != "days"]
+    assert {_name(sql) for sql, _ in asked} >= {"by day", "by service"}
+    for sql, parameters in asked:
+        assert {"ChargePeriodStart >= @charged_from", "ChargePeriodStart <= @charged_until"} <= conjuncts(sql)
+        assert parameters["charged_from"] <= parameters["charged_until"]
+    by_day = next(parameters for sql, parameters in asked if _name(sql) == "by day")
+    if period == "monthly":
+        assert (by_day["charged_from"].date(), by_day["charged_until"].date()) == (date(2026, 9, 1), date(2026, 11, 2))
 
 
 class Always(World):

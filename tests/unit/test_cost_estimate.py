@@ -75,16 +75,42 @@ def test_a_swap_pays_for_what_its_statements_read() -> None:
     assert neighbours - one == rows * 2 * (mine + whole)
 
 
-def test_a_check_by_the_clock_asks_three_questions_a_budget() -> None:
+def scanned_by_an_evaluation(here: World, budgets: int) -> Decimal:
+    """Of a tenant of 10 million lines: where charges lie, of 13 months; then two questions a budget."""
+    common = {
+        "ChargePeriodStart",
+        "BillingPeriodStart",
+        "BillingCurrency",
+        "EffectiveCost",
+        "SubAccountId",
+        "BillingAccountId",
+    }
+    days = 13 * here.bytes_of({"ChargePeriodStart", "BillingPeriodStart"})
+    by_day = Decimal("2.5") * here.bytes_of(common | {"x_IngestedAt"})
+    by_service = Decimal("1.5") * here.bytes_of(common | {"ServiceName"})
+    return 10_000_000 * (days + budgets * (by_day + by_service))
+
+
+def test_a_check_that_asks_asks_two_questions_a_budget_and_one_for_all() -> None:
     here = world()
-    a_day = cost_model._clock_check(replace(TENANT, lines=Decimal(10_000_000)), here)["bigquery_scanned_byte"]
-    accounts = {"SubAccountId", "BillingAccountId"}
-    latest = 13 * here.bytes_of({"ChargePeriodStart", "BillingCurrency"} | accounts)
-    by_day = Decimal("2.5") * here.bytes_of(
-        {"ChargePeriodStart", "BillingCurrency", "EffectiveCost", "x_IngestedAt"} | accounts
-    )
-    by_service = here.bytes_of({"ChargePeriodStart", "BillingCurrency", "EffectiveCost", "ServiceName"} | accounts)
-    assert a_day == 96 * 10_000_000 * (latest + by_day + by_service)
+    tenant = replace(TENANT, lines=Decimal(10_000_000), budgets=4)
+    a_day = cost_model._clock_check(tenant, here)["bigquery_scanned_byte"]
+    assert a_day == scanned_by_an_evaluation(here, 4)  # once, of 96
+    every = cost_model._clock_check(tenant, world(clock_checks_that_ask_per_day=96))["bigquery_scanned_byte"]
+    assert every == 96 * a_day
+
+
+def test_checks_ask_once_a_day_and_after_deliveries_of_earlier_months() -> None:
+    assert cost_model.asking_checks(TENANT, world()) == 1
+    assert cost_model.asking_checks(replace(TENANT, integrations=3, closing_deliveries=5), world()) == Decimal("1.5")
+    assert cost_model.asking_checks(replace(TENANT, closing_deliveries=9_000), world()) == 96
+
+
+def test_as_many_checks_ask_as_were_counted_to() -> None:
+    here = world()
+    asks = {"questions": {"evaluate_budgets": 3}}
+    talkative = replace(here, small={**here.small, "budget_check": {**here.small["budget_check"], **asks}})
+    assert cost_model.asking_checks(TENANT, talkative) == 96
 
 
 def test_small_questions_pay_the_least_that_there_is() -> None:
@@ -123,7 +149,7 @@ def test_more_of_anything_costs_more() -> None:
         {"questions_per_day": 9},
     ):
         assert total(**changed) > total(), changed
-    assert total(count=50) == 50 * total()
+    assert total(count=50) == pytest.approx(50 * total(), abs=Decimal(10) ** -20)
 
 
 def test_every_function_s_size_is_read_from_terraform() -> None:
@@ -133,8 +159,8 @@ def test_every_function_s_size_is_read_from_terraform() -> None:
     assert all(cpus >= 1 and gib > 0 for cpus, gib in sizes.values())
 
 
-def test_a_million_dollars_is_watched_for_five_hundred_where_checks_ask_once_a_change() -> None:
-    _, large, _ = estimates(clock_checks_that_ask_per_day=10)
+def test_a_million_dollars_is_watched_for_five_hundred() -> None:
+    _, large, _ = estimates()
     assert large.tenant.spend_usd == 1_000_000 and large.share <= TARGET_SHARE
 
 
@@ -149,9 +175,9 @@ def test_nothing_is_paid_while_nothing_happens_but_what_is_named() -> None:
     assert FIXED in PAGE and all(f"| {name} |" in PAGE for name in fixed)
 
 
-@pytest.mark.parametrize("name", ["spend_by_day", "spend_by_service", "latest_charge"])
+@pytest.mark.parametrize("name", list(cost_model.READ_MONTHS))
 def test_columns_are_those_that_a_question_names(name: str) -> None:
     found = cost_model._budget_columns(name)
-    assert (
-        {"ChargePeriodStart", "BillingCurrency", "SubAccountId", "BillingAccountId"} <= found <= set(storage_schema())
-    )
+    assert {"ChargePeriodStart", "BillingPeriodStart", "BillingCurrency", "SubAccountId"} <= found
+    assert found <= set(storage_schema())
+    assert cost_model._budget_columns(cost_model.EVERY_MONTH) == {"ChargePeriodStart", "BillingPeriodStart"}

@@ -52,6 +52,7 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("alerts", "facts"),
     Field("alerts", "history"),
     Field("budget_status", "facts"),
+    Field("budget_status", "answers"),
     Field("slices", "files"),
     Field("slices", "history"),
     Field("processed", "expires_at"),
