@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar, overload
 
+from common.bills.integrations import check_org_slug
 from common.bills.runs import fail_run
 from common.bootstrap import runtime
 from common.errors import CostError, MalformedMessage, Permanent, resource_error
@@ -79,4 +81,7 @@ def record_failure(message: Message, reason: str) -> None:
     org_slug, run_id = getattr(message, "org_slug", None), getattr(message, "run_id", None)
     if org_slug and run_id:
         rt = runtime()
-        fail_run(rt.documents, rt.clock, org_slug, run_id, reason)
+        with suppress(
+            Permanent
+        ):  # no names of a tenant and a run: nobody waits, and the reason must stay the message's own
+            fail_run(rt.documents, rt.clock, check_org_slug(org_slug), run_id, reason)
