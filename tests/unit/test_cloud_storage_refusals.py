@@ -87,6 +87,20 @@ def test_a_quota_that_is_used_up_is_no_missing_permission(use, reason, tmp_path)
     assert SECRET not in str(caught.value)
 
 
+def test_a_quota_that_is_used_up_by_uploads_is_told_as_such(monkeypatch, tmp_path):
+    """Errors of uploads come from another layer of the SDK, which does not read the reasons."""
+    store = CloudStorageObjectStore(client(403, "rateLimitExceeded"), "bills", tmp_path, retry_seconds=0.1)
+    monkeypatch.setattr(store, "_look", lambda uri: None)
+    (tmp_path / "file").write_bytes(b"x")
+    for write in (
+        lambda: store.put("raw/a", io.BytesIO(b"x")),
+        lambda: store.put_file("raw/a", tmp_path / "file"),
+    ):
+        with pytest.raises(Retryable, match="rateLimitExceeded") as caught:
+            write()
+        assert SECRET not in str(caught.value)
+
+
 def test_a_bucket_that_may_not_be_read_is_named_with_the_role(tmp_path):
     with pytest.raises(BadConfiguration, match=r"bucket bills .*roles/storage\.objectViewer"):
         uses(403, tmp_path)["location list"]()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
+from requests import Response
 from requests import exceptions as http
 
 from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
@@ -54,8 +55,21 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
 
 def _reasons(error: Exception) -> set[str]:
     """What a JSON API gives as reasons of a refusal; gRPC's services have a code of their own for each."""
-    told = error.errors if isinstance(error, api.GoogleAPICallError) else ()
+    if not isinstance(error, api.GoogleAPICallError):
+        return set()
+    told = error.errors or _told_by(error.response)
     return {str(entry.get("reason")) for entry in told if isinstance(entry, dict)}
+
+
+def _told_by(response: object) -> list[object]:
+    """The reasons in an answer to an upload or a download, which the SDK leaves out of its error."""
+    if not isinstance(response, Response):
+        return []
+    try:
+        told = response.json()["error"]["errors"]
+    except (ValueError, LookupError, TypeError):
+        return []
+    return told if isinstance(told, list) else []
 
 
 @contextmanager
