@@ -89,12 +89,6 @@ locals {
       accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus"]
       why      = "lists names: without that Cloud Storage answers 403 instead of 404 for an object that is not there"
     }
-    credentials = {
-      roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
-      on       = ["key"]
-      accounts = local.ingest
-      why      = "opens the credential of the integration whose bills it reads"
-    }
 
     normalized = {
       roles    = ["roles/pubsub.publisher"]
@@ -123,15 +117,21 @@ locals {
     warehouse = {
       roles    = ["roles/bigquery.dataOwner"]
       on       = ["project"]
-      accounts = ["normalize_focus", "evaluate_budgets"]
-      why      = "makes the dataset, tables and views of a tenant where they are missing or of an earlier version, whoever made them, and labels the dataset as done; normalize_focus replaces slices in it, evaluate_budgets asks what has been spent"
+      accounts = ["normalize_focus"]
+      why      = "makes the dataset, tables and views of a tenant where they are missing or of an earlier version, whoever made them, and labels the dataset as done; replaces slices in it"
+    }
+    spend = {
+      roles    = ["roles/bigquery.dataViewer", "roles/bigquery.user"]
+      on       = ["project"]
+      accounts = ["evaluate_budgets"]
+      why      = "runs questions for what has been spent; makes the dataset of a tenant that has none yet"
     }
 
     questions = {
       roles    = ["roles/bigquery.jobUser"]
       on       = ["project"]
-      accounts = ["normalize_focus", "evaluate_budgets"]
-      why      = "runs load jobs and questions"
+      accounts = ["normalize_focus"]
+      why      = "runs load jobs and swaps"
     }
     budgets_raise = {
       roles    = ["roles/pubsub.publisher"]

@@ -81,8 +81,20 @@ def job(status: dict[str, Any], **statistics: Any) -> dict[str, Any]:
     return {"jobReference": reference, "configuration": configuration, "status": status, "statistics": statistics}
 
 
-def warehouse(tmp_path: Path, **answers: Any) -> tuple[BigQueryWarehouse, Canned]:
-    canned = Canned(**answers)
+class Reader(Canned):
+    """Lets this account ask, but change nothing: the dataset is as an earlier version left it."""
+
+    labels: dict[str, str]
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        if method in ("POST", "PUT", "PATCH") and not path.endswith("/jobs"):
+            return refused(403, "accessDenied")
+        status, answer = super().answer(method, path, body)
+        return status, {**answer, "labels": self.labels} if path.endswith("datasets/acme_prod") else answer
+
+
+def warehouse(tmp_path: Path, canned: Canned | None = None, **answers: Any) -> tuple[BigQueryWarehouse, Canned]:
+    canned = canned or Canned(**answers)
     client = bigquery.Client("a-project", credentials=AnonymousCredentials(), location="us-central1", _http=canned)
     documents = SqliteDocumentStore(tmp_path / "documents.sqlite")
     return BigQueryWarehouse(client, SETTINGS, documents, SetClock(), patience=1), canned
@@ -106,6 +118,19 @@ def test_a_question_beyond_the_limit_names_what_it_would_scan(tmp_path: Path) ->
     ]
     assert sent["maximumBytesBilled"] == "1000"
     assert sent["defaultDataset"] == {"projectId": "a-project", "datasetId": "acme_prod"}
+
+
+def test_who_may_only_ask_asks_a_dataset_as_it_stands(tmp_path: Path) -> None:
+    estimate = (200, job({"state": "DONE"}, totalBytesProcessed="42", query={"totalBytesProcessed": "42"}))
+    reader = Reader(dry=estimate)
+    asked, _ = warehouse(tmp_path, reader)
+    reader.labels = {}
+    with pytest.raises(Retryable, match="is being made at this moment"):
+        asked.scanned_bytes("acme", QUESTION)
+    reader.labels = {"costwire_layout": "of-an-earlier-version"}
+    assert asked.scanned_bytes("acme", QUESTION) == 42
+    with pytest.raises(BadConfiguration, match="permission denied"):
+        asked.replace_slice(Slice("acme", "aws", "2026-03"), "d1", datetime(2026, 4, 1, tzinfo=UTC), [])
 
 
 def test_scanned_bytes_are_bigquerys_own_estimate(tmp_path: Path) -> None:

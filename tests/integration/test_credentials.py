@@ -22,7 +22,6 @@ from common.errors import CostError, DecryptionFailed, NotFound, Retryable
 from common.ports import KeyRing, Runtime
 from common.ports.keys import Sealed
 from costwire.cli import app
-from costwire.imports import ensure_organization
 from tests.emulators.google_grpc import GoogleServer, environment
 
 RING = "projects/acme-prod/locations/europe-west1/keyRings/costwire"
@@ -67,7 +66,7 @@ def run(rt: Runtime) -> Run:
 
 
 def keep(rt: Runtime, org: str, integration: str, secret: bytes = SECRET) -> None:
-    ensure_organization(rt, org)
+    rt.documents.set(f"orgs/{org}", {"org_slug": org, "name": org, "plan": "Scale", "status": "ACTIVE"})
     credentials.store(rt.documents, rt.keys, rt.clock.now(), org, integration, "gcp", secret, "test")
 
 

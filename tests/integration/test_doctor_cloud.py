@@ -397,7 +397,6 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
         "permissions", lambda w: w.ungranted.add(("ingest_oci", "objects:raw/")), "service account ingest-oci",
         "lacks roles/storage.objectUser on objects:raw/", DEPLOY,
     ),
-    ("permissions", lambda w: w.ungranted.add(("ingest_oci", "key")), "service account ingest-oci", "on key", DEPLOY),
     (
         "permissions", lambda w: w.ungranted.add(("send_notifications", "secret:costwire-smtp-password")),
         "service account send-notifications", "on secret:costwire-smtp-password", DEPLOY,

@@ -172,7 +172,7 @@ class BigQueryWarehouse:
         question = checked(sql, parameters)
         reached = question.tables.union(*(transpile(view_sql(name)).tables for name in question.tables & view_names()))
         with self._lock:
-            dataset = self._datasets.made(org_slug)
+            dataset = self._datasets.asked(org_slug)
             if "exchange_rates" in reached:
                 self._provided.rates(dataset, saved_rates(self._documents, org_slug))
             if "pipeline_runs" in reached:

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import sqlglot
-from google.api_core.exceptions import Conflict, NotFound, PreconditionFailed
+from google.api_core.exceptions import Conflict, Forbidden, NotFound, PreconditionFailed
 from google.cloud import bigquery
 from sqlglot import exp
 
 from common.adapters.embedded.slice_pointers import checked_org
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
-from common.errors import BadConfiguration
+from common.errors import BadConfiguration, Retryable
 from common.focus import TABLE, storage_schema
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_names, view_sql
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
@@ -57,27 +57,44 @@ class Datasets:
         self._env = env
         self._region = region
         self._made: dict[str, bigquery.DatasetReference] = {}
+        self._asked: set[str] = set()
 
     def made(self, org_slug: str) -> bigquery.DatasetReference:
         """The tenant's dataset, whole.  Raises BadConfiguration where it lies in another location."""
         if org_slug not in self._made:
-            reference = bigquery.DatasetReference(self._project, f"{checked_org(org_slug)}_{self._env}")
+            reference = self._reference(org_slug)
             with explaining(f"dataset {reference.dataset_id}", CREATOR):
                 dataset = self._found(reference, org_slug)
-                if dataset.location.lower() != self._region.lower():
-                    raise BadConfiguration(
-                        f"dataset {reference.dataset_id} lies in {dataset.location}, expected {self._region}: set "
-                        "COSTWIRE_REGION to where it lies, or copy it to a new dataset there and delete this one"
-                    )
+                self._check_location(dataset)
                 if dataset.labels.get(LAYOUT_LABEL) != layout():
                     self._lay_out(dataset)
             self._made[org_slug] = reference
         return self._made[org_slug]
 
+    def asked(self, org_slug: str) -> bigquery.DatasetReference:
+        """The tenant's dataset for a question: whole as from `made`, or as it stands where this account may not change it.
+
+        Raises BadConfiguration as `made` does, Retryable while another process is making it.
+        """
+        if org_slug in self._asked:
+            return self._reference(org_slug)
+        try:
+            return self.made(org_slug)
+        except BadConfiguration as error:
+            if not isinstance(error.__cause__, Forbidden):
+                raise
+        # who only asks may change nothing: a dataset of an earlier version goes on answering until a delivery lays it out
+        reference = self._reference(org_slug)
+        with explaining(f"dataset {reference.dataset_id}", CREATOR):
+            if LAYOUT_LABEL not in self._jobs.client.get_dataset(reference, **self._jobs.call).labels:
+                raise Retryable(f"dataset {reference.dataset_id} is being made at this moment; ask again")
+        self._asked.add(org_slug)
+        return reference
+
     def remove(self, org_slug: str) -> bool:
         """Delete the tenant's dataset with all that stands in it; whether there was one."""
-        reference = bigquery.DatasetReference(self._project, f"{checked_org(org_slug)}_{self._env}")
-        self._made.pop(org_slug, None)
+        reference = self._reference(org_slug)
+        self.forget(org_slug)
         with explaining(f"dataset {reference.dataset_id}", REMOVER):
             try:
                 self._jobs.client.delete_dataset(reference, delete_contents=True, **self._jobs.call)
@@ -88,6 +105,7 @@ class Datasets:
     def forget(self, org_slug: str) -> None:
         """Look at the dataset again before its next use."""
         self._made.pop(org_slug, None)
+        self._asked.discard(org_slug)
 
     def staging(self, dataset: bigquery.DatasetReference, name: str, columns: dict[str, str]) -> bigquery.Table:
         """An empty table that goes by itself after a day; the same name again is the same table."""
@@ -95,6 +113,16 @@ class Datasets:
         # BigQuery's own clock decides when it goes, so this one must be real
         table.expires = datetime.now(UTC) + timedelta(hours=STAGING_HOURS)
         return self._jobs.client.create_table(table, exists_ok=True, **self._jobs.call)
+
+    def _reference(self, org_slug: str) -> bigquery.DatasetReference:
+        return bigquery.DatasetReference(self._project, f"{checked_org(org_slug)}_{self._env}")
+
+    def _check_location(self, dataset: bigquery.Dataset) -> None:
+        if dataset.location.lower() != self._region.lower():
+            raise BadConfiguration(
+                f"dataset {dataset.dataset_id} lies in {dataset.location}, expected {self._region}: set "
+                "COSTWIRE_REGION to where it lies, or copy it to a new dataset there and delete this one"
+            )
 
     def _found(self, reference: bigquery.DatasetReference, org_slug: str) -> bigquery.Dataset:
         try:

@@ -37,16 +37,14 @@ def grants() -> Iterator[Grant]:
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
         yield Grant(function, _READ_BUCKET, "bucket")
-        yield Grant(function, "roles/cloudkms.cryptoKeyDecrypter", "key")
     yield from (Grant("normalize_focus", PUBLISHER, f"topic:{one}") for one in ("charges-normalized", "alert-raised"))
     yield from (Grant("normalize_focus", _READ_OBJECTS, f"objects:{one}/") for one in ("raw", "focus", "quarantine"))
     yield from (
         Grant("normalize_focus", "roles/storage.objectCreator", f"objects:{one}/") for one in ("focus", "quarantine")
     )
     yield Grant("normalize_focus", _READ_BUCKET, "bucket")
-    for function in ("normalize_focus", "evaluate_budgets"):
-        yield Grant(function, "roles/bigquery.dataOwner", "project")
-        yield Grant(function, "roles/bigquery.jobUser", "project")
+    yield from (Grant("normalize_focus", f"roles/bigquery.{role}", "project") for role in ("dataOwner", "jobUser"))
+    yield from (Grant("evaluate_budgets", f"roles/bigquery.{role}", "project") for role in ("dataViewer", "user"))
     yield Grant("evaluate_budgets", PUBLISHER, "topic:budget-check-requested")
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
