@@ -18,7 +18,7 @@ import flask
 
 from common.bootstrap import runtime
 from common.entrypoint import Around, record_failure
-from common.errors import CostError, MalformedMessage, Permanent
+from common.errors import AGAIN, CostError, MalformedMessage, Permanent
 from common.messages import Message
 from common.messages.cloudevent import completed, decode, parse
 from common.ports import Runtime
@@ -30,6 +30,7 @@ from common.telemetry import logs, work
 from common.tenants import load as load_tenant
 
 log = logging.getLogger(logs.LOGGER)
+_GIVEN_UP = f"given up after {MAX_ATTEMPTS} tries; run costwire replay once it is over"
 WRAPPED = "google.cloud.pubsub.topic.v1.messagePublished"
 
 
@@ -78,7 +79,7 @@ def receive(function: str, event: Any, attempt: Attempt) -> None:
     except Exception as error:
         if pushed.attempt < MAX_ATTEMPTS:
             _answer(500, "not done, deliver it again")
-        reason = str(error) if isinstance(error, CostError) else f"{type(error).__name__} in {function}"
+        reason = str(error).replace(AGAIN, _GIVEN_UP) if isinstance(error, CostError) else _unknown(error, function)
         record_failure(decode(pushed.event()), reason)
         _bury(own, pushed, reason, rt)
 
@@ -165,6 +166,11 @@ def _subscription(function: str, pushed: Pushed) -> Subscription:
     by_name = (one for one in own if one.name == pushed.subscription)
     by_topic = (one for one in own if kind.startswith(f"costwire.{one.topic}."))
     return next(by_name, None) or next(by_topic, own[0])
+
+
+def _unknown(error: Exception, function: str) -> str:
+    """Of an error that nobody foresaw, its kind alone: its words may hold content."""
+    return f"{type(error).__name__} in {function}"
 
 
 def _answer(status: int, line: str) -> NoReturn:

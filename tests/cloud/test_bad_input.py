@@ -507,9 +507,10 @@ def test_a_quota_that_stays_used_up_is_told_and_replayed(world: World) -> None:
     org = world.tenant()
     with world.bigquery.refusing(Refusal(403, "quotaExceeded", LOAD, world.dataset(org))):
         world.bring(org, GOOD, status=1)
-        assert "quotaExceeded" in world.letter("bill-landed", of(org)).reason
-        assert world.runs(org)[-1]["status"] == FAILED
-    assert world.billed(org) == {}
+        reason = world.letter("bill-landed", of(org)).reason
+        assert "quotaExceeded; given up after 5 tries; run costwire replay" in reason and is_clear(reason)
+        assert (world.runs(org)[-1]["status"], world.runs(org)[-1]["error"]) == (FAILED, reason)
+    assert world.states(org) == ["landed"]
     replay(world, "bill-landed")
     ends_well(world, org)
 
