@@ -81,7 +81,7 @@ def record_deliveries(
         run.pop("landing", None)
 
     _change(documents, org_slug, run_id, change)
-    finish_run(documents, clock, org_slug, run_id)
+    _finish(documents, clock, org_slug, run_id)
 
 
 def fail_run(
@@ -102,11 +102,15 @@ def fail_run(
 
 def finish_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     """End a run whose deliveries are all finished, also one that had failed before a replay; otherwise nothing changes."""
+    run = documents.get(run_path(org_slug, run_id)) or {}
+    if run.get("delivery_ids"):  # else a chunk was faster than the note of what was landed, which ends the run by itself
+        _finish(documents, clock, org_slug, run_id)
+
+
+def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     run = documents.get(run_path(org_slug, run_id))
     if run is None or run["status"] in (SUCCEEDED, REFUSED) or run.get("landing"):
         return
-    if run["status"] == FAILED and not run["delivery_ids"]:
-        return  # it failed before it landed anything
     deliveries = [documents.get(delivery_path(org_slug, one)) for one in run["delivery_ids"]]
     if not all(one is not None and one["state"] in FINISHED for one in deliveries):
         return
