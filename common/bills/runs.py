@@ -103,7 +103,8 @@ def fail_run(
 def finish_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     """End a run whose deliveries are all finished, also one that had failed before a replay; otherwise nothing changes."""
     run = documents.get(run_path(org_slug, run_id)) or {}
-    if run.get("delivery_ids"):  # else a chunk was faster than the note of what was landed, which ends the run by itself
+    # a chunk may be faster than the note of what was landed, which then ends the run by itself
+    if run.get("delivery_ids"):
         _finish(documents, clock, org_slug, run_id)
 
 
