@@ -1,6 +1,7 @@
 """Shared by all tests."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import settings
 
 from common.telemetry.logs import LOGGER, CloudFormatter
 
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # a server that a test stops is no news
 settings.register_profile("costwire", deadline=None)  # a busy machine is no failure
 settings.load_profile("costwire")
 

@@ -1,4 +1,4 @@
-"""Every test that can meet a peer, against those that run: python -m tests.emulators -- python -m tests.emulators.suite
+"""Every test in some folders that can meet a peer, against those that run: python -m tests.emulators -- python -m tests.emulators.suite cloud
 
 The contract tests are the very ones of the embedded adapters, which leave their places to Google's.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
+FOLDERS = ("contract", "integration", "cloud")
 BACKENDS = {
     "PUBSUB_EMULATOR_HOST": {"BUSES": "pubsub"},
     "FIRESTORE_EMULATOR_HOST": {"DOCUMENTS": "firestore"},
@@ -32,13 +34,14 @@ def main() -> int:
     told = ", ".join(f"{port.lower()} on {backend}" for port, backend in running.items())
     print(f"held to the contract: {told or 'nothing, since no peer runs'}", flush=True)
     workers = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadfile"]
-    command = [sys.executable, "-m", "pytest", *workers, "--durations=15", *sys.argv[1:], *map(str, _files())]
+    files = _files(sys.argv[1:] or FOLDERS)
+    command = [sys.executable, "-m", "pytest", *workers, "--durations=10", *map(str, files)]
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def _files() -> list[Path]:
+def _files(folders: Sequence[str]) -> list[Path]:
     """The test files that choose a backend, or look for a peer."""
-    found = [path for folder in ("contract", "integration", "cloud") for path in (TESTS / folder).glob("test_*.py")]
+    found = [path for folder in folders for path in (TESTS / folder).glob("test_*.py")]
     return sorted(
         path for path in found if any(sign in path.read_text() for sign in ("chosen(", *BACKENDS, "missing_peers"))
     )
