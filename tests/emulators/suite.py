@@ -1,4 +1,6 @@
-"""Every test in some folders that can meet a peer, against those that run: python -m tests.emulators -- python -m tests.emulators.suite cloud
+"""Every test in some folders that can meet a peer, against those that run.
+
+    python -m tests.emulators -- python -m tests.emulators.suite cloud
 
 The contract tests are the very ones of the embedded adapters, which leave their places to Google's.
 """
