@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help install install-cloud install-dev run test test-cloud check check-terraform facts format lock bench plan deploy environment destroy clean
+.PHONY: help install install-cloud install-dev run test test-cloud check check-terraform facts format lock bench bench-cloud plan deploy environment destroy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,9 @@ format: install-dev ## let the formatter have its way
 
 bench: install-dev ## benchmarks, with ratios against stated peers; needs 8 GB of disk
 	$(BIN)/python -m benchmarks
+
+bench-cloud: install-dev ## on the emulators: seconds from landed to alert, and 200 deliveries of 50 tenants at once
+	$(BIN)/python -m tests.emulators --require-all -- $(BIN)/python -m benchmarks.cloud
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock
