@@ -22,6 +22,7 @@ from costwire import (
     imports,
     keys,
     listings,
+    rates,
     replay,
     schedule,
     tenants,
@@ -61,6 +62,7 @@ app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
+app.add_typer(rates.app, name="rates")
 
 _INTERRUPTED = 130
 """What typer makes of Ctrl-C."""

@@ -18,10 +18,14 @@ from common.warehouse.cost_report import (
     TIMES,
     CostRow,
     CurrencyCosts,
+    costs_scan,
     report_costs,
     report_span,
 )
 from costwire.output import AsJson, Org, console, money, print_json, table
+
+USD_PER_TEBIBYTE = Decimal("6.25")
+"""On-demand analysis in us-central1, https://cloud.google.com/bigquery/pricing; docs/cost.md says as of when."""
 
 
 def read_day(text: str | None) -> date | None:
@@ -56,6 +60,9 @@ def costs(
     first: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD (UTC).")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, included, YYYY-MM-DD (UTC).")] = None,
     metric: Annotated[str, typer.Option("--metric", help="BilledCost, EffectiveCost or ListCost.")] = "BilledCost",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask nothing; say what the question would scan, and its list price.")
+    ] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -65,6 +72,9 @@ def costs(
     if first_day and last_day and last_day < first_day:
         raise typer.BadParameter(f"--to {last_day} lies before --from {first_day}")
     warehouse = runtime().warehouse
+    if dry_run:
+        _say_price(costs_scan(warehouse, org, dimension, measure, first_day, last_day), as_json)
+        return
     found = report_costs(warehouse, org, dimension, measure, first_day, last_day)
     if as_json:
         print_json(_as_json(found, dimension, measure, first_day, last_day))
@@ -74,6 +84,17 @@ def costs(
         for number, one in enumerate(found):
             console.print("\n" * (number > 0), end="")
             _print(one, dimension, measure)
+
+
+def _say_price(scanned_bytes: int | None, as_json: bool) -> None:
+    """The list price is before the first tebibyte of a month, which is free."""
+    price = None if scanned_bytes is None else scanned_bytes * USD_PER_TEBIBYTE / (1 << 40)
+    if as_json:
+        print_json({"scanned_bytes": scanned_bytes, "list_price_usd": None if price is None else plain(price)})
+    elif price is None:
+        console.print("The question would be answered on this machine, for nothing.")
+    else:
+        console.print(f"The question would scan {scanned_bytes:,} bytes: {money(price, 6)} USD at list price.")
 
 
 def _print(found: CurrencyCosts, by: str, metric: str) -> None:

@@ -47,6 +47,10 @@ class Warehouse(Protocol):
         """Ask in BigQuery SQL with named parameters (`@name`); decimals come back as Decimal, times in UTC."""
         ...
 
+    def scanned_bytes(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> int | None:
+        """How many bytes a question would be billed for; nothing is asked.  None where questions cost nothing."""
+        ...
+
     def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Write current rows, FOCUS columns first, then x_ ones, in a stable order, to .parquet or .csv; returns how many."""
         ...

@@ -64,21 +64,32 @@ def report_costs(
     by: one of DIMENSIONS, or `tag:KEY`.  Returns one entry a currency, by its code.
     Raises BadConfiguration for an unknown dimension or metric.
     """
-    parameters: dict[str, object] = {
-        "from_time": _midnight(first_day or date.min),
-        "until_time": _midnight(last_day + timedelta(days=1) if last_day else date.max),
-    }
-    if by.startswith(TAG):
-        parameters["tag_path"] = _tag_path(by.removeprefix(TAG))
-    rows = warehouse.query(org_slug, _costs_sql(by, metric), parameters)
+    rows = warehouse.query(org_slug, _costs_sql(by, metric), _parameters(by, first_day, last_day))
     currencies = sorted({row["currency"] for row in rows})
     return [_of_currency(currency, rows, by) for currency in currencies]
+
+
+def costs_scan(
+    warehouse: Warehouse, org_slug: str, by: str, metric: str, first_day: date | None, last_day: date | None
+) -> int | None:
+    """How many bytes `report_costs` would be billed for; None where it costs nothing."""
+    return warehouse.scanned_bytes(org_slug, _costs_sql(by, metric), _parameters(by, first_day, last_day))
 
 
 def report_span(warehouse: Warehouse, org_slug: str) -> tuple[date, date] | None:
     """The first and the last day that have charges, None where there are none at all."""
     row = warehouse.query(org_slug, catalogued("span"))[0]
     return (row["first_day"], row["last_day"]) if row["first_day"] else None
+
+
+def _parameters(by: str, first_day: date | None, last_day: date | None) -> dict[str, object]:
+    parameters: dict[str, object] = {
+        "from_time": _midnight(first_day or date.min),
+        "until_time": _midnight(last_day + timedelta(days=1) if last_day else date.max),
+    }
+    if by.startswith(TAG):
+        parameters["tag_path"] = _tag_path(by.removeprefix(TAG))
+    return parameters
 
 
 def _costs_sql(by: str, metric: str) -> str:

@@ -80,7 +80,11 @@ def parse_rates(text: Iterable[str], name: str) -> list[ExchangeRate]:
 def missing_rate(message: str) -> str | None:
     """What to tell a person where a view's error says that a rate is missing; None for any other error."""
     found = re.search(r"no exchange rate from \S+ to USD for \d{4}-\d{2}", message)
-    return f"{found[0]}; add a line {','.join(COLUMNS)} for it to {FILE_NAME}" if found else None
+    return (
+        f"{found[0]}; add a line {','.join(COLUMNS)} for it to {FILE_NAME}, then costwire rates set {FILE_NAME}"
+        if found
+        else None
+    )
 
 
 def _rate(line: Mapping[str, str | None], where: str) -> ExchangeRate:

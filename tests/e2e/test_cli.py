@@ -20,7 +20,7 @@ COMMANDS = [
     ["import"], ["connect"], ["sync"], ["costs"], ["export"], ["deliveries"], ["runs"], ["quarantine"], ["restatements"],
     ["budgets"], ["budgets", "add"], ["budgets", "list"], ["budgets", "remove"],
     ["alerts"], ["alerts", "list"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
-    ["schedule"], ["watch"], ["keys"], ["keys", "rotate"], ["keys", "reencrypt"],
+    ["schedule"], ["watch"], ["keys"], ["keys", "rotate"], ["keys", "reencrypt"], ["rates"], ["rates", "set"], ["rates", "list"],
     ["tenants"], *(["tenants", one] for one in ("add", "list", "suspend", "resume", "remove", "restore")),
 ]  # fmt: skip
 DIGITS = "0.123456789012345678901234"

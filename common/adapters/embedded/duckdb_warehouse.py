@@ -23,7 +23,7 @@ from common.bills.source import literal
 from common.errors import Contention
 from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
 from common.warehouse.promised import view_names, view_sql
-from common.warehouse.rates import read_rates
+from common.warehouse.rates import read_rates, saved_rates
 from common.warehouse.restatement import COMPARED, RESTATEMENT_SQL
 from common.warehouse.transpile import MACROS, transpile
 
@@ -31,7 +31,7 @@ MAX_TRIES = 10
 
 
 class DuckDbWarehouse:
-    """Keeps common.ports.Warehouse.  rates: the tenant's `exchange_rates.csv`, which need not exist."""
+    """Keeps common.ports.Warehouse.  rates: an `exchange_rates.csv` for tenants that have saved none; it need not exist."""
 
     def __init__(self, documents: DocumentStore, objects: ObjectStore, clock: Clock, rates: Path | None = None) -> None:
         self._documents = documents
@@ -73,11 +73,16 @@ class DuckDbWarehouse:
             views = question.tables & view_names()
             reached = question.tables.union(*(transpile(view_sql(name)).tables for name in views))
             if "exchange_rates" in reached:
-                dataset.provide_rates(read_rates(self._rates) if self._rates else [])
+                own = saved_rates(self._documents, org_slug)
+                dataset.provide_rates(own or (read_rates(self._rates) if self._rates else []))
             if "pipeline_runs" in reached:
                 dataset.provide_runs(org_slug, self._documents.list(f"orgs/{org_slug}/runs"))
             dataset.provide_views(views)
             return dataset.ask(question, parameters or {}, self._clock.now())
+
+    def scanned_bytes(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """None: a question on this machine costs nothing.  What `query` would refuse is refused here too."""
+        transpile(sql)
 
     def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Write current rows to .parquet or .csv; the file appears whole or not at all."""

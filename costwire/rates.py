@@ -1,0 +1,48 @@
+"""`costwire rates set|list`: what other currencies were worth in US dollars, for the views in USD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common import tenants
+from common.bootstrap import runtime
+from common.domain.money import plain
+from common.errors import NotFound
+from common.warehouse.rates import COLUMNS, save_rates, saved_rates
+from costwire.imports import ensure_organization
+from costwire.output import AsJson, Org, console, print_json, table
+
+app = typer.Typer(help="Exchange rates, pinned by the month, for the views in USD.", no_args_is_help=True)
+
+
+@app.command("set")
+def set_rates(
+    path: Annotated[Path, typer.Argument(help=f"A CSV file with the columns {', '.join(COLUMNS)}.")],
+    org: Org = "default",
+) -> None:
+    """Keep the rates of a file instead of the organization's earlier ones."""
+    if not path.is_file():
+        raise NotFound(f"{path} does not exist; give a CSV file with the columns {','.join(COLUMNS)}")
+    rt = runtime()
+    ensure_organization(rt, org)
+    count = save_rates(rt.documents, org, path.read_text(encoding="utf-8-sig"))
+    console.print(f"{count} rates are kept")
+
+
+@app.command("list")
+def list_rates(org: Org = "default", as_json: AsJson = False) -> None:
+    """Show the rates that are kept."""
+    rt = runtime()
+    if rt.documents.get(tenants.organization_path(org)) is None:
+        raise NotFound(f"there is no organization {org}; costwire tenants list names them")
+    rates = sorted(saved_rates(rt.documents, org), key=lambda rate: (rate.month, rate.currency))
+    if as_json:
+        print_json([{**vars(rate), "month": f"{rate.month:%Y-%m}", "usd_rate": plain(rate.usd_rate)} for rate in rates])
+        return
+    shown = table("month", "currency", "USD for one", "source", numbers=("USD for one",))
+    for rate in rates:
+        shown.add_row(f"{rate.month:%Y-%m}", rate.currency, plain(rate.usd_rate), rate.source)
+    console.print(shown if rates else "No rates yet.\nKeep some with: costwire rates set exchange_rates.csv")
