@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn, Protocol
 
 import flask
@@ -52,8 +53,9 @@ class Pushed:
     attempt: int = 1
     attributes: Mapping[str, str] = field(default_factory=dict)
 
-    def event(self) -> dict[str, Any]:
-        """The event in the body.  Raises MalformedMessage."""
+    @cached_property
+    def event(self) -> Mapping[str, Any]:
+        """The event in the body, read once.  Raises MalformedMessage."""
         return completed(parse(self.body), self.message_id, self.publish_time)
 
 
@@ -80,7 +82,7 @@ def receive(function: str, event: Any, attempt: Attempt) -> None:
         if pushed.attempt < MAX_ATTEMPTS:
             _answer(500, "not done, deliver it again")
         reason = str(error).replace(AGAIN, _GIVEN_UP) if isinstance(error, CostError) else _unknown(error, function)
-        record_failure(decode(pushed.event()), reason)
+        record_failure(decode(pushed.event), reason)
         _bury(own, pushed, reason, rt)
 
 
@@ -120,12 +122,12 @@ def _let_in(function: str, rt: Runtime) -> None:
 def _event(function: str, pushed: Pushed) -> dict[str, Any]:
     """The event, with the number of this try.  A body that is none is told here, as it has no more to be named by."""
     try:
-        event = pushed.event()
+        event = pushed.event
     except MalformedMessage as error:
         fields = {"function": function, "outcome": work.DEAD_LETTERED, "event_id": pushed.message_id}
         log.error("%s dead-lettered a message: %s", function, error, extra={"fields": fields})
         raise
-    return event | {"deliveryattempt": pushed.attempt}
+    return {**event, "deliveryattempt": pushed.attempt}
 
 
 def _once(function: str, rt: Runtime) -> Around:
@@ -160,7 +162,7 @@ def _subscription(function: str, pushed: Pushed) -> Subscription:
     """The function's subscription that this came through: by its name, else by the event's topic, else its first."""
     own = received_by(function)
     try:
-        kind = str(pushed.event().get("type"))
+        kind = str(pushed.event.get("type"))
     except MalformedMessage:
         kind = ""
     by_name = (one for one in own if one.name == pushed.subscription)

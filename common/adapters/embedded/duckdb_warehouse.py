@@ -25,6 +25,7 @@ from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacemen
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import read_rates, saved_rates
 from common.warehouse.restatement import COMPARED, RESTATEMENT_SQL
+from common.warehouse.settling import settled
 from common.warehouse.transpile import MACROS, transpile
 
 MAX_TRIES = 10
@@ -49,9 +50,11 @@ class DuckDbWarehouse:
         for _ in range(MAX_TRIES):
             document = self._documents.get(path)
             before = slice_pointers.read(document) if document else None
-            settled = _settled(before, delivery_id, delivered_at)
-            if settled is not None:
-                return settled
+            if before is not None:
+                replaced = slice_pointers.replaced_by(before, before.current)
+                answer = settled(before.rank, replaced, delivery_id, delivered_at)
+                if answer is not None:
+                    return answer
             history: tuple[Restated, ...] = ()
             if before is None:
                 self._check(files)
@@ -147,17 +150,6 @@ class DuckDbWarehouse:
             connection.execute(MACROS)
             connection.execute(f"copy ({transpile(RESTATEMENT_SQL).sql}) to {literal(str(written))} (format parquet)")
             return self._objects.put_file(name, written).uri
-
-
-def _settled(before: Pointer | None, delivery_id: str, delivered_at: datetime) -> Replacement | None:
-    """What to answer where there is nothing to do: the delivery is current already, or a newer one is."""
-    if before is None:
-        return None
-    if before.current == delivery_id:
-        return Replacement(shown=True, replaced=slice_pointers.replaced_by(before, delivery_id))
-    if (delivered_at, delivery_id) < before.rank:
-        return Replacement(shown=False, newer=before.current)
-    return None
 
 
 def _swap(transaction: Transaction, path: str, before: Document | None, after: Pointer) -> bool:

@@ -39,6 +39,7 @@ from common.focus import TABLE
 from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import saved_rates
+from common.warehouse.settling import settled
 from common.warehouse.transpile import transpile
 
 PATIENCE_SECONDS = 60.0
@@ -90,9 +91,9 @@ class BigQueryWarehouse:
         slice_pointers.path_of(piece)
         with explaining(f"slice {piece}"):
             dataset, before = self._found(piece)
-            settled = _settled(before, delivery_id, delivered_at)
-            if settled is not None:
-                return settled
+            answer = _settled(before, delivery_id, delivered_at)
+            if answer is not None:
+                return answer
             staged = self._swaps.load(dataset, piece, delivery_id, files)
             for _ in range(MAX_TRIES):
                 after = Pointer(
@@ -100,10 +101,10 @@ class BigQueryWarehouse:
                 )
                 self._swaps.swap(dataset, piece, before, after, staged, self._clock.now())
                 before = self._swaps.pointer(dataset, piece)
-                settled = _settled(before, delivery_id, delivered_at)
-                if settled is not None:
+                answer = _settled(before, delivery_id, delivered_at)
+                if answer is not None:
                     self._swaps.drop(staged)
-                    return settled
+                    return answer
         raise Contention(f"{piece}: other deliveries kept changing the slice; deliver again")
 
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -181,11 +182,5 @@ class BigQueryWarehouse:
 
 
 def _settled(before: Pointer | None, delivery_id: str, delivered_at: datetime) -> Replacement | None:
-    """What to answer where there is nothing to do: the delivery is current already, or a newer one is."""
-    if before is None:
-        return None
-    if before.delivery_id == delivery_id:
-        return Replacement(shown=True, replaced=before.replaced)
-    if (delivered_at, delivery_id) < before.rank:
-        return Replacement(shown=False, newer=before.delivery_id)
-    return None
+    """As the rule of every warehouse has it; None where nothing was ever shown."""
+    return settled(before.rank, before.replaced, delivery_id, delivered_at) if before else None
