@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 
 from common import tenants
-from common.bills.deliveries import CURRENT, REPLACED, Delivery, chunks_path
+from common.bills.deliveries import CURRENT, REPLACED, Delivery
 from common.bills.integrations import check_org_slug
+from common.bills.showing import show_again
 from common.charges_mark import mark_changed
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
@@ -23,6 +24,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "deliveries": ("chunks",),
     "landings": (),
     "slices": (),
+    "shown_accounts": (),
     "budgets": (),
     "budget_status": (),
     "marks": (),
@@ -173,31 +175,15 @@ def _shown(documents: DocumentStore, org_slug: str, history: bool) -> list[Deliv
     states = (REPLACED, CURRENT) if history else (CURRENT,)
     found = [Delivery.from_document(one) for _, one in documents.list(f"orgs/{org_slug}/deliveries")]
     wanted = [one for one in found if one.state in states]
-    return sorted(wanted, key=lambda one: (one.integration_id, one.billing_period, one.delivered_at, one.delivery_id))
+    return sorted(wanted, key=lambda one: (one.integration_id, one.billing_period, one.rank))
 
 
 def _show(rt: Runtime, delivery: Delivery) -> Restored:
     known = (delivery.integration_id, delivery.billing_period, delivery.delivery_id)
     try:
-        files = _files(rt, delivery)
-        replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
+        outcome = show_again(delivery, rt)
         mark_changed(rt.documents, delivery.org_slug)
     except CostError as error:
         return Restored(*known, shown=False, reason=str(error))
-    if replacement.shown or delivery.state == REPLACED:
-        return Restored(*known, shown=replacement.shown)
-    return Restored(*known, shown=False, reason=f"a newer delivery, {replacement.newer}, is shown already")
-
-
-def _files(rt: Runtime, delivery: Delivery) -> Sequence[str]:
-    """The files that were shown: of every chunk with rows, and the adjustments of the whole.  Raises NotFound."""
-    chunks = [one for _, one in rt.documents.list(chunks_path(delivery.org_slug, delivery.delivery_id))]
-    if len(chunks) < len(delivery.parts):
-        raise NotFound(
-            f"{len(chunks)} of {len(delivery.parts)} chunks of delivery {delivery.delivery_id} are known; "
-            f"fetch it again: costwire sync --integration {delivery.integration_id} --org {delivery.org_slug}"
-        )
-    files = [str(one["focus_uri"]) for one in chunks if one["rows"]]
-    adjustments = rt.objects.uri(f"focus/{delivery.folder}/adjustments.parquet")
-    there = {item.uri for item in rt.objects.list(f"focus/{delivery.folder}/")}
-    return [*files, adjustments] if adjustments in there else files
+    shown = outcome.delivery is not None
+    return Restored(*known, shown=shown, reason=None if delivery.state == REPLACED else outcome.reason)

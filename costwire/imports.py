@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 
 from common import credentials, tenants
-from common.bills.deliveries import CURRENT, REJECTED, SUPERSEDED, Delivery, load
+from common.bills.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, Delivery, load
+from common.bills.ingest import MOST_AHEAD
 from common.bills.integrations import (
     PROVIDERS,
     TITLES,
@@ -37,6 +38,10 @@ from costwire.waiting import advance
 from costwire.worker import subscribe_all
 
 FIRST_ORGANIZATION = "default"
+AllowOverlap = Annotated[
+    bool,
+    typer.Option("--allow-overlap", help="Show this integration even where another shows the same billing account."),
+]
 Provider = Annotated[str, typer.Option("--provider", help=f"auto, or one of {', '.join(PROVIDERS)}.")]
 
 
@@ -48,17 +53,25 @@ def import_bill(
     ] = None,
     delivered_at: Annotated[
         datetime | None,
-        typer.Option("--delivered-at", help="How new the bill is, in UTC; by default its file's time tells."),
+        typer.Option("--delivered-at", help="How new the bill is, in UTC, where its file's time is wrong."),
     ] = None,
+    allow_overlap: AllowOverlap = False,
+    force: Annotated[bool, typer.Option("--force", help="Accept a delivery time in the future.")] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
     """Bring in a bill on disk: land it, map it to FOCUS 1.3, prove its totals, evaluate budgets.
 
     The same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
-    does not.  Without --integration the name is made of the provider and the billing account in the bill.
+    does not.  Without --integration the name is made of the provider and the billing account in the bill.  --delivered-at, given with
+    a bill that came in before, puts its time right.
     """
     rt = runtime()
+    stated = _in_utc(delivered_at)
+    if stated and not force and stated > rt.clock.now() + MOST_AHEAD:
+        raise typer.BadParameter(
+            f"--delivered-at is {stated:%Y-%m-%d %H:%M} UTC, which is in the future; give the right time, or --force to accept it"
+        )
     location = path.absolute()
     if not location.exists():
         raise NotFound(f"{path} does not exist; give a bill, or a folder with one")
@@ -68,12 +81,15 @@ def import_bill(
     name = integration or identifier(f"{chosen}-{account or location.stem.split('.')[0]}")
     ensure_organization(rt, org)
     request = SyncRequested(new_run_id(), "import", org, name)
-    uri, stated = location.as_uri(), _in_utc(delivered_at)
+    uri, corrects = location.as_uri(), stated is not None
     if not isinstance(rt, EmbeddedRuntime):
         uri = upload(rt, location, f"uploads/{org}/{name}/{request.run_id}", quiet=as_json)
         stated = stated or newest_time(location)
-    save_integration(rt.documents, rt.clock.now(), org, name, chosen, uri, keep_location=True)
-    queue_run(rt.documents, rt.clock, org, f"{request.run_id}.{name}", name, "import", uri, stated)
+    save_integration(
+        rt.documents, rt.clock.now(), org, name, chosen, uri, keep_location=True, allow_overlap=allow_overlap
+    )
+    run_id = f"{request.run_id}.{name}"
+    queue_run(rt.documents, rt.clock, org, run_id, name, "import", uri, stated, corrects, force)
     finish(rt, request, as_json)
 
 
@@ -106,6 +122,7 @@ def connect(
     credential: Annotated[
         Path | None, typer.Option("--credential", help="File with the credential, kept encrypted.")
     ] = None,
+    allow_overlap: AllowOverlap = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -121,7 +138,7 @@ def connect(
     found = len(rt.location(uri).list())
     name = integration or identifier(provider)
     ensure_organization(rt, org)
-    document = save_integration(rt.documents, rt.clock.now(), org, name, provider, uri)
+    document = save_integration(rt.documents, rt.clock.now(), org, name, provider, uri, allow_overlap=allow_overlap)
     if secret is not None:
         credentials.store(rt.documents, rt.keys, rt.clock.now(), org, name, provider, secret, "command line")
     ensure_schedule(rt, org)
@@ -235,6 +252,8 @@ def _remarks(delivery: Delivery) -> list[str]:
         lines.append(f"rejected: {extra.get('reason')}")
     if delivery.state == SUPERSEDED:
         lines.append(f"not shown: {extra.get('reason')}; it was delivered {delivery.delivered_at:%Y-%m-%d %H:%M}")
+    if delivery.state == HELD:
+        lines.append(f"held back, not counted: {extra.get('reason')}")
     if extra.get("quarantined_rows"):
         amounts = ", ".join(
             f"{money(one['quarantined'])} {one['currency']}" for one in extra["proof"] if one["quarantined"] != "0"

@@ -6,11 +6,12 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from common import bootstrap
 from common.bills.integrations import save_integration
@@ -18,6 +19,7 @@ from common.bills.runs import queue_run
 from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.messages import SyncRequested
+from common.ports import FoundObject, Location
 from costwire.imports import ensure_organization, new_run_id
 from costwire.worker import Outcome, subscribe_all, work
 
@@ -39,24 +41,57 @@ class SetClock:
         self.moment += timedelta(seconds=seconds)
 
 
+_SHIFT = datetime.now(UTC) - NOW
+
+
+class _OfItsTime:
+    """A location whose files are of the days before NOW, as the test's clock has it, though they were written today."""
+
+    def __init__(self, behind: Location) -> None:
+        self._behind, self.uri = behind, behind.uri
+
+    def list(self, prefix: str = "") -> list[FoundObject]:
+        return [
+            replace(one, modified_at=one.modified_at - _SHIFT) if one.modified_at > NOW else one
+            for one in self._behind.list(prefix)
+        ]
+
+    def open(self, name: str) -> BinaryIO:
+        return self._behind.open(name)
+
+
 class Laptop(EmbeddedRuntime):
     """The embedded runtime of a test."""
+
+    def location(self, uri: str) -> Location:
+        return _OfItsTime(super().location(uri))
 
     @cached_property
     def clock(self) -> SetClock:
         return SetClock()
 
     def bring(
-        self, path: Path, integration: str = "bill", provider: str = "aws", delivered_at: datetime | None = None
+        self,
+        path: Path,
+        integration: str = "bill",
+        provider: str = "aws",
+        delivered_at: datetime | None = None,
+        corrects: bool = False,
+        force: bool = False,
+        allow_overlap: bool = False,
     ) -> list[Outcome]:
         """Import a bill through the real functions; returns what became of each message."""
         ensure_organization(self, "default")
         now, uri = self.clock.now(), path.as_uri()
-        save_integration(self.documents, now, "default", integration, provider, uri, keep_location=True)
+        save_integration(
+            self.documents, now, "default", integration, provider, uri, keep_location=True, allow_overlap=allow_overlap
+        )
         subscribe_all(self)
         request = SyncRequested(new_run_id(), "import", "default", integration)
         run_id = f"{request.run_id}.{integration}"
-        queue_run(self.documents, self.clock, "default", run_id, integration, "import", uri, delivered_at)
+        queue_run(
+            self.documents, self.clock, "default", run_id, integration, "import", uri, delivered_at, corrects, force
+        )
         self.bus.publish(request)
         return list(work(self, self.clock.sleep))
 

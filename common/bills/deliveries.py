@@ -7,7 +7,7 @@ chunks can finish at once without meeting in one document.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +23,14 @@ CURRENT = "current"
 REPLACED = "replaced"
 SUPERSEDED = "superseded"
 REJECTED = "rejected"
-"""The states.  replaced: was shown, a newer one is now.  superseded: never shown, a newer one already was."""
+JOINED = "joined"
+HELD = "held"
+"""The states.  replaced: was shown, a newer one is now.  superseded: never shown, a newer one already was.  joined: shown as a part of
+another delivery only.  held: proved, and not shown since another integration shows the same billing account and month."""
 
-FINISHED = frozenset({CURRENT, REPLACED, SUPERSEDED, REJECTED})
+FINISHED = frozenset({CURRENT, REPLACED, SUPERSEDED, REJECTED, JOINED, HELD})
+
+Rank = tuple[datetime, int, datetime, str]
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,18 @@ class Part:
         return (billing_period, "") if self.stray_lines else (billing_period,)
 
 
+_MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
+_LISTS = ("unknown_columns", "notes", "joined_from")
+
+
 @dataclass(frozen=True)
 class Delivery:
-    """What the document of a delivery holds; `extra` is what normalization adds."""
+    """What the document of a delivery holds; `extra` is what normalization adds.
+
+    delivered_at: the provider's time.  seen_at: the newest time that its files themselves had, where a user stated another.
+    joined_from: the deliveries whose parts it is made of, where they arrived one by one; completeness: how many belong together here;
+    joined_at: the provider's time of the older one of a pair.
+    """
 
     delivery_id: str
     org_slug: str
@@ -67,7 +81,16 @@ class Delivery:
     version: str | None = None
     unknown_columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    seen_at: datetime | None = None
+    joined_from: tuple[str, ...] = ()
+    completeness: int = 1
+    joined_at: datetime | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> Rank:
+        """Of two deliveries of a slice the one of greater rank is shown: the newer one, or the one that contains the other."""
+        return self.delivered_at, self.completeness, self.joined_at or self.delivered_at, self.delivery_id
 
     @property
     def slice(self) -> Slice:
@@ -125,8 +148,8 @@ class Delivery:
     def as_document(self) -> dict[str, Any]:
         """Plain types only."""
         document = {name: value for name, value in self.__dict__.items() if name not in ("extra", "parts")}
-        document |= {"delivered_at": _text(self.delivered_at), "landed_at": _text(self.landed_at)}
-        document |= {"unknown_columns": list(self.unknown_columns), "notes": list(self.notes)}
+        document |= {name: _text(document[name]) if document[name] else None for name in _MOMENTS}
+        document |= {name: list(document[name]) for name in _LISTS}
         document["parts"] = [_part_document(part) for part in self.parts]
         return {**document, **self.extra}
 
@@ -136,8 +159,8 @@ class Delivery:
         known = {name: document[name] for name in cls.__dataclass_fields__ if name in document and name != "extra"}
         extra = {name: value for name, value in document.items() if name not in cls.__dataclass_fields__}
         known["parts"] = tuple(_part(entry) for entry in document["parts"])
-        known["delivered_at"], known["landed_at"] = _moment(document["delivered_at"]), _moment(document["landed_at"])
-        known["unknown_columns"], known["notes"] = tuple(document["unknown_columns"]), tuple(document["notes"])
+        known |= {name: datetime.fromisoformat(known[name]) for name in _MOMENTS if known.get(name)}
+        known |= {name: tuple(known.get(name, ())) for name in _LISTS}
         return cls(**known, extra=extra)
 
     def with_(self, **changes: Any) -> Delivery:
@@ -185,9 +208,11 @@ def change(documents: DocumentStore, delivery: Delivery, **changes: Any) -> Deli
     return documents.transact(work)
 
 
-def newest(deliveries: Sequence[Delivery]) -> Delivery | None:
-    """The one with the latest time of its provider."""
-    return max(deliveries, key=lambda one: (one.delivered_at, one.delivery_id), default=None)
+def of_slice(documents: DocumentStore, piece: Slice, **where: Any) -> list[Delivery]:
+    """All deliveries of a slice, of those whose fields equal `where`."""
+    wanted = {"integration_id": piece.integration_id, "billing_period": piece.billing_period, **where}
+    found = documents.list(f"orgs/{piece.org_slug}/deliveries", wanted)
+    return [Delivery.from_document(document) for _, document in found]
 
 
 def part_control(control: ControlTotals, billing_period: str, takes_strays: bool) -> tuple[dict[str, Total], int]:
@@ -217,7 +242,3 @@ def _part(entry: Mapping[str, Any]) -> Part:
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -30,13 +30,16 @@ class FoundPart:
 class FoundDelivery:
     """One version of a bill.  delivered_at: the provider's time, which orders versions.  billing_period: None is found by reading.
 
-    version: the provider's own id of the version (assemblyId, runId, execution id), for people.
+    version: the provider's own id of the version (assemblyId, runId, execution id), for people.  seen_at: the time of the files, where
+    delivered_at is not theirs but was given with the run; corrects: a user gave it to put an earlier one right.
     """
 
     parts: tuple[FoundPart, ...]
     delivered_at: datetime
     billing_period: str | None = None
     version: str | None = None
+    seen_at: datetime | None = None
+    corrects: bool = False
 
 
 def data_files(location: Location) -> list[FoundObject]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from common.bills.deliveries import REJECTED, Delivery
 from common.bills.discovery import FoundDelivery
@@ -20,6 +21,8 @@ from common.tenants import check_may_run
 
 Discover = Callable[[Location, Sequence[str]], list[FoundDelivery]]
 _PLAIN = Customs()
+MOST_AHEAD = timedelta(hours=1)
+"""How far the clocks of a provider may be ahead of this one."""
 
 
 def ingest(message: IngestBill, rt: Runtime, discover: Discover, customs: Customs = _PLAIN) -> None:
@@ -65,9 +68,9 @@ def _land_all(
     ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, marks, pace)
     landed: list[Delivery] = []
     refused: list[str] = []
-    found = [
-        _as_stated(one, run.get("delivered_at")) for one in _found(discover, location, message.billing_periods, refused)
-    ]
+    found = [_as_stated(one, run) for one in _found(discover, location, message.billing_periods, refused)]
+    if not run.get("force"):
+        found = [one for one in found if not _is_of_the_future(one, rt.clock.now(), refused)]
     versions = {item.name: item.version for item in location.list()} if found else {}
     try:
         for one in found:
@@ -94,6 +97,25 @@ def _found(
         return ()
 
 
-def _as_stated(found: FoundDelivery, stated: str | None) -> FoundDelivery:
-    """The delivery with the time that a person stated for it, where no manifest tells one."""
-    return replace(found, delivered_at=datetime.fromisoformat(stated)) if stated and found.version is None else found
+def _as_stated(found: FoundDelivery, run: Mapping[str, Any]) -> FoundDelivery:
+    """The delivery with the time that was given with its run, where no manifest has one."""
+    given = run.get("delivered_at")
+    if not given or found.version is not None:
+        return found
+    return replace(
+        found,
+        delivered_at=datetime.fromisoformat(given),
+        seen_at=found.delivered_at,
+        corrects=bool(run.get("corrects")),
+    )
+
+
+def _is_of_the_future(found: FoundDelivery, now: datetime, refused: list[str]) -> bool:
+    """Whether a delivery's time is one that no clock can have by now: shown, it would hide all that is delivered until then."""
+    if found.delivered_at <= now + MOST_AHEAD:
+        return False
+    refused.append(
+        f"{found.parts[0].name} was delivered at {found.delivered_at:%Y-%m-%d %H:%M} UTC, which is in the future; "
+        "give the right time: costwire import PATH --delivered-at TIME, or --force to take it as it is"
+    )
+    return True

@@ -12,6 +12,8 @@ from common.ports import DocumentStore
 PROVIDERS = ("aws", "azure", "gcp", "oci", "focus")
 TITLES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oci": "OCI", "focus": "FOCUS"}
 ACTIVE, ERROR = "active", "error"
+ALLOW_OVERLAP = "allow_overlap"
+"""In an integration's config: what it shows may be shown by another one too."""
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ORG_SLUG = re.compile(r"[a-zA-Z0-9_]{3,50}")
 
@@ -43,10 +45,12 @@ def save_integration(
     provider: str,
     location: str,
     keep_location: bool = False,
+    allow_overlap: bool = False,
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
-    keep_location: where there is one of that name, it goes on reading where it reads.
+    keep_location: where there is one of that name, it goes on reading where it reads.  allow_overlap: what another integration shows too
+    is shown on purpose, from now on.
     Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
     """
     check_org_slug(org_slug)
@@ -66,13 +70,16 @@ def save_integration(
                 f"integration {integration_id} is one of {TITLES[before['provider']]}, the bill is one of {TITLES[provider]}; "
                 "choose another --integration"
             )
+        config = {"location": location, **config} if keep_location else {**config, "location": location}
+        if allow_overlap:
+            config[ALLOW_OVERLAP] = True
         document = {
             "integration_id": integration_id,
             "provider": provider,
             "display_name": before.get("display_name", integration_id),
             "account_identifier": before.get("account_identifier"),
             "status": ACTIVE,
-            "config": {"location": location, **config} if keep_location else {**config, "location": location},
+            "config": config,
             "credential_ref": before.get("credential_ref"),
             "validated_at": now.isoformat(),
             "last_sync": before.get("last_sync"),

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Any
 
 from common.bills.deliveries import (
     FINISHED,
+    JOINED,
     LANDED,
     REJECTED,
     Delivery,
     Part,
+    change,
     delivery_path,
     identify,
     load,
-    newest,
+    of_slice,
     part_control,
 )
 from common.bills.discovery import ACTUAL, AMORTIZED, FoundDelivery, FoundPart
 from common.bills.formats import SourceFormat
+from common.bills.joining import completeness, joined
 from common.bills.reading import (
     Customs,
     Fetched,
@@ -38,16 +39,14 @@ from common.bills.reading import (
     read_all,
     unknown_names,
 )
+from common.bills.storing import part_pairs, store
 from common.bills.totals import Total
-from common.errors import AlreadyExists, BadBill, NotFound, Retryable
+from common.errors import BadBill, NotFound, Retryable
 from common.ports import Location, StoredObject
 from common.telemetry import counted
 
 MOST_PARTS = 1_000
 """Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
-
-TWIN_SPAN = timedelta(hours=12)
-"""Actual and amortized exports further apart are of different run days: their totals would not meet."""
 
 
 def land(
@@ -121,98 +120,92 @@ def _deliver(
     notes: Sequence[str],
     ports: Ports,
 ) -> Delivery:
+    """The delivery that shows what was found of one month: itself, or one that it belongs to.  Announces it where work is left."""
+    own = store(_own(order, found, reads, source_format, period, notes, ports), found, ports)
+    if own.state == REJECTED:
+        return own
+    # written first, looked around then: of several that land at once the last one sees all
+    others = of_slice(ports.documents, own.slice)
+    whole = joined(own, others, source_format)
+    if whole.delivery_id == own.delivery_id:
+        delivery = own if own.state != JOINED else change(ports.documents, own, state=LANDED)
+    else:
+        _check_count(len(whole.parts))
+        delivery = store(_as_landed(whole, order, found, source_format, notes, ports), found, ports)
+        if own.state == LANDED:
+            change(ports.documents, own, state=JOINED, joined_into=delivery.delivery_id)
+    if part_pairs(own, others, ports.documents):
+        delivery = change(ports.documents, delivery, state=LANDED, reconsider=True)
+    if delivery.state not in FINISHED:
+        for message in delivery.messages():
+            ports.bus.publish(message)
+    return delivery
+
+
+def _as_landed(
+    whole: Delivery, order: Order, found: FoundDelivery, source_format: SourceFormat, notes: Sequence[str], ports: Ports
+) -> Delivery:
+    """A delivery that was joined, as it lands now; what is known of the one that it is made from is not known of it."""
+    return replace(
+        whole,
+        state=LANDED,
+        run_id=order.run_id,
+        landed_at=ports.clock.now(),
+        version=found.version,
+        notes=(*notes, *_role_notes(whole.parts)),
+        extra={"cost_column": source_format.cost},
+    )
+
+
+def _own(
+    order: Order,
+    found: FoundDelivery,
+    reads: Sequence[Read],
+    source_format: SourceFormat,
+    period: str,
+    notes: Sequence[str],
+    ports: Ports,
+) -> Delivery:
+    """What was found, as a delivery of one month."""
     first = period == min(found_period for read in reads for found_period in read.control.periods)
     parts: list[Part] = []
     for read in reads:
         control, others = part_control(read.control, period, takes_strays=first)
         if control:
-            parts.append(_part(read, control, others, takes_strays=first))
-    earlier = _earlier(order, period, ports)
-    kept, delivered_at = _with_earlier(parts, earlier, source_format, found.delivered_at)
-    _check_count(len(kept))
-    parts = [replace(part, chunk=number) for number, part in enumerate(kept)]
-    delivery_id = identify(order.integration_id, period, [(part.role, part.digest) for part in parts])
-    existing = load(ports.documents, order.org_slug, delivery_id)
-    refused = existing is not None and existing.state == REJECTED and not existing.source_format
-    if existing is None or refused:
-        existing = Delivery(
-            delivery_id=delivery_id,
-            org_slug=order.org_slug,
-            integration_id=order.integration_id,
-            provider=order.provider,
-            source_format=source_format.name,
-            billing_period=period,
-            delivered_at=delivered_at,
-            state=LANDED,
-            parts=(),
-            run_id=order.run_id,
-            landed_at=ports.clock.now(),
-            version=found.version,
-            unknown_columns=unknown_names(name for read in reads for name in read.unknown),
-            notes=(*notes, *_role_notes(parts)),
-            extra={"cost_column": source_format.cost},
-        )
-        existing = replace(existing, parts=tuple(_keep(existing, part, ports) for part in parts))
-        if refused:  # it could not be read when it landed before, now it can
-            ports.documents.set(delivery_path(order.org_slug, delivery_id), existing.as_document())
-        try:
-            ports.documents.create(delivery_path(order.org_slug, delivery_id), existing.as_document())
-        except AlreadyExists:  # messages must agree with the document that is there
-            existing = load(ports.documents, order.org_slug, delivery_id) or existing
-    if existing.state not in FINISHED:
-        for message in existing.messages():
-            ports.bus.publish(message)
-    return existing
+            parts.append(_part(len(parts), read, control, others, takes_strays=first))
+    if source_format.adds_up:
+        parts = [replace(part, chunk=number) for number, part in enumerate(sorted(parts, key=_by_name))]
+    return Delivery(
+        delivery_id=identify(order.integration_id, period, [(part.role, part.digest) for part in parts]),
+        org_slug=order.org_slug,
+        integration_id=order.integration_id,
+        provider=order.provider,
+        source_format=source_format.name,
+        billing_period=period,
+        delivered_at=found.delivered_at,
+        state=LANDED,
+        parts=tuple(parts),
+        run_id=order.run_id,
+        landed_at=ports.clock.now(),
+        version=found.version,
+        unknown_columns=unknown_names(name for read in reads for name in read.unknown),
+        notes=(*notes, *_role_notes(parts)),
+        seen_at=found.seen_at or found.delivered_at,
+        completeness=completeness(parts, source_format),
+        extra={"cost_column": source_format.cost},
+    )
 
 
-def _part(read: Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
+def _by_name(part: Part) -> tuple[str, str]:
+    return part.name, part.digest
+
+
+def _part(chunk: int, read: Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
     stored = read.stored
     return Part(
-        0, read.found.name, stored.uri, stored.size_bytes, stored.digest, read.role,
+        chunk, read.found.name, stored.uri, stored.size_bytes, stored.digest, read.role,
         control, others, takes_strays,
     )  # fmt: skip
-
-
-def _keep(delivery: Delivery, part: Part, ports: Ports) -> Part:
-    """The part under its lasting name; parts of an earlier delivery stay where they are."""
-    if "/incoming/" not in part.uri:
-        return part
-    suffix = "".join(PurePosixPath(part.name).suffixes[-2:])
-    kept = ports.objects.copy(part.uri, f"raw/{delivery.folder}/{part.chunk:05d}{suffix}")
-    return replace(part, uri=kept.uri)
-
-
-def _earlier(order: Order, period: str, ports: Ports) -> list[Delivery]:
-    documents = ports.documents.list(
-        f"orgs/{order.org_slug}/deliveries", {"integration_id": order.integration_id, "billing_period": period}
-    )
-    return [Delivery.from_document(document) for _, document in documents if document["state"] != REJECTED]
-
-
-def _with_earlier(
-    parts: list[Part], earlier: Sequence[Delivery], source_format: SourceFormat, delivered_at: datetime
-) -> tuple[list[Part], datetime]:
-    """The parts of this delivery with those of earlier ones that belong to it, and the time of the whole.
-
-    Files that add up: all that were seen of the month.  An Azure actual export: the amortized twin of the same run day, and the
-    other way round.
-    """
-    if source_format.adds_up:
-        seen = {part.digest for part in parts}
-        for before in sorted(earlier, key=lambda one: (one.delivered_at, one.delivery_id)):
-            for part in before.parts:
-                if part.digest not in seen:
-                    seen.add(part.digest)
-                    parts = [*parts, part]
-            delivered_at = max(delivered_at, before.delivered_at)
-        return sorted(parts, key=lambda part: (part.name, part.digest)), delivered_at
-    roles = {part.role for part in parts}
-    other = {frozenset({ACTUAL}): AMORTIZED, frozenset({AMORTIZED}): ACTUAL}.get(frozenset(roles))
-    twins = [one for one in earlier if other and any(part.role == other for part in one.parts)]
-    twin = newest([one for one in twins if abs(one.delivered_at - delivered_at) <= TWIN_SPAN])
-    if twin is None:
-        return parts, delivered_at
-    return [*parts, *(part for part in twin.parts if part.role == other)], max(delivered_at, twin.delivered_at)
 
 
 def _role_notes(parts: Sequence[Part]) -> list[str]:

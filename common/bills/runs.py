@@ -27,11 +27,13 @@ def queue_run(
     trigger: str,
     location: str | None = None,
     delivered_at: datetime | None = None,
+    corrects: bool = False,
+    force: bool = False,
 ) -> None:
     """Note that a run was asked for; one that is known already stays as it is.
 
-    location: to be read this once instead of the integration's.  delivered_at: a person's word for how new the bills there are,
-    where no manifest tells.
+    location: to be read this once instead of the integration's.  delivered_at: how new the bills there are, where no manifest says so;
+    corrects: a user says so, whatever was known before.  force: a time in the future is taken as it is.
     """
     path = run_path(org_slug, run_id)
 
@@ -46,6 +48,8 @@ def queue_run(
                     "trigger": trigger,
                     "location": location,
                     "delivered_at": delivered_at.isoformat() if delivered_at else None,
+                    "corrects": corrects,
+                    "force": force,
                     "status": QUEUED,
                     "started_at": clock.now().isoformat(),
                     "ended_at": None,

@@ -20,26 +20,32 @@ class Slice:
 
 @dataclass(frozen=True)
 class Replacement:
-    """What a swap did.  shown: this delivery is the current one now.  replaced: the one before it, if any.
+    """What a swap did.  shown: readers see this delivery now.  replaced: the one before it, if any.
 
-    Not shown means that a newer delivery (`newer`) already is.
+    Not shown means that readers see neither of the two deliveries, but `current`; None where they see nothing.
     """
 
     shown: bool
     replaced: str | None = None
-    newer: str | None = None
+    current: str | None = None
 
 
 class Warehouse(Protocol):
     """Tables `cost_data_standard_1_3` and `restatements`, and the promised views, of each tenant."""
 
     def replace_slice(
-        self, piece: Slice, delivery_id: str, delivered_at: datetime, files: Sequence[str]
+        self,
+        piece: Slice,
+        delivery_id: str,
+        delivered_at: datetime,
+        files: Sequence[str],
+        instead_of: str | None = None,
     ) -> Replacement:
-        """Show the rows of `files` (object URIs of FOCUS Parquet) instead of the slice's earlier ones, in one step.
+        """Show the rows of `files` (object URIs of FOCUS Parquet) instead of those of a delivery, in one step.
 
-        Records the restatement.  The same delivery again changes nothing; one older than the current one neither.
-        Two deliveries of the same moment are ordered by their ids.
+        instead_of: the delivery that the caller takes to be shown, None for none.  Where another one is, nothing happens: which of
+        two deliveries is to be shown is for the caller to decide (common/bills/showing.py).  Records the restatement.  The same again
+        changes nothing, and answers alike.  Raises NotFound for a file that is gone.
         """
         ...
 

@@ -181,12 +181,21 @@ def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | Non
 
 
 def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
-    """Rows, sums by currency and failed FOCUS rules of a normalized file."""
+    """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
     written, rows = _sums(connection)
+    accounts = connection.execute(
+        "select distinct x_Provider, BillingAccountId from focus_rows "
+        "where x_Provider is not null and BillingAccountId is not null order by all"
+    ).fetchall()
     with span("validate", rows=rows):
         report = validate_relation(connection, "focus_rows")
-    return {"rows": rows, "written": written, "conformance": [_failed(failure) for failure in report.failures]}
+    return {
+        "rows": rows,
+        "written": written,
+        "accounts": [{"provider": provider, "billing_account_id": account} for provider, account in accounts],
+        "conformance": [_failed(failure) for failure in report.failures],
+    }
 
 
 def _failed(failure: Failure) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from common.bills.deliveries import CURRENT, FINISHED, REJECTED, REPLACED, SUPERSEDED, Delivery, change, chunks_path
+from common.bills.deliveries import FINISHED, JOINED, REJECTED, Delivery, Part, change, chunks_path, load
 from common.bills.engine import engine
 from common.bills.integrations import note_sync
 from common.bills.runs import finish_run
+from common.bills.showing import note, show
 from common.bills.source import literal
 from common.charges_mark import mark_changed
 from common.domain.money import add, plain
@@ -48,34 +49,39 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
         reject(delivery, refusal, rt, **facts)
         return
     files = [result["focus_uri"] for result in results if result["rows"]]
+    proved = change(rt.documents, delivery, reason=None, proved_at=rt.clock.now().isoformat(), **facts)
+    _trust_parts(proved, rt)
     with span("swap", rows=facts["rows"], files=len(files)):
-        replacement = rt.warehouse.replace_slice(delivery.slice, delivery.delivery_id, delivery.delivered_at, files)
-    if replacement.shown:
+        shown = show(proved, files, rt)
+    if shown.delivery:
         mark_changed(rt.documents, delivery.org_slug)  # before anybody is told
         counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
         alarm.quiet(delivery, rt)
-        rt.bus.publish(
-            ChargesNormalized(
-                org_slug=delivery.org_slug,
-                integration_id=delivery.integration_id,
-                billing_period=delivery.billing_period,
-                delivery_id=delivery.delivery_id,
-                rows=facts["rows"],
-                totals=facts["totals"],
-                restatement=replacement.replaced is not None,
-                run_id=delivery.run_id,
-            )
-        )
-    state = CURRENT if replacement.shown else SUPERSEDED
-    reason = None if replacement.shown else f"a newer delivery, {replacement.newer}, is shown already"
-    change(rt.documents, delivery, state=state, reason=reason, proved_at=rt.clock.now().isoformat(), **facts)
-    _settle(delivery, rt)
+        rt.bus.publish(_normalized(shown.delivery, shown.replaced is not None, delivery.run_id))
+    note(proved, shown, rt)
     finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
 
 
-def reject(delivery: Delivery, reason: str, rt: Runtime, **facts: Any) -> None:
-    """End a delivery that may not be shown, with the reason; the slice keeps its earlier version."""
+def _normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNormalized:
+    return ChargesNormalized(
+        org_slug=shown.org_slug,
+        integration_id=shown.integration_id,
+        billing_period=shown.billing_period,
+        delivery_id=shown.delivery_id,
+        rows=shown.extra["rows"],
+        totals=shown.extra["totals"],
+        restatement=restatement,
+        run_id=run_id,
+    )
+
+
+def reject(delivery: Delivery, reason: str, rt: Runtime, part: Part | None = None, **facts: Any) -> None:
+    """End a delivery that may not be shown, with the reason; the slice keeps its earlier version.
+
+    part: the one that is at fault, where that is known.
+    """
     change(rt.documents, delivery, state=REJECTED, reason=reason, **facts)
+    _distrust_parts(delivery, reason, rt, part)
     words = f"{delivery.billing_period} is rejected: {reason}"
     note_sync(rt.documents, rt.clock.now(), delivery.org_slug, delivery.integration_id, words)
     finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
@@ -96,6 +102,7 @@ def _facts(delivery: Delivery, results: Sequence[Mapping[str, Any]]) -> dict[str
         "totals": {currency: plain(amount) for currency, amount in written.items()},
         "proof": [proof.as_document() for proof in proofs],
         "conformance": _conformance(results),
+        "accounts": _accounts(results),
         "difference": failure(proofs),
     }
 
@@ -126,6 +133,12 @@ def _conformance(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**rules[rule], "count": count} for rule, count in sorted(counts.items())]
 
 
+def _accounts(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The billing accounts in all chunks, each once."""
+    found = {(one["provider"], one["billing_account_id"]) for result in results for one in result.get("accounts", ())}
+    return [{"provider": provider, "billing_account_id": account} for provider, account in sorted(found)]
+
+
 def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Runtime) -> dict[str, Any] | None:
     """Rows for what did not cancel across the delivery, such as covered usage without its savings plan negation."""
     uris = [chunk["pairs_uri"] for chunk in chunks if chunk["pairs_uri"]]
@@ -148,9 +161,24 @@ def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Ru
     return {**numbers, "focus_uri": stored.uri, "quarantined": [], "quarantined_lines": 0}
 
 
-def _settle(delivery: Delivery, rt: Runtime) -> None:
-    """Of several deliveries of a slice that were shown, only the newest is current."""
-    where = {"integration_id": delivery.integration_id, "billing_period": delivery.billing_period, "state": CURRENT}
-    shown = [Delivery.from_document(one) for _, one in rt.documents.list(f"orgs/{delivery.org_slug}/deliveries", where)]
-    for before in sorted(shown, key=lambda one: (one.delivered_at, one.delivery_id))[:-1]:
-        change(rt.documents, before, state=REPLACED)
+def _distrust_parts(delivery: Delivery, reason: str, rt: Runtime, part: Part | None) -> None:
+    """What spoiled a delivery that was joined is not joined again: the one that holds the part at fault, else the last that came."""
+    found = (load(rt.documents, delivery.org_slug, one) for one in delivery.joined_from)
+    pieces = [one for one in found if one is not None and one.state == JOINED]
+    if part is not None:
+        pieces = [one for one in pieces if part.digest in {own.digest for own in one.parts}]
+    for one in sorted(pieces, key=lambda one: (one.landed_at, one.delivery_id))[-1:]:
+        change(
+            rt.documents,
+            one,
+            state=REJECTED,
+            reason=f"joined into {delivery.delivery_id}, which was rejected: {reason}",
+        )
+
+
+def _trust_parts(delivery: Delivery, rt: Runtime) -> None:
+    """A delivery that was rejected and is proved now clears what it was joined from."""
+    for name in delivery.joined_from:
+        one = load(rt.documents, delivery.org_slug, name)
+        if one is not None and one.state == REJECTED:
+            change(rt.documents, one, state=JOINED, reason=None)

@@ -39,6 +39,6 @@ def normalize_focus(message: BillLanded) -> None:
             rt.documents.set(path, result)
             counted(rows=result["rows"], quarantined_rows=result["quarantined_lines"])
         except BadBill as error:
-            reject(delivery, str(error), rt)
+            reject(delivery, str(error), rt, part)
             return
     finish(delivery, rt)

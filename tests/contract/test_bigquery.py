@@ -26,7 +26,7 @@ from common.warehouse.cost_report import DIMENSIONS, catalogued, report_costs, r
 from common.warehouse.promised import view_names
 from tests.contract.backends import chosen
 from tests.contract.warehouse_backends import REGION, environment_of, settings_of
-from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge, write_parquet
+from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge, swap, write_parquet
 
 if "bigquery" not in chosen("WAREHOUSES", "duckdb"):
     pytest.skip("CONTRACT_WAREHOUSES does not name bigquery", allow_module_level=True)
@@ -128,7 +128,7 @@ def replace(opened: Opened, delivery_id: str, cost: str, day: int) -> Replacemen
     worker = opened.another_reader()
     while True:
         try:
-            return worker.replace_slice(PIECE, delivery_id, datetime(2026, 4, day, tzinfo=UTC), [uri])
+            return swap(worker, PIECE, delivery_id, day, [uri])
         except Contention:  # the message would be delivered again
             continue
 
@@ -225,7 +225,7 @@ def test_files_are_loaded_from_cloud_storages_peer(opened: Opened) -> None:
     opened.warehouse.replace_slice(PIECE, "d1", datetime(2026, 4, 1, tzinfo=UTC), [uri])
     assert opened.billed() == Decimal(10)
     with pytest.raises(NotFound, match="a file of delivery d2 does not exist"):
-        opened.warehouse.replace_slice(PIECE, "d2", datetime(2026, 4, 2, tzinfo=UTC), [f"{uri}.gone"])
+        swap(opened.warehouse, PIECE, "d2", 2, [f"{uri}.gone"])
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -16,7 +16,7 @@ from common.errors import BadConfiguration, NotFound
 from common.focus import storage_schema
 from common.ports import Replacement, Slice
 from tests.contract.backends import chosen
-from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge
+from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge, swap
 
 
 @pytest.fixture(params=chosen("WAREHOUSES", "duckdb"))
@@ -62,19 +62,38 @@ def test_the_same_delivery_again_changes_nothing_and_answers_alike(opened: Opene
     assert opened.pointers() == pointers
 
 
-def test_an_older_delivery_that_arrives_late_changes_nothing(opened: Opened) -> None:
+@pytest.mark.parametrize("instead_of", [None, "d1", "d9"])
+def test_a_delivery_replaces_none_but_the_one_it_was_meant_to(opened: Opened, instead_of: str | None) -> None:
+    opened.show("d1", charge(BilledCost="10"))
     opened.show("d2", charge(BilledCost="12"), day=2)
-    assert opened.show("d1", charge(BilledCost="10"), day=1) == Replacement(shown=False, newer="d2")
+    uri = opened.put("focus/d3.parquet", charge(BilledCost="13", x_DeliveryId="d3"))
+    moment = datetime(2026, 4, 3, tzinfo=UTC)
+    done = opened.warehouse.replace_slice(Slice(ORG, "aws-main", MARCH), "d3", moment, [uri], instead_of)
+    assert done == Replacement(shown=False, current="d2")
     assert opened.billed() == Decimal(12)
-    assert opened.ask("select * from restatements") == []
+    assert len(opened.ask("select * from restatements")) == 1
 
 
-@pytest.mark.parametrize("order", [("da", "db"), ("db", "da")])
-def test_deliveries_of_one_moment_are_ordered_by_their_ids(opened: Opened, order: tuple[str, str]) -> None:
-    costs = {"da": "1", "db": "2"}
-    for delivery_id in order:
-        opened.show(delivery_id, charge(BilledCost=costs[delivery_id]))
-    assert opened.billed() == Decimal(2)
+def test_a_first_delivery_is_not_meant_to_replace_any(opened: Opened) -> None:
+    uri = opened.put("focus/d1.parquet", charge(BilledCost="1"))
+    moment = datetime(2026, 4, 1, tzinfo=UTC)
+    done = opened.warehouse.replace_slice(Slice(ORG, "aws-main", MARCH), "d1", moment, [uri], "d0")
+    assert done == Replacement(shown=False, current=None)
+    assert opened.billed() is None
+
+
+def test_an_earlier_delivery_can_be_shown_again(opened: Opened) -> None:
+    piece = Slice(ORG, "aws-main", MARCH)
+    opened.show("d1", charge(BilledCost="10"))
+    opened.show("d2", charge(BilledCost="12"), day=2)
+    for number, (delivery_id, instead_of) in enumerate((("d1", "d2"), ("d2", "d1"), ("d1", "d2"))):
+        uri = opened.objects.uri(f"focus/{ORG}/aws-main/{MARCH}/{delivery_id}/0.parquet")
+        moment = datetime(2026, 4, 3 + number, tzinfo=UTC)
+        done = opened.warehouse.replace_slice(piece, delivery_id, moment, [uri], instead_of)
+        assert done == Replacement(shown=True, replaced=instead_of)
+    assert opened.billed() == Decimal(10)
+    deltas = [row["delta"] for row in opened.ask("select billed_cost_delta as delta from restatements")]
+    assert sorted(deltas) == [-2, -2, 2, 2]
 
 
 def test_slices_of_other_integrations_stay(opened: Opened) -> None:
@@ -158,7 +177,7 @@ def test_another_reader_sees_the_swap_at_once(opened: Opened) -> None:
 
 def test_a_delivery_without_rows_empties_the_slice(opened: Opened) -> None:
     opened.show("d1", charge(BilledCost="10"))
-    opened.warehouse.replace_slice(Slice(ORG, "aws-main", MARCH), "d2", datetime(2026, 4, 2, tzinfo=UTC), [])
+    swap(opened.warehouse, Slice(ORG, "aws-main", MARCH), "d2", 2, [])
     assert opened.billed() is None
     assert opened.ask("select billed_cost_delta from restatements") == [{"billed_cost_delta": Decimal(-10)}]
 

@@ -78,6 +78,17 @@ def write_parquet(path: Path, rows: Iterable[dict[str, Any]], without: tuple[str
     return path
 
 
+def swap(warehouse: Any, piece: Slice, delivery_id: str, day: int, files: list[str]) -> Replacement:
+    """As a caller would by whose rule the delivery of greater id is to be shown."""
+    instead_of = None
+    while True:
+        moment = datetime(2026, 4, day, tzinfo=UTC)
+        done: Replacement = warehouse.replace_slice(piece, delivery_id, moment, files, instead_of)
+        if done.shown or (done.current or "") > delivery_id:
+            return done
+        instead_of = done.current
+
+
 @dataclass
 class Opened:
     """An empty warehouse and what it stands on."""
@@ -125,11 +136,11 @@ class Opened:
     def show(
         self, delivery_id: str, *rows: dict[str, Any], day: int = 1, integration: str = "aws-main", org: str = ORG
     ) -> Replacement:
-        """Deliver the rows as the integration's March slice, on a day of April."""
+        """Deliver the rows as the integration's March slice, on a day of April; of two deliveries the one of greater id wins."""
         piece = Slice(org, integration, MARCH)
         names = {"x_OrgSlug": org, "x_IntegrationId": integration, "x_DeliveryId": delivery_id}
         uri = self.put(f"focus/{org}/{integration}/{MARCH}/{delivery_id}/0.parquet", *(row | names for row in rows))
-        return self.warehouse.replace_slice(piece, delivery_id, datetime(2026, 4, day, tzinfo=UTC), [uri])
+        return swap(self.warehouse, piece, delivery_id, day, [uri])
 
     def ask(self, sql: str, org: str = ORG, **parameters: Any) -> list[dict[str, Any]]:
         """Rows that answer a question."""

@@ -104,6 +104,7 @@ class World:
         self.bus.subscribe(AlertRaised.topic, "send_notifications")
         self.email = CountingNotifier()
         self._deliveries = itertools.count(1)
+        self._shown: dict[Slice, str] = {}
 
     def budget(self, **values: Any) -> Budget:
         known: dict[str, Any] = {
@@ -128,7 +129,10 @@ class World:
         name = f"focus/{ORG}/{integration}/{period}/d{number}/0.parquet"
         uri = self.objects.put_file(name, _parquet(self.folder / f"d{number}.parquet", list(rows))).uri
         delivered_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number)
-        self.warehouse.replace_slice(Slice(ORG, integration, period), f"d{number}", delivered_at, [uri])
+        piece = Slice(ORG, integration, period)
+        before = self._shown.get(piece)
+        if self.warehouse.replace_slice(piece, f"d{number}", delivered_at, [uri], before).shown:
+            self._shown[piece] = f"d{number}"
         return ChargesNormalized(ORG, integration, period, f"d{number}", 1)
 
     def evaluate(self, message: ChargesNormalized) -> None:

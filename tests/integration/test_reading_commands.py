@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.ports import Slice
 from costwire import costs, export, listings, output
-from tests.contract.warehouse_cases import MARCH, ORG, charge, write_parquet
+from tests.contract.warehouse_cases import MARCH, ORG, charge, swap, write_parquet
 
 Run = Callable[..., Result]
 
@@ -57,7 +56,7 @@ def show(rt: EmbeddedRuntime, tmp_path: Path, delivery_id: str, *rows: dict[str,
     written = write_parquet(tmp_path / "written.parquet", rows)
     stored = rt.objects.put_file(f"focus/{ORG}/aws-main/{MARCH}/{delivery_id}/0.parquet", written)
     piece = Slice(ORG, "aws-main", MARCH)
-    rt.warehouse.replace_slice(piece, delivery_id, datetime(2026, 4, day, tzinfo=UTC), [stored.uri])
+    swap(rt.warehouse, piece, delivery_id, day, [stored.uri])
 
 
 @pytest.fixture

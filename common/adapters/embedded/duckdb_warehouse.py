@@ -43,18 +43,23 @@ class DuckDbWarehouse:
         self._lock = threading.RLock()
 
     def replace_slice(
-        self, piece: Slice, delivery_id: str, delivered_at: datetime, files: Sequence[str]
+        self,
+        piece: Slice,
+        delivery_id: str,
+        delivered_at: datetime,
+        files: Sequence[str],
+        instead_of: str | None = None,
     ) -> Replacement:
         """Show the rows of `files` instead of the slice's earlier ones; the restatement is written before the swap."""
         path = slice_pointers.path_of(piece)
         for _ in range(MAX_TRIES):
             document = self._documents.get(path)
             before = slice_pointers.read(document) if document else None
-            if before is not None:
-                replaced = slice_pointers.replaced_by(before, before.current)
-                answer = settled(before.rank, replaced, delivery_id, delivered_at)
-                if answer is not None:
-                    return answer
+            current = before.current if before else None
+            replaced = slice_pointers.replaced_by(before, before.current) if before else None
+            answer = settled(current, replaced, delivery_id, instead_of)
+            if answer is not None:
+                return answer
             history: tuple[Restated, ...] = ()
             if before is None:
                 self._check(files)

@@ -36,11 +36,6 @@ class Pointer:
     files: tuple[str, ...]
     history: tuple[Restated, ...]
 
-    @property
-    def rank(self) -> tuple[datetime, str]:
-        """Newer deliveries have greater ranks."""
-        return self.delivered_at, self.current
-
 
 def checked_org(org_slug: str) -> str:
     """The slug as it is.  Raises BadConfiguration for what is none, so that no path or name is ever made of it."""

@@ -85,13 +85,18 @@ class BigQueryWarehouse:
         return cls(client, settings, documents, clock)
 
     def replace_slice(
-        self, piece: Slice, delivery_id: str, delivered_at: datetime, files: Sequence[str]
+        self,
+        piece: Slice,
+        delivery_id: str,
+        delivered_at: datetime,
+        files: Sequence[str],
+        instead_of: str | None = None,
     ) -> Replacement:
         """Load the files aside, then show them instead of the slice's earlier rows, in one transaction."""
         slice_pointers.path_of(piece)
         with explaining(f"slice {piece}"):
             dataset, before = self._found(piece)
-            answer = _settled(before, delivery_id, delivered_at)
+            answer = _settled(before, delivery_id, instead_of)
             if answer is not None:
                 return answer
             staged = self._swaps.load(dataset, piece, delivery_id, files)
@@ -101,9 +106,10 @@ class BigQueryWarehouse:
                 )
                 self._swaps.swap(dataset, piece, before, after, staged, self._clock.now())
                 before = self._swaps.pointer(dataset, piece)
-                answer = _settled(before, delivery_id, delivered_at)
+                answer = _settled(before, delivery_id, instead_of)
                 if answer is not None:
-                    self._swaps.drop(staged)
+                    if answer.shown:  # else the caller may ask again, to whom the loaded rows spare a job
+                        self._swaps.drop(staged)
                     return answer
         raise Contention(f"{piece}: other deliveries kept changing the slice; deliver again")
 
@@ -181,6 +187,7 @@ class BigQueryWarehouse:
         return dataset
 
 
-def _settled(before: Pointer | None, delivery_id: str, delivered_at: datetime) -> Replacement | None:
-    """As the rule of every warehouse has it; None where nothing was ever shown."""
-    return settled(before.rank, before.replaced, delivery_id, delivered_at) if before else None
+def _settled(before: Pointer | None, delivery_id: str, instead_of: str | None) -> Replacement | None:
+    """As the rule of every warehouse has it."""
+    current, replaced = (before.delivery_id, before.replaced) if before else (None, None)
+    return settled(current, replaced, delivery_id, instead_of)

@@ -46,11 +46,6 @@ class Pointer:
     first: datetime | None
     last: datetime | None
 
-    @property
-    def rank(self) -> tuple[datetime, str]:
-        """Newer deliveries have greater ranks."""
-        return self.delivered_at, self.delivery_id
-
 
 @dataclass(frozen=True)
 class Staged:
