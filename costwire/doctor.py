@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from common.bills.deliveries import HELD
 from common.bootstrap import CloudRuntime, EmbeddedRuntime, runtime
 from common.errors import CostError
 from common.ports import Runtime
@@ -72,6 +73,19 @@ def _integrations(rt: Runtime, org: str, integration: str | None) -> Iterator[Fi
     for name, document in found:
         if integration in (None, name):
             yield _integration(rt, name, document)
+            yield from _held(rt, org, name)
+
+
+def _held(rt: Runtime, org: str, name: str) -> Iterator[Finding]:
+    """Months of an integration that are held back, since another one shows them."""
+    held = rt.documents.list(f"orgs/{org}/deliveries", {"integration_id": name, "state": HELD})
+    for _, document in held:
+        yield Finding(
+            f"{name} {document['billing_period']}",
+            False,
+            f"held back: {document['reason']}",
+            f"costwire deliveries --integration {name} shows it; to count both: costwire import or connect with --allow-overlap",
+        )
 
 
 def _state(rt: EmbeddedRuntime) -> Iterator[Finding]:

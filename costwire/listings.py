@@ -23,7 +23,14 @@ __all__ = ["deliveries", "quarantine", "restatements", "runs"]
 Integration = Annotated[str | None, typer.Option("--integration", help="Only this integration.")]
 Period = Annotated[str | None, typer.Option("--period", help="Only this billing period, YYYY-MM.")]
 
-_STYLES = {"current": "green", "succeeded": "green", "rejected": "red", "failed": "red", "running": "yellow"}
+_STYLES = {
+    "current": "green",
+    "succeeded": "green",
+    "rejected": "red",
+    "failed": "red",
+    "running": "yellow",
+    "held": "yellow",
+}
 _NAMED_COLUMNS = 6
 
 

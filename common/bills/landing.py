@@ -128,7 +128,9 @@ def _deliver(
     others = of_slice(ports.documents, own.slice)
     whole = joined(own, others, source_format)
     if whole.delivery_id == own.delivery_id:
-        delivery = own if own.state != JOINED else change(ports.documents, own, state=LANDED)
+        # what contains the others' files is as new as the newest of them
+        now = {"state": LANDED if own.state == JOINED else own.state, "delivered_at": whole.delivered_at}
+        delivery = own if own.with_(**now) == own else change(ports.documents, own, **now)
     else:
         _check_count(len(whole.parts))
         delivery = store(_as_landed(whole, order, found, source_format, notes, ports), found, ports)

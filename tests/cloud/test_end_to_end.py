@@ -12,6 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,19 @@ def test_faults_change_neither_the_rows_nor_the_number_of_notifications(tmp_path
     assert stormy[0] == calm[0]
     assert stormy[1] == calm[1]
     assert not repeated(calm[1])
+
+
+def test_reports_that_add_up_and_land_at_once_are_all_shown(tmp_path: Path) -> None:
+    report = Path(__file__).parents[1] / "fixtures" / "bills" / "oci" / "cost_report_nise_2026-03.csv"
+    header, *rows = report.read_text(encoding="utf-8").splitlines()
+    paths = [tmp_path / f"report{number}.csv" for number in range(4)]
+    for number, path in enumerate(paths):
+        path.write_text("\n".join([header, *rows[number::4], ""]), encoding="utf-8")
+    words = ("--integration", "oci", "--delivered-at", "2026-04-01")
+    with deployed("union", tmp_path) as made:
+        made.costwire("tenants", "list")
+        with ThreadPoolExecutor(len(paths)) as several:
+            list(several.map(lambda path: made.costwire("import", str(path), *words), paths))
+        shown = [one for one in json.loads(made.costwire("deliveries", "--json")) if one["state"] == "current"]
+        assert [len(one["parts"]) for one in shown] == [len(paths)]
+        assert exported(made).count(b"\n") == len(rows) + 1

@@ -67,6 +67,21 @@ def test_reports_that_add_up_are_all_shown(
         assert len(current["parts"]) == 3
 
 
+@pytest.mark.parametrize("later", [0, 1])
+def test_files_that_contain_what_is_shown_are_shown(
+    tmp_path: Path, later: int, whole: tuple[int, dict[str, Decimal]]
+) -> None:
+    paths = reports(tmp_path)
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for path in paths:
+        (folder / path.name).write_bytes(path.read_bytes())
+    with laptop(tmp_path / "home") as rt:
+        rt.bring(paths[1], provider="oci", delivered_at=DAY + timedelta(hours=later))
+        rt.bring(folder, provider="oci", delivered_at=DAY)
+        assert (len(rt.exported()), rt.billed()) == whole
+
+
 @pytest.mark.parametrize("hours", [(0, 0), (0, 1), (1, 0), (0, 11)], ids=str)
 @pytest.mark.parametrize("order", [("actual", "amortized"), ("amortized", "actual")], ids=str)
 def test_a_pair_is_shown_as_one_whatever_the_times(
