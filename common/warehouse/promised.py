@@ -22,7 +22,17 @@ RUN_COLUMNS = {
     "delivery_ids": "VARCHAR[]",
 }
 
-TABLES = frozenset({TABLE, "restatements", "pipeline_runs", "exchange_rates"})
+SLICE_COLUMNS = {
+    "integration_id": "VARCHAR",
+    "billing_period": "VARCHAR",
+    "delivery_id": "VARCHAR",
+    "delivered_at": "TIMESTAMP WITH TIME ZONE",
+    "first_start": "TIMESTAMP WITH TIME ZONE",
+    "last_start": "TIMESTAMP WITH TIME ZONE",
+}
+"""What a question may read of `slices`: the current delivery, its provider's time, and between which ChargePeriodStart it lies."""
+
+TABLES = frozenset({TABLE, "restatements", "pipeline_runs", "exchange_rates", "slices"})
 """The tables that a question may read, beside the views."""
 
 

@@ -15,6 +15,7 @@ import pytest
 from common.errors import BadConfiguration, NotFound
 from common.focus import storage_schema
 from common.ports import Replacement, Slice
+from common.warehouse.promised import SLICE_COLUMNS
 from tests.contract.backends import chosen
 from tests.contract.warehouse_cases import MARCH, ORG, Opened, charge, swap
 
@@ -365,3 +366,18 @@ def test_a_failed_export_leaves_the_earlier_file_and_nothing_else(opened: Opened
 def test_an_export_that_cannot_be_written_says_why(opened: Opened, name: str, message: str) -> None:
     with pytest.raises(BadConfiguration, match=message):
         exported(opened, name)
+
+
+def test_slices_say_what_is_current_and_where_its_charges_lie(opened: Opened) -> None:
+    opened.show("d1", charge(ChargePeriodStart="2026-03-10T00:00:00Z"), day=1)
+    days = ("2026-03-15T00:00:00Z", "2026-03-12T00:00:00Z")
+    opened.show("d2", *(charge(ChargePeriodStart=start) for start in days), day=2)
+    (row,) = opened.ask(f"select {', '.join(SLICE_COLUMNS)} from slices")
+    assert row == {
+        "integration_id": "aws-main",
+        "billing_period": "2026-03",
+        "delivery_id": "d2",
+        "delivered_at": datetime(2026, 4, 2, tzinfo=UTC),
+        "first_start": datetime(2026, 3, 12, tzinfo=UTC),
+        "last_start": datetime(2026, 3, 15, tzinfo=UTC),
+    }

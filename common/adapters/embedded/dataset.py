@@ -20,7 +20,7 @@ from common.adapters.embedded.slice_pointers import Pointer
 from common.bills.source import literal, quoted
 from common.focus import TABLE
 from common.ports import Document, ObjectStore
-from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_sql
+from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, SLICE_COLUMNS, view_sql
 from common.warehouse.rates import ExchangeRate
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
 from common.warehouse.transpile import MACROS, Transpiled, transpile
@@ -51,6 +51,16 @@ class Dataset:
             self._stack.close()
             raise
         self._views: set[str] = set()
+        self._slices = [
+            {
+                "integration_id": one.integration_id,
+                "billing_period": one.billing_period,
+                "delivery_id": one.current,
+                "delivered_at": one.delivered_at.astimezone(UTC).isoformat(),
+            }
+            for one in pointers
+        ]
+        self._has_slices = False
 
     def close(self) -> None:
         """Let go of the connection and of the files."""
@@ -94,6 +104,29 @@ class Dataset:
         """Fill the table `pipeline_runs`."""
         rows = [{"run_id": run_id, "org_slug": org_slug, "delivery_ids": [], **run} for run_id, run in runs]
         self._fill("pipeline_runs", RUN_COLUMNS, rows)
+
+    def provide_slices(self) -> None:
+        """Make the table `slices`, once: these relations show the same slices for as long as they are open."""
+        if self._has_slices:
+            return
+        self._fill("pointers", {name: SLICE_COLUMNS[name] for name in list(SLICE_COLUMNS)[:4]}, self._slices)
+        self.connection.execute(
+            f"""
+            create table slices as
+            select {", ".join(SLICE_COLUMNS)}
+            from pointers
+            left join (
+                select
+                    x_IntegrationId as integration_id,
+                    x_DeliveryId as delivery_id,
+                    min(ChargePeriodStart) as first_start,
+                    max(ChargePeriodStart) as last_start
+                from {TABLE}
+                group by all
+            ) using (integration_id, delivery_id)
+            """
+        )
+        self._has_slices = True
 
     def _fill(self, name: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
         # through one JSON text: far faster than a row at a time

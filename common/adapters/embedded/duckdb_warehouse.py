@@ -85,6 +85,8 @@ class DuckDbWarehouse:
                 dataset.provide_rates(own or (read_rates(self._rates) if self._rates else []))
             if "pipeline_runs" in reached:
                 dataset.provide_runs(org_slug, self._documents.list(f"orgs/{org_slug}/runs"))
+            if "slices" in reached:
+                dataset.provide_slices()
             dataset.provide_views(views)
             return dataset.ask(question, parameters or {}, self._clock.now())
 
