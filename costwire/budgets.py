@@ -25,6 +25,7 @@ from common.domain.budgets import (
     read_percent,
     read_tags,
 )
+from common.domain.filling import filling_notes
 from common.domain.outbox import SENT
 from common.errors import AlreadyExists, NotFound
 from common.ports import Document, Runtime
@@ -209,6 +210,8 @@ def _print_standings(standings: list[Document]) -> None:
                 f"{facts['budget_name']}: not counted, since the budget is in {facts['currency']}: "
                 f"{money(other['spend'])} {other['currency']} in scope (charges: {other['charges']:,})."
             )
+        for note in filling_notes(facts):
+            console.print(f"{facts['budget_name']}: {note[0].lower()}{note[1:]}", soft_wrap=True)
 
 
 def _money(amount: str | None) -> str:

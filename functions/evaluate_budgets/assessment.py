@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from common.domain.budgets import ACTUAL, Budget, BudgetPeriod, Threshold, percent_value, spent_percent
-from common.domain.forecast import MIN_DAYS, Forecast, forecast, project
 from common.domain.money import EXACT, plain
+from common.domain.outlook import Forecast, forecast_sources, project_sources
 
+from .sources import Filling
 from .spend import Driver, Spend
 
 TOP_DRIVERS = 3
@@ -21,7 +22,8 @@ TOP_DRIVERS = 3
 class Assessment:
     """A budget's spend in a period, what it leads to, and what drives it.
 
-    projected, forecast: None once the period has ended, and before MIN_DAYS days have charges.
+    projected, forecast: None once the period has ended, and before there are enough whole days.
+    filling_from: the first day of the period of which some source may lack lines; None where all are whole.
     """
 
     budget: Budget
@@ -30,6 +32,7 @@ class Assessment:
     drivers: Sequence[Driver]
     is_open: bool
     days_elapsed: int
+    filling_from: date | None
     projected: Decimal | None
     forecast: Forecast | None
 
@@ -49,20 +52,44 @@ def elapsed_days(spend: Spend, period: BudgetPeriod, now: datetime) -> int:
     return (spend.days_with_charges[-1] - period.start.date()).days + 1
 
 
+def still_filling(spend: Spend, period: BudgetPeriod) -> list[Filling]:
+    """The sources that lack lines of days of the period, as of their newest delivery."""
+    return [one for one in spend.filling if one.filling_from < period.end.date()]
+
+
+def filling_from(spend: Spend, period: BudgetPeriod, now: datetime) -> date | None:
+    """The first day of the period of which some source may lack lines; None where all are whole.
+
+    While the period is open, a source that has stopped is not waited for; once it has ended, what it lacks is reported.
+    """
+    of_now = [one for one in still_filling(spend, period) if not (one.stopped and period.is_open(now))]
+    first = min((one.filling_from for one in of_now), default=None)
+    return None if first is None else max(first, period.start.date())
+
+
+def compared_days(spend: Spend, period: BudgetPeriod, now: datetime) -> int:
+    """How many of the period's first days can be held against another period's: those that are whole, and have begun."""
+    elapsed = elapsed_days(spend, period, now)
+    filling = filling_from(spend, period, now)
+    if filling is None or not period.is_open(now):
+        return elapsed
+    return min(elapsed, (filling - period.start.date()).days)
+
+
 def assess(budget: Budget, period: BudgetPeriod, spend: Spend, drivers: Sequence[Driver], now: datetime) -> Assessment:
     """Compare spend, projection and forecast with the budget."""
     is_open = period.is_open(now)
-    elapsed = elapsed_days(spend, period, now)
-    tells = is_open and len(spend.days_with_charges) >= MIN_DAYS
+    span = period.start.date(), period.end.date()
     return Assessment(
         budget=budget,
         period=period,
         spend=spend,
         drivers=drivers,
         is_open=is_open,
-        days_elapsed=elapsed,
-        projected=project(spend.total, elapsed, period.days) if tells else None,
-        forecast=forecast(spend.total, spend.daily, spend.days_with_charges[-1], period.end.date()) if tells else None,
+        days_elapsed=elapsed_days(spend, period, now),
+        filling_from=filling_from(spend, period, now),
+        projected=project_sources(spend.sources, *span) if is_open else None,
+        forecast=forecast_sources(spend.sources, *span) if is_open else None,
     )
 
 
@@ -92,6 +119,8 @@ def facts_of(assessment: Assessment, now: datetime) -> dict[str, Any]:
         if assessment.projected is None
         else plain(spent_percent(assessment.projected, budget.amount)),
         "forecast": _forecast_facts(assessment.forecast),
+        "filling_from": assessment.filling_from.isoformat() if assessment.filling_from else None,
+        "filling": [_filling_facts(one) for one in still_filling(spend, period)],
         "drivers": [_driver_facts(driver) for driver in assessment.drivers[:TOP_DRIVERS]],
         "largest_increase": _largest_increase(assessment.drivers),
         "as_of": spend.latest_charge.isoformat() if spend.latest_charge else None,
@@ -124,8 +153,17 @@ def _forecast_facts(made: Forecast | None) -> dict[str, Any] | None:
     }
 
 
+def _filling_facts(one: Filling) -> dict[str, Any]:
+    return {
+        "provider": one.provider,
+        "delivered_on": one.delivered_on.isoformat(),
+        "filling_from": one.filling_from.isoformat(),
+        "stopped": one.stopped,
+    }
+
+
 def _driver_facts(driver: Driver) -> dict[str, Any]:
-    change = None if driver.previous is None else EXACT.subtract(driver.spend, driver.previous)
+    change = None if driver.previous is None else EXACT.subtract(driver.compared, driver.previous)
     return {
         "service": driver.service,
         "spend": plain(driver.spend),
@@ -136,9 +174,9 @@ def _driver_facts(driver: Driver) -> dict[str, Any]:
 
 def _largest_increase(drivers: Sequence[Driver]) -> dict[str, Any] | None:
     grown = [
-        (EXACT.subtract(driver.spend, driver.previous), driver)
+        (EXACT.subtract(driver.compared, driver.previous), driver)
         for driver in drivers
-        if driver.previous is not None and driver.spend > driver.previous
+        if driver.previous is not None and driver.compared > driver.previous
     ]
     if not grown:
         return None

@@ -19,7 +19,7 @@ from common.ports import Clock, Document, DocumentStore, MessageBus, Warehouse
 from common.telemetry import counted, span
 
 from .answers import Answers, Asked, Shared
-from .assessment import assess, elapsed_days, facts_of
+from .assessment import assess, compared_days, facts_of
 from .recording import record, resolve_past, take_ticket
 from .spend import newest_period, read_drivers, read_spend
 
@@ -119,7 +119,7 @@ def _stand(
     asked.renew(org_slug)
     now = clock.now()
     spend = read_spend(asked, org_slug, budget, period, now)
-    drivers = read_drivers(asked, org_slug, budget, period, elapsed_days(spend, period, now))
+    drivers = read_drivers(asked, org_slug, budget, period, compared_days(spend, period, now))
     assessment = assess(budget, period, spend, drivers, now)
     facts = facts_of(assessment, now)
     documents.transact(lambda transaction: record(transaction, org_slug, standing_path, ticket, assessment, facts, now))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -12,12 +12,15 @@ from typing import Any
 
 from common.domain.budgets import METRICS, Budget, BudgetPeriod, Scope
 from common.domain.forecast import HISTORY_DAYS
-from common.domain.money import EXACT, add
+from common.domain.money import add
+from common.domain.outlook import Source
 
 from .answers import Asked
+from .sources import Filling, filling_of, or_zero, sources_of
 
 RECENT_BILLING_PERIODS = 3
 """Looked through first where a budget has no charges in the newest period."""
+_ALL = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,10 @@ class OtherCurrency:
 
 @dataclass(frozen=True)
 class Spend:
-    """A budget's charges in one period.  daily: totals by charge day, from before the period on, in its currency.
+    """A budget's charges in one period, in its currency.
 
     latest_charge: start of the newest charge that is not in the future.  ingested_at: of the newest row.
+    sources: daily totals, from before the period on.  filling: of the sources that have charges in the period.
     """
 
     total: Decimal = Decimal(0)
@@ -41,16 +45,21 @@ class Spend:
     days_with_charges: tuple[date, ...] = ()
     latest_charge: datetime | None = None
     ingested_at: datetime | None = None
-    daily: Mapping[date, Decimal] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    filling: tuple[Filling, ...] = ()
     not_counted: tuple[OtherCurrency, ...] = ()
 
 
 @dataclass(frozen=True)
 class Driver:
-    """A service's part of the spend.  previous: over the same span of the period before, None without one."""
+    """A service's part of the spend.
+
+    compared: of the days that are whole.  previous: over as many days of the period before, None without one.
+    """
 
     service: str
     spend: Decimal
+    compared: Decimal
     previous: Decimal | None
 
 
@@ -88,19 +97,25 @@ def read_spend(warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPe
         days_with_charges=tuple(sorted({row["charge_day"] for row in known if period.contains(row["charge_day"])})),
         latest_charge=max((row["latest_charge"] for row in known), default=None),
         ingested_at=max((row["ingested_at"] for row in in_period if row["ingested_at"]), default=None),
-        daily=_by_day(counted),
+        sources=sources_of(counted),
+        filling=filling_of(counted),
         not_counted=_other_currencies([row for row in rows if row["in_period"] and row["currency"] != budget.currency]),
     )
 
 
 def read_drivers(
-    warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPeriod, days_elapsed: int
+    warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPeriod, compared_days: int
 ) -> list[Driver]:
-    """The services in scope, dearest first."""
+    """The services in scope, dearest first.
+
+    compared_days: how many of the period's first days are held against as many of the period before; all of them
+    include charges of other days that count in either.
+    """
     filters, parameters = scope_filters(budget.scope)
     previous = budget.previous(period)
     start = previous.start if previous else period.start
-    until = min(start + timedelta(days=days_elapsed), period.start)
+    until = min(start + timedelta(days=compared_days), period.start)
+    compared_until = period.start + timedelta(days=compared_days) if compared_days < period.days else _ALL
     rows = warehouse.query(
         org_slug,
         _sql("spend_by_service.sql", budget, filters),
@@ -112,14 +127,16 @@ def read_drivers(
             "period_end": period.end,
             "previous_start": start,
             "previous_until": until,
+            "compared_until": compared_until,
         },
     )
     has_previous = any(row["previous_spend"] is not None for row in rows)
     drivers = [
         Driver(
             service=row["service"],
-            spend=_or_zero(row["spend"]),
-            previous=_or_zero(row["previous_spend"]) if has_previous else None,
+            spend=or_zero(row["spend"]),
+            compared=or_zero(row["compared_spend"]),
+            previous=or_zero(row["previous_spend"]) if has_previous else None,
         )
         for row in rows
     ]
@@ -228,14 +245,7 @@ def _text(name: str) -> str:
 
 
 def _sum(rows: list[dict[str, Any]]) -> Decimal:
-    return add(_or_zero(row["spend"]) for row in rows)
-
-
-def _by_day(rows: list[dict[str, Any]]) -> dict[date, Decimal]:
-    daily: dict[date, Decimal] = {}
-    for row in rows:
-        daily[row["charge_day"]] = EXACT.add(daily.get(row["charge_day"], Decimal(0)), _or_zero(row["spend"]))
-    return daily
+    return add(or_zero(row["spend"]) for row in rows)
 
 
 def _other_currencies(rows: list[dict[str, Any]]) -> tuple[OtherCurrency, ...]:
@@ -248,7 +258,3 @@ def _other_currencies(rows: list[dict[str, Any]]) -> tuple[OtherCurrency, ...]:
         )
         for currency in currencies
     )
-
-
-def _or_zero(value: Decimal | None) -> Decimal:
-    return Decimal(0) if value is None else value

@@ -12,6 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 
 from common.domain.alerts import RETRACTED, TYPES
 from common.domain.budgets import ACTUAL, FORECAST
+from common.domain.filling import filling_notes
 from common.ports import Document, Notification
 
 from . import wording
@@ -112,11 +113,12 @@ def _period(facts: Mapping[str, Any]) -> str:
 def _outlook(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not facts["period_open"]:
         return [("Projection", "none, the period has ended")]
-    if facts["projected"] is None:
-        return [("Projection", "none yet, it takes five days with charges")]
     currency = facts["currency"]
-    projected = f"{wording.money(facts['projected'], currency)} ({wording.percent(facts['projected_percent'])})"
-    rows = [("Projection", f"{projected}, at the pace so far")]
+    if facts["projected"] is None:
+        rows = [("Projection", "none yet, it takes five whole days with charges")]
+    else:
+        projected = f"{wording.money(facts['projected'], currency)} ({wording.percent(facts['projected_percent'])})"
+        rows = [("Projection", f"{projected}, at the pace so far")]
     forecast = facts["forecast"]
     if forecast is not None:
         between = f"{wording.number(forecast['low'])} and {wording.number(forecast['high'])}"
@@ -139,7 +141,8 @@ def _drivers(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _notes(facts: Mapping[str, Any]) -> list[str]:
-    notes = [
+    notes = filling_notes(facts)
+    notes += [
         f"Not counted: {wording.charges(other['charges'])} of {wording.money(other['spend'], other['currency'])} "
         f"in scope, since the budget is in {facts['currency']}."
         for other in facts["not_counted"]

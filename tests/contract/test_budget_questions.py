@@ -11,7 +11,9 @@ import pytest
 
 from common.charges_mark import mark_changed
 from common.domain.budgets import Budget, Scope, as_document
+from common.domain.outlook import Source
 from functions.evaluate_budgets.answers import Answers
+from functions.evaluate_budgets.sources import Filling
 from functions.evaluate_budgets.spend import Driver, newest_period, read_charged_days, read_drivers, read_spend
 from tests.contract.backends import chosen
 from tests.contract.warehouse_cases import ORG, Opened, charge
@@ -54,7 +56,7 @@ def test_spend_and_drivers_come_from_the_days_that_have_charges(
     assert period == budget.period_of(MARCH)
     spend, drivers = read_spend(fresh, ORG, budget, period, NOW), read_drivers(fresh, ORG, budget, period, 31)
     assert spend.total == Decimal(total)
-    assert Driver("Elsewhere", Decimal(2), None) in drivers
+    assert Driver("Elsewhere", Decimal(2), Decimal(2), None) in drivers
     fresh.keep(ORG)
     kept = Answers("b", opened.documents, NeverAsked(), opened.clock)  # type: ignore[arg-type]
     assert newest_period(kept, ORG, budget, NOW) == period
@@ -66,3 +68,45 @@ def test_a_scope_without_charges_stands_in_the_period_of_now(opened: Opened) -> 
     opened.show("d1", charge(BilledCost="10"))
     budget = Budget("b", "b", Decimal(100), "USD", "monthly", scope=Scope(services=("Nowhere",)))
     assert newest_period(opened.warehouse, ORG, budget, NOW).key == "2026-04"
+
+
+def on(day: int, cost: str, provider: str = "aws", **values: str) -> dict[str, object]:
+    """A charge of a day of March."""
+    start, end = f"2026-03-{day:02d}T00:00:00Z", f"2026-03-{day + 1:02d}T00:00:00Z"
+    return charge(BilledCost=cost, ChargePeriodStart=start, ChargePeriodEnd=end, x_Provider=provider, **values)
+
+
+def test_each_source_is_whole_through_a_day_that_its_own_delivery_tells(opened: Opened) -> None:
+    opened.show("d1", on(10, "1"), on(25, "2"), on(30, "0.5", BillingCurrency="EUR"), day=1)
+    opened.show("d3", on(10, "16", "gcp"), on(28, "32", "gcp"), integration="gcp-2", day=2)
+    opened.show("d2", on(10, "4", "gcp"), on(28, "8", "gcp"), integration="gcp-main", day=2)
+    budget = Budget("b", "b", Decimal(100), "USD", "monthly")
+    spend = read_spend(opened.warehouse, ORG, budget, budget.period_of(MARCH), NOW)
+    ten, late = date(2026, 3, 10), date(2026, 3, 28)
+    assert sorted(spend.sources, key=lambda one: one.complete_through) == [
+        Source(date(2026, 4, 2), late, {ten: Decimal(20), late: Decimal(40)}, {ten: Decimal(20), late: Decimal(40)}),
+        Source(
+            date(2026, 4, 1), date(2026, 3, 29), {ten: Decimal(1), date(2026, 3, 25): Decimal(2)},
+            {ten: Decimal(1), date(2026, 3, 25): Decimal(2)},
+        ),
+    ]  # fmt: skip
+    assert spend.filling == (
+        Filling("aws", date(2026, 4, 1), date(2026, 3, 30), False),
+        Filling("gcp", date(2026, 4, 2), date(2026, 3, 30), False),
+    )
+    assert [(one.currency, one.spend) for one in spend.not_counted] == [("EUR", Decimal("0.5"))]
+
+
+def test_a_newer_delivery_moves_the_days_that_are_whole(opened: Opened) -> None:
+    budget = Budget("b", "b", Decimal(100), "USD", "monthly")
+    for delivery, day, whole in (("d1", 1, 29), ("d2", 3, 30)):
+        opened.show(delivery, on(10, "1"), on(30, "1"), day=day)
+        (source,) = read_spend(opened.warehouse, ORG, budget, budget.period_of(MARCH), NOW).sources
+        assert source.complete_through == date(2026, 3, whole)  # never beyond the last day that has a charge
+
+
+def test_services_are_compared_over_the_days_that_are_whole(opened: Opened) -> None:
+    opened.show("d1", on(10, "1"), on(20, "4"))
+    budget = Budget("b", "b", Decimal(100), "USD", "monthly")
+    drivers = read_drivers(opened.warehouse, ORG, budget, budget.period_of(MARCH), 15)
+    assert drivers == [Driver("Compute", Decimal(5), Decimal(1), None)]

@@ -117,18 +117,34 @@ class World:
         self.documents.set(f"orgs/{ORG}/budgets/{budget.budget_id}", as_document(budget))
         return budget
 
-    def deliver(self, period: str, rows: Iterable[dict[str, Any]], integration: str = "aws-main") -> ChargesNormalized:
+    def deliver(
+        self,
+        period: str,
+        rows: Iterable[dict[str, Any]],
+        integration: str = "aws-main",
+        delivered_at: datetime | None = None,
+    ) -> ChargesNormalized:
         """Show rows as the newest delivery of a slice; returns the message about it, which nobody has handled."""
-        message = self.swap(period, rows, integration)
+        message = self.swap(period, rows, integration, delivered_at)
         mark_changed(self.documents, ORG)
         return message
 
-    def swap(self, period: str, rows: Iterable[dict[str, Any]], integration: str = "aws-main") -> ChargesNormalized:
-        """Show rows, and die before anything is said of it; returns the message that a redelivery would publish."""
+    def swap(
+        self,
+        period: str,
+        rows: Iterable[dict[str, Any]],
+        integration: str = "aws-main",
+        delivered_at: datetime | None = None,
+    ) -> ChargesNormalized:
+        """Show rows, and die before anything is said of it; returns the message that a redelivery would publish.
+
+        delivered_at: the provider's time; by default long after every charge, so that all days are whole.
+        """
         number = next(self._deliveries)
         name = f"focus/{ORG}/{integration}/{period}/d{number}/0.parquet"
-        uri = self.objects.put_file(name, _parquet(self.folder / f"d{number}.parquet", list(rows))).uri
-        delivered_at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number)
+        named = [{**row, "x_IntegrationId": integration, "x_DeliveryId": f"d{number}"} for row in rows]
+        uri = self.objects.put_file(name, _parquet(self.folder / f"d{number}.parquet", named)).uri
+        delivered_at = delivered_at or datetime(2027, 1, 1, tzinfo=UTC) + timedelta(hours=number)
         piece = Slice(ORG, integration, period)
         before = self._shown.get(piece)
         if self.warehouse.replace_slice(piece, f"d{number}", delivered_at, [uri], before).shown:
@@ -138,9 +154,15 @@ class World:
     def evaluate(self, message: ChargesNormalized) -> None:
         evaluate(message, self.documents, self.warehouse, self.bus, self.clock)
 
-    def bill(self, period: str, rows: Iterable[dict[str, Any]], integration: str = "aws-main") -> None:
+    def bill(
+        self,
+        period: str,
+        rows: Iterable[dict[str, Any]],
+        integration: str = "aws-main",
+        delivered_at: datetime | None = None,
+    ) -> None:
         """Deliver, evaluate, send."""
-        self.evaluate(self.deliver(period, rows, integration))
+        self.evaluate(self.deliver(period, rows, integration, delivered_at))
         self.send()
 
     def send(self, *notifiers: CountingNotifier) -> list[CostError]:

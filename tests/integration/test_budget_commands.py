@@ -4,7 +4,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +183,15 @@ def test_a_beginning_that_fits_several_alerts_is_refused_with_their_names(home: 
     add("--threshold", "50", "--threshold", "60")
     several = failure(alerts.app, "ack", "platform")
     assert isinstance(several, NotFound) and "begins 2 alerts" in str(several)
+
+
+def test_the_table_and_json_say_which_days_are_still_being_reported(tmp_path: Path, home: Path) -> None:
+    rt = bootstrap.runtime()
+    world = World(tmp_path / "more")
+    world.objects, world.warehouse = rt.objects, rt.warehouse  # type: ignore[assignment]
+    delivered_at = datetime(2026, 4, 1, 6, tzinfo=UTC)
+    world.deliver(MARCH, each_day(MARCH, 31, "1"), integration="aws-second", delivered_at=delivered_at)
+    said = add()
+    assert "platform: days from 2026-03-30 on were still being reported at the last delivery." in said
+    (budget,) = as_json(budgets.app, "list")
+    assert budget["standing"]["filling_from"] == "2026-03-30"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.forecast import MIN_DAYS, Forecast, forecast, project
+from common.domain.forecast import MIN_DAYS, project
 from common.domain.money import add
+from common.domain.outlook import Forecast, Source, forecast_sources
 
 START = date(2026, 9, 7)  # a Monday
 
@@ -20,10 +21,10 @@ def totals(values: list[Decimal]) -> dict[date, Decimal]:
 
 
 def made(values: list[Decimal], known: int, spend: Decimal = Decimal(0)) -> Forecast:
-    """The forecast of the sum of all values from the first `known` of them."""
-    found = forecast(
-        spend, totals(values[:known]), START + timedelta(days=known - 1), START + timedelta(days=len(values))
-    )
+    """The forecast of the sum of all values from the first `known` of them; the spend so far counts from before."""
+    last, end = START + timedelta(days=known - 1), START + timedelta(days=len(values))
+    source = Source(last, last, totals(values[:known]), {START - timedelta(days=1): spend})
+    found = forecast_sources([source], last + timedelta(days=1), end)
     assert found is not None
     return found
 
@@ -82,7 +83,8 @@ def test_credits_may_make_it_cheaper() -> None:
 
 def test_too_few_days_say_nothing() -> None:
     last = START + timedelta(days=MIN_DAYS - 2)
-    assert forecast(Decimal(1), totals([Decimal(1)] * (MIN_DAYS - 1)), last, START + timedelta(days=30)) is None
+    daily = totals([Decimal(1)] * (MIN_DAYS - 1))
+    assert forecast_sources([Source(last, last, daily, daily)], START, START + timedelta(days=30)) is None
 
 
 def test_no_days_ahead_leave_no_doubt() -> None:

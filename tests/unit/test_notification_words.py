@@ -35,6 +35,12 @@ FACTS: dict[str, Any] = {
     "projected": "12450.0075",
     "projected_percent": "124.5",
     "forecast": {"expected": "11980", "low": "11200", "high": "12700.5", "trained_on_days": 56},
+    "filling_from": "2026-11-17",
+    "filling": [
+        {"provider": "aws", "delivered_on": "2026-11-20", "filling_from": "2026-11-18", "stopped": False},
+        {"provider": "gcp", "delivered_on": "2026-11-20", "filling_from": "2026-11-17", "stopped": False},
+        {"provider": "oci", "delivered_on": "2026-11-05", "filling_from": "2026-11-03", "stopped": True},
+    ],
     "drivers": [
         {"service": "Amazon EC2", "spend": "5000", "previous": "3800", "change": "1200"},
         {"service": "R&D <lab>", "spend": "300", "previous": "330", "change": "-30"},
@@ -88,6 +94,8 @@ def test_subjects(state: str, values: dict[str, Any], subject: str) -> None:
         "Largest increase: Amazon EC2, +1,200.00 USD",
         "Not counted: 1,234 charges of 12.50 EUR in scope, since the budget is in USD.",
         "As of: latest charge 2026-11-20 03:00 UTC, delivered 2026-11-20 06:12 UTC.",
+        "Days from 2026-11-17 on are still being reported and are forecast (aws from 2026-11-18, gcp from 2026-11-17).",
+        "Not forecast: oci, last delivered on 2026-11-05.",
         "The period is still open: the spend will change.",
     ],
 )
@@ -102,7 +110,33 @@ def test_a_closed_period_and_an_early_one_say_so() -> None:
     closed = made(period_open=False, projected=None, forecast=None)
     assert "2026-11-30, closed" in closed.text and "none, the period has ended" in closed.text
     assert "The period is closed: only a late or corrected bill can change the spend." in closed.text
-    assert "none yet, it takes five days with charges" in made(projected=None, forecast=None).text
+    assert "none yet, it takes five whole days with charges" in made(projected=None, forecast=None).text
+    early = made(projected=None).text
+    assert "none yet" in early and "11,980.00 USD, in 80 of 100 cases" in early
+
+
+def test_days_still_filling_are_named_as_what_they_are() -> None:
+    one = FACTS["filling"][:1]
+    assert (
+        "Days from 2026-11-18 on are still being reported and are forecast."
+        in made(filling=one, filling_from="2026-11-18").text
+    )
+    assert "on are still being reported." in made(filling=one, projected=None, forecast=None).text
+    closed = made(period_open=False, projected=None, forecast=None).text
+    assert "Days from 2026-11-17 on were still being reported at the last delivery" in closed
+    assert "Not forecast" not in closed
+    assert "reported" not in made(filling_from=None, filling=[]).text
+
+
+def test_many_other_currencies_do_not_push_the_days_still_filling_out_of_slack() -> None:
+    others = [{"currency": f"X{letter}X", "spend": "1", "charges": 1} for letter in "ABCDEFGHIJKL"]
+    assert "are still being reported" in " ".join(slack_texts(made(not_counted=others).blocks))
+
+
+def test_a_message_that_an_earlier_version_left_behind_is_sent_as_it_was() -> None:
+    facts = {name: value for name, value in FACTS.items() if name not in ("filling_from", "filling")}
+    sent = render(new_notification("b-1", 1, "open", facts, datetime(2026, 11, 20, tzinfo=UTC)), "default")
+    assert "still being reported" not in sent.text
 
 
 def test_names_are_shown_and_never_followed() -> None:

@@ -1,12 +1,35 @@
--- Spend of a budget's scope by day and currency, in the period and in the history before it that the forecast learns from.
--- Source: cost_data_standard_1_3.  Grain: charge day, currency, in the period or before.
+-- Spend of a budget's scope by day, currency and source, in the period and in the history before it that the forecast learns from.
+-- Source: cost_data_standard_1_3, slices.  Grain: charge day, currency, in the period or before, provider, delivered_on, charged_until.
+-- delivered_on: the day of the newest billing period's current delivery of an integration; charged_until: the newest day of which the
+-- integration has a charge at all.  Integrations of a provider that share both are one source; null where there is no slice of theirs.
 -- @charged_from, @charged_until: between them lie all charges that count; BigQuery reads only the partitions there.
 -- {metric}: a cost column; {counted_by}: the column that says in which period a charge counts; {scope}: the scope's filters.
-with charges as (
+with newest as (
+    select
+        integration_id,
+        max(billing_period) as billing_period,
+        max(last_start) as last_start
+    from slices
+    group by integration_id
+),
+
+sources as (
+    select
+        newest.integration_id,
+        date(slices.delivered_at) as delivered_on,
+        date(newest.last_start) as charged_until
+    from newest
+    inner join slices
+        on newest.integration_id = slices.integration_id and newest.billing_period = slices.billing_period
+),
+
+charges as (
     select
         {counted_by} >= @period_start as in_period,
         date(ChargePeriodStart) as charge_day,
         BillingCurrency as currency,
+        x_Provider as provider,
+        x_IntegrationId as integration_id,
         {metric} as cost,
         ChargePeriodStart as charged_at,
         x_IngestedAt as ingested_at
@@ -19,12 +42,22 @@ with charges as (
 )
 
 select
-    in_period,
-    charge_day,
-    currency,
-    sum(cost) as spend,
+    charges.in_period,
+    charges.charge_day,
+    charges.currency,
+    charges.provider,
+    sources.delivered_on,
+    sources.charged_until,
+    sum(charges.cost) as spend,
     count(*) as charges,
-    max(charged_at) as latest_charge,
-    max(ingested_at) as ingested_at
+    max(charges.charged_at) as latest_charge,
+    max(charges.ingested_at) as ingested_at
 from charges
-group by in_period, charge_day, currency
+left join sources on charges.integration_id = sources.integration_id
+group by
+    charges.in_period,
+    charges.charge_day,
+    charges.currency,
+    charges.provider,
+    sources.delivered_on,
+    sources.charged_until
