@@ -104,7 +104,9 @@ def test_an_earlier_month_that_is_delivered_again_makes_no_day_of_this_one_whole
     world.bill(NOVEMBER, days([100] * 12 + [90, 60, 20]), delivered_at=at(15))
     world.bill("2026-10", each_day("2026-10", 31, "101"), delivered_at=at(19))
     evaluate_all(ORG, world.documents, world.warehouse, world.bus, world.clock)
-    assert standing(world)["filling_from"] == "2026-11-13"
+    facts = standing(world)
+    assert [one["filling_from"] for one in facts["filling"]] == ["2026-11-13"]
+    assert (facts["current_spend"], facts["projected"]) == ("1370", "3000")
 
 
 def test_a_closed_month_is_whole_once_the_next_one_has_been_delivered(world: World) -> None:
