@@ -34,7 +34,7 @@ from common.ports import DocumentStore
 def store(made: Delivery, found: FoundDelivery, ports: Ports) -> Delivery:
     """Write the document of a delivery, or bring the one there is up to date; returns it as it is now.
 
-    A delivery that was finished, and that may be the one to show with its new time, is landed once more.
+    A delivery that was finished, and whose new time may show it or another, is landed once more.
     """
     path = delivery_path(made.org_slug, made.delivery_id)
     before = load(ports.documents, made.org_slug, made.delivery_id)
@@ -76,11 +76,10 @@ def _was_unreadable(delivery: Delivery) -> bool:
 def _again(before: Delivery, made: Delivery, found: FoundDelivery) -> Delivery:
     """The delivery after it was delivered once more."""
     after = _dated(before, made, found)
-    moved = after.rank != before.rank
-    later = after.rank > before.rank
-    if before.state == HELD or (moved and later and before.state in (REPLACED, SUPERSEDED)):
+    later, earlier = after.rank > before.rank, after.rank < before.rank
+    if before.state == HELD or (later and before.state in (CURRENT, REPLACED, SUPERSEDED)):
         return after.with_(state=LANDED, run_id=made.run_id)
-    if moved and not later and before.state == CURRENT:
+    if earlier and before.state == CURRENT:  # another one may be the one to show
         return after.with_(state=LANDED, run_id=made.run_id, reconsider=True)
     return after
 

@@ -97,6 +97,14 @@ def test_an_earlier_delivery_can_be_shown_again(opened: Opened) -> None:
     assert sorted(deltas) == [-2, -2, 2, 2]
 
 
+def test_bytes_that_are_delivered_again_are_as_new_as_their_last_delivery(opened: Opened) -> None:
+    first = opened.show("d1", charge(BilledCost="10"), day=1)
+    assert opened.show("d1", charge(BilledCost="10"), day=5) == first
+    (row,) = opened.ask("select delivered_at from slices")
+    assert row["delivered_at"] == datetime(2026, 4, 5, tzinfo=UTC)
+    assert (opened.billed(), opened.ask("select * from restatements")) == (Decimal(10), [])
+
+
 def test_slices_of_other_integrations_stay(opened: Opened) -> None:
     opened.show("d1", charge(BilledCost="10"))
     opened.show("d9", charge(BilledCost="5"), integration="gcp-main")

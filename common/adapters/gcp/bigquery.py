@@ -98,6 +98,8 @@ class BigQueryWarehouse:
             dataset, before = self._found(piece)
             answer = _settled(before, delivery_id, instead_of)
             if answer is not None:
+                if answer.shown and before and before.delivered_at != delivered_at:
+                    self._swaps.date(dataset, piece, delivery_id, delivered_at)
                 return answer
             staged = self._swaps.load(dataset, piece, delivery_id, files)
             for _ in range(MAX_TRIES):

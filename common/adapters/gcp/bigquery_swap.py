@@ -157,6 +157,12 @@ class Swaps:
             self._let_go(staged)
             raise
 
+    def date(self, dataset: bigquery.DatasetReference, piece: Slice, delivery_id: str, delivered_at: datetime) -> None:
+        """Give the slice's delivery the time at which its bytes were delivered last; nothing happens where another is shown."""
+        sql = f"update slices set delivered_at = @delivered_at where {_SLICE} and delivery_id = @delivery_id"
+        parameters = {**_names_of(piece), "delivery_id": delivery_id, "delivered_at": delivered_at}
+        self._jobs.rows(sql, dataset, parameters)
+
     def _let_go(self, staged: Staged) -> None:
         """Drop a staging table after a failure that stays, which is what is to be told; a table that stays goes by itself."""
         with suppress(CostError):
