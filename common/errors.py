@@ -2,6 +2,7 @@
 
 CostError
 |- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
+|  `- Unanswered        a message to people was handed over and the answer was lost: it may have arrived
 `- Permanent    the cause stays: recorded, the message is dead-lettered and acked
    |- MalformedMessage
    |- NotFound
@@ -30,6 +31,10 @@ class Retryable(CostError):
 
 class Contention(Retryable):
     """Another process changed what this one was about to change."""
+
+
+class Unanswered(Retryable):
+    """A message to people was handed over and the answer was lost: it may have arrived."""
 
 
 class Permanent(CostError):

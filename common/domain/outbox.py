@@ -1,21 +1,33 @@
-"""The outbox: notifications, written in one transaction with the state they tell of, sent once to each channel.
+"""The outbox: notifications, written in one transaction with the state they tell of, each sent once to each recipient.
 
-    pending --claim--> sending --sent--> sent
-       ^                  |----failed--> failed     (claimed again when the alert's message is replayed)
-       |--released/claim passed--|
+A recipient is one place that a channel leads to: a mail address, Slack's webhook, a folder.  Each is claimed, tried and recorded
+by itself, under the key that `unit` makes:
 
+    pending --claim--> sending --sent-------> sent
+       ^                  |------refused----> refused      (the channel will never take it)
+       |--not_sent, or ---|------not_sent---> exhausted    (its tries are used up)
+          claim passed
+
+Tries belong to the notification, however many messages announce it.  `reopened` gives new ones where a user asks for them.
 Everything here is a pure change of a document; the caller reads and writes it in a transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 PENDING, SENDING, SENT, FAILED = "pending", "sending", "sent", "failed"
+REFUSED, EXHAUSTED = "refused", "exhausted"
+_LOST = frozenset({REFUSED, EXHAUSTED, FAILED})  # failed: as earlier releases recorded a refusal
+_OVER = _LOST | {SENT}
 CLAIM_SECONDS = 30
-"""How long one worker may take to hand a message to one channel before another may try."""
+"""How long one worker may take to hand a message to one recipient before another may try."""
+MAX_TRIES = 5
+"""Tries of one notification at one recipient, whichever message leads to them."""
+MAX_UNANSWERED = 2
+"""Tries whose answer was lost, after which no more copy is risked: what was handed over may have arrived each time."""
 
 Document = dict[str, Any]
 
@@ -47,9 +59,30 @@ def new_notification(
     }
 
 
-def is_sent(document: Document, channel: str) -> bool:
-    """Whether this channel has the message."""
-    return bool(_entry(document, channel).get("status") == SENT)
+def unit(channel: str, recipient: str = "") -> str:
+    """The key of one recipient of a channel; the channel's own name where it leads to one place only."""
+    return f"{channel}:{recipient}" if recipient else channel
+
+
+def in_words(key: str) -> str:
+    """A recipient for people: `slack`, `email to ada@example.com`."""
+    channel, _, recipient = key.partition(":")
+    return f"{channel} to {recipient}" if recipient else channel
+
+
+def is_sent(document: Document, key: str) -> bool:
+    """Whether this recipient has the message."""
+    return bool(_entry(document, key).get("status") == SENT)
+
+
+def is_over(document: Document, key: str) -> bool:
+    """Whether nothing is left to do for this recipient: it has the message, or will not be tried again."""
+    return _entry(document, key).get("status") in _OVER
+
+
+def is_used_up(document: Document, key: str) -> bool:
+    """Whether this recipient has had all its tries."""
+    return int(_entry(document, key).get("tries", 0)) >= MAX_TRIES
 
 
 def held_until(document: Document, channel: str, now: datetime) -> datetime | None:
@@ -68,25 +101,57 @@ def claimed(document: Document, channel: str, now: datetime) -> Document:
     return _with(document, channel, {"status": SENDING, "claimed_until": until.isoformat(), "tries": tries})
 
 
-def sent(document: Document, channel: str, now: datetime, where: str) -> Document:
-    """The document with the channel done.  where: where the message went, in words."""
-    tries = _entry(document, channel).get("tries", 1)
-    return _with(document, channel, {"status": SENT, "sent_at": now.isoformat(), "where": where, "tries": tries})
+def sent(document: Document, key: str, now: datetime, where: str) -> Document:
+    """The document with the recipient done.  where: where the message went, in words."""
+    return _ended(document, key, {"status": SENT, "sent_at": now.isoformat(), "where": where})
 
 
-def not_sent(document: Document, channel: str, reason: str, again: bool) -> Document:
-    """The document with the claim given back.  again: whether it is to be tried again without a person's doing."""
-    tries = _entry(document, channel).get("tries", 1)
-    return _with(document, channel, {"status": PENDING if again else FAILED, "reason": reason, "tries": tries})
+def refused(document: Document, key: str, reason: str) -> Document:
+    """The document with the recipient given up, since its channel will never take the message."""
+    return _ended(document, key, {"status": REFUSED, "reason": reason})
 
 
-def settled(document: Document, channels: Sequence[str]) -> Document:
-    """The document with its overall status: sent when all of these channels have it, failed when one never will."""
-    standing = {_entry(document, channel).get("status", PENDING) for channel in channels}
+def not_sent(document: Document, key: str, reason: str, unanswered: bool = False) -> Document:
+    """The document with the claim given back, to be tried again while there are tries left.
+
+    unanswered: whether the message was handed over and the answer was lost, so that it may have arrived.
+    """
+    lost = int(_entry(document, key).get("unanswered", 0)) + unanswered
+    entry = {"status": PENDING, "reason": reason, "unanswered": lost}
+    if lost >= MAX_UNANSWERED:
+        entry |= {"status": EXHAUSTED, "reason": f"{reason}; it may have arrived, so it is not repeated again"}
+    elif is_used_up(document, key):
+        entry |= {"status": EXHAUSTED, "reason": f"{reason}; given up after {MAX_TRIES} tries"}
+    return _ended(document, key, entry)
+
+
+def given_up(document: Document, key: str) -> Document:
+    """The document with the recipient given up, whose last try nobody recorded."""
+    reason = f"given up after {MAX_TRIES} tries, the last of which ended before its outcome was recorded: it may have arrived"
+    return _ended(document, key, {"status": EXHAUSTED, "reason": reason})
+
+
+def settled(document: Document, keys: Sequence[str]) -> Document:
+    """The document with its overall status: sent when all of these recipients have it, failed when one will not."""
+    standing = {_entry(document, key).get("status", PENDING) for key in keys}
     status = PENDING
-    if standing <= {SENT, FAILED}:
-        status = FAILED if FAILED in standing else SENT
+    if standing <= _OVER:
+        status = FAILED if standing & _LOST else SENT
     return {**document, "status": status}
+
+
+def losses(document: Document) -> Iterator[tuple[str, str]]:
+    """(key, reason) of each recipient that is not tried any more and does not have the message."""
+    for key, entry in document["channels"].items():
+        if entry["status"] in _LOST:
+            yield key, str(entry["reason"])
+
+
+def reopened(document: Document) -> Document:
+    """The document to be sent with new tries to every recipient that was given up; what is sent stays sent."""
+    for key, reason in losses(document):
+        document = _with(document, key, {"status": PENDING, "reason": reason, "tries": 0, "unanswered": 0})
+    return {**document, "status": PENDING}
 
 
 def chosen(document: Document, configured: Sequence[str]) -> list[str]:
@@ -95,10 +160,19 @@ def chosen(document: Document, configured: Sequence[str]) -> list[str]:
     return wanted or list(configured)
 
 
-def _entry(document: Document, channel: str) -> Mapping[str, Any]:
-    entry: Mapping[str, Any] = document["channels"].get(channel, {})
-    return entry
+def _entry(document: Document, key: str) -> Mapping[str, Any]:
+    """What is recorded of a recipient; where it is nothing, what an earlier release recorded of its whole channel."""
+    channels: Mapping[str, Mapping[str, Any]] = document["channels"]
+    return channels.get(key) or channels.get(key.partition(":")[0], {})
 
 
-def _with(document: Document, channel: str, entry: Mapping[str, Any]) -> Document:
-    return {**document, "channels": {**document["channels"], channel: dict(entry)}}
+def _ended(document: Document, key: str, entry: Mapping[str, Any]) -> Document:
+    if is_sent(document, key):
+        return document  # a worker that comes late cannot undo what another was told
+    return _with(document, key, {**entry, "tries": _entry(document, key).get("tries", 1)})
+
+
+def _with(document: Document, key: str, entry: Mapping[str, Any]) -> Document:
+    before = _entry(document, key)
+    kept = {"unanswered": before["unanswered"]} if before.get("unanswered") else {}
+    return {**document, "channels": {**document["channels"], key: {**kept, **entry}}}

@@ -5,7 +5,7 @@ from common.ports.clock import Clock
 from common.ports.documents import Document, DocumentStore, Transaction
 from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location
-from common.ports.notifier import Notification, Notifier
+from common.ports.notifier import ONE_PLACE, Notification, Notifier
 from common.ports.objects import ObjectStore, Readable, StoredObject
 from common.ports.runtime import Runtime
 from common.ports.scheduler import Schedule, Scheduler
@@ -13,6 +13,7 @@ from common.ports.secrets import Secrets
 from common.ports.warehouse import Replacement, Slice, Warehouse
 
 __all__ = [
+    "ONE_PLACE",
     "Clock",
     "Delivery",
     "Document",

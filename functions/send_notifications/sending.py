@@ -1,4 +1,4 @@
-"""Drain the outbox of one alert: claim, send, mark as sent; each message once to each channel, in order."""
+"""Drain the outbox of one alert: claim, send, record; each message once to each recipient of each channel, in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from common.domain import outbox
-from common.errors import CostError, NotFound, Permanent, Retryable
+from common.errors import CostError, NotFound, Permanent, Retryable, Unanswered
 from common.messages import AlertRaised
 from common.ports import Clock, Document, DocumentStore, Notification, Notifier, Transaction
 from common.telemetry import counted, skipped, span
@@ -15,10 +15,10 @@ from .rendering import render
 
 
 def send_waiting(message: AlertRaised, documents: DocumentStore, notifiers: Sequence[Notifier], clock: Clock) -> None:
-    """Send all messages of an alert that some channel lacks, whatever state the message names.
+    """Send all messages of an alert that some recipient lacks, whatever state the message names.
 
-    A channel that fails keeps no other from its messages, and gets its own later ones only after that one.  Raises
-    Retryable where one is to be tried again, else Permanent where one never will; replaying tries a failed one again.
+    A recipient that fails keeps no other from its messages, and gets its own later ones only after that one.  Raises Retryable where
+    one is to be tried again, else Permanent where one is given up; that one is left alone until `costwire replay` reopens it.
     """
     problems: list[CostError] = []
     stalled: set[str] = set()
@@ -27,74 +27,109 @@ def send_waiting(message: AlertRaised, documents: DocumentStore, notifiers: Sequ
     if not waiting:
         skipped()
     for document_id, document in waiting:
+        path = f"{collection}/{document_id}"
         names = outbox.chosen(document, [notifier.channel for notifier in notifiers])
+        keys = {
+            outbox.unit(notifier.channel, recipient): (notifier, recipient)
+            for notifier in notifiers
+            if notifier.channel in names
+            for recipient in notifier.recipients
+        }
         made = render(document, message.org_slug)
-        for notifier in notifiers:
-            if notifier.channel in names and notifier.channel not in stalled:
-                path = f"{collection}/{document_id}"
-                found = _send_once(path, made, notifier, documents, names, clock)
-                stalled.update(notifier.channel for problem in found if isinstance(problem, Retryable))
+        for key, (notifier, recipient) in keys.items():
+            if key not in stalled:
+                found = _send_once(path, key, made, notifier, recipient, documents, clock)
+                stalled.update(key for problem in found if isinstance(problem, Retryable))
                 problems += found
+        problems += _settle(documents, path, tuple(keys))
     _raise_worst(problems)
 
 
 def _waiting(documents: DocumentStore, collection: str, alert_id: str) -> list[tuple[str, Document]]:
-    found = documents.list(collection, where={"alert_id": alert_id})
-    waiting = [(name, document) for name, document in found if document["status"] != outbox.SENT]
-    return sorted(waiting, key=lambda pair: int(pair[1]["number"]))
+    found = documents.list(collection, where={"alert_id": alert_id, "status": outbox.PENDING})
+    return sorted(found, key=lambda pair: int(pair[1]["number"]))
 
 
 def _send_once(
     path: str,
+    channel: str,
     made: Notification,
     notifier: Notifier,
+    recipient: str,
     documents: DocumentStore,
-    names: Sequence[str],
     clock: Clock,
 ) -> list[CostError]:
-    channel = notifier.channel
+    """One try for one recipient; `channel` is its key in the outbox.  What is returned is to be tried again."""
     held = documents.transact(lambda transaction: _claim(transaction, path, channel, clock.now()))
     if held == _DONE:
         return []
     if held:
-        return [Retryable(f"{channel} message {made.notification_id} is being sent by another worker until {held}")]
+        return [
+            Retryable(f"{notifier.channel} message {made.notification_id} is being sent by another worker until {held}")
+        ]
     try:
-        with span("send", channel=channel, notification_id=made.notification_id):
-            where = notifier.send(made)
+        with span("send", channel=notifier.channel, notification_id=made.notification_id):
+            where = notifier.send(made, recipient)
     except CostError as error:
-        again, reason = isinstance(error, Retryable), str(error)
-        _change(documents, path, lambda document: outbox.not_sent(document, channel, reason, again), names)
         counted(notifications_failed=1)
-        return [error]
-    _change(documents, path, lambda document: outbox.sent(document, channel, clock.now(), where), names)
+        return _not_sent(documents, path, channel, error)
+    _change(documents, path, lambda document: outbox.sent(document, channel, clock.now(), where))
     counted(notifications_sent=1)
     return []
+
+
+def _not_sent(documents: DocumentStore, path: str, key: str, error: CostError) -> list[CostError]:
+    """Record a failed try; the error, where there will be another."""
+    reason = str(error)
+    if not isinstance(error, Retryable):
+        _change(documents, path, lambda document: outbox.refused(document, key, reason))
+        return []
+    unanswered = isinstance(error, Unanswered)
+    after = _change(documents, path, lambda document: outbox.not_sent(document, key, reason, unanswered))
+    return [] if after is None or outbox.is_over(after, key) else [error]
 
 
 _DONE = "done"
 
 
 def _claim(transaction: Transaction, path: str, channel: str, now: datetime) -> str:
-    """Claim the channel; says `done`, until when another worker has it, or nothing when it is ours now."""
+    """Claim the recipient; says `done`, until when another worker has it, or nothing when it is ours now."""
     document = transaction.get(path)
     if document is None:
         raise NotFound(f"notification {path} is gone; nothing is sent")
-    if outbox.is_sent(document, channel):
+    if outbox.is_over(document, channel):
         return _DONE
     until = outbox.held_until(document, channel, now)
     if until is not None:
         return until.isoformat()
+    if outbox.is_used_up(document, channel):  # the last worker died with it
+        transaction.set(path, outbox.given_up(document, channel))
+        return _DONE
     transaction.set(path, outbox.claimed(document, channel, now))
     return ""
 
 
-def _change(documents: DocumentStore, path: str, change: Callable[[Document], Document], names: Sequence[str]) -> None:
-    def work(transaction: Transaction) -> None:
-        document = transaction.get(path)
-        if document is not None:
-            transaction.set(path, outbox.settled(change(document), names))
+def _change(documents: DocumentStore, path: str, change: Callable[[Document], Document]) -> Document | None:
+    """The document after a change; None where it is gone, as with its tenant."""
 
-    documents.transact(work)
+    def work(transaction: Transaction) -> Document | None:
+        document = transaction.get(path)
+        if document is None:
+            return None
+        changed = change(document)
+        if changed != document:
+            transaction.set(path, changed)
+        return changed
+
+    return documents.transact(work)
+
+
+def _settle(documents: DocumentStore, path: str, keys: Sequence[str]) -> list[CostError]:
+    """Note whether the message is done, and why some recipient will not get it."""
+    after = _change(documents, path, lambda document: outbox.settled(document, keys))
+    if after is None or after["status"] != outbox.FAILED:
+        return []
+    return [Permanent(reason) for key, reason in outbox.losses(after) if key in keys]
 
 
 def _raise_worst(problems: Sequence[CostError]) -> None:

@@ -6,11 +6,12 @@ import email
 import email.policy
 import json
 import logging
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -30,8 +31,9 @@ from common.adapters.notifiers.outbox_folder import OutboxFolderNotifier, file_n
 from common.adapters.notifiers.slack import SlackNotifier, SlackSettings
 from common.adapters.notifiers.smtp import SmtpNotifier, SmtpSettings
 from common.config import Settings
-from common.errors import BadConfiguration, Permanent, Retryable
+from common.errors import BadConfiguration, Permanent, Retryable, Unanswered
 from common.ports import Notification
+from tests.smtp_peer import DROP, smtp_peer
 
 NOTE = Notification(
     notification_id="default-platform-1a2b-2026-11-actual-80_1",
@@ -41,6 +43,7 @@ NOTE = Notification(
     blocks=({"type": "header", "text": {"type": "plain_text", "text": "Budget"}},),
 )
 PASSWORD = "correct horse"
+ADA, FINOPS = "ada@example.com", "finops@example.com"
 
 
 def free_port() -> int:
@@ -93,7 +96,14 @@ def check_login(server: Any, session: Any, envelope: Any, mechanism: str, data: 
 @pytest.fixture
 def mail() -> Iterator[MailServer]:
     mailbox, port = Mailbox(), free_port()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, authenticator=check_login, auth_require_tls=False)
+    controller = Controller(
+        mailbox,
+        hostname="127.0.0.1",
+        port=port,
+        authenticator=check_login,
+        auth_require_tls=False,
+        enable_SMTPUTF8=True,
+    )
     controller.start()
     try:
         yield MailServer(mailbox, port)
@@ -101,32 +111,56 @@ def mail() -> Iterator[MailServer]:
         controller.stop()
 
 
-def test_an_e_mail_arrives_in_plain_text_and_html_for_all_recipients(mail: MailServer) -> None:
-    where = SmtpNotifier(mail.settings()).send(NOTE)
+def test_an_e_mail_arrives_in_plain_text_and_html_for_one_recipient(mail: MailServer) -> None:
+    where = SmtpNotifier(mail.settings()).send(NOTE, ADA)
     (message,) = mail.mailbox.messages
     assert message["Subject"] == NOTE.subject
-    assert message["Message-ID"] == "<default-platform-1a2b-2026-11-actual-80_1@example.com>"
+    assert re.fullmatch(r"<[0-9a-f]{32}@example\.com>", message["Message-ID"])
+    assert message["To"] == ADA
     plain, html = message.get_body(("plain",)), message.get_body(("html",))
     assert plain is not None and plain.get_content().replace("\r\n", "\n") == NOTE.text
     assert html is not None and "<p>Spend: 8,300.00 USD</p>" in html.get_content()
-    assert mail.mailbox.envelopes == [("alerts@example.com", ["ada@example.com", "finops@example.com"])]
-    assert where == "e-mail to ada@example.com, finops@example.com"
+    assert mail.mailbox.envelopes == [("alerts@example.com", [ADA])]
+    assert where == "e-mail to ada@example.com"
 
 
-def test_a_repeat_has_the_same_message_id(mail: MailServer) -> None:
+def test_recipients_are_the_addresses_each_once(mail: MailServer) -> None:
+    assert SmtpNotifier(mail.settings(recipients=(ADA, FINOPS, ADA))).recipients == (ADA, FINOPS)
+
+
+def test_lines_that_begin_with_a_dot_and_other_scripts_arrive_as_they_are(mail: MailServer) -> None:
+    text = ".hidden\n..\n.\nGebühr für Süd, 東京\n"
+    SmtpNotifier(mail.settings()).send(replace(NOTE, text=text), ADA)
+    plain = mail.mailbox.messages[0].get_body(("plain",))
+    assert plain is not None and plain.get_content().replace("\r\n", "\n") == text
+
+
+def test_an_address_in_another_script_is_used_where_the_server_takes_it(mail: MailServer) -> None:
+    SmtpNotifier(mail.settings()).send(NOTE, "süd@example.com")
+    assert mail.mailbox.envelopes == [("alerts@example.com", ["süd@example.com"])]
+
+
+def test_an_address_with_a_line_break_is_a_bad_setting(mail: MailServer) -> None:
+    with pytest.raises(BadConfiguration, match="COSTWIRE_SMTP_RECIPIENTS"):
+        SmtpNotifier(mail.settings()).send(NOTE, "ada@example.com\r\nBcc: eve@example.com")
+    assert mail.mailbox.messages == []
+
+
+def test_a_repeat_has_the_same_message_id_and_another_recipient_another(mail: MailServer) -> None:
     notifier = SmtpNotifier(mail.settings())
-    notifier.send(NOTE)
-    notifier.send(NOTE)
-    first, second = mail.mailbox.messages
-    assert first["Message-ID"] == second["Message-ID"]
+    notifier.send(NOTE, ADA)
+    notifier.send(NOTE, ADA)
+    notifier.send(NOTE, FINOPS)
+    first, second, other = mail.mailbox.messages
+    assert first["Message-ID"] == second["Message-ID"] != other["Message-ID"]
 
 
 def test_a_login_is_used_and_a_wrong_one_is_permanent_and_kept_secret(mail: MailServer) -> None:
-    SmtpNotifier(mail.settings(user="costwire", password=PASSWORD)).send(NOTE)
+    SmtpNotifier(mail.settings(user="costwire", password=PASSWORD)).send(NOTE, ADA)
     assert len(mail.mailbox.messages) == 1
     wrong = mail.settings(user="costwire", password="wrong horse")
     with pytest.raises(BadConfiguration, match=r"refused the login \(535\); check COSTWIRE_SMTP_USER") as caught:
-        SmtpNotifier(wrong).send(NOTE)
+        SmtpNotifier(wrong).send(NOTE, ADA)
     assert "wrong horse" not in str(caught.value) and "wrong horse" not in repr(wrong)
 
 
@@ -137,30 +171,51 @@ def test_a_login_is_used_and_a_wrong_one_is_permanent_and_kept_secret(mail: Mail
 def test_a_refused_message_is_retried_by_code(mail: MailServer, answer: str, kind: type[Exception]) -> None:
     mail.mailbox.data_answer = answer
     with pytest.raises(kind, match=answer[:3]):
-        SmtpNotifier(mail.settings()).send(NOTE)
+        SmtpNotifier(mail.settings()).send(NOTE, ADA)
 
 
-def test_one_refused_recipient_is_named_and_the_others_get_the_message(mail: MailServer) -> None:
-    mail.mailbox.refused = {"ada@example.com": "550 who is that"}
-    where = SmtpNotifier(mail.settings()).send(NOTE)
-    assert where == "e-mail to finops@example.com (the mail server refused ada@example.com)"
-    mail.mailbox.refused["finops@example.com"] = "550 who is that"
-    with pytest.raises(Permanent, match="550"):
-        SmtpNotifier(mail.settings()).send(NOTE)
-    mail.mailbox.refused["finops@example.com"] = "450 come back"
-    with pytest.raises(Retryable, match="450"):
-        SmtpNotifier(mail.settings()).send(NOTE)
+@pytest.mark.parametrize(("answer", "kind"), [("550 who is that", Permanent), ("450 come back", Retryable)])
+def test_a_refused_recipient_is_known_by_code_and_keeps_no_other_from_the_message(
+    mail: MailServer, answer: str, kind: type[Exception]
+) -> None:
+    mail.mailbox.refused = {ADA: answer}
+    with pytest.raises(kind, match=answer[:3]) as caught:
+        SmtpNotifier(mail.settings()).send(NOTE, ADA)
+    assert ADA not in str(caught.value)
+    assert SmtpNotifier(mail.settings()).send(NOTE, FINOPS) == "e-mail to finops@example.com"
+    assert mail.mailbox.envelopes == [("alerts@example.com", [FINOPS])]
+
+
+@pytest.mark.parametrize("answer", ["421 closing", "550 no", DROP])
+def test_what_comes_after_the_acceptance_is_no_failure(answer: str) -> None:
+    with smtp_peer() as peer:
+        peer.quit = answer
+        notifier = SmtpNotifier(MailServer(Mailbox(), peer.port).settings())
+        assert notifier.send(NOTE, ADA) == "e-mail to ada@example.com"
+        assert peer.copies(ADA) == 1
+
+
+def test_a_lost_answer_to_the_whole_message_is_unanswered_and_one_before_it_is_not() -> None:
+    with smtp_peer() as peer:
+        notifier = SmtpNotifier(MailServer(Mailbox(), peer.port).settings())
+        peer.data_end = DROP
+        with pytest.raises(Unanswered, match="took the message and gave no answer"):
+            notifier.send(NOTE, ADA)
+        peer.rcpt[ADA] = DROP
+        with pytest.raises(Retryable, match="cannot be reached") as caught:
+            notifier.send(NOTE, ADA)
+        assert not isinstance(caught.value, Unanswered)
 
 
 def test_a_server_without_encryption_is_not_trusted_in_silence(mail: MailServer) -> None:
     with pytest.raises(BadConfiguration, match="COSTWIRE_SMTP_STARTTLS"):
-        SmtpNotifier(mail.settings(starttls=True)).send(NOTE)
+        SmtpNotifier(mail.settings(starttls=True)).send(NOTE, ADA)
     assert mail.mailbox.messages == []
 
 
 def test_a_mail_server_that_is_away_is_retryable(mail: MailServer) -> None:
     with pytest.raises(Retryable, match="cannot be reached"):
-        SmtpNotifier(mail.settings(port=free_port())).send(NOTE)
+        SmtpNotifier(mail.settings(port=free_port())).send(NOTE, ADA)
 
 
 @dataclass
@@ -213,6 +268,8 @@ def test_slack_gets_blocks_and_a_fallback_text(webhook: Webhook) -> None:
         (429, "", {"Retry-After": "30"}, Retryable, "asks to wait 30 seconds"),
         (500, "oops", {}, Retryable, "answered 500"),
         (503, "", {}, Retryable, "answered 503"),
+        (502, "", {}, Unanswered, "answered 502"),
+        (504, "", {}, Unanswered, "does not say whether"),
         (400, "invalid_blocks", {}, Permanent, "400, invalid_blocks"),
         (404, "no_service", {}, Permanent, "404, no_service"),
         (403, "<html>T000/B000/secretsecret</html>", {}, Permanent, r"\(403\)"),
@@ -327,10 +384,10 @@ def test_starttls_encrypts_and_trusts_only_known_certificates(tmp_path: Path, mo
     notifier = SmtpNotifier(MailServer(mailbox, port).settings(host="localhost", starttls=True))
     try:
         with pytest.raises(BadConfiguration, match="a certificate that is not trusted"):
-            notifier.send(NOTE)
+            notifier.send(NOTE, ADA)
         assert mailbox.messages == []
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-        notifier.send(NOTE)
+        notifier.send(NOTE, ADA)
     finally:
         controller.stop()
     assert len(mailbox.messages) == 1

@@ -22,7 +22,7 @@ from common.errors import CostError
 from common.focus import storage_schema
 from common.messages import AlertRaised, ChargesNormalized, Message
 from common.messages.cloudevent import decode
-from common.ports import Notification, Slice
+from common.ports import ONE_PLACE, Notification, Slice
 from functions.evaluate_budgets.evaluation import evaluate
 from functions.send_notifications.sending import send_waiting
 
@@ -47,10 +47,11 @@ class CountingNotifier:
     """Keeps what it sends; raises the next of `failures` instead while there are any."""
 
     channel: str = "email"
+    recipients: tuple[str, ...] = ONE_PLACE
     sent: list[Notification] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
-    def send(self, notification: Notification) -> str:
+    def send(self, notification: Notification, recipient: str = "") -> str:
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(notification)

@@ -85,7 +85,7 @@ class Unsteady(CountingNotifier):
         self.chance = chance
         self.trouble = True
 
-    def send(self, notification: Notification) -> str:
+    def send(self, notification: Notification, recipient: str = "") -> str:
         fate = self.chance.random() if self.trouble else 1.0
         if fate < 0.3:
             raise Retryable("away")

@@ -19,7 +19,7 @@ from common.bills.deliveries import Delivery
 from common.bills.totals import ControlTotals
 from common.domain.budgets import Budget, as_document
 from common.errors import Retryable
-from common.ports import Notification
+from common.ports import ONE_PLACE, Notification
 from common.telemetry import logs
 from common.telemetry.metrics import METRICS, Metric
 from costwire.worker import work
@@ -134,8 +134,9 @@ def test_a_bill_that_cannot_be_read(tmp_path: Path, lines: Lines) -> None:
 def test_a_channel_that_is_away(tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     class Away:
         channel = "email"
+        recipients = ONE_PLACE
 
-        def send(self, notification: Notification) -> str:
+        def send(self, notification: Notification, recipient: str) -> str:
             raise Retryable("the mail server is away")
 
     with laptop(tmp_path / "home") as rt:

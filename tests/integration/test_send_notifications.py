@@ -55,7 +55,7 @@ def test_a_channel_that_is_away_keeps_no_other_waiting_and_gets_its_message_late
     assert (len(email.sent), len(slack.sent)) == (1, 1)
 
 
-def test_a_refused_message_is_dead_lettered_with_its_reason_and_sent_on_replay(world: World) -> None:
+def test_a_refused_message_is_dead_lettered_with_its_reason_and_sent_once_it_is_reopened(world: World) -> None:
     email, slack = (
         CountingNotifier("email"),
         CountingNotifier("slack", failures=[Permanent("Slack refused the message")]),
@@ -65,14 +65,48 @@ def test_a_refused_message_is_dead_lettered_with_its_reason_and_sent_on_replay(w
     kept = document(world)
     assert (kept["status"], kept["channels"]["slack"]["reason"]) == (outbox.FAILED, "Slack refused the message")
     handle(world, email, slack)
+    assert (len(email.sent), len(slack.sent)) == (1, 0)
+    path = f"orgs/{ORG}/notifications/{ALERT}_1"
+    world.documents.set(path, outbox.reopened(document(world)))
+    handle(world, email, slack)
     assert (len(email.sent), len(slack.sent)) == (1, 1)
     assert document(world)["status"] == outbox.SENT
+
+
+def test_workers_that_die_with_the_message_use_up_its_tries(world: World) -> None:
+    dying = DyingNotifier()
+    for _ in range(outbox.MAX_TRIES):
+        with pytest.raises(SystemExit):
+            handle(world, dying)
+        world.clock.move(seconds=outbox.CLAIM_SECONDS)
+    with pytest.raises(Permanent, match="it may have arrived"):
+        handle(world, dying)
+    handle(world, dying)
+    assert len(dying.sent) == outbox.MAX_TRIES
+    assert document(world)["status"] == outbox.FAILED
+
+
+def test_each_recipient_is_sent_to_and_recorded_by_itself(world: World) -> None:
+    class Choosy(CountingNotifier):
+        def send(self, notification: Notification, recipient: str = "") -> str:
+            if recipient == "bob" and self.failures:
+                raise self.failures.pop(0)
+            self.sent.append(notification)
+            return f"e-mail to {recipient}"
+
+    email = Choosy(recipients=("ada", "bob"), failures=[Retryable("450")])
+    with pytest.raises(Retryable, match="450"):
+        handle(world, email)
+    kept = document(world)["channels"]
+    assert {key: entry["status"] for key, entry in kept.items()} == {"email:ada": "sent", "email:bob": "pending"}
+    handle(world, email)
+    assert len(email.sent) == 2 and document(world)["status"] == outbox.SENT
 
 
 class DyingNotifier(CountingNotifier):
     """Sends, and dies before anybody can note it."""
 
-    def send(self, notification: Notification) -> str:
+    def send(self, notification: Notification, recipient: str = "") -> str:
         super().send(notification)
         raise SystemExit("killed")
 
@@ -93,7 +127,7 @@ def test_two_workers_at_once_send_once(world: World) -> None:
     first, second = CountingNotifier(), CountingNotifier()
 
     class Meanwhile(CountingNotifier):
-        def send(self, notification: Notification) -> str:
+        def send(self, notification: Notification, recipient: str = "") -> str:
             with pytest.raises(Retryable, match="another worker"):
                 handle(world, second)
             return first.send(notification)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from common.ports import Notification
+from common.ports import ONE_PLACE, Notification
 
 log = logging.getLogger("costwire.alerts")
 
@@ -13,8 +13,9 @@ class LogNotifier:
     """Keeps common.ports.Notifier."""
 
     channel = "log"
+    recipients = ONE_PLACE
 
-    def send(self, notification: Notification) -> str:
+    def send(self, notification: Notification, recipient: str = "") -> str:
         """Log the subject as a warning, with the id that repeats share."""
         log.warning("alert: %s (%s)", notification.subject, notification.notification_id)
         return "the log, as a warning"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.adapters.notifiers import OUTBOX
 from common.errors import Retryable
-from common.ports import Notification
+from common.ports import ONE_PLACE, Notification
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 _MAX_NAME = 180
@@ -19,11 +19,12 @@ class OutboxFolderNotifier:
     """Writes each message as one text file; a repeat writes the same bytes to the same name."""
 
     channel = OUTBOX
+    recipients = ONE_PLACE
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def send(self, notification: Notification) -> str:
+    def send(self, notification: Notification, recipient: str = "") -> str:
         """Write the message, whole or not at all; returns its path.  Raises Retryable where the disk refuses."""
         path = self._folder / file_name(notification.notification_id)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")

@@ -1,7 +1,9 @@
 """Slack by incoming webhook, in Block Kit.
 
-Slack offers no way to tell a repeat: a worker that dies between Slack's answer and the mark in the outbox makes a
-message come twice.  Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+A message is sent once Slack has answered with 2xx; what becomes of the connection after that changes nothing.  Slack offers no way to
+recognise a repeat, so an answer that is lost after posting is Unanswered: the outbox allows one more copy and then stops.
+Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
+https://docs.slack.dev/messaging/formatting-message-text (what `<` and `&` mean in text)
 """
 
 from __future__ import annotations
@@ -12,10 +14,20 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from common.errors import BadConfiguration, Permanent, Retryable
-from common.ports import Notification
+from common.errors import BadConfiguration, Permanent, Retryable, Unanswered
+from common.ports import ONE_PLACE, Notification
 
 _SLACK_WORD = re.compile(r"[a-z_]{1,60}")
+_MAX_ANSWER_BYTES = 1000
+_NEVER_POSTED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+_GATEWAY = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT})
+"""Said by what stands before Slack, which does not know what Slack did."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class SlackNotifier:
     """Posts each message to the channel that the webhook belongs to."""
 
     channel = "slack"
+    recipients = ONE_PLACE
 
     def __init__(self, settings: SlackSettings) -> None:
         if not settings.webhook_url.startswith(("https://", "http://")):
@@ -39,18 +52,27 @@ class SlackNotifier:
         self._settings = settings
         logging.getLogger("httpx").addFilter(self._is_harmless)
 
-    def send(self, notification: Notification) -> str:
-        """Post the message.  Raises Retryable or Permanent without the webhook's address."""
-        payload: dict[str, object] = {"text": notification.subject}
+    def send(self, notification: Notification, recipient: str = "") -> str:
+        """Post the message.  Raises Unanswered, Retryable or Permanent without the webhook's address."""
+        payload: dict[str, object] = {"text": _escaped(notification.subject)}
         if notification.blocks:
             payload["blocks"] = list(notification.blocks)
+        status: int | None = None
+        word = wait = ""
         try:
-            answer = httpx.post(self._settings.webhook_url, json=payload, timeout=self._settings.timeout_seconds)
-        except httpx.TransportError as error:
+            with httpx.stream(
+                "POST", self._settings.webhook_url, json=payload, timeout=self._settings.timeout_seconds
+            ) as answer:
+                status, wait = answer.status_code, answer.headers.get("Retry-After", "")
+                word = "" if answer.is_success else _beginning(answer)
+        except _NEVER_POSTED as error:
             raise Retryable(f"Slack cannot be reached ({type(error).__name__}); it stays in the outbox") from None
+        except httpx.TransportError as error:
+            if status is None:
+                raise Unanswered(f"Slack was given the message and did not answer ({type(error).__name__})") from None
         except httpx.InvalidURL:
             raise BadConfiguration("COSTWIRE_SLACK_WEBHOOK_URL is no web address; copy it again") from None
-        _check(answer)
+        _check(int(status or 0), wait, word)
         return "Slack"
 
     def _is_harmless(self, record: logging.LogRecord) -> bool:
@@ -58,14 +80,30 @@ class SlackNotifier:
         return self._settings.webhook_url not in record.getMessage()
 
 
-def _check(answer: httpx.Response) -> None:
-    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        wait = answer.headers.get("Retry-After", "")
-        asked = f" and asks to wait {wait} seconds" if wait.isdigit() else ""
+def _beginning(answer: httpx.Response) -> str:
+    """Slack's one word for what is wrong; of a longer answer, its beginning."""
+    read = b""
+    for part in answer.iter_bytes(_MAX_ANSWER_BYTES):
+        read += part
+        if len(read) >= _MAX_ANSWER_BYTES:
+            break
+    return read.decode(errors="replace").strip()
+
+
+def _check(status: int, wait: str, word: str) -> None:
+    if httpx.codes.is_success(status):
+        return
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        asked = f" and asks to wait {wait} seconds" if wait.isdecimal() and wait.isascii() else ""
         raise Retryable(f"Slack takes no more messages for now{asked}; the message stays in the outbox")
-    if answer.status_code >= 500:
-        raise Retryable(f"Slack answered {answer.status_code}; the message stays in the outbox")
-    if not answer.is_success:
-        word = answer.text.strip()
-        reason = f", {word}" if _SLACK_WORD.fullmatch(word) else ""
-        raise Permanent(f"Slack refused the message ({answer.status_code}{reason}); check COSTWIRE_SLACK_WEBHOOK_URL")
+    if status in _GATEWAY:
+        raise Unanswered(f"Slack answered {status}, which does not say whether the message was posted")
+    if status >= 500:
+        raise Retryable(f"Slack answered {status}; the message stays in the outbox")
+    reason = f", {word}" if _SLACK_WORD.fullmatch(word) else ""
+    raise Permanent(f"Slack refused the message ({status}{reason}); check COSTWIRE_SLACK_WEBHOOK_URL")
+
+
+def _escaped(text: str) -> str:
+    """Text in which Slack finds no mention and no link: also the fallback of a message with blocks is read as its markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

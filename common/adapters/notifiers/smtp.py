@@ -1,21 +1,32 @@
-"""E-mail over SMTP.  A message keeps its Message-ID on every try, so that a mail system can drop a repeat."""
+"""E-mail over SMTP, each recipient by itself: a message of its own, that names nobody else.
+
+A recipient's message has the same Message-ID on every try, so that a mail system can drop a repeat.  A message is sent once the server
+has answered its end with 2xx; how the connection ends after that changes nothing.
+Source: RFC 5321, 4.2 (replies) and 4.5.3.2 (time-outs); RFC 5322, 3.6.4 (Message-ID).
+"""
 
 from __future__ import annotations
 
+import email.policy
 import hashlib
 import re
 import smtplib
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
-from common.errors import BadConfiguration, CostError, Permanent, Retryable
+from common.errors import BadConfiguration, CostError, Permanent, Retryable, Unanswered
 from common.ports import Notification
 
 IMPLICIT_TLS_PORT = 465
-_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,180}")
+_TRY_SECONDS = 25
+"""A try ends before the recipient's claim in the outbox does, however slowly the server answers."""
+_QUIT_SECONDS = 2
+_LEADING_DOT = re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True)
@@ -33,54 +44,64 @@ class SmtpSettings:
 
 
 class SmtpNotifier:
-    """Sends each message as plain text and HTML to all recipients."""
+    """Sends each message as plain text and HTML."""
 
     channel = "email"
 
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings
 
-    def send(self, notification: Notification) -> str:
-        """Hand the message to the mail server.  Raises Retryable or Permanent without the account or its password."""
-        message = compose(notification, self._settings)
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The addresses, each once."""
+        return tuple(dict.fromkeys(self._settings.recipients))
+
+    def send(self, notification: Notification, recipient: str) -> str:
+        """Hand the message to the mail server.
+
+        Raises Unanswered, Retryable or Permanent, without the account, its password or the address.
+        """
         try:
-            with self._connect() as server:
-                refused = self._deliver(server, message)
+            message = compose(notification, self._settings.sender, recipient)
+        except ValueError:
+            raise BadConfiguration(
+                "an address is not valid; check COSTWIRE_SMTP_SENDER and COSTWIRE_SMTP_RECIPIENTS"
+            ) from None
+        ends_at = time.monotonic() + _TRY_SECONDS
+        try:
+            with self._connected() as server:
+                _Exchange(server, self._settings, ends_at).hand_over(message, recipient)
         except (smtplib.SMTPException, OSError) as error:
             raise self._explained(error) from None
-        reached = [address for address in self._settings.recipients if address not in refused]
-        where = f"e-mail to {', '.join(reached)}"
-        return f"{where} (the mail server refused {', '.join(sorted(refused))})" if refused else where
+        return f"e-mail to {recipient}"
 
-    def _connect(self) -> smtplib.SMTP:
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
         settings = self._settings
         if settings.port == IMPLICIT_TLS_PORT:
-            return smtplib.SMTP_SSL(
-                settings.host,
-                settings.port,
-                timeout=settings.timeout_seconds,
-                context=ssl.create_default_context(),
+            context = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                settings.host, settings.port, timeout=settings.timeout_seconds, context=context
             )
-        return smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_seconds)
-
-    def _deliver(self, server: smtplib.SMTP, message: EmailMessage) -> Mapping[str, object]:
-        settings = self._settings
-        if settings.starttls and settings.port != IMPLICIT_TLS_PORT:
-            server.starttls(context=ssl.create_default_context())
-        if settings.user:
-            server.login(settings.user, settings.password or "")
-        return server.send_message(message, settings.sender, list(settings.recipients))
+        else:
+            server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_seconds)
+        try:
+            yield server
+        finally:
+            _leave(server)
 
     def _explained(self, error: Exception) -> CostError:
         place = f"mail server {self._settings.host}:{self._settings.port}"
+        if isinstance(error, _AnswerLost):
+            return Unanswered(f"{place} took the message and gave no answer ({error.__cause__.__class__.__name__})")
         if isinstance(error, ssl.SSLCertVerificationError):
             return BadConfiguration(f"{place} shows a certificate that is not trusted; check COSTWIRE_SMTP_HOST")
         if isinstance(error, smtplib.SMTPNotSupportedError):
             return BadConfiguration(
-                f"{place} does not offer what was asked (STARTTLS or a login); check COSTWIRE_SMTP_STARTTLS "
-                "and COSTWIRE_SMTP_USER"
+                f"{place} does not offer what was asked (STARTTLS, a login or international addresses); check "
+                "COSTWIRE_SMTP_STARTTLS and COSTWIRE_SMTP_USER"
             )
-        code = _code(error)
+        code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
         if code is None or code < 500:
             detail = f"answered {code}" if code else f"cannot be reached ({type(error).__name__})"
             return Retryable(f"{place} {detail}; the message stays in the outbox")
@@ -93,14 +114,79 @@ class SmtpNotifier:
         )
 
 
-def compose(notification: Notification, settings: SmtpSettings) -> EmailMessage:
-    """The e-mail of a notification."""
+class _AnswerLost(smtplib.SMTPException):
+    """The whole message was handed over, and what the server said to it cannot be known."""
+
+
+class _Exchange:
+    """One message over one connection, in steps, so that it is known which of them failed."""
+
+    def __init__(self, server: smtplib.SMTP, settings: SmtpSettings, ends_at: float) -> None:
+        self._server = server
+        self._settings = settings
+        self._ends_at = ends_at
+
+    def hand_over(self, message: EmailMessage, recipient: str) -> None:
+        """Raises SMTPException or OSError where the server did not take the message, _AnswerLost where nobody knows."""
+        settings, server = self._settings, self._server
+        if settings.starttls and settings.port != IMPLICIT_TLS_PORT:
+            self._in_time().starttls(context=ssl.create_default_context())
+        if settings.user:
+            self._in_time().login(settings.user, settings.password or "")
+        self._in_time().ehlo_or_helo_if_needed()
+        sender = parseaddr(settings.sender)[1] or settings.sender
+        international = not f"{sender}{recipient}".isascii()
+        if international and not server.has_extn("smtputf8"):
+            raise smtplib.SMTPNotSupportedError("SMTPUTF8")
+        _expect(2, self._in_time().mail(sender, ["SMTPUTF8", "BODY=8BITMIME"] if international else []))
+        _expect(2, self._in_time().rcpt(recipient))
+        _expect(3, self._in_time().docmd("DATA"))
+        policy = email.policy.SMTPUTF8 if international else email.policy.SMTP
+        self._in_time().send(
+            _LEADING_DOT.sub(b"..", message.as_bytes(policy=policy)).removesuffix(b"\r\n") + b"\r\n.\r\n"
+        )
+        try:
+            code, answer = self._in_time().getreply()
+        except (smtplib.SMTPException, OSError) as error:
+            raise _AnswerLost from error
+        if not 200 <= code < 600:
+            raise _AnswerLost from smtplib.SMTPDataError(code, answer)
+        _expect(2, (code, answer))
+
+    def _in_time(self) -> smtplib.SMTP:
+        """The server, with no more patience than what is left of this try."""
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        if self._server.sock is not None:
+            self._server.sock.settimeout(min(left, self._settings.timeout_seconds))
+        return self._server
+
+
+def _expect(kind: int, reply: tuple[int, bytes]) -> None:
+    code, answer = reply
+    if code // 100 != kind:
+        raise smtplib.SMTPResponseException(code, answer)
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    """End the connection politely.  Whatever the server answers, or whether it does, says nothing about the message."""
+    with suppress(smtplib.SMTPException, OSError):
+        if server.sock is not None:
+            server.sock.settimeout(_QUIT_SECONDS)
+            server.quit()
+    with suppress(OSError):
+        server.close()
+
+
+def compose(notification: Notification, sender: str, recipient: str) -> EmailMessage:
+    """The e-mail of a notification to one recipient.  Raises ValueError where an address is not one."""
     message = EmailMessage()
     message["Subject"] = notification.subject
-    message["From"] = settings.sender
-    message["To"] = ", ".join(settings.recipients)
+    message["From"] = sender
+    message["To"] = recipient
     message["Date"] = formatdate(usegmt=True)
-    message["Message-ID"] = f"<{_plain_id(notification.notification_id)}@{_domain(settings.sender)}>"
+    message["Message-ID"] = message_id(notification.notification_id, sender, recipient)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(notification.text)
     if notification.html is not None:
@@ -108,18 +194,7 @@ def compose(notification: Notification, settings: SmtpSettings) -> EmailMessage:
     return message
 
 
-def _plain_id(notification_id: str) -> str:
-    if _PLAIN_ID.fullmatch(notification_id):
-        return notification_id
-    return hashlib.sha256(notification_id.encode()).hexdigest()
-
-
-def _domain(sender: str) -> str:
-    return parseaddr(sender)[1].partition("@")[2] or "costwire.invalid"
-
-
-def _code(error: Exception) -> int | None:
-    """The reply code that decides: the worst for the sender's patience is a 4xx, which may pass."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return min(code for code, _ in error.recipients.values())
-    return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+def message_id(notification_id: str, sender: str, recipient: str) -> str:
+    """The Message-ID: the same on every try, another for each recipient, since it names one version of a message."""
+    copy = hashlib.sha256(f"{notification_id}\n{recipient}".encode()).hexdigest()[:32]
+    return f"<{copy}@{parseaddr(sender)[1].partition('@')[2] or 'costwire.invalid'}>"
