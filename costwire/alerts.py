@@ -14,6 +14,7 @@ from common import alerting
 from common.bootstrap import runtime
 from common.domain.alerts import RESOLVED, STATES
 from common.ports import Document
+from costwire.messages import AGAIN, messages_lost
 from costwire.output import AsJson, Org, console, money, print_json, table
 
 app = typer.Typer(help="What has crossed a threshold, and who has it in hand.", no_args_is_help=True)
@@ -33,7 +34,8 @@ def list_alerts(
     """Show alerts, the newest first."""
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"state is '{state}', expected one of {', '.join(STATES)}")
-    found = [document for _, document in runtime().documents.list(f"orgs/{org}/alerts")]
+    rt = runtime()
+    found = [document for _, document in rt.documents.list(f"orgs/{org}/alerts")]
     wanted = [document for document in found if _is_wanted(document, state, everything)]
     wanted.sort(key=lambda document: Decimal(str(document.get("threshold_percent") or 0)))
     wanted.sort(key=lambda document: str(document["triggered_at"]), reverse=True)
@@ -43,11 +45,15 @@ def list_alerts(
     if not wanted:
         console.print("No alerts.")
         return
+    shown = {document["alert_id"] for document in wanted}
+    lost = [one for one in messages_lost(rt, org) if one[0] in shown]
     made = table("alert", "state", "budget", "spend", "percent", "as of", numbers=("spend", "percent"))
     made.columns[0].no_wrap = True  # an id is copied whole; it names period and threshold
     for document in wanted:
         made.add_row(*_row(document))
     console.print(made)
+    for found_id, whom, why in lost:
+        console.print(f"{found_id}: not sent by {whom}: {why}; {AGAIN}", soft_wrap=True)
 
 
 @app.command("ack")

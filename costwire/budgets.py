@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -26,9 +25,9 @@ from common.domain.budgets import (
     read_tags,
 )
 from common.domain.filling import filling_notes
-from common.domain.outbox import SENT
 from common.errors import AlreadyExists, NotFound
 from common.ports import Document, Runtime
+from costwire.messages import WAITING, messages_sent
 from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.worker import deliver, subscribe_all
 from functions.evaluate_budgets.evaluation import evaluate_budget_now
@@ -99,7 +98,7 @@ def add_budget(
     _print_standings([facts])
     for message in messages:
         console.print(f"Alert {message}", soft_wrap=True)
-    if any(message.startswith("not sent") for message in messages):
+    if any(message.startswith(WAITING) for message in messages):
         console.print("What is not sent yet is tried again with the next costwire sync.")
 
 
@@ -153,28 +152,6 @@ def _evaluate(rt: Runtime, org: str, budget_id: str) -> tuple[Document, list[str
         while (delivery := rt.bus.pull(["send_notifications"])) is not None:
             deliver(rt, delivery)
     return facts, messages_sent(rt, org, budget_id)
-
-
-def messages_sent(rt: Runtime, org: str, budget_id: str | None = None) -> list[str]:
-    """What became of each message about a budget, or about all of them.
-
-    Each reads `sent: <where>` or `not sent yet by <channel>: <why>`.
-    """
-    where = {"budget_id": budget_id} if budget_id else None
-    documents = [document for _, document in rt.documents.list(f"orgs/{org}/notifications", where=where)]
-    documents.sort(key=lambda document: (document["created_at"], _percent(document["facts"])))
-    found: list[str] = []
-    for document in documents:
-        for channel, entry in document["channels"].items():
-            if entry["status"] == SENT:
-                found.append(f"sent: {entry['where']}")
-            else:
-                found.append(f"not sent yet by {channel}: {entry.get('reason', entry['status'])}")
-    return found
-
-
-def _percent(facts: Document) -> Decimal:
-    return Decimal(str(facts.get("threshold_percent", 0)))
 
 
 def _newest_facts(org: str, budget_id: str) -> Document | None:

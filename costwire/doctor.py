@@ -14,6 +14,7 @@ from common.bootstrap import CloudRuntime, EmbeddedRuntime, runtime
 from common.errors import CostError
 from common.ports import Runtime
 from common.ports.inspection import Finding
+from costwire.messages import messages_lost
 from costwire.output import AsJson, Org, console, print_json, table
 
 _LOW_DISK_BYTES = 2 << 30
@@ -62,6 +63,8 @@ def _look(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:
     if integration is None and isinstance(rt, CloudRuntime):
         yield from rt.inspection.findings()
     yield from _integrations(rt, org, integration)
+    if integration is None:
+        yield from _notifications(rt, org)
 
 
 def _integrations(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:
@@ -86,6 +89,16 @@ def _held(rt: Runtime, org: str, name: str) -> Iterator[Finding]:
             f"held back: {document['reason']}",
             f"costwire deliveries --integration {name} shows it; to count both: costwire import or connect with --allow-overlap",
         )
+
+
+def _notifications(rt: Runtime, org: str) -> Iterator[Finding]:
+    """Who does not have a message and is not tried any more."""
+    try:
+        lost = messages_lost(rt, org)
+    except CostError:
+        return  # the documents cannot be read, as _integrations says
+    for alert_id, whom, why in lost:
+        yield Finding(f"alert {alert_id}", False, f"not sent by {whom}: {why}", "fix the cause, then costwire replay")
 
 
 def _state(rt: EmbeddedRuntime) -> Iterator[Finding]:

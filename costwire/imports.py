@@ -29,8 +29,8 @@ from common.messages import SyncRequested
 from common.ports import Runtime
 from common.ports.keys import MAX_PLAINTEXT_BYTES, check_size
 from common.schedules import ensure_schedule
-from costwire.budgets import messages_sent
 from costwire.export import read_period
+from costwire.messages import messages_sent
 from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
 from costwire.peek import peek
 from costwire.uploads import newest_time, upload

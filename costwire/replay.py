@@ -9,7 +9,9 @@ import typer
 from common.bills.deliveries import LANDED, REJECTED, change, chunks_path, load
 from common.bootstrap import EmbeddedRuntime, runtime
 from common.errors import BadConfiguration, CostError, NotFound
+from common.messages import AlertRaised
 from common.ports import Runtime
+from costwire.messages import reopen
 from costwire.output import AsJson, Org, console, print_json, progress
 from costwire.worker import subscribe_all, work
 
@@ -24,15 +26,24 @@ def replay(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Publish dead letters again once their cause is gone, or take a rejected delivery up again from what was landed."""
+    """Publish dead letters again once their cause is gone, or take a rejected delivery up again from what was landed.
+
+    A notification that was refused, or whose tries were used up, gets new tries for everybody who does not have it.
+    """
     rt = runtime()
     if isinstance(rt, EmbeddedRuntime):
         subscribe_all(rt)
-    sent = _again(rt, org, delivery) if delivery else rt.bus.replay(topic)
+    notifications = 0
+    if delivery:
+        sent = _again(rt, org, delivery)
+    else:
+        if topic in (None, AlertRaised.topic):
+            notifications = sum(reopen(rt, one) for one in _organizations(rt, org))
+        sent = rt.bus.replay(topic)
     failed = _worked_off(rt, quiet=as_json) if isinstance(rt, EmbeddedRuntime) else None
     if as_json:
-        print_json({"replayed": sent, "failed": failed})
-    elif not sent:
+        print_json({"replayed": sent, "notifications": notifications, "failed": failed})
+    elif not sent and not notifications:
         console.print("there is nothing to replay")
     elif failed is None:
         console.print(
@@ -40,8 +51,17 @@ def replay(
         )
     else:
         console.print(f"{sent} messages sent again, {len(failed)} failed")
+    if notifications and not as_json:
+        console.print(
+            f"{notifications} notifications that were given up are tried again, for whoever does not have them"
+        )
     if failed:
         raise CostError(failed[0])
+
+
+def _organizations(rt: Runtime, org: str) -> list[str]:
+    """Every organization, since dead letters are replayed for all of them; also the one that is meant, which may have no document."""
+    return list(dict.fromkeys([*(name for name, _ in rt.documents.list("orgs")), org]))
 
 
 def _worked_off(rt: EmbeddedRuntime, quiet: bool) -> list[str]:

@@ -74,7 +74,7 @@ def test_a_message_that_could_not_be_sent_is_named_with_the_reason(home: Path, m
         monkeypatch.setenv("COSTWIRE_SMTP_PORT", str(probe.getsockname()[1]))
         bootstrap.use(EmbeddedRuntime(Settings()))
         said = add()
-    assert "Alert not sent yet by email: mail server 127.0.0.1:" in said
+    assert "Alert not sent yet by email to b@example.com: mail server 127.0.0.1:" in said
 
 
 def test_alerts_stand_from_low_to_high(home: Path) -> None:

@@ -220,7 +220,7 @@ def test_a_dead_letter_is_replayed_when_its_cause_is_gone(pushed: World) -> None
         timeout=120,
     )
     assert told.returncode == 0, told.stderr
-    assert json.loads(told.stdout) == {"replayed": len(waiting), "failed": None}
+    assert json.loads(told.stdout) == {"replayed": len(waiting), "notifications": 0, "failed": None}
     eventually(lambda: pushed.calls(run_id))
     assert pushed.letters(lambda one: one.event["id"] == letter.event["id"]) == []
     assert pushed.bus.pull(["audit"]) is None
