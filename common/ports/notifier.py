@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from common.domain.legible import in_all, lines, one_line
+
 ONE_PLACE = ("",)
 """The recipients of a channel that leads to one place, which needs no name."""
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One message to people.  notification_id is the same on every try, so that a channel can tell repeats.
+    """One message to people, whose every text is made fit for them here, whatever channel it goes to.
+
+    notification_id is the same on every try, so that a channel can tell repeats.
 
     text: plain text.  html: e-mail body or None.  blocks: Slack Block Kit blocks or None.
     """
@@ -19,6 +23,12 @@ class Notification:
     text: str
     html: str | None = None
     blocks: tuple[dict[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", one_line(self.subject))
+        object.__setattr__(self, "text", lines(self.text))
+        object.__setattr__(self, "html", None if self.html is None else lines(self.html))
+        object.__setattr__(self, "blocks", tuple(in_all(block, lines) for block in self.blocks))
 
 
 class Notifier(Protocol):

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from opentelemetry import trace
 
+from common.domain.legible import in_all, json_text, lines
 from common.telemetry import work
 from common.telemetry.withheld import harmless, kind, redacted, stack_of, where
 
@@ -50,13 +51,14 @@ class CloudFormatter(logging.Formatter):
             **getattr(record, "fields", {}),
             **self._trace(),
         }
+        entry = in_all(entry)  # people read it decoded
         labels = {name: str(entry[name]) for name in LABELS if entry.get(name)}
         if labels:
             entry["logging.googleapis.com/labels"] = labels
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if error is not None:
             entry |= _error_event(error)
-        return json.dumps(entry, ensure_ascii=False, default=lambda value: type(value).__name__)
+        return json_text(json.dumps(entry, ensure_ascii=False, default=lambda value: type(value).__name__))
 
     def _trace(self) -> dict[str, Any]:
         span = trace.get_current_span().get_span_context()
@@ -137,7 +139,7 @@ def _error_event(error: BaseException) -> dict[str, Any]:
     file, _, line = where(error.__traceback__).rpartition(":")
     return {
         "@type": _ERROR_EVENT,
-        "stack_trace": stack_of(error),
+        "stack_trace": lines(stack_of(error)),
         "error": kind(error),
         "serviceContext": {
             "service": os.environ.get("K_SERVICE", LOGGER),

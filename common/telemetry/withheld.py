@@ -12,6 +12,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Any
 
+from common.domain.legible import lines
 from common.errors import CostError
 
 _MOST_CHARACTERS = 4_000
@@ -34,8 +35,8 @@ _SECRETS = re.compile(
 
 
 def redacted(text: str) -> str:
-    """The text with what looks like a secret taken out, and no longer than a line should be."""
-    clean = _SECRETS.sub(lambda found: f"{found['name'] or ''}[withheld]", text)
+    """The text with what looks like a secret taken out, fit for people, and no longer than a line should be."""
+    clean = _SECRETS.sub(lambda found: f"{found['name'] or ''}[withheld]", lines(text))
     return clean if len(clean) <= _MOST_CHARACTERS else f"{clean[:_MOST_CHARACTERS]} [cut]"
 
 

@@ -1,6 +1,7 @@
 """Slack Block Kit blocks within Slack's limits.
 
-Source: https://docs.slack.dev/reference/block-kit/blocks (header 150 characters, section text 3,000, ten fields of
+Source: https://docs.slack.dev/reference/block-kit/blocks and
+https://docs.slack.dev/reference/block-kit/composition-objects/text-object (header 150 characters, section text 3,000, ten fields of
 2,000 each, 50 blocks a message, ten elements a context).
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+from common.domain.legible import without_slack_markup
 
 HEADER_LIMIT = 150
 TEXT_LIMIT = 3000
@@ -27,26 +30,22 @@ def to_blocks(
     ]
     for first in range(0, len(rows), FIELDS_PER_SECTION):
         fields = [
-            _markdown(f"*{escape(label)}*\n{escape(value)}", FIELD_LIMIT)
+            _markdown(f"*{without_slack_markup(label)}*\n{without_slack_markup(value)}", FIELD_LIMIT)
             for label, value in rows[first : first + FIELDS_PER_SECTION]
         ]
         blocks.append({"type": "section", "fields": fields})
     if drivers:
-        listed = "\n".join(f"• {escape(driver)}" for driver in drivers)
+        listed = "\n".join(f"• {without_slack_markup(driver)}" for driver in drivers)
         blocks.append({"type": "section", "text": _markdown(f"*Top drivers*\n{listed}", TEXT_LIMIT)})
     if notes:
-        elements = [_markdown(escape(note), FIELD_LIMIT) for note in notes[:ELEMENTS_PER_CONTEXT]]
+        elements = [_markdown(without_slack_markup(note), FIELD_LIMIT) for note in notes[:ELEMENTS_PER_CONTEXT]]
         blocks.append({"type": "context", "elements": elements})
     return tuple(blocks)
 
 
-def escape(text: str) -> str:
-    """Text whose `&`, `<` and `>` Slack shows instead of following."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _markdown(text: str, limit: int) -> Block:
-    return {"type": "mrkdwn", "text": _cut(text, limit)}
+    """Verbatim: Slack makes no link of an address, a channel or a person that a name holds."""
+    return {"type": "mrkdwn", "text": _cut(text, limit), "verbatim": True}
 
 
 def _cut(text: str, limit: int) -> str:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 from common.domain.alerts import RETRACTED, TYPES
 from common.domain.budgets import ACTUAL, FORECAST
 from common.domain.filling import filling_notes
+from common.domain.legible import one_line
 from common.ports import Document, Notification
 
 from . import wording
@@ -21,13 +22,23 @@ from .blocks import to_blocks
 
 @dataclass(frozen=True)
 class Letter:
-    """A message in words, before it takes a channel's form.  rows: label and value; notes: sentences of small print."""
+    """A message in words, before it takes a channel's form; whatever a name holds, each of them is one line fit for people.
+
+    rows: label and value; notes: sentences of small print.
+    """
 
     subject: str
     headline: str
     rows: tuple[tuple[str, str], ...]
     drivers: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", _one_line(self.subject))
+        object.__setattr__(self, "headline", _one_line(self.headline))
+        object.__setattr__(self, "rows", tuple((_one_line(label), _one_line(value)) for label, value in self.rows))
+        object.__setattr__(self, "drivers", tuple(map(_one_line, self.drivers)))
+        object.__setattr__(self, "notes", tuple(map(_one_line, self.notes)))
 
 
 def render(document: Document, org_slug: str) -> Notification:
@@ -46,20 +57,19 @@ def render(document: Document, org_slug: str) -> Notification:
 
 def budget_letter(facts: Mapping[str, Any], state: str) -> Letter:
     """The words of a budget's alert.  state: open or retracted."""
-    headline = _headline(facts, state)
     return Letter(
-        subject=_one_line(f"[Costwire] {_subject(facts, state)}"),
-        headline=_one_line(headline),
-        rows=tuple((label, _one_line(value)) for label, value in _rows(facts)),
-        drivers=tuple(_one_line(line) for line in _drivers(facts)),
-        notes=tuple(_one_line(line) for line in _notes(facts)),
+        subject=f"[Costwire] {_subject(facts, state)}",
+        headline=_headline(facts, state),
+        rows=tuple(_rows(facts)),
+        drivers=tuple(_drivers(facts)),
+        notes=tuple(_notes(facts)),
     )
 
 
 def plain_letter(facts: Mapping[str, Any]) -> Letter:
     """The words of any other alert.  facts: `title`, and `lines` of label and value (a mapping)."""
-    title = _one_line(facts["title"])
-    rows = tuple((label, _one_line(str(value))) for label, value in facts.get("lines", {}).items())
+    title = str(facts["title"])
+    rows = tuple((label, str(value)) for label, value in facts.get("lines", {}).items())
     return Letter(f"[Costwire] {title}", title, rows, (), tuple(facts.get("notes", ())))
 
 
@@ -158,7 +168,7 @@ def _notes(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(one_line(text).split())
 
 
 @cache

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from common.domain.legible import without_slack_markup
 from common.errors import BadConfiguration, Permanent, Retryable, Unanswered
 from common.ports import ONE_PLACE, Notification
 
@@ -54,7 +55,8 @@ class SlackNotifier:
 
     def send(self, notification: Notification, recipient: str = "") -> str:
         """Post the message.  Raises Unanswered, Retryable or Permanent without the webhook's address."""
-        payload: dict[str, object] = {"text": _escaped(notification.subject)}
+        # the fallback of a message with blocks is read as Slack's markup, too
+        payload: dict[str, object] = {"text": without_slack_markup(notification.subject)}
         if notification.blocks:
             payload["blocks"] = list(notification.blocks)
         status: int | None = None
@@ -102,8 +104,3 @@ def _check(status: int, wait: str, word: str) -> None:
         raise Retryable(f"Slack answered {status}; the message stays in the outbox")
     reason = f", {word}" if _SLACK_WORD.fullmatch(word) else ""
     raise Permanent(f"Slack refused the message ({status}{reason}); check COSTWIRE_SLACK_WEBHOOK_URL")
-
-
-def _escaped(text: str) -> str:
-    """Text in which Slack finds no mention and no link: also the fallback of a message with blocks is read as its markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
