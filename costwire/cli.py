@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
+from common.domain.legible import one_line
 from common.errors import AGAIN, CostError, Retryable, resource_error
 from costwire import (
     __version__,
@@ -29,9 +32,41 @@ from costwire import (
     validate,
     watch,
 )
+from costwire.output import say_error
+
+
+class Commands(TyperGroup):
+    """Commands whose usage errors quote what was typed in a form fit for a terminal."""
+
+    def make_context(self, *words: Any, **more: Any) -> Any:
+        """As typer does."""
+        with _quoted_fit():
+            return super().make_context(*words, **more)
+
+    def invoke(self, *words: Any, **more: Any) -> Any:
+        """As typer does."""
+        with _quoted_fit():
+            return super().invoke(*words, **more)
+
+
+@contextmanager
+def _quoted_fit() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if hasattr(
+            error, "format_message"
+        ):  # a usage error, which typer prints; where its class lives depends on typer's version
+            said = str(error)
+            error.__dict__["message"] = (
+                said if said.startswith("Usage:") else one_line(said)
+            )  # help is of several lines
+        raise
+
 
 app = typer.Typer(
     name="costwire",
+    cls=Commands,
     help="Bills of any cloud become FOCUS 1.3 rows whose totals are proved, and budgets that warn in minutes.\n\n"
     "State lies under $COSTWIRE_HOME (default ./.costwire).  Start with: costwire import YOUR-BILL.csv",
     no_args_is_help=True,
@@ -85,7 +120,8 @@ def _options(
 
 def main() -> None:
     """Run a command; what goes wrong on purpose is one line and exit status 1."""
-    logging.basicConfig(level=logging.CRITICAL)
+    logging.basicConfig(level=logging.CRITICAL, format="%(message)s")
+    logging.getLogger().handlers[0].setFormatter(_OneLine())
     try:
         app()
     except Retryable as error:
@@ -100,8 +136,15 @@ def main() -> None:
         _fail(_words(error))
 
 
+class _OneLine(logging.Formatter):
+    """What a library has to say on a laptop, on a line fit for a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
+
 def _fail(reason: str) -> NoReturn:
-    sys.stderr.write(f"costwire: {' '.join(reason.split())}\n")
+    say_error(reason)
     raise SystemExit(1) from None
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from common.bootstrap import runtime
 from common.domain.money import plain
@@ -22,7 +22,7 @@ from common.warehouse.cost_report import (
     report_costs,
     report_span,
 )
-from costwire.output import AsJson, Org, console, money, print_json, table
+from costwire.output import AsJson, Org, console, money, print_json, styled, table
 
 USD_PER_TEBIBYTE = Decimal("6.25")
 """On-demand analysis in us-central1, https://cloud.google.com/bigquery/pricing; docs/cost.md says as of when."""
@@ -79,10 +79,11 @@ def costs(
     if as_json:
         print_json(_as_json(found, dimension, measure, first_day, last_day))
     elif not found:
-        console.print(_nothing(report_span(warehouse, org), org), soft_wrap=True)
+        for line in _nothing(report_span(warehouse, org), org):
+            console.print(line, soft_wrap=True)
     else:
         for number, one in enumerate(found):
-            console.print("\n" * (number > 0), end="")
+            console.line(int(number > 0))
             _print(one, dimension, measure)
 
 
@@ -109,21 +110,21 @@ def _print(found: CurrencyCosts, by: str, metric: str) -> None:
     console.print(shown)
 
 
-def _label(row: CostRow, by: str) -> str:
+def _label(row: CostRow, by: str) -> str | Text:
     if row.key is None:
-        return f"[dim](no {escape(by)})[/dim]"
+        return styled(f"(no {by})", "dim")
     named = row.name if row.name and row.name != row.key and by not in TIMES else None
-    return escape(f"{named} ({row.key})" if named else row.key)
+    return f"{named} ({row.key})" if named else row.key
 
 
 def _share(cost: Decimal, total: Decimal) -> str:
     return f"{cost / total * 100:.1f}%".replace("-0.0%", "0.0%") if total > 0 else ""
 
 
-def _nothing(span: tuple[date, date] | None, org: str) -> str:
+def _nothing(span: tuple[date, date] | None, org: str) -> tuple[str, str]:
     if span is None:
-        return f"No charges yet for organization {escape(org)}.\nStart with: costwire import YOUR-BILL.csv"
-    return f"No charges in these days.\nThere are charges from {span[0]} to {span[1]}; change --from and --to."
+        return f"No charges yet for organization {org}.", "Start with: costwire import YOUR-BILL.csv"
+    return "No charges in these days.", f"There are charges from {span[0]} to {span[1]}; change --from and --to."
 
 
 def _as_json(

@@ -14,7 +14,7 @@ from common.errors import NotFound
 from common.messages import SyncRequested
 from costwire import alerts, budgets, costs
 from costwire.imports import ensure_organization, new_run_id, report
-from costwire.output import console
+from costwire.output import console, styled
 from costwire.worker import subscribe_all
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -49,7 +49,8 @@ def demo() -> None:
     alerts.list_alerts()
     _heading("5. What to do next")
     _next_steps()
-    console.print(f"\n[dim]done in {time.monotonic() - began:.1f} s[/dim]")
+    console.line()
+    console.print(styled(f"done in {time.monotonic() - began:.1f} s", "dim"))
 
 
 def _connect(rt: EmbeddedRuntime) -> None:
@@ -61,7 +62,8 @@ def _connect(rt: EmbeddedRuntime) -> None:
 
 
 def _heading(text: str) -> None:
-    console.print(f"\n[bold]{text}[/bold]")
+    console.line()
+    console.print(styled(text, "bold"))
 
 
 def _next_steps() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from common.bills.deliveries import HELD
 from common.bootstrap import CloudRuntime, EmbeddedRuntime, runtime
@@ -15,10 +14,10 @@ from common.errors import CostError
 from common.ports import Runtime
 from common.ports.inspection import Finding
 from costwire.messages import messages_lost
-from costwire.output import AsJson, Org, console, print_json, table
+from costwire.output import AsJson, Org, console, print_json, styled, table
 
 _LOW_DISK_BYTES = 2 << 30
-_MARKS = {True: "[green]ok[/green]", False: "[red]no[/red]", None: "[yellow]?[/yellow]"}
+_MARKS = {True: ("ok", "green"), False: ("no", "red"), None: ("?", "yellow")}
 
 
 def doctor(
@@ -44,7 +43,7 @@ def _print(findings: list[Finding]) -> None:
     """What was found; below it each mend once, on a line of its own, so that it can be copied."""
     shown = table("", "what", "found")
     for one in findings:
-        shown.add_row(_MARKS[one.well], escape(one.what), escape(one.found))
+        shown.add_row(styled(*_MARKS[one.well]), one.what, one.found)
     console.print(shown)
     about: dict[str, list[str]] = {}
     for one in sorted(findings, key=lambda one: one.well is None):
@@ -52,8 +51,9 @@ def _print(findings: list[Finding]) -> None:
             about.setdefault(one.mend, []).append(one.what)
     for mend, things in about.items():
         more = f" and {len(things) - 3} more" if len(things) > 3 else ""
-        console.print(f"\n[dim]{escape(', '.join(things[:3]) + more)}:[/dim]", soft_wrap=True)
-        console.print(f"  {escape(mend)}", soft_wrap=True)
+        console.line()
+        console.print(styled(f"{', '.join(things[:3])}{more}:", "dim"), soft_wrap=True)
+        console.print(f"  {mend}", soft_wrap=True)
 
 
 def _look(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:

@@ -44,6 +44,6 @@ def export(
     if as_json:
         print_json({"path": str(out), "rows": rows, "size_bytes": out.stat().st_size})
         return
-    console.print(f"{out}: {rows:,} FOCUS 1.3 rows", markup=False, soft_wrap=True)
+    console.print(f"{out}: {rows:,} FOCUS 1.3 rows", soft_wrap=True)
     if not rows:
         console.print("No charges match. costwire deliveries shows what came in.", soft_wrap=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from common import credentials, tenants
 from common.bills.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, Delivery, load
@@ -31,7 +31,7 @@ from common.ports.keys import MAX_PLAINTEXT_BYTES, check_size
 from common.schedules import ensure_schedule
 from costwire.export import read_period
 from costwire.messages import messages_sent
-from costwire.output import AsJson, Org, console, exact, money, print_json, progress, table
+from costwire.output import AsJson, Org, console, exact, joined, money, print_json, progress, styled, table
 from costwire.peek import peek
 from costwire.uploads import newest_time, upload
 from costwire.waiting import advance
@@ -203,7 +203,7 @@ def report(rt: Runtime, org: str, run_ids: list[str], as_json: bool) -> None:
         print_deliveries(rt, deliveries)
         for message in messages_sent(rt, org):
             if message not in told:
-                console.print(f"alert {escape(message)}", soft_wrap=True)
+                console.print(f"alert {message}", soft_wrap=True)
     failed = [run for run in runs if run["status"] in ("failed", "rejected")]
     reasons = [run["error"] or "failed" for run in failed] or lost
     if reasons:
@@ -233,16 +233,16 @@ def print_deliveries(rt: Runtime, deliveries: list[Delivery]) -> None:
             about.setdefault(line, []).append(f"{one.integration_id} {one.billing_period}")
     for line, bills in about.items():
         names = bills[0] if len(bills) == 1 else f"{bills[0]} and {len(bills) - 1} more"
-        console.print(f"[dim]{names}:[/dim] {escape(line)}", highlight=False)
+        console.print(joined(styled(f"{names}:", "dim"), f" {line}"))
 
 
-def _proof_words(delivery: Delivery, proof: dict[str, Any]) -> str:
+def _proof_words(delivery: Delivery, proof: dict[str, Any]) -> Text:
     if proof["difference"] != "0":
-        return f"[red]differs by {exact(proof['difference'])}[/red]"
+        return styled(f"differs by {exact(proof['difference'])}", "red")
     if delivery.state == REJECTED:
-        return "[red]rejected[/red]"
-    words = "[green]proved[/green], difference 0"
-    return words if delivery.state == CURRENT else f"{words} ({delivery.state})"
+        return styled("rejected", "red")
+    more = "" if delivery.state == CURRENT else f" ({delivery.state})"
+    return joined(styled("proved", "green"), f", difference 0{more}")
 
 
 def _remarks(delivery: Delivery) -> list[str]:

@@ -9,13 +9,13 @@ from itertools import groupby
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from common.bootstrap import runtime
 from common.domain.money import add, plain
 from common.warehouse.cost_report import catalogued
 from costwire.export import read_period
-from costwire.output import AsJson, Org, console, exact, money, print_json, table
+from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
 from costwire.quarantine import quarantine
 
 __all__ = ["deliveries", "quarantine", "restatements", "runs"]
@@ -50,9 +50,12 @@ def deliveries(
         shown = table("delivery", "state", "rows", "source total", numbers=("rows", "source total"))
         for one in found:
             shown.add_row(
-                f"{escape(one['integration_id'])} {one['billing_period'] or '(no month)'}\n[dim]{one['delivery_id']}[/dim]",
-                f"{_styled(one['state'])}\n[dim]{_minute(one['delivered_at'])}[/dim]",
-                f"{one.get('rows', 0):,}{_quarantined(one)}",
+                stacked(
+                    f"{one['integration_id']} {one['billing_period'] or '(no month)'}",
+                    styled(one["delivery_id"], "dim"),
+                ),
+                stacked(_styled(one["state"]), styled(_minute(one["delivered_at"]), "dim")),
+                stacked(f"{one.get('rows', 0):,}", *_quarantined(one)),
                 _proof(one),
             )
         console.print(shown)
@@ -60,39 +63,41 @@ def deliveries(
             console.print(line, soft_wrap=True)
 
 
-def _quarantined(delivery: Mapping[str, Any]) -> str:
+def _quarantined(delivery: Mapping[str, Any]) -> Iterable[Text]:
     lines = delivery.get("quarantined_rows", 0)
-    return f"\n[yellow]{lines:,} quarantined[/yellow]" if lines else ""
+    if lines:
+        yield styled(f"{lines:,} quarantined", "yellow")
 
 
-def _proof(delivery: Mapping[str, Any]) -> str:
+def _proof(delivery: Mapping[str, Any]) -> Text:
     """The source's total of each currency, and whether every cent of it is accounted for."""
-    lines = []
+    lines: list[str | Text] = []
     for one in delivery.get("proof", ()):
         difference = Decimal(one["difference"])
         lines.append(f"{money(one['source'])} {one['currency'] or '(no currency)'}")
-        lines.append("[green]proved[/green]" if not difference else f"[red]off by {exact(difference)}[/red]")
+        lines.append(styled(f"off by {exact(difference)}", "red") if difference else styled("proved", "green"))
     refused = delivery["state"] == "rejected"
-    return "\n".join(lines) or ("[red]not readable[/red]" if refused else "[dim]not proved yet[/dim]")
+    nothing = styled("not readable", "red") if refused else styled("not proved yet", "dim")
+    return stacked(*lines) if lines else nothing
 
 
-def _remarks(delivery: Mapping[str, Any]) -> Iterable[str]:
-    name = f"[bold]{delivery['delivery_id'][:8]}[/bold]"
+def _remarks(delivery: Mapping[str, Any]) -> Iterable[Text]:
+    name = styled(delivery["delivery_id"][:8], "bold")
     if delivery.get("reason"):
-        yield f"{name} {escape(str(delivery['reason']))}"
+        yield joined(name, f" {delivery['reason']}")
     for note in delivery.get("notes", ()):
-        yield f"{name} {escape(note)}"
+        yield joined(name, f" {note}")
     unknown = delivery.get("unknown_columns", ())
     if unknown:
         more = f" and {len(unknown) - _NAMED_COLUMNS} more; --json names them" if len(unknown) > _NAMED_COLUMNS else ""
-        yield f"{name} {len(unknown)} columns are kept out: {escape(', '.join(unknown[:_NAMED_COLUMNS]))}{more}"
+        yield joined(name, f" {len(unknown)} columns are kept out: {', '.join(unknown[:_NAMED_COLUMNS])}{more}")
     failed = delivery.get("conformance", ())
     for rule in (one for one in failed if one["keyword"].startswith("MUST")):
-        keyword = f"[red]FOCUS {rule['keyword']}[/red]"
-        yield f"{name} {keyword}, {rule['count']:,} rows: {escape(rule['text'])} ({rule['rule']})"
+        keyword = styled(f"FOCUS {rule['keyword']}", "red")
+        yield joined(name, " ", keyword, f", {rule['count']:,} rows: {rule['text']} ({rule['rule']})")
     advice = sum(not one["keyword"].startswith("MUST") for one in failed)
     if advice:
-        yield f"{name} [dim]{advice} FOCUS recommendations not met; --json lists them[/dim]"
+        yield joined(name, " ", styled(f"{advice} FOCUS recommendations not met; --json lists them", "dim"))
 
 
 def runs(integration: Integration = None, org: Org = "default", as_json: AsJson = False) -> None:
@@ -107,8 +112,8 @@ def runs(integration: Integration = None, org: Org = "default", as_json: AsJson 
         shown = table("integration", "asked by", "status", "started", "took", "rows", "size", numbers=_RUN_NUMBERS)
         for row in found:
             shown.add_row(
-                escape(row["integration_id"] or ""),
-                escape(row["trigger"] or ""),
+                row["integration_id"] or "",
+                row["trigger"] or "",
                 _styled(row["status"]),
                 _minute(row["started_at"]),
                 _took(row["started_at"], row["ended_at"]),
@@ -120,7 +125,7 @@ def runs(integration: Integration = None, org: Org = "default", as_json: AsJson 
             if row["error"]:
                 started = _minute(row["started_at"])
                 console.print(
-                    f"[bold]{escape(row['integration_id'] or '')} {started}[/bold] {escape(row['error'])}",
+                    joined(styled(f"{row['integration_id'] or ''} {started}", "bold"), f" {row['error']}"),
                     soft_wrap=True,
                 )
 
@@ -144,7 +149,7 @@ def restatements(
         console.print("Nothing was restated: no newer delivery changed a cost that was shown before.", soft_wrap=True)
     else:
         for number, (_, rows) in enumerate(groupby(found, key=_replacement)):
-            console.print("\n" * (number > 0), end="")
+            console.line(int(number > 0))
             _print_restatement(list(rows))
 
 
@@ -155,8 +160,10 @@ def _replacement(row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _print_restatement(rows: Sequence[Mapping[str, Any]]) -> None:
     head = rows[0]
     console.print(
-        f"[bold]{escape(head['integration_id'])} {head['billing_period']}[/bold], {_minute(head['replaced_at'])} UTC: "
-        f"{head['delivery_now']} replaced {head['delivery_replaced']}",
+        joined(
+            styled(f"{head['integration_id']} {head['billing_period']}", "bold"),
+            f", {_minute(head['replaced_at'])} UTC: {head['delivery_now']} replaced {head['delivery_replaced']}",
+        ),
         soft_wrap=True,
     )
     numbers = ("days", "before", "after", "change")
@@ -165,7 +172,7 @@ def _print_restatement(rows: Sequence[Mapping[str, Any]]) -> None:
         days = list(group)
         before, after, billed, effective = (add(row[name] for row in days) for name in _CHANGES)
         change = f"{billed:+,.2f}" if billed or not effective else f"effective {effective:+,.2f}"
-        shown.add_row(escape(service or ""), f"{len(days)}", money(before), money(after), change, currency)
+        shown.add_row(service or "", f"{len(days)}", money(before), money(after), change, currency)
     console.print(shown)
 
 
@@ -183,9 +190,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _styled(state: str) -> str:
+def _styled(state: str) -> str | Text:
     style = _STYLES.get(state)
-    return f"[{style}]{state}[/{style}]" if style else state
+    return styled(state, style) if style else state
 
 
 def _minute(moment: datetime | str | None) -> str:

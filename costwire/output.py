@@ -1,25 +1,69 @@
-"""How commands print: tables for people, JSON for programs, progress on a terminal."""
+"""How commands print: tables for people, JSON for programs, progress on a terminal.
+
+What a command prints may hold names of a bill, a file or a tenant.  So a string is plain text on one line here: nothing in it is read
+as markup, and what would act on a terminal or hide is shown as a replacement sign.  Style is given apart from the text, by `styled`.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
+
+from common.domain.legible import json_text, lines, one_line
 
 Org = Annotated[str, typer.Option("--org", help="Organization whose data is meant.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs; amounts are exact decimals as text.")]
 
 _WIDTH = None if sys.stdout.isatty() else 120  # a file or a pipe has no width of its own
-console = Console(highlight=False, soft_wrap=False, width=_WIDTH)
-errors = Console(stderr=True, highlight=False)
+
+
+class Screen(Console):
+    """A console on which no text acts: neither as markup nor as control characters."""
+
+    def __init__(self, stderr: bool = False, width: int | None = None) -> None:
+        super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A string as a line of plain text, before its width is taken."""
+        return super().render_str(one_line(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Whatever is printed, made fit at the end too; what moves the cursor is rich's own and kept apart from text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=lines(segment.text))
+
+
+console = Screen(width=_WIDTH)
+errors = Screen(stderr=True)
+
+
+def styled(text: object, style: str) -> Text:
+    """A text on one line, in a style."""
+    return Text(one_line(str(text)), style=style)
+
+
+def joined(*parts: str | Text) -> Text:
+    """Parts on one line, each with its own style or none."""
+    made = Text()
+    for part in parts:
+        made.append_text(part if isinstance(part, Text) else Text(one_line(part)))
+    return made
+
+
+def stacked(*parts: str | Text) -> Text:
+    """Parts below each other, as in a cell of a table."""
+    return Text("\n").join(joined(part) for part in parts)
 
 
 def money(amount: Decimal | str, digits: int = 2) -> str:
@@ -34,8 +78,13 @@ def exact(amount: Decimal | str) -> str:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+    """One JSON document on stdout; what would act on a terminal is written as an escape, so that programs get the exact text."""
+    sys.stdout.write(json_text(json.dumps(value, indent=2, default=str, ensure_ascii=False)) + "\n")
+
+
+def say_error(reason: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"costwire: {one_line(' '.join(reason.split()))}\n")
 
 
 def table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
@@ -57,12 +106,12 @@ def progress(what: str, quiet: bool = False) -> Iterator[Any]:
         return
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(20),
         TimeElapsedColumn(),
         console=errors,
         transient=True,
     )
     with bar:
-        task = bar.add_task(what, total=None)
-        yield lambda text: bar.update(task, description=text)
+        task = bar.add_task(one_line(what), total=None)
+        yield lambda text: bar.update(task, description=one_line(text))

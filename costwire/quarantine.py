@@ -10,14 +10,14 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from common.bills.engine import engine
 from common.bills.source import literal
 from common.bootstrap import runtime
 from common.domain.money import add, plain
 from common.ports import ObjectStore
-from costwire.output import AsJson, Org, console, exact, print_json, table
+from costwire.output import AsJson, Org, console, exact, joined, print_json, styled, table
 
 _FINAL_SHOWN = frozenset({"replaced", "superseded"})
 
@@ -45,7 +45,9 @@ def quarantine(
     delivery: Annotated[
         str | None, typer.Option("--delivery", help="Only this delivery; also one that was replaced since.")
     ] = None,
-    show_rows: Annotated[bool, typer.Option("--show-rows", help="Print the lines themselves, as they came.")] = False,
+    show_rows: Annotated[
+        bool, typer.Option("--show-rows", help="Print the lines themselves; --json has them exactly as they came.")
+    ] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +65,7 @@ def quarantine(
         console.print("Nothing is in quarantine: every line became a FOCUS row.", soft_wrap=True)
     else:
         for number, (_, lines) in enumerate(groupby(found, key=lambda line: line.delivery)):
-            console.print("\n" * (number > 0), end="")
+            console.line(int(number > 0))
             _print(list(lines), show_rows)
 
 
@@ -86,26 +88,30 @@ def read_lines(objects: ObjectStore, org: str, with_rows: bool) -> list[Quaranti
 def _print(lines: list[QuarantinedLine], show_rows: bool) -> None:
     head = lines[0]
     console.print(
-        f"[bold]{escape(head.integration_id)} {head.billing_period}[/bold] [dim]{head.delivery_id}[/dim]: "
-        f"{len(lines):,} {'line' if len(lines) == 1 else 'lines'} in quarantine",
+        joined(
+            styled(f"{head.integration_id} {head.billing_period}", "bold"),
+            " ",
+            styled(head.delivery_id, "dim"),
+            f": {len(lines):,} {'line' if len(lines) == 1 else 'lines'} in quarantine",
+        ),
         soft_wrap=True,
     )
     shown = table("reason", "lines", "amount", "first line", numbers=("lines", "amount"))
     for (reason, currency), group in groupby(lines, key=lambda line: (line.reason, line.currency)):
         alike = list(group)
-        shown.add_row(escape(reason), f"{len(alike):,}", _amount(alike, currency), escape(alike[0].source_row_id))
+        shown.add_row(reason, f"{len(alike):,}", _amount(alike, currency), alike[0].source_row_id)
     console.print(shown)
     if show_rows:
         for line in lines:
-            console.print(f"{line.source_row_id}: {line.source_row}", markup=False, soft_wrap=True)
+            console.print(f"{line.source_row_id}: {line.source_row}", soft_wrap=True)
 
 
-def _amount(lines: list[QuarantinedLine], currency: str | None) -> str:
+def _amount(lines: list[QuarantinedLine], currency: str | None) -> str | Text:
     known = [line.amount for line in lines if line.amount is not None]
     if not known:
-        return "[dim]not readable[/dim]"
+        return styled("not readable", "dim")
     rest = "" if len(known) == len(lines) else " + ?"
-    return f"{exact(add(known))} {escape(currency or '(no currency)')}{rest}"
+    return f"{exact(add(known))} {currency or '(no currency)'}{rest}"
 
 
 def _as_json(line: QuarantinedLine, show_rows: bool) -> dict[str, Any]:

@@ -45,4 +45,8 @@ def list_rates(org: Org = "default", as_json: AsJson = False) -> None:
     shown = table("month", "currency", "USD for one", "source", numbers=("USD for one",))
     for rate in rates:
         shown.add_row(f"{rate.month:%Y-%m}", rate.currency, plain(rate.usd_rate), rate.source)
-    console.print(shown if rates else "No rates yet.\nKeep some with: costwire rates set exchange_rates.csv")
+    if rates:
+        console.print(shown)
+        return
+    console.print("No rates yet.")
+    console.print("Keep some with: costwire rates set exchange_rates.csv")

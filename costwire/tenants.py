@@ -7,13 +7,14 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from common import tenant_data, tenants
 from common.bootstrap import runtime
+from common.domain.legible import one_line
 from common.errors import BadConfiguration, CostError
 from common.ports import Document
-from costwire.output import AsJson, console, print_json, progress, table
+from costwire.output import AsJson, console, joined, print_json, progress, styled, table
 
 app = typer.Typer(help="The organizations whose bills are watched.", no_args_is_help=True)
 Slug = Annotated[str, typer.Argument(help="The organization's slug, as `costwire tenants list` shows it.")]
@@ -56,7 +57,7 @@ def list_tenants(as_json: AsJson = False) -> None:
         shown = table("slug", "name", "plan", "status", "integrations", "last sync", numbers=("integrations",))
         for one in found:
             shown.add_row(
-                escape(one["org_slug"]), escape(str(one.get("name", ""))), str(one.get("plan", "")), _status(one),
+                one["org_slug"], str(one.get("name", "")), str(one.get("plan", "")), _status(one),
                 str(one["integrations"]), (one["last_sync"] or "never")[:16].replace("T", " "),
             )  # fmt: skip
         console.print(shown)
@@ -128,7 +129,7 @@ def restore_tenant(
 def _confirm(slug: str) -> None:
     if not sys.stdin.isatty():
         raise BadConfiguration(f"removing {slug} takes all that it has for good; say so with --yes")
-    if typer.prompt(f"All that {slug} has goes for good. Type its slug to go on") != slug:
+    if typer.prompt(one_line(f"All that {slug} has goes for good. Type its slug to go on")) != slug:
         raise BadConfiguration("that is not the slug; nothing was removed")
 
 
@@ -139,11 +140,11 @@ def _tell(document: Document, as_json: bool) -> None:
         console.print(f"{document['org_slug']} is {document['status']}", soft_wrap=True)
 
 
-def _status(document: Document) -> str:
+def _status(document: Document) -> Text:
     status = str(document.get("status", ""))
-    words = f"[{_STYLES.get(status, 'red')}]{status}[/]"
+    words = styled(status, _STYLES.get(status, "red"))
     ends = document.get("trial_ends_at")
-    return f"{words} until {ends[:10]}" if status == tenants.TRIAL and ends else words
+    return joined(words, f" until {ends[:10]}") if status == tenants.TRIAL and ends else words
 
 
 def _synchronized(integrations: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from types import FrameType
 
-from rich.markup import escape
+from rich.text import Text
 
 from common.bootstrap import EmbeddedRuntime, embedded
 from common.errors import Retryable
 from common.schedules import ensure_budget_check
-from costwire.output import console
+from costwire.output import console, joined, styled
 from costwire.worker import Outcome, deliver, subscribe_all
 
 _POLL_SECONDS = 1.0
@@ -38,15 +38,15 @@ def watch() -> None:
     _say(rt, "stopped; what is not done is kept for the next costwire watch or sync")
 
 
-def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[str]:
+def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[Text]:
     """Tick and work for ever; one line for each thing that happens."""
     while True:
         try:
             for tick in rt.scheduler.tick():
-                yield f"[bold]{tick.name}[/bold] was due at {_at(tick.due)}"
+                yield joined(styled(tick.name, "bold"), f" was due at {_at(tick.due)}")
             delivery = rt.bus.pull()
         except Retryable as error:
-            yield f"[red]waiting[/red]: {escape(str(error))}"
+            yield joined(styled("waiting", "red"), f": {error}")
             delivery = None
         if delivery is None:
             sleep(_POLL_SECONDS)
@@ -54,19 +54,19 @@ def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> 
         yield _words(deliver(rt, delivery))
 
 
-def _words(outcome: Outcome) -> str:
+def _words(outcome: Outcome) -> Text:
     data = outcome.delivery.event.get("data")
     facts = data if isinstance(data, dict) else {}
     about = "/".join(str(facts[name]) for name in _NAMED if facts.get(name))
-    done = f"{outcome.delivery.subscription} [dim]{escape(about)}[/dim]".removesuffix(" [dim][/dim]")
+    done = joined(outcome.delivery.subscription, styled(f" {about}" if about else "", "dim"))
     if outcome.error is None:
-        return f"{done}: done"
+        return joined(done, ": done")
     end = "given up" if outcome.final else "tried again later"
-    return f"{done}: [red]failed[/red], {end}: {escape(outcome.error)}"
+    return joined(done, ": ", styled("failed", "red"), f", {end}: {outcome.error}")
 
 
-def _say(rt: EmbeddedRuntime, line: str) -> None:
-    console.print(f"[dim]{rt.clock.now():%Y-%m-%d %H:%M:%S}[/dim] {line}", soft_wrap=True)
+def _say(rt: EmbeddedRuntime, line: str | Text) -> None:
+    console.print(joined(styled(f"{rt.clock.now():%Y-%m-%d %H:%M:%S}", "dim"), " ", line), soft_wrap=True)
 
 
 def _at(moment: datetime | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from common.domain.legible import one_line
 from common.focus import VERSION
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Report:
         if self.failures:
             console.print(self._table())
         for hint in self.hints:
-            console.print(f"Note: {hint}", markup=False)
-        console.print(self.summary(), markup=False)
+            console.print(one_line(f"Note: {hint}"), markup=False)
+        console.print(one_line(self.summary()), markup=False)
 
     def summary(self) -> str:
         """One line: valid or not, how much was checked, how many rules were broken."""
@@ -98,6 +99,7 @@ class Report:
 
     def _table(self) -> Table:
         from rich.table import Table  # only people need it: functions start without
+        from rich.text import Text
 
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("Rule", overflow="fold", ratio=3)
@@ -107,13 +109,7 @@ class Report:
         table.add_column("Example", overflow="fold", ratio=4)
         for failure in self.failures:
             style = "red" if failure.keyword == "MUST" else "yellow"
-            cells = (_plain(failure.rule_id), failure.keyword, f"{failure.count:,}")
             said = f"{failure.column}: {failure.text}" if failure.column else failure.text
-            table.add_row(*cells, _plain(said), _plain(failure.example), style=style)
+            cells = (failure.rule_id, failure.keyword, f"{failure.count:,}", said, failure.example)
+            table.add_row(*(Text(one_line(cell)) for cell in cells), style=style)
         return table
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape("".join(sign if sign.isprintable() else "?" for sign in text))

@@ -170,7 +170,7 @@ def test_import_sync_replay_and_export_speak_json(home: Path, tmp_path: Path) ->
     words = ["import", str(bill), "--integration", "aws", "--delivered-at", "2026-04-02"]
     assert [run["status"] for run in parsed(home, *words)["runs"]] == ["succeeded"]
     assert [one["state"] for one in parsed(home, "sync")["deliveries"]] == ["current"]
-    assert parsed(home, "replay") == {"replayed": 0, "failed": []}
+    assert parsed(home, "replay") == {"replayed": 0, "notifications": 0, "failed": []}
     assert parsed(home, "export", str(tmp_path / "out.parquet"))["rows"] == 3
     assert parsed(home, "connect", "gcp", "--location", str(tmp_path), "--org", "other")["status"] == "active"
 

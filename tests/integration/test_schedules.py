@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -263,7 +262,7 @@ def test_watching_says_one_line_for_each_thing(rt: Laptop, tmp_path: Path) -> No
 
     with pytest.raises(Idle):
         for line in watch.events(rt, sleep):
-            lines.append(re.sub(r"\[/?[a-z]+\]", "", line))
+            lines.append(line.plain)
     assert lines[0].startswith("sync-default was due at ")
     assert "dispatch_sync default: done" in lines
     assert "normalize_focus default/aws/2026-03: done" in lines

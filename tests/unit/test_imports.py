@@ -60,3 +60,20 @@ def test_only_bootstrap_chooses_adapters() -> None:
             name = path.relative_to(ROOT).as_posix()
             if "adapters" not in path.parts and name not in choosers:
                 assert not [one for one in imports(path) if one.startswith("common.adapters")], name
+
+
+def test_commands_print_by_the_one_place_that_makes_text_fit() -> None:
+    """A console of its own, markup in a string or a raw stream would let a name of a bill act on the terminal."""
+    edges = {"output.py", "cli.py"}
+    for path in files("costwire"):
+        if path.name in edges:
+            continue
+        assert not {name for name in imports(path) if name.startswith("rich.")} - {"rich.text"}, path
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write"}, (
+                    path
+                )
+                assert not called.startswith("Text"), f"{path}: styled() and joined() make text"
+                assert not [word for word in node.keywords if word.arg in {"markup", "highlight", "emoji"}], path
