@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Secrets,
         Warehouse,
     )
-    from common.ports.bus import OperatedBus, PullBus
+    from common.ports.bus import LocalBus, OperatedBus
     from common.ports.inspection import Inspection
 
 _LEFTOVER_SECONDS = 24 * 3600
@@ -77,7 +77,7 @@ class EmbeddedRuntime:
         return FolderObjectStore(self.home / "objects")
 
     @cached_property
-    def bus(self) -> PullBus:
+    def bus(self) -> LocalBus:
         from common.adapters.embedded.sqlite_bus import FaultPlan, SqliteBus
 
         seed = self.settings.fault_seed

@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any, TypeVar, overload
 
 from common.bills.integrations import check_org_slug
-from common.bills.runs import fail_run
+from common.bills.runs import fail_queued, fail_run
 from common.bootstrap import runtime
-from common.errors import CostError, MalformedMessage, Permanent, resource_error
-from common.messages import AlertRaised, ChargesNormalized, Message
+from common.errors import CostError, MalformedMessage, NoSpace, Permanent, resource_error
+from common.messages import AlertRaised, ChargesNormalized, Message, SyncRequested
 from common.messages.cloudevent import decode
 from common.telemetry.handling import handling
 
@@ -49,7 +49,8 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
                     if error is None:
                         raise
                     if isinstance(error, Permanent):
-                        record_failure(message, str(error))
+                        with suppress(NoSpace):  # the runtime records it once there is room
+                            record_failure(message, str(error))
                     raise error from raised.__cause__
 
         @functools.wraps(function)
@@ -75,13 +76,25 @@ def _plainly(function: Callable[[Any], None], message: Message) -> None:
 
 
 def record_failure(message: Message, reason: str) -> None:
-    """Write on the run, if the message belongs to one, why it ended: what a person sees where the message is dead-lettered."""
+    """Write on the run, if the message belongs to one, why it ended: what a person sees where the message is dead-lettered.
+
+    Raises NoSpace where it cannot be written now; Retryable.
+    """
     if isinstance(message, ChargesNormalized | AlertRaised):
         return  # what follows a delivery that is shown; its run has done its work
     org_slug, run_id = getattr(message, "org_slug", None), getattr(message, "run_id", None)
-    if org_slug and run_id:
-        rt = runtime()
-        with suppress(
-            Permanent
-        ):  # no names of a tenant and a run: nobody waits, and the reason must stay the message's own
-            fail_run(rt.documents, rt.clock, check_org_slug(org_slug), run_id, reason)
+    if not run_id:
+        return
+    rt = runtime()
+    try:
+        if isinstance(message, SyncRequested):
+            named = [check_org_slug(org_slug)] if org_slug else [name for name, _ in rt.documents.list("orgs")]
+            for one in named:
+                fail_queued(rt.documents, rt.clock, one, run_id, reason)
+        elif org_slug:
+            delivery_id = getattr(message, "delivery_id", None)
+            fail_run(rt.documents, rt.clock, check_org_slug(org_slug), run_id, reason, delivery_id=delivery_id)
+    except NoSpace:
+        raise
+    except Permanent:  # no names of a tenant and a run: nobody waits, and the reason must stay the message's own
+        return

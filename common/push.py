@@ -10,17 +10,19 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NoReturn, Protocol
 
 import flask
 
+from common.bills.stalled import given_up_at, note_try
 from common.bootstrap import runtime
 from common.entrypoint import Around, record_failure
 from common.errors import AGAIN, CostError, MalformedMessage, Permanent
-from common.messages import Message
+from common.messages import Message, SyncRequested
 from common.messages.cloudevent import completed, decode, parse
 from common.ports import Runtime
 from common.ports.bus import MAX_ATTEMPTS, Undeliverable
@@ -75,7 +77,7 @@ def receive(function: str, event: Any, attempt: Attempt) -> None:
     if pushed.attributes.get("replay_for", own.name) != own.name:
         return  # another subscription of the topic failed it; this one has done it
     try:
-        attempt(_event(function, pushed), _once(function, rt))
+        attempt(_event(function, pushed), _once(function, rt, own))
     except Permanent as error:
         _bury(own, pushed, str(error), rt)
     except Exception as error:
@@ -130,7 +132,7 @@ def _event(function: str, pushed: Pushed) -> dict[str, Any]:
     return {**event, "deliveryattempt": pushed.attempt}
 
 
-def _once(function: str, rt: Runtime) -> Around:
+def _once(function: str, rt: Runtime, own: Subscription) -> Around:
     """Do the work unless it is done, for tenants that there are; note that it is done only then.
 
     There is no lease for work in progress: that of a killed process would keep its message from everybody until the lease ends, and by
@@ -147,10 +149,30 @@ def _once(function: str, rt: Runtime) -> Around:
         org_slug = getattr(message, "org_slug", None)
         if org_slug:
             load_tenant(rt.documents, org_slug)
-        handler(message)
+        with _noted(message, event_id, doing.attempt if doing else 1, own, rt):
+            handler(message)
         processed.note(function, event_id)
 
     return around
+
+
+@contextmanager
+def _noted(message: Message, event_id: str, attempt: int, own: Subscription, rt: Runtime) -> Iterator[None]:
+    """A further try stands on its run while it lasts: where no try is ever answered, that is all that tells of it."""
+    org_slug, run_id = getattr(message, "org_slug", None), getattr(message, "run_id", None)
+    if isinstance(message, SyncRequested):
+        run_id = f"{message.run_id}.{message.integration_id}"
+    if attempt == 1 or not org_slug or not run_id:
+        yield
+        return
+    note_try(rt.documents, org_slug, run_id, event_id, given_up_at(own, attempt, rt.clock.now()))
+    try:
+        yield
+    except Exception as error:
+        if attempt >= MAX_ATTEMPTS or isinstance(error, Permanent):  # its reason is recorded by now, or will be
+            note_try(rt.documents, org_slug, run_id, event_id, None)
+        raise
+    note_try(rt.documents, org_slug, run_id, event_id, None)
 
 
 def _bury(own: Subscription, pushed: Pushed, reason: str, rt: Runtime) -> None:

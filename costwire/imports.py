@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ from common.bills.integrations import (
     load_integration,
     save_integration,
 )
-from common.bills.runs import queue_run, run_path
+from common.bills.runs import fail_queued, queue_run, run_path
 from common.bootstrap import EmbeddedRuntime, runtime
 from common.errors import BadBill, BadConfiguration, CostError, NotFound
 from common.messages import SyncRequested
@@ -181,8 +182,13 @@ def sync(
 
 def finish(rt: Runtime, request: SyncRequested, as_json: bool) -> None:
     """Publish one request, wait until all is done, and say what came in."""
-    _subscribe(rt)
-    rt.bus.publish(request)
+    try:
+        _subscribe(rt)
+        rt.bus.publish(request)
+    except CostError as error:
+        with suppress(CostError):  # on a full disk: then the next command ends it
+            fail_queued(rt.documents, rt.clock, str(request.org_slug), request.run_id, str(error))
+        raise
     report(rt, str(request.org_slug), [f"{request.run_id}.{request.integration_id}"], as_json)
 
 

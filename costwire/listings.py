@@ -15,6 +15,7 @@ from common.bootstrap import runtime
 from common.domain.money import add, plain
 from common.warehouse.cost_report import catalogued
 from costwire.export import read_period
+from costwire.given_up import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
 from costwire.quarantine import quarantine
 
@@ -103,6 +104,7 @@ def _remarks(delivery: Mapping[str, Any]) -> Iterable[Text]:
 def runs(integration: Integration = None, org: Org = "default", as_json: AsJson = False) -> None:
     """List synchronisations, newest first: who asked, how it ended, how much it brought."""
     sql = catalogued("runs")
+    end_forgotten(runtime(), org)
     found = [row for row in runtime().warehouse.query(org, sql) if integration in (None, row["integration_id"])]
     if as_json:
         print_json([_plain_row(row) for row in found])

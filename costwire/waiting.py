@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from common.bills.runs import ENDED, run_path
+from common.bills.stalled import end_stalled
 from common.bootstrap import EmbeddedRuntime
 from common.errors import CostError, Retryable
 from common.ports import Runtime
 from costwire.worker import work
 
 POLL_SECONDS = 1.0
+_LOOK_SECONDS = 30.0
+"""How often a watcher looks for runs that no function will end."""
 TAKEN_SECONDS = 120.0
 """How long a published request may go unseen before the deployment is taken to be broken; a cold start takes seconds."""
 
@@ -55,6 +58,8 @@ def _watch(rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float
         yield Step(f"the functions are at work: {ended} of {len(runs)} runs have ended")
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS
+        if waited % _LOOK_SECONDS < POLL_SECONDS:
+            end_stalled(rt.documents, rt.clock, org)
 
 
 def _next(done: str) -> str:

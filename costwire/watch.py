@@ -14,6 +14,7 @@ from rich.text import Text
 from common.bootstrap import EmbeddedRuntime, embedded
 from common.errors import Retryable
 from common.schedules import ensure_budget_check
+from costwire.given_up import end_unasked, record_given_up
 from costwire.output import console, joined, styled
 from costwire.worker import Outcome, deliver, subscribe_all
 
@@ -28,6 +29,7 @@ def watch() -> None:
     with _stoppable():
         subscribe_all(rt)
         ensure_budget_check(rt)
+        end_unasked(rt)
         names = [one.name for one in rt.scheduler.list()]
         _say(
             rt,
@@ -45,6 +47,7 @@ def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> 
             for tick in rt.scheduler.tick():
                 yield joined(styled(tick.name, "bold"), f" was due at {_at(tick.due)}")
             delivery = rt.bus.pull()
+            record_given_up(rt)
         except Retryable as error:
             yield joined(styled("waiting", "red"), f": {error}")
             delivery = None

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.bootstrap import EmbeddedRuntime
-from common.entrypoint import record_failure
 from common.errors import CostError, Permanent
-from common.messages.cloudevent import decode
 from common.ports.bus import MAX_ATTEMPTS, Delivery
 from common.subscriptions import SUBSCRIPTIONS, named
+from costwire.given_up import end_unasked, record_given_up
 
 log = logging.getLogger("costwire")
 
@@ -39,12 +38,14 @@ def work(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> It
     """Deliver until nothing is left, waiting out backoffs; yields what became of each try."""
     while True:
         delivery = rt.bus.pull()
+        record_given_up(rt)
         if delivery is not None:
             yield deliver(rt, delivery)
             continue
         due = rt.bus.next_due()
         if due is None:
             if rt.bus.pending() == 0:
+                end_unasked(rt)
                 return
             sleep(0.05)  # another process holds what is left
             continue
@@ -57,16 +58,15 @@ def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
         handler(delivery.subscription)({**delivery.event, "deliveryattempt": delivery.attempt})
     except Permanent as error:
         rt.bus.reject(delivery, str(error))
+        record_given_up(rt)
         return Outcome(delivery, str(error), final=True)
     except Exception as error:
         reason = str(error) if isinstance(error, CostError) else f"{type(error).__name__} in {delivery.subscription}"
         if not isinstance(error, CostError):
             log.exception("%s failed on a message of %s", delivery.subscription, delivery.topic)
-        final = delivery.attempt >= MAX_ATTEMPTS
-        if final:
-            record_failure(decode(delivery.event), reason)
         rt.bus.nack(delivery, reason)
-        return Outcome(delivery, reason, final)
+        record_given_up(rt)
+        return Outcome(delivery, reason, final=delivery.attempt >= MAX_ATTEMPTS)
     rt.bus.ack(delivery)
     return Outcome(delivery)
 

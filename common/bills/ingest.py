@@ -13,7 +13,7 @@ from common.bills.integrations import ERROR, TITLES, load_integration, note_sync
 from common.bills.landing import land
 from common.bills.marks import Marks, Pace, TimeUsed, plan_of
 from common.bills.reading import Customs, Order, Ports
-from common.bills.runs import fail_run, has_landed, note_landing, record_deliveries, run_path
+from common.bills.runs import begin_run, fail_run, has_landed, note_landing, record_deliveries, run_path
 from common.errors import BadBill, BadConfiguration, CostError
 from common.messages import IngestBill
 from common.ports import Location, Runtime
@@ -37,6 +37,7 @@ def ingest(message: IngestBill, rt: Runtime, discover: Discover, customs: Custom
     marks = Marks(rt.documents, rt.objects, org_slug, integration_id, message.run_id)
     if has_landed(rt.documents, org_slug, message.run_id) and marks.none():
         return  # the message once more, or its twin: copying 100 GB again would change nothing
+    begin_run(rt.documents, org_slug, message.run_id)
     try:
         outcome = _land_all(message, rt, marks, discover, customs)
     except CostError as error:

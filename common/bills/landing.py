@@ -140,7 +140,8 @@ def _deliver(
         delivery = change(ports.documents, delivery, state=LANDED, reconsider=True)
     if delivery.state not in FINISHED:
         for message in delivery.messages():
-            ports.bus.publish(message)
+            # each run that lands it hears what becomes of its own messages
+            ports.bus.publish(replace(message, run_id=order.run_id))
     return delivery
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from common.bills.deliveries import FINISHED, REJECTED, delivery_path
+from common.bills.deliveries import FINISHED, REJECTED, Delivery, delivery_path
 from common.ports import Clock, DocumentStore
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, REFUSED = "queued", "running", "succeeded", "failed", "rejected"
@@ -63,6 +63,16 @@ def queue_run(
     documents.transact(work)
 
 
+def begin_run(documents: DocumentStore, org_slug: str, run_id: str) -> None:
+    """Note that a queued run is worked on; one that has come further stays as it is."""
+
+    def change(run: dict[str, Any]) -> None:
+        if run["status"] == QUEUED:
+            run["status"] = RUNNING
+
+    _change(documents, org_slug, run_id, change)
+
+
 def note_landing(documents: DocumentStore, org_slug: str, run_id: str) -> None:
     """More of the run's deliveries are still to land: it does not end with those that are finished before."""
     _change(documents, org_slug, run_id, lambda run: run.update(status=RUNNING, landing=True))
@@ -77,11 +87,11 @@ def has_landed(documents: DocumentStore, org_slug: str, run_id: str) -> bool:
 def record_deliveries(
     documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, delivery_ids: Sequence[str]
 ) -> None:
-    """Note which deliveries a run landed; it ends with the last of them."""
+    """Note which deliveries a run landed; it ends with the last of them, at once where all of them have ended."""
 
     def change(run: dict[str, Any]) -> None:
         run["delivery_ids"] = sorted({*run["delivery_ids"], *delivery_ids})
-        run["status"] = RUNNING
+        run |= {"status": RUNNING, "error": None, "ended_at": None}
         run.pop("landing", None)
 
     _change(documents, org_slug, run_id, change)
@@ -89,14 +99,23 @@ def record_deliveries(
 
 
 def fail_run(
-    documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, reason: str, rejected: bool = False
+    documents: DocumentStore,
+    clock: Clock,
+    org_slug: str,
+    run_id: str,
+    reason: str,
+    rejected: bool = False,
+    delivery_id: str | None = None,
 ) -> None:
     """End a run that could not do its work; one that has ended keeps its first reason, one that has done it stays so.
 
-    rejected: a bill of it was refused, which also ends a run whose other bills are shown.
+    rejected: a bill of it was refused, which also ends a run whose other bills are shown.  delivery_id: the delivery of which a
+    message was given up.  It is remembered, as the note of what was landed may come later and would make the run wait for it.
     """
 
     def change(run: dict[str, Any]) -> None:
+        if delivery_id:
+            run["lost"] = {**run.get("lost", {}), delivery_id: reason}
         if run["status"] in ENDED and (run["error"] or not rejected):
             return
         run |= {"status": REFUSED if rejected else FAILED, "error": reason, "ended_at": clock.now().isoformat()}
@@ -104,28 +123,43 @@ def fail_run(
     _change(documents, org_slug, run_id, change)
 
 
-def finish_run(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
-    """End a run whose deliveries are all finished, also one that had failed before a replay; otherwise nothing changes."""
-    run = documents.get(run_path(org_slug, run_id)) or {}
-    # a chunk may be faster than the note of what was landed, which then ends the run by itself
-    if run.get("delivery_ids"):
-        _finish(documents, clock, org_slug, run_id)
+def fail_queued(documents: DocumentStore, clock: Clock, org_slug: str, request_id: str, reason: str) -> None:
+    """End the runs of one request that nobody has begun: the request was given up.  Those that have begun end by themselves."""
+    for run_id, _ in documents.list(f"orgs/{org_slug}/runs", {"status": QUEUED}):
+        if run_id == request_id or run_id.startswith(f"{request_id}."):
+            fail_run(documents, clock, org_slug, run_id, reason)
+
+
+def finish_runs(documents: DocumentStore, clock: Clock, delivery: Delivery) -> None:
+    """End every run that waits for this delivery, which is finished, and for no other; also one that had failed before a replay.
+
+    The same bytes may have been landed by several runs.  A run that has not noted yet what it landed ends by itself when it does.
+    """
+    for status in (RUNNING, FAILED):
+        where = {"integration_id": delivery.integration_id, "status": status}
+        for run_id, run in documents.list(f"orgs/{delivery.org_slug}/runs", where):
+            if delivery.delivery_id in run["delivery_ids"]:
+                _finish(documents, clock, delivery.org_slug, run_id)
 
 
 def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     run = documents.get(run_path(org_slug, run_id))
     if run is None or run["status"] in (SUCCEEDED, REFUSED) or run.get("landing"):
         return
-    deliveries = [documents.get(delivery_path(org_slug, one)) for one in run["delivery_ids"]]
-    if not all(one is not None and one["state"] in FINISHED for one in deliveries):
-        return
-    found = [one for one in deliveries if one is not None]
+    deliveries = {one: documents.get(delivery_path(org_slug, one)) or {} for one in run["delivery_ids"]}
+    found = [one for one in deliveries.values() if one.get("state") in FINISHED]
     refused = [one for one in found if one["state"] == REJECTED]
+    open_ones = [name for name, one in deliveries.items() if one.get("state") not in FINISHED]
 
     def change(document: dict[str, Any]) -> None:
+        if document["delivery_ids"] != run["delivery_ids"] or document["status"] in (SUCCEEDED, REFUSED):
+            return  # somebody else knows more
+        reasons = [document.get("lost", {}).get(name) for name in open_ones]
+        if not all(reasons) or (reasons and document["status"] == FAILED):
+            return
         document |= {
-            "status": REFUSED if refused else SUCCEEDED,
-            "error": refused[0].get("reason") if refused else None,
+            "status": FAILED if reasons else REFUSED if refused else SUCCEEDED,
+            "error": reasons[0] if reasons else refused[0].get("reason") if refused else None,
             "ended_at": clock.now().isoformat(),
             "records": sum(one.get("rows", 0) for one in found),
             "bytes": sum(part["size_bytes"] for one in found for part in one["parts"]),
@@ -140,7 +174,9 @@ def _change(documents: DocumentStore, org_slug: str, run_id: str, change: Any) -
     def work(transaction: Any) -> None:
         run = transaction.get(path)
         if run is not None:
+            before = dict(run)
             change(run)
-            transaction.set(path, run)
+            if run != before:
+                transaction.set(path, run)
 
     documents.transact(work)

@@ -100,3 +100,19 @@ class PullBus(OperatedBus, Protocol):
     def next_due(self) -> datetime | None:
         """When the next message that nobody holds becomes due, or None."""
         ...
+
+
+class LocalBus(PullBus, Protocol):
+    """A pulled bus that sees its workers: it notices when one dies, and tells what became of its message."""
+
+    def unrecorded(self) -> Sequence[DeadLetter]:
+        """Dead letters whose reason is still to be noted on their run; what died with its last worker is given up first."""
+        ...
+
+    def recorded(self, letter: DeadLetter) -> None:
+        """The reason of a dead letter has been noted.  Safe to repeat."""
+        ...
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """The events of all messages that are not done yet."""
+        ...

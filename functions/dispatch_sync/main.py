@@ -4,6 +4,7 @@ import functions_framework
 
 from common.bills.integrations import ACTIVE, ERROR, check_org_slug, load_integration
 from common.bills.runs import fail_run, queue_run
+from common.bills.stalled import end_stalled
 from common.bootstrap import runtime
 from common.entrypoint import handles
 from common.errors import BadConfiguration
@@ -31,6 +32,7 @@ def dispatch(message: SyncRequested, documents: DocumentStore, bus: MessageBus, 
     else:
         org_slugs = [org for org, organization in documents.list("orgs") if may_run(organization)]
     for org_slug in org_slugs:
+        end_stalled(documents, clock, org_slug)
         for integration_id, provider in _concerned(message, org_slug, documents):
             run_id = f"{message.run_id}.{integration_id}"
             queue_run(documents, clock, org_slug, run_id, integration_id, message.trigger)

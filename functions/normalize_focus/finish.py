@@ -13,7 +13,7 @@ from typing import Any
 from common.bills.deliveries import FINISHED, JOINED, REJECTED, Delivery, Part, change, chunks_path, load
 from common.bills.engine import engine
 from common.bills.integrations import note_sync
-from common.bills.runs import finish_run
+from common.bills.runs import finish_runs
 from common.bills.showing import note, show
 from common.bills.source import literal
 from common.charges_mark import mark_changed
@@ -59,7 +59,7 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
         alarm.quiet(delivery, rt)
         rt.bus.publish(_normalized(shown.delivery, shown.replaced is not None, delivery.run_id))
     note(proved, shown, rt)
-    finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
+    finish_runs(rt.documents, rt.clock, delivery)
 
 
 def _normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNormalized:
@@ -84,7 +84,7 @@ def reject(delivery: Delivery, reason: str, rt: Runtime, part: Part | None = Non
     _distrust_parts(delivery, reason, rt, part)
     words = f"{delivery.billing_period} is rejected: {reason}"
     note_sync(rt.documents, rt.clock.now(), delivery.org_slug, delivery.integration_id, words)
-    finish_run(rt.documents, rt.clock, delivery.org_slug, delivery.run_id)
+    finish_runs(rt.documents, rt.clock, delivery)
     counted(deliveries_rejected=1)
 
 

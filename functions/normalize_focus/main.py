@@ -3,6 +3,7 @@
 import functions_framework
 
 from common.bills.deliveries import FINISHED, chunks_path, load
+from common.bills.runs import finish_runs
 from common.bootstrap import runtime
 from common.entrypoint import handles
 from common.errors import BadBill, NotFound
@@ -29,6 +30,7 @@ def normalize_focus(message: BillLanded) -> None:
         raise NotFound(f"there is no delivery {message.delivery_id} in {message.org_slug}; sync the integration again")
     part = landed_part(message, delivery)
     if delivery.state in FINISHED:
+        finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
         skipped()
         return
     path = f"{chunks_path(delivery.org_slug, delivery.delivery_id)}/{message.chunk:05d}"

@@ -7,9 +7,10 @@ import json
 import random
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from common.adapters.embedded import sqlite_queue as queue
 from common.adapters.embedded.bus_faults import Backoff, Copy, FaultPlan
@@ -117,6 +118,17 @@ class SqliteBus:
         """The dead letters, oldest first; `topic` without its `-dead`."""
         return self._database.read(lambda connection: queue.dead_letters(connection, topic))
 
+    def unrecorded(self) -> Sequence[DeadLetter]:
+        """Dead letters whose reason is still to be noted on their run; what died with its last worker is given up first."""
+        now = queue.stamp(self._clock.now())
+        if self._database.read(lambda connection: queue.lost_leases(connection, now)):
+            self._database.write(lambda connection: _release_lost(connection, now), synced=False)
+        return self._database.read(lambda connection: queue.dead_letters(connection, unrecorded=True))
+
+    def recorded(self, letter: DeadLetter) -> None:
+        """The reason of a dead letter has been noted.  Safe to repeat."""
+        self._database.write(lambda connection: queue.recorded(connection, int(letter.letter_id)), synced=False)
+
     def replay(self, topic: str | None = None) -> int:
         """Publish dead letters again, each to the subscription that failed it; returns how many."""
         now = queue.stamp(self._clock.now())
@@ -125,6 +137,10 @@ class SqliteBus:
     def pending(self) -> int:
         """How many messages are not done yet, leased and delayed ones included."""
         return self._database.read(queue.count_messages)
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """The events of all messages that are not done yet."""
+        return self._database.read(queue.events)
 
     def next_due(self) -> datetime | None:
         """When the next message that nobody holds becomes due, or None.
@@ -155,9 +171,13 @@ class SqliteBus:
                 queue.enqueue(connection, topic, subscription, key, event, now, copy)
 
 
-def _lease_next(connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int) -> Delivery | None:
+def _release_lost(connection: sqlite3.Connection, now: int) -> None:
     for lost, what_happened in queue.lost_leases(connection, now):
         queue.release(connection, lost, what_happened, now, now)
+
+
+def _lease_next(connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int) -> Delivery | None:
+    _release_lost(connection, now)
     found = queue.first_due(connection, subscriptions, now)
     if found is None:
         return None

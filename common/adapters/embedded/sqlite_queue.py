@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from common.adapters.embedded.bus_faults import Copy
 from common.adapters.embedded.processes import is_gone
@@ -37,7 +38,8 @@ create table if not exists dead_letters (
     event text not null,
     reason text not null,
     died_at integer not null
-)
+);
+create table if not exists unrecorded (number integer primary key)
 """
 
 # a message waits while an earlier one of its ordering key is not done: leased, or in its rest after a failure
@@ -156,12 +158,14 @@ def release(connection: sqlite3.Connection, ack_id: str, reason: str, now: int, 
 
 
 def bury(connection: sqlite3.Connection, ack_id: str, reason: str, now: int) -> None:
-    """Make a leased message a dead letter."""
-    connection.execute(
+    """Make a leased message a dead letter, whose reason is still to be recorded."""
+    added = connection.execute(
         "insert into dead_letters (topic, subscription, ordering_key, event, reason, died_at) "
         "select topic, subscription, ordering_key, event, ?, ? from messages where ack_id = ?",
         (reason, now, ack_id),
     )
+    if added.rowcount:
+        connection.execute("insert into unrecorded values (?)", (added.lastrowid,))
     acknowledge(connection, ack_id)
 
 
@@ -173,12 +177,14 @@ def add_dead_letter(connection: sqlite3.Connection, message: Undeliverable, even
     )
 
 
-def dead_letters(connection: sqlite3.Connection, topic: str | None) -> list[DeadLetter]:
-    """Dead letters of a topic, or of all, oldest first."""
+def dead_letters(
+    connection: sqlite3.Connection, topic: str | None = None, unrecorded: bool = False
+) -> list[DeadLetter]:
+    """Dead letters of a topic, or of all, oldest first.  unrecorded: only those whose reason is still to be recorded."""
     rows = connection.execute(
         "select number, topic, subscription, event, reason, died_at from dead_letters "
-        "where ?1 is null or topic = ?1 order by number",
-        (topic,),
+        "where (?1 is null or topic = ?1) and (not ?2 or number in (select number from unrecorded)) order by number",
+        (topic, unrecorded),
     )
     return [
         DeadLetter(str(number), name, subscription, json.loads(event), reason, time_of(died_at))
@@ -197,8 +203,19 @@ def revive(connection: sqlite3.Connection, topic: str | None, now: int) -> int:
     for number, name, subscription, ordering_key, event in rows:
         enqueue(connection, name, subscription, ordering_key, event, now, Copy())
         connection.execute("delete from dead_letters where number = ?", (number,))
+        recorded(connection, number)
         count += 1
     return count
+
+
+def recorded(connection: sqlite3.Connection, number: int) -> None:
+    """The reason of a dead letter has been recorded."""
+    connection.execute("delete from unrecorded where number = ?", (number,))
+
+
+def events(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The events of all messages that are not done."""
+    return [json.loads(event) for (event,) in connection.execute("select event from messages order by number")]
 
 
 def count_messages(connection: sqlite3.Connection) -> int:
