@@ -1,6 +1,7 @@
 """What can go wrong, and what the platform does about it.
 
 CostError
+|- GoesOn       a person stopped a command that only watched
 |- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
 |  `- Unanswered        a message to people was handed over and the answer was lost: it may have arrived
 `- Permanent    the cause stays: recorded, the message is dead-lettered and acked
@@ -23,6 +24,10 @@ AGAIN = "it is tried again"
 
 class CostError(Exception):
     """The base of every error that Costwire raises on purpose."""
+
+
+class GoesOn(CostError):
+    """A person stopped a command that only watched; the message says what goes on without it."""
 
 
 class Retryable(CostError):

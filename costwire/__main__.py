@@ -1,5 +1,15 @@
-"""`python -m costwire`."""
+"""`costwire` and `python -m costwire`: signals are handled before anything heavy is loaded."""
 
-from costwire.cli import main
+from common import stopping
 
-main()
+
+def main() -> None:
+    """Run a command."""
+    stopping.install()
+    from costwire import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

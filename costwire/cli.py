@@ -1,4 +1,4 @@
-"""costwire: the command line.  Exit status: 0 done; 1 the work failed, the reason on stderr in one line; 2 the words are off."""
+"""costwire: the command line.  Exit status: 0 done; 1 the work failed, the reason on stderr in one line; 2 usage error; 130, 143 stopped."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from common import stopping
 from common.domain.legible import one_line
-from common.errors import AGAIN, CostError, Retryable, resource_error
+from common.errors import AGAIN, CostError, GoesOn, Retryable, resource_error
 from costwire import (
     __version__,
     alerts,
@@ -99,10 +100,6 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(rates.app, name="rates")
 
-_INTERRUPTED = 130
-"""What typer makes of Ctrl-C."""
-
-
 def _say_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"costwire {__version__}")
@@ -119,21 +116,18 @@ def _options(
 
 
 def main() -> None:
-    """Run a command; what goes wrong on purpose is one line and exit status 1."""
+    """Run a command; what goes wrong on purpose is one line and exit status 1, Ctrl-C and SIGTERM are 130 and 143."""
     logging.basicConfig(level=logging.CRITICAL, format="%(message)s")
     logging.getLogger().handlers[0].setFormatter(_OneLine())
     try:
         app()
-    except Retryable as error:
-        _fail(str(error).replace(AGAIN, "give the command again later, costwire doctor finds a cause that stays"))
-    except CostError as error:
-        _fail(str(error))
-    except SystemExit as ended:
-        if ended.code != _INTERRUPTED:
+    except BaseException as error:
+        if stopping.received() is not None:
+            stopping.end(str(error) if isinstance(error, GoesOn) else stopping.WORDS)
+        if isinstance(error, SystemExit):
             raise
-        _fail("stopped; run costwire sync to go on where it was")
-    except Exception as error:
-        _fail(_words(error))
+        say_error(_words(error))
+        raise SystemExit(1) from None
 
 
 class _OneLine(logging.Formatter):
@@ -143,13 +137,12 @@ class _OneLine(logging.Formatter):
         return one_line(super().format(record))
 
 
-def _fail(reason: str) -> NoReturn:
-    say_error(reason)
-    raise SystemExit(1) from None
-
-
-def _words(error: Exception) -> str:
-    """One line about an error that nobody foresaw; its own words may hold a line of a bill and are not repeated."""
+def _words(error: BaseException) -> str:
+    """One line about an error.  Of one that nobody foresaw its own words may hold a line of a bill and are not repeated."""
+    if isinstance(error, Retryable):
+        return str(error).replace(AGAIN, "give the command again later, costwire doctor finds a cause that stays")
+    if isinstance(error, CostError):
+        return str(error)
     known = resource_error(error)
     if known:
         return str(known)
@@ -159,7 +152,3 @@ def _words(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: this is a fault of Costwire; please report it"
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.errors import CostError
+from common.errors import GoesOn
 from common.ports import Runtime
 from costwire.output import progress
 
@@ -15,7 +15,7 @@ def upload(rt: Runtime, path: Path, prefix: str, quiet: bool = False) -> str:
     try:
         return _upload(rt, path, prefix, quiet)
     except KeyboardInterrupt:
-        raise CostError(
+        raise GoesOn(
             "stopped while uploading; nothing was asked of the functions yet: give the command again"
         ) from None
 

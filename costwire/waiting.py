@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from common.bills.runs import ENDED, run_path
 from common.bills.stalled import end_stalled
 from common.bootstrap import EmbeddedRuntime
-from common.errors import CostError, Retryable
+from common.errors import GoesOn, Retryable
 from common.ports import Runtime
 from costwire.worker import work
 
@@ -40,7 +40,7 @@ def advance(
     try:
         yield from _watch(rt, org, run_ids, sleep)
     except KeyboardInterrupt:
-        raise CostError("stopped waiting; the functions go on without it: costwire runs shows the end") from None
+        raise GoesOn("stopped waiting; the functions go on without it: costwire runs shows the end") from None
 
 
 def _watch(rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float], None]) -> Iterator[Step]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from types import FrameType
 
 from rich.text import Text
 
 from common.bootstrap import EmbeddedRuntime, embedded
-from common.errors import Retryable
+from common.errors import GoesOn, Retryable
 from common.schedules import ensure_budget_check
 from costwire.given_up import end_unasked, record_given_up
 from costwire.output import console, joined, styled
@@ -26,7 +23,7 @@ _NAMED = ("org_slug", "integration_id", "billing_period", "alert_id")
 def watch() -> None:
     """Do what is scheduled and what others ask for, until Ctrl-C.  Any number of these may run, and commands beside them."""
     rt = embedded()
-    with _stoppable():
+    try:
         subscribe_all(rt)
         ensure_budget_check(rt)
         end_unasked(rt)
@@ -37,7 +34,8 @@ def watch() -> None:
         )
         for line in events(rt):
             _say(rt, line)
-    _say(rt, "stopped; what is not done is kept for the next costwire watch or sync")
+    except KeyboardInterrupt:
+        raise GoesOn("stopped; what is not done is kept for the next costwire watch or sync") from None
 
 
 def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[Text]:
@@ -74,19 +72,3 @@ def _say(rt: EmbeddedRuntime, line: str | Text) -> None:
 
 def _at(moment: datetime | None) -> str:
     return f"{moment:%H:%M} UTC" if moment else "never"
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Leaves the block at Ctrl-C, and at the signal by which a service manager stops a process."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        return
-    finally:
-        signal.signal(signal.SIGTERM, before)

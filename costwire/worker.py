@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from common import stopping
 from common.bootstrap import EmbeddedRuntime
 from common.errors import CostError, Permanent
 from common.ports.bus import MAX_ATTEMPTS, Delivery
@@ -53,7 +54,8 @@ def work(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> It
 
 
 def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
-    """Run one handler and do with the message what its outcome says."""
+    """Run one handler and do with the message what its outcome says.  Where the process is asked to end, it was no try."""
+    stopping.at_end(rt.bus.abandon)
     try:
         handler(delivery.subscription)({**delivery.event, "deliveryattempt": delivery.attempt})
     except Permanent as error:
@@ -61,6 +63,7 @@ def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
         record_given_up(rt)
         return Outcome(delivery, str(error), final=True)
     except Exception as error:
+        stopping.check()
         reason = str(error) if isinstance(error, CostError) else f"{type(error).__name__} in {delivery.subscription}"
         if not isinstance(error, CostError):
             log.exception("%s failed on a message of %s", delivery.subscription, delivery.topic)

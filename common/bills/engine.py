@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 from duckdb.func import FunctionNullHandling
 
+from common import stopping
 from common.bills.content import attach
 from common.domain.money import EXACT
 from common.errors import resource_error
@@ -27,31 +28,39 @@ def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[d
     """
     connection = duckdb.connect(":memory:")
     try:
-        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-        connection.execute("set autoinstall_known_extensions = false")
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_progress_bar = false")
-        if threads:
-            connection.execute(f"set threads = {threads}")
-        attach(connection)
-        if folder is not None:
-            connection.execute(f"set temp_directory = '{folder}'")
-        varchar, integer = duckdb.sqltype("VARCHAR"), duckdb.sqltype("INTEGER")
-        # `special`: by default DuckDB fails the whole query where one of these returns None
-        special = FunctionNullHandling.SPECIAL
-        connection.create_function("exact_decimal", exact_decimal, [varchar, integer], varchar, null_handling=special)
-        connection.create_function(
-            "exact_quotient", exact_quotient, [varchar, varchar, integer], varchar, null_handling=special
-        )
-        connection.create_function("python_to_json", python_to_json, [varchar], varchar, null_handling=special)
-        yield connection
+        with stopping.interruptible(connection):
+            yield _set_up(connection, folder, threads)
     except duckdb.Error as error:
+        stopping.check()  # an interrupted query is no fault of the bill
         explained = resource_error(error)
         if explained is None:
             raise
         raise explained from error
     finally:
         connection.close()
+
+
+def _set_up(
+    connection: duckdb.DuckDBPyConnection, folder: Path | None, threads: int | None
+) -> duckdb.DuckDBPyConnection:
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute("set autoinstall_known_extensions = false")
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
+    if threads:
+        connection.execute(f"set threads = {threads}")
+    attach(connection)
+    if folder is not None:
+        connection.execute(f"set temp_directory = '{folder}'")
+    varchar, integer = duckdb.sqltype("VARCHAR"), duckdb.sqltype("INTEGER")
+    # `special`: by default DuckDB fails the whole query where one of these returns None
+    special = FunctionNullHandling.SPECIAL
+    connection.create_function("exact_decimal", exact_decimal, [varchar, integer], varchar, null_handling=special)
+    connection.create_function(
+        "exact_quotient", exact_quotient, [varchar, varchar, integer], varchar, null_handling=special
+    )
+    connection.create_function("python_to_json", python_to_json, [varchar], varchar, null_handling=special)
+    return connection
 
 
 def exact_decimal(text: str | None, scale: int) -> str | None:

@@ -105,6 +105,10 @@ class PullBus(OperatedBus, Protocol):
 class LocalBus(PullBus, Protocol):
     """A pulled bus that sees its workers: it notices when one dies, and tells what became of its message."""
 
+    def abandon(self) -> None:
+        """This process ends: what it has pulled and not finished is free at once, and that counts as no attempt."""
+        ...
+
     def unrecorded(self) -> Sequence[DeadLetter]:
         """Dead letters whose reason is still to be noted on their run; what died with its last worker is given up first."""
         ...

@@ -309,8 +309,8 @@ def test_watch_works_beside_commands_and_stops_cleanly(tmp_path: Path, sign: sig
         out, errors = watcher.communicate(timeout=30)
     finally:
         watcher.kill()
-    assert (watcher.returncode, errors) == (0, "")
-    assert out.splitlines()[-1].endswith("stopped; what is not done is kept for the next costwire watch or sync")
+    assert watcher.returncode == 128 + sign
+    assert errors == "costwire: stopped; what is not done is kept for the next costwire watch or sync\n"
 
 
 def test_watch_is_for_the_laptop_alone(tmp_path: Path) -> None:

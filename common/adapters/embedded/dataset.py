@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from common import stopping
 from common.adapters.embedded.duckdb_errors import explained
 from common.adapters.embedded.focus_files import focus_select, parquet
 from common.adapters.embedded.slice_pointers import Pointer
@@ -34,6 +35,7 @@ class Dataset:
     def __init__(self, pointers: Sequence[Pointer], objects: ObjectStore) -> None:
         self._stack = ExitStack()
         self.connection = self._stack.enter_context(duckdb.connect(":memory:"))
+        self._stack.enter_context(stopping.interruptible(self.connection))
         try:
             spill = tempfile.mkdtemp(prefix="costwire-")
             # also where nobody calls close(): at the latest when the process ends

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from common import stopping
 from common.errors import BadConfiguration
 from common.warehouse.rates import missing_rate
 
@@ -17,6 +18,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        stopping.check()
         reason = _reason(error)
         if reason is None:
             raise

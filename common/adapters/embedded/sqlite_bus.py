@@ -105,6 +105,10 @@ class SqliteBus:
         now = queue.stamp(self._clock.now())
         self._database.write(lambda connection: queue.bury(connection, delivery.ack_id, reason, now), synced=False)
 
+    def abandon(self) -> None:
+        """This process ends: what it has pulled and not finished is free at once, and that counts as no attempt."""
+        self._database.write(lambda connection: queue.abandon(connection, this_process()), synced=False)
+
     def bury(self, message: Undeliverable) -> None:
         """Put a message with its reason among the dead letters of its topic; a body that is no event is kept as base64."""
         try:

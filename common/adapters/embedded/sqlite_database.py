@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from common import stopping
 from common.adapters.embedded.folders import make_folder
 from common.errors import BadConfiguration, Contention, NoSpace, Permanent, Retryable
 
@@ -56,8 +57,9 @@ class SqliteDatabase:
         """Run `work` as the only writer and commit; whatever it raises rolls back and passes through.
 
         synced: wait until it is on the disk, and every commit before it.  Raises Contention when other writers left no
-        turn.
+        turn, Stopped once the process was asked to end.
         """
+        stopping.check()
         return self._retrying(lambda: self._in_transaction(work, synced))
 
     def close(self) -> None:

@@ -157,6 +157,22 @@ def release(connection: sqlite3.Connection, ack_id: str, reason: str, now: int, 
     )
 
 
+def untried(connection: sqlite3.Connection, ack_id: str, due_at: int) -> None:
+    """Make a leased message free again as if it had not been leased."""
+    connection.execute(
+        "update messages set attempt = attempt - 1, ack_id = null, holder = null, leased_until = null, due_at = ? "
+        "where ack_id = ?",
+        (due_at, ack_id),
+    )
+
+
+def abandon(connection: sqlite3.Connection, holder: str) -> None:
+    """Make all that a holder has leased free again, as if it had not been leased."""
+    rows = connection.execute("select ack_id, due_at from messages where holder = ?", (holder,)).fetchall()
+    for ack_id, due_at in rows:
+        untried(connection, ack_id, due_at)
+
+
 def bury(connection: sqlite3.Connection, ack_id: str, reason: str, now: int) -> None:
     """Make a leased message a dead letter, whose reason is still to be recorded."""
     added = connection.execute(
