@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Scheduler,
         Secrets,
         Warehouse,
+        Workers,
     )
     from common.ports.bus import LocalBus, OperatedBus
     from common.ports.inspection import Inspection
@@ -116,6 +117,12 @@ class EmbeddedRuntime:
         return open_location(uri)
 
     @cached_property
+    def workers(self) -> Workers:
+        from common.adapters.embedded.processes import Processes
+
+        return Processes()
+
+    @cached_property
     def notifiers(self) -> tuple[Notifier, ...]:
         """Every channel that is configured; the outbox folder where none is."""
         from common.adapters.notifiers import configured
@@ -194,6 +201,12 @@ class CloudRuntime:
         from common.adapters.locations import open_location
 
         return open_location(uri)
+
+    @cached_property
+    def workers(self) -> Workers:
+        from common.adapters.gcp.instances import Instances
+
+        return Instances()
 
     @cached_property
     def notifiers(self) -> tuple[Notifier, ...]:

@@ -3,7 +3,8 @@
 CostError
 |- GoesOn       a person stopped a command that only watched
 |- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
-|  `- Unanswered        a message to people was handed over and the answer was lost: it may have arrived
+|  |- Unanswered        a message to people was handed over and the answer was lost: it may have arrived
+|  `- Held      another worker has claimed the same work: the message waits for it, which counts as no try
 `- Permanent    the cause stays: recorded, the message is dead-lettered and acked
    |- MalformedMessage
    |- NotFound
@@ -17,6 +18,7 @@ A message says what was found, what was expected and what to do, in one line, an
 """
 
 import errno
+from datetime import datetime
 
 AGAIN = "it is tried again"
 """How a Retryable ends that only time mends: true of functions, whose messages come again; a command line says it otherwise."""
@@ -32,6 +34,14 @@ class GoesOn(CostError):
 
 class Retryable(CostError):
     """The same work may succeed later."""
+
+
+class Held(Retryable):
+    """Another worker is at the same work; until: when its claim ends at the latest.  Meeting it is no failed try."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class Contention(Retryable):

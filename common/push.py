@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ import flask
 from common.bills.stalled import given_up_at, note_try
 from common.bootstrap import runtime
 from common.entrypoint import Around, record_failure
-from common.errors import AGAIN, CostError, MalformedMessage, Permanent
+from common.errors import AGAIN, CostError, Held, MalformedMessage, Permanent
 from common.messages import Message, SyncRequested
 from common.messages.cloudevent import completed, decode, parse
 from common.ports import Runtime
@@ -77,7 +78,7 @@ def receive(function: str, event: Any, attempt: Attempt) -> None:
     if pushed.attributes.get("replay_for", own.name) != own.name:
         return  # another subscription of the topic failed it; this one has done it
     try:
-        attempt(_event(function, pushed), _once(function, rt, own))
+        _outwaiting(lambda: attempt(_event(function, pushed), _once(function, rt, own)), own, rt)
     except Permanent as error:
         _bury(own, pushed, str(error), rt)
     except Exception as error:
@@ -86,6 +87,32 @@ def receive(function: str, event: Any, attempt: Attempt) -> None:
         reason = str(error).replace(AGAIN, _GIVEN_UP) if isinstance(error, CostError) else _unknown(error, function)
         record_failure(decode(pushed.event), reason)
         _bury(own, pushed, reason, rt)
+
+
+def held_seconds(own: Subscription) -> float:
+    """How long a push waits for another worker's claim: half its deadline, so that the other half is left for the work."""
+    return own.ack_deadline_seconds / 2
+
+
+def _outwaiting(attempt: Callable[[], None], own: Subscription, rt: Runtime) -> None:
+    """Try; where another worker has claimed the work, try again when its claim ends, all within this push.
+
+    Pub/Sub counts every push that is not acked, so that of a claim which outlived some rests would use up the attempts of a message
+    that nothing is wrong with.  A claim is shorter than `held_seconds`: the one that a dead worker left is outwaited by one push.
+    """
+    ends_at = time.monotonic() + held_seconds(own)
+    while True:
+        try:
+            attempt()
+            return
+        except Held as held:
+            rest = max((held.until - rt.clock.now()).total_seconds(), _SHORTEST_REST)
+            if time.monotonic() + rest > ends_at:
+                raise
+            time.sleep(rest)
+
+
+_SHORTEST_REST = 0.1
 
 
 def unwrap(event: Any, posted: Any) -> Pushed:

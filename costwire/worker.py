@@ -11,12 +11,15 @@ from typing import Any
 
 from common import stopping
 from common.bootstrap import EmbeddedRuntime
-from common.errors import CostError, Permanent
+from common.errors import CostError, Held, Permanent
 from common.ports.bus import MAX_ATTEMPTS, Delivery
 from common.subscriptions import SUBSCRIPTIONS, named
 from costwire.given_up import end_unasked, record_given_up
 
 log = logging.getLogger("costwire")
+
+_HELD_SECONDS = 1.0
+"""How often a message looks whether another worker's claim has ended: it may end early, with its process."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
         rt.bus.reject(delivery, str(error))
         record_given_up(rt)
         return Outcome(delivery, str(error), final=True)
+    except Held as error:
+        rt.bus.hold_off(delivery, min(max((error.until - rt.clock.now()).total_seconds(), 0.0), _HELD_SECONDS))
+        return Outcome(delivery, str(error))
     except Exception as error:
         stopping.check()
         reason = str(error) if isinstance(error, CostError) else f"{type(error).__name__} in {delivery.subscription}"

@@ -94,11 +94,25 @@ def held_until(document: Document, channel: str, now: datetime) -> datetime | No
     return until if until > now else None
 
 
-def claimed(document: Document, channel: str, now: datetime) -> Document:
-    """The document with the channel claimed for CLAIM_SECONDS."""
+def holder(document: Document, channel: str) -> str:
+    """The worker that has claimed the channel last, "" where it gave no name."""
+    return str(_entry(document, channel).get("holder", ""))
+
+
+def shortened(document: Document, channel: str, now: datetime) -> Document | None:
+    """The document with a claim that lasts longer than any can cut to one from now: the clock was put back.  None for all others."""
+    until, longest = held_until(document, channel, now), now + timedelta(seconds=CLAIM_SECONDS)
+    if until is None or until <= longest:
+        return None
+    return _with(document, channel, {**_entry(document, channel), "claimed_until": longest.isoformat()})
+
+
+def claimed(document: Document, channel: str, now: datetime, holder: str = "") -> Document:
+    """The document with the channel claimed for CLAIM_SECONDS.  holder: names the worker, for others to see whether it is gone."""
     tries = int(_entry(document, channel).get("tries", 0)) + 1
     until = now + timedelta(seconds=CLAIM_SECONDS)
-    return _with(document, channel, {"status": SENDING, "claimed_until": until.isoformat(), "tries": tries})
+    claim = {"status": SENDING, "claimed_until": until.isoformat(), "holder": holder, "tries": tries}
+    return _with(document, channel, claim)
 
 
 def sent(document: Document, key: str, now: datetime, where: str) -> Document:

@@ -11,6 +11,7 @@ from common.ports.runtime import Runtime
 from common.ports.scheduler import Schedule, Scheduler
 from common.ports.secrets import Secrets
 from common.ports.warehouse import Replacement, Slice, Warehouse
+from common.ports.workers import Workers
 
 __all__ = [
     "ONE_PLACE",
@@ -35,4 +36,5 @@ __all__ = [
     "StoredObject",
     "Transaction",
     "Warehouse",
+    "Workers",
 ]

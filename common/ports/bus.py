@@ -105,6 +105,10 @@ class PullBus(OperatedBus, Protocol):
 class LocalBus(PullBus, Protocol):
     """A pulled bus that sees its workers: it notices when one dies, and tells what became of its message."""
 
+    def hold_off(self, delivery: Delivery, seconds: float) -> None:
+        """The message met another worker at the same work: deliver it again after so many seconds; this counts as no attempt."""
+        ...
+
     def abandon(self) -> None:
         """This process ends: what it has pulled and not finished is free at once, and that counts as no attempt."""
         ...

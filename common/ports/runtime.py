@@ -14,6 +14,7 @@ from common.ports.objects import ObjectStore
 from common.ports.scheduler import Scheduler
 from common.ports.secrets import Secrets
 from common.ports.warehouse import Warehouse
+from common.ports.workers import Workers
 
 
 class Runtime(Protocol):
@@ -52,6 +53,9 @@ class Runtime(Protocol):
 
     @property
     def scheduler(self) -> Scheduler: ...
+
+    @property
+    def workers(self) -> Workers: ...
 
     @property
     def notifiers(self) -> tuple[Notifier, ...]: ...

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from common.config import Settings
-from common.errors import CostError, Permanent
+from common.errors import CostError, Held, Permanent
 from common.ports.bus import MAX_ATTEMPTS
 from common.telemetry import logs, tracing, work
 from common.telemetry.withheld import described, kind
@@ -48,7 +48,7 @@ def handling(function: str, settings: Settings, event: Mapping[str, Any]) -> Ite
 
 
 def _ended_by(error: BaseException, attempt: int) -> str:
-    final = isinstance(error, Permanent) or attempt >= MAX_ATTEMPTS
+    final = isinstance(error, Permanent) or (attempt >= MAX_ATTEMPTS and not isinstance(error, Held))
     return DEAD_LETTERED if final else RETRIED
 
 

@@ -14,4 +14,4 @@ from .sending import send_waiting
 def send_notifications(message: AlertRaised) -> None:
     """Send every message of the alert that has not been sent, once to each channel.  Safe to repeat."""
     rt = runtime()
-    send_waiting(message, rt.documents, rt.notifiers, rt.clock)
+    send_waiting(message, rt.documents, rt.notifiers, rt.clock, rt.workers)

@@ -6,19 +6,26 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from common.domain import outbox
-from common.errors import CostError, NotFound, Permanent, Retryable, Unanswered
+from common.errors import CostError, Held, NotFound, Permanent, Retryable, Unanswered
 from common.messages import AlertRaised
-from common.ports import Clock, Document, DocumentStore, Notification, Notifier, Transaction
+from common.ports import Clock, Document, DocumentStore, Notification, Notifier, Transaction, Workers
 from common.telemetry import counted, skipped, span
 
 from .rendering import render
 
 
-def send_waiting(message: AlertRaised, documents: DocumentStore, notifiers: Sequence[Notifier], clock: Clock) -> None:
+def send_waiting(
+    message: AlertRaised,
+    documents: DocumentStore,
+    notifiers: Sequence[Notifier],
+    clock: Clock,
+    workers: Workers | None = None,
+) -> None:
     """Send all messages of an alert that some recipient lacks, whatever state the message names.
 
     A recipient that fails keeps no other from its messages, and gets its own later ones only after that one.  Raises Retryable where
-    one is to be tried again, else Permanent where one is given up; that one is left alone until `costwire replay` reopens it.
+    one is to be tried again, else Held where another worker is sending one, else Permanent where one is given up; that one is left
+    alone until `costwire replay` reopens it.  workers: tells which claims are those of the dead; without it time alone does.
     """
     problems: list[CostError] = []
     stalled: set[str] = set()
@@ -38,7 +45,7 @@ def send_waiting(message: AlertRaised, documents: DocumentStore, notifiers: Sequ
         made = render(document, message.org_slug)
         for key, (notifier, recipient) in keys.items():
             if key not in stalled:
-                found = _send_once(path, key, made, notifier, recipient, documents, clock)
+                found = _send_once(path, key, made, notifier, recipient, documents, clock, workers)
                 stalled.update(key for problem in found if isinstance(problem, Retryable))
                 problems += found
         problems += _settle(documents, path, tuple(keys))
@@ -58,15 +65,15 @@ def _send_once(
     recipient: str,
     documents: DocumentStore,
     clock: Clock,
+    workers: Workers | None,
 ) -> list[CostError]:
     """One try for one recipient; `channel` is its key in the outbox.  What is returned is to be tried again."""
-    held = documents.transact(lambda transaction: _claim(transaction, path, channel, clock.now()))
+    held = documents.transact(lambda transaction: _claim(transaction, path, channel, clock.now(), workers))
     if held == _DONE:
         return []
-    if held:
-        return [
-            Retryable(f"{notifier.channel} message {made.notification_id} is being sent by another worker until {held}")
-        ]
+    if isinstance(held, datetime):
+        words = f"{notifier.channel} message {made.notification_id} is being sent by another worker until {held.isoformat()}"
+        return [Held(words, held)]
     try:
         with span("send", channel=notifier.channel, notification_id=made.notification_id):
             where = notifier.send(made, recipient)
@@ -92,21 +99,27 @@ def _not_sent(documents: DocumentStore, path: str, key: str, error: CostError) -
 _DONE = "done"
 
 
-def _claim(transaction: Transaction, path: str, channel: str, now: datetime) -> str:
-    """Claim the recipient; says `done`, until when another worker has it, or nothing when it is ours now."""
+def _claim(
+    transaction: Transaction, path: str, channel: str, now: datetime, workers: Workers | None
+) -> str | datetime | None:
+    """Claim the recipient; `_DONE`, until when another worker has it, or None when it is ours now."""
     document = transaction.get(path)
     if document is None:
         raise NotFound(f"notification {path} is gone; nothing is sent")
     if outbox.is_over(document, channel):
         return _DONE
     until = outbox.held_until(document, channel, now)
-    if until is not None:
-        return until.isoformat()
+    if until is not None and not (workers and workers.is_gone(outbox.holder(document, channel))):
+        shortened = outbox.shortened(document, channel, now)
+        if shortened is None:
+            return until
+        transaction.set(path, shortened)
+        return outbox.held_until(shortened, channel, now)
     if outbox.is_used_up(document, channel):  # the last worker died with it
         transaction.set(path, outbox.given_up(document, channel))
         return _DONE
-    transaction.set(path, outbox.claimed(document, channel, now))
-    return ""
+    transaction.set(path, outbox.claimed(document, channel, now, workers.this() if workers else ""))
+    return None
 
 
 def _change(documents: DocumentStore, path: str, change: Callable[[Document], Document]) -> Document | None:
@@ -136,6 +149,9 @@ def _raise_worst(problems: Sequence[CostError]) -> None:
     if not problems:
         return
     reasons = "; ".join(dict.fromkeys(str(problem) for problem in problems))
-    if any(isinstance(problem, Retryable) for problem in problems):
+    held = [problem.until for problem in problems if isinstance(problem, Held)]
+    if any(isinstance(problem, Retryable) and not isinstance(problem, Held) for problem in problems):
         raise Retryable(reasons)
+    if held:
+        raise Held(reasons, max(held))
     raise Permanent(reasons)

@@ -12,6 +12,18 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 
+class Processes:
+    """Workers that are processes of one machine."""
+
+    def this(self) -> str:
+        """The name of this process."""
+        return this_process()
+
+    def is_gone(self, worker: str) -> bool:
+        """Whether that process is certainly dead."""
+        return worker.count("|") == 3 and is_gone(worker)
+
+
 def this_process() -> str:
     """Names the calling process, for `is_gone` in any other process."""
     pid = os.getpid()

@@ -105,6 +105,11 @@ class SqliteBus:
         now = queue.stamp(self._clock.now())
         self._database.write(lambda connection: queue.bury(connection, delivery.ack_id, reason, now), synced=False)
 
+    def hold_off(self, delivery: Delivery, seconds: float) -> None:
+        """The message met another worker at the same work: deliver it again after so many seconds; this counts as no attempt."""
+        due_at = queue.stamp(self._clock.now() + timedelta(seconds=seconds))
+        self._database.write(lambda connection: queue.untried(connection, delivery.ack_id, due_at), synced=False)
+
     def abandon(self) -> None:
         """This process ends: what it has pulled and not finished is free at once, and that counts as no attempt."""
         self._database.write(lambda connection: queue.abandon(connection, this_process()), synced=False)
