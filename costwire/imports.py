@@ -197,7 +197,7 @@ def report(rt: Runtime, org: str, run_ids: list[str], as_json: bool) -> None:
     lost: list[str] = []
     told = set(messages_sent(rt, org))
     with progress("looking for the bill", quiet=as_json) as say:
-        for step in advance(rt, org, run_ids):
+        for step in advance(rt, org, run_ids, waiting=say):
             say(step.words)
             if step.lost:
                 lost.append(step.words)

@@ -68,7 +68,7 @@ def _worked_off(rt: EmbeddedRuntime, quiet: bool) -> list[str]:
     """Do the work here, as the laptop has no functions of its own; what failed for good."""
     failed = []
     with progress("replaying", quiet=quiet) as say:
-        for outcome in work(rt):
+        for outcome in work(rt, waiting=say):
             say(outcome.delivery.subscription)
             if outcome.final and outcome.error:
                 failed.append(outcome.error)

@@ -29,11 +29,15 @@ class Step:
 
 
 def advance(
-    rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float], None] = time.sleep
+    rt: Runtime,
+    org: str,
+    run_ids: Sequence[str],
+    sleep: Callable[[float], None] = time.sleep,
+    waiting: Callable[[str], None] = lambda words: None,
 ) -> Iterator[Step]:
-    """Steps until every run has ended.  Raises Retryable where a deployment does not take the request up."""
+    """Steps until every run has ended.  waiting: is told what is waited for.  Raises Retryable where a deployment does not take the request up."""
     if isinstance(rt, EmbeddedRuntime):
-        for outcome in work(rt, sleep):
+        for outcome in work(rt, sleep, waiting):
             lost = outcome.final and outcome.error is not None
             yield Step(outcome.error or _next(outcome.delivery.subscription), lost)
         return

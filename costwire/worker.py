@@ -38,8 +38,15 @@ def subscribe_all(rt: EmbeddedRuntime) -> None:
             rt.bus.subscribe(topic, one.name)
 
 
-def work(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[Outcome]:
-    """Deliver until nothing is left, waiting out backoffs; yields what became of each try."""
+def work(
+    rt: EmbeddedRuntime,
+    sleep: Callable[[float], None] = time.sleep,
+    waiting: Callable[[str], None] = lambda words: None,
+) -> Iterator[Outcome]:
+    """Deliver until nothing is left, waiting out backoffs; yields what became of each try.
+
+    waiting: is told what is waited for, and until when, each time.
+    """
     while True:
         delivery = rt.bus.pull()
         record_given_up(rt)
@@ -51,8 +58,10 @@ def work(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> It
             if rt.bus.pending() == 0:
                 end_unasked(rt)
                 return
-            sleep(0.05)  # another process holds what is left
+            waiting("another process works on what is left")
+            sleep(0.05)
             continue
+        waiting(f"waiting until {due:%H:%M:%S} UTC: a message failed and is tried again then; Ctrl-C stops")
         sleep(min(max((due - rt.clock.now()).total_seconds(), 0.005), 1.0))
 
 

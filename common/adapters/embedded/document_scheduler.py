@@ -18,6 +18,8 @@ from common.ports.scheduler import Schedule
 _COLLECTION = "schedules"
 LEASE = timedelta(minutes=1)
 """After which a tick that somebody took and never finished is published by another."""
+PUT_BACK = timedelta(hours=3)
+"""A clock put back by less makes a schedule wait for so long at most; any less would tick twice where two processes differ by it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class DocumentScheduler:
         """Publish what is due, each moment once however many processes tick; returns what this one published."""
         done = []
         for name, document in self._documents.list(_COLLECTION):
+            if _is_ahead(document, self._clock.now()):
+                self._catch_up(name)
             if _free(document, self._clock.now()) and (tick := self._take(name)):
                 self._bus.publish(tick.message)
                 self._finish(tick)
@@ -83,6 +87,17 @@ class DocumentScheduler:
         """When the next schedule is due, or None without any."""
         moments = [datetime.fromisoformat(document["next_due"]) for _, document in self._documents.list(_COLLECTION)]
         return min(moments, default=None)
+
+    def _catch_up(self, name: str) -> None:
+        """The clock was put back: the next tick is the next one from now."""
+        path = _path(name)
+
+        def work(transaction: Transaction) -> None:
+            document, now = transaction.get(path), self._clock.now()
+            if document is not None and _is_ahead(document, now):
+                transaction.set(path, {**document, "next_due": next_tick(document["cron"], now).isoformat()})
+
+        self._documents.transact(work)
 
     def _take(self, name: str) -> Tick | None:
         path, now = _path(name), self._clock.now()
@@ -117,8 +132,15 @@ def _path(name: str) -> str:
 def _free(document: Document, now: datetime) -> bool:
     """Whether there is a tick to take: one that is due, or one that was taken and never finished."""
     if document["taken"]:
-        return datetime.fromisoformat(document["taken"]["at"]) + LEASE <= now
+        at = datetime.fromisoformat(document["taken"]["at"])
+        return at + LEASE <= now or at > now + LEASE  # the clock was put back since
     return datetime.fromisoformat(document["next_due"]) <= now
+
+
+def _is_ahead(document: Document, now: datetime) -> bool:
+    """Whether the next tick is later than the next one from now, as nothing but a clock that was put back explains."""
+    due = datetime.fromisoformat(document["next_due"])
+    return due > now + PUT_BACK and due > next_tick(document["cron"], now) + PUT_BACK
 
 
 def _message(event: dict[str, Any], name: str, due: datetime) -> Message:

@@ -25,6 +25,7 @@ from common.subscriptions import named
 
 MAX_MESSAGE_BYTES = 10_000_000
 LEASE = timedelta(minutes=10)
+_LEASE = LEASE // timedelta(microseconds=1)
 
 __all__ = ["Backoff", "FaultPlan", "SqliteBus"]
 
@@ -43,6 +44,8 @@ class SqliteBus:
         self._clock = clock
         self._faults = faults
         self._backoff = backoff or Backoff()
+        longest = max(self._backoff.longest_seconds, self._backoff.shortest_seconds, faults.delay if faults else 0.0)
+        self._longest_rest = timedelta(seconds=longest)
         self._chance = random.SystemRandom()
 
     def publish(self, message: Message) -> str:
@@ -77,13 +80,15 @@ class SqliteBus:
         for name in subscriptions or ():
             if self._topic(name) is None:
                 raise NotFound(f"there is no subscription {name}: subscribe it to a topic first")
-        now = queue.stamp(self._clock.now())
+        now, horizon = self._now_and_horizon()
         # a look without the write lock first, so that idle workers disturb nobody
         if not self._database.read(
-            lambda connection: queue.lost_leases(connection, now) or queue.first_due(connection, subscriptions, now)
+            lambda connection: queue.lost_leases(connection, now)
+            or queue.has_longer_lease(connection, now + _LEASE)
+            or queue.first_due(connection, subscriptions, now, horizon)
         ):
             return None
-        return self._database.write(lambda connection: _lease_next(connection, subscriptions, now), synced=False)
+        return self._database.write(lambda connection: _lease_next(connection, subscriptions, now, horizon), synced=False)
 
     def ack(self, delivery: Delivery) -> None:
         """The message is done.  Changes nothing when it has been leased to somebody else since."""
@@ -156,12 +161,18 @@ class SqliteBus:
 
         One that waits for an earlier one of its ordering key does not count before that one is done.
         """
-        due_at = self._database.read(queue.earliest_due)
+        now, horizon = self._now_and_horizon()
+        due_at = self._database.read(lambda connection: queue.earliest_due(connection, now, horizon))
         return None if due_at is None else queue.time_of(due_at)
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         self._database.close()
+
+    def _now_and_horizon(self) -> tuple[int, int]:
+        """Now, and when the longest rest that begins now is over."""
+        now = self._clock.now()
+        return queue.stamp(now), queue.stamp(now + self._longest_rest)
 
     def _topic(self, subscription: str) -> str | None:
         return self._database.read(lambda connection: queue.topic_of_subscription(connection, subscription))
@@ -185,12 +196,15 @@ def _release_lost(connection: sqlite3.Connection, now: int) -> None:
         queue.release(connection, lost, what_happened, now, now)
 
 
-def _lease_next(connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int) -> Delivery | None:
+def _lease_next(
+    connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int, horizon: int
+) -> Delivery | None:
     _release_lost(connection, now)
-    found = queue.first_due(connection, subscriptions, now)
+    queue.shorten_leases(connection, now + _LEASE)
+    found = queue.first_due(connection, subscriptions, now, horizon)
     if found is None:
         return None
     number, topic, subscription, event, attempt = found
     ack_id = str(uuid.uuid4())
-    queue.lease(connection, number, ack_id, this_process(), now + LEASE // timedelta(microseconds=1))
+    queue.lease(connection, number, ack_id, this_process(), now + _LEASE)
     return Delivery(ack_id, topic, subscription, json.loads(event), attempt + 1)

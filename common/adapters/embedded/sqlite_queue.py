@@ -1,4 +1,8 @@
-"""The tables of the embedded bus, and what is done to them inside a transaction.  Times are microseconds since 1970."""
+"""The tables of the embedded bus, and what is done to them inside a transaction.  Times are microseconds since 1970.
+
+The machine's clock may be put back.  So a message that never failed is due at 0, one that rests longer than any rest lasts (`horizon`)
+is due at once, and a lease that lasts longer than any is cut to one from now.
+"""
 
 from __future__ import annotations
 
@@ -90,8 +94,8 @@ def next_number(connection: sqlite3.Connection) -> int:
 def enqueue(
     connection: sqlite3.Connection, topic: str, subscription: str, ordering_key: str, event: str, now: int, copy: Copy
 ) -> None:
-    """Add one copy of a message, due after the copy's delay."""
-    due_at = now + int(copy.delay_seconds * 1_000_000)
+    """Add one copy of a message, due after the copy's delay, at once without any."""
+    due_at = now + int(copy.delay_seconds * 1_000_000) if copy.delay_seconds else 0
     added = connection.execute(
         "insert into messages (rank, topic, subscription, ordering_key, event, due_at) values (?, ?, ?, ?, ?, ?)",
         (copy.rank, topic, subscription, ordering_key, event, due_at),
@@ -101,22 +105,36 @@ def enqueue(
 
 
 def first_due(
-    connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int
+    connection: sqlite3.Connection, subscriptions: Sequence[str] | None, now: int, horizon: int
 ) -> tuple[int, str, str, str, int] | None:
-    """(number, topic, subscription, event, attempt) of the first free message that is due, or None."""
+    """(number, topic, subscription, event, attempt) of the first free message that is due, or None.
+
+    horizon: when the longest rest that begins now is over.
+    """
     names = None if subscriptions is None else json.dumps(list(subscriptions))
     row: tuple[int, str, str, str, int] | None = connection.execute(
-        f"select number, topic, subscription, event, attempt from messages where {_FREE} and due_at <= ?1 "
-        "and (?2 is null or subscription in (select value from json_each(?2))) order by rank, number limit 1",
-        (now, names),
+        f"select number, topic, subscription, event, attempt from messages where {_FREE} "
+        "and (due_at <= ?1 or due_at > ?3) and (?2 is null or subscription in (select value from json_each(?2))) order by rank, number limit 1",
+        (now, names, horizon),
     ).fetchone()
     return row
 
 
-def earliest_due(connection: sqlite3.Connection) -> int | None:
-    """When the first free message becomes due, or None."""
-    due_at: int | None = connection.execute(f"select min(due_at) from messages where {_FREE}").fetchone()[0]
-    return due_at
+def earliest_due(connection: sqlite3.Connection, now: int, horizon: int) -> int | None:
+    """When the first free message becomes due, now at the earliest, or None."""
+    statement = f"select min(case when due_at > ? then 0 else due_at end) from messages where {_FREE}"
+    due_at: int | None = connection.execute(statement, (horizon,)).fetchone()[0]
+    return None if due_at is None else max(due_at, now)
+
+
+def shorten_leases(connection: sqlite3.Connection, longest: int) -> None:
+    """No lease ends later than one that begins now."""
+    connection.execute("update messages set leased_until = ?1 where leased_until > ?1", (longest,))
+
+
+def has_longer_lease(connection: sqlite3.Connection, longest: int) -> bool:
+    """Whether a lease ends later than one that begins now."""
+    return connection.execute("select 1 from messages where leased_until > ? limit 1", (longest,)).fetchone() is not None
 
 
 def lease(connection: sqlite3.Connection, number: int, ack_id: str, holder: str, until: int) -> None:
