@@ -1,4 +1,4 @@
-"""costwire: the command line.  Exit status: 0 done; 1 the work failed, the reason on stderr in one line; 2 usage error; 130, 143 stopped."""
+"""costwire: the command line.  Exit status: 0 done; 1 the work failed, one line on stderr says why; 2 usage error; 130, 143 stopped."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(rates.app, name="rates")
+
 
 def _say_version(wanted: bool) -> None:
     if wanted:

@@ -35,7 +35,9 @@ def advance(
     sleep: Callable[[float], None] = time.sleep,
     waiting: Callable[[str], None] = lambda words: None,
 ) -> Iterator[Step]:
-    """Steps until every run has ended.  waiting: is told what is waited for.  Raises Retryable where a deployment does not take the request up."""
+    """Steps until every run has ended.  waiting: is told what is waited for.
+
+    Raises Retryable where a deployment does not take the request up."""
     if isinstance(rt, EmbeddedRuntime):
         for outcome in work(rt, sleep, waiting):
             lost = outcome.final and outcome.error is not None

@@ -107,7 +107,12 @@ def test_an_import_stops_in_time_wherever_it_is_and_the_next_one_completes(
     tmp_path: Path, bill: Path, sign: signal.Signals
 ) -> None:
     home = tmp_path / "home"
-    for subscription, rest in [("ingest_aws", 0.1), ("ingest_aws", 0.4), ("normalize_focus", 0.2), ("normalize_focus", 1.5)]:
+    for subscription, rest in [
+        ("ingest_aws", 0.1),
+        ("ingest_aws", 0.4),
+        ("normalize_focus", 0.2),
+        ("normalize_focus", 1.5),
+    ]:
         process = start(home, *words(bill))
         until(home, subscription, process)
         time.sleep(rest)

@@ -64,7 +64,9 @@ def dead_process() -> str:
     """The name of a process that has ended."""
     script = "from common.adapters.embedded.processes import this_process; print(this_process())"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def test_the_claim_of_a_dead_process_is_taken_over_at_once(world: World) -> None:
@@ -137,7 +139,11 @@ def test_a_push_waits_for_the_claim_within_its_own_deadline(
     rt.documents.set(path_of(note), outbox.claimed(note, "outbox", earlier, this_process()))
     body = json.dumps(encode(RAISED, "e1", rt.clock.now())).encode()
     message = {"data": base64.b64encode(body).decode(), "messageId": "1", "attributes": {}}
-    posted = {"message": message, "subscription": "projects/p/subscriptions/send_notifications", "deliveryAttempt": attempt}
+    posted = {
+        "message": message,
+        "subscription": "projects/p/subscriptions/send_notifications",
+        "deliveryAttempt": attempt,
+    }
     app = create_app("send_notifications", str(ROOT / "functions" / "send_notifications" / "main.py"))
     with app.test_client() as client:
         assert client.post("/projects/p/topics/alert-raised", json=posted).status_code == 200

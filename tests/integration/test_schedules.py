@@ -306,7 +306,7 @@ def test_watch_works_beside_commands_and_stops_cleanly(tmp_path: Path, sign: sig
         assert delivery["state"] == "current"
         time.sleep(0.3)
         watcher.send_signal(sign)
-        out, errors = watcher.communicate(timeout=30)
+        _, errors = watcher.communicate(timeout=30)
     finally:
         watcher.kill()
     assert watcher.returncode == 128 + sign

@@ -83,12 +83,16 @@ class SqliteBus:
         now, horizon = self._now_and_horizon()
         # a look without the write lock first, so that idle workers disturb nobody
         if not self._database.read(
-            lambda connection: queue.lost_leases(connection, now)
-            or queue.has_longer_lease(connection, now + _LEASE)
-            or queue.first_due(connection, subscriptions, now, horizon)
+            lambda connection: (
+                queue.lost_leases(connection, now)
+                or queue.has_longer_lease(connection, now + _LEASE)
+                or queue.first_due(connection, subscriptions, now, horizon)
+            )
         ):
             return None
-        return self._database.write(lambda connection: _lease_next(connection, subscriptions, now, horizon), synced=False)
+        return self._database.write(
+            lambda connection: _lease_next(connection, subscriptions, now, horizon), synced=False
+        )
 
     def ack(self, delivery: Delivery) -> None:
         """The message is done.  Changes nothing when it has been leased to somebody else since."""

@@ -114,7 +114,8 @@ def first_due(
     names = None if subscriptions is None else json.dumps(list(subscriptions))
     row: tuple[int, str, str, str, int] | None = connection.execute(
         f"select number, topic, subscription, event, attempt from messages where {_FREE} "
-        "and (due_at <= ?1 or due_at > ?3) and (?2 is null or subscription in (select value from json_each(?2))) order by rank, number limit 1",
+        "and (due_at <= ?1 or due_at > ?3) and (?2 is null or subscription in (select value from json_each(?2))) "
+        "order by rank, number limit 1",
         (now, names, horizon),
     ).fetchone()
     return row
@@ -134,7 +135,9 @@ def shorten_leases(connection: sqlite3.Connection, longest: int) -> None:
 
 def has_longer_lease(connection: sqlite3.Connection, longest: int) -> bool:
     """Whether a lease ends later than one that begins now."""
-    return connection.execute("select 1 from messages where leased_until > ? limit 1", (longest,)).fetchone() is not None
+    return (
+        connection.execute("select 1 from messages where leased_until > ? limit 1", (longest,)).fetchone() is not None
+    )
 
 
 def lease(connection: sqlite3.Connection, number: int, ack_id: str, holder: str, until: int) -> None:
