@@ -30,8 +30,9 @@ def joined(own: Delivery, others: Sequence[Delivery], source_format: SourceForma
     pieces = [own, *(one for one in pieces if one.delivery_id != own.delivery_id)]
     if source_format.adds_up:
         return _added_up(own, pieces, source_format)
-    twin = _twin(own, pieces[1:])
-    return _paired(own, twin, source_format) if twin else own
+    # of greatest rank, so that it does not matter which half came last
+    pairs = [_paired(own, twin, source_format) for twin in _twins(own, pieces[1:])]
+    return max(pairs, key=lambda pair: pair.rank, default=own)
 
 
 def completeness(parts: Sequence[Part], source_format: SourceFormat) -> int:
@@ -60,11 +61,10 @@ def _added_up(own: Delivery, pieces: Sequence[Delivery], source_format: SourceFo
     return _made(own, needed, whole, max(one.delivered_at for one in pieces), source_format)
 
 
-def _twin(own: Delivery, pieces: Sequence[Delivery]) -> Delivery | None:
-    """The newest delivery of the same run day with the other view of the month."""
+def _twins(own: Delivery, pieces: Sequence[Delivery]) -> list[Delivery]:
+    """The deliveries of the same run day with the other view of the month."""
     role = _other_role(own)
-    fit = [one for one in pieces if any(part.role == role for part in one.parts) and not too_far_apart([own, one])]
-    return max(fit, key=lambda one: (one.delivered_at, one.delivery_id)) if role and fit else None
+    return [one for one in pieces if any(part.role == role for part in one.parts) and not too_far_apart([own, one])]
 
 
 def _paired(own: Delivery, twin: Delivery, source_format: SourceFormat) -> Delivery:

@@ -478,7 +478,7 @@ def test_any_file_name_will_do(rt: Laptop, tmp_path: Path, name: str) -> None:
     write(tmp_path / "a folder, 50%", GOOD, name)
     rt.bring(tmp_path / "a folder, 50%" / name)
     assert rt.billed() == {"USD": Decimal("25")}
-    rt.bring(tmp_path / "a folder, 50%", integration="folder")
+    rt.bring(tmp_path / "a folder, 50%", integration="folder", allow_overlap=True)
     assert rt.billed() == {"USD": Decimal("50")}
 
 
@@ -516,7 +516,7 @@ def test_two_imports_at_once_both_end_well(tmp_path: Path, names: tuple[str, str
     home = tmp_path / "home"
     bills = [write(tmp_path / "in", cur_text(LINES[: 5 * number]), f"{number}.csv") for number in (1, 2)]
     words = [
-        ["import", str(bill), "--integration", name, "--delivered-at", f"2026-04-0{number}"]
+        ["import", str(bill), "--integration", name, "--delivered-at", f"2026-04-0{number}", "--allow-overlap"]
         for number, (bill, name) in enumerate(zip(bills, names, strict=True), 1)
     ]
     done: list[subprocess.CompletedProcess[str]] = []

@@ -67,7 +67,7 @@ def state_of(home: Path) -> dict[str, Any]:
         "deliveries": sorted((one["delivery_id"], one["state"], json.dumps(one["proof"])) for one in deliveries),
         "alerts": sorted((one["threshold_percent"], one["state"], one["current_spend"]) for one in alerts),
         "notifications": sorted(notifications),
-        "outbox": len(list((home / "outbox").iterdir())),
+        "outbox": len(list((home / "outbox").glob("*"))),
     }
 
 
@@ -110,3 +110,57 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(tmp_path: Path, bills: 
             if home is calm:
                 longest = max(longest, time.monotonic() - began)
     assert state_of(rough) == state_of(calm)
+
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "bills"
+
+
+def every_kind(folder: Path) -> list[list[str]]:
+    """Imports of a restatement that is taken back, of parts that add up, and of a pair, each with its provider's time."""
+    folder.mkdir(exist_ok=True)
+    for name, cost in (("first", "1.97"), ("second", "1.21")):
+        (folder / f"{name}.csv").write_text(cur_text([cur_line(n, cost) for n in range(50)]))
+    header, *lines = (FIXTURES / "oci" / "cost_report_nise_2026-03.csv").read_text().splitlines()
+    for number in range(3):
+        (folder / f"report{number}.csv").write_text("\n".join([header, *lines[number::3], ""]))
+    twins = FIXTURES / "azure" / "twins"
+    deliveries = [
+        (folder / "first.csv", "aws", "2026-04-01"),
+        (folder / "second.csv", "aws", "2026-04-02"),
+        (folder / "first.csv", "aws", "2026-04-03"),
+        *((folder / f"report{number}.csv", "oci", "2026-04-05") for number in range(3)),
+        *((twins / f"part_0_{role}.csv", "azure", "2026-04-05") for role in ("actual", "amortized")),
+    ]
+    return [["import", str(path), "--integration", name, "--delivered-at", time] for path, name, time in deliveries]
+
+
+def keeps_order(steps: list[list[str]]) -> list[list[str]]:
+    """A user's word for one file's time is final, so the two for the same file stay in their order."""
+    firsts = [step for step in steps if step[1].endswith("first.csv")]
+    in_order = iter(sorted(firsts, key=lambda step: step[-1]))
+    return [next(in_order) if step in firsts else step for step in steps]
+
+
+@pytest.mark.slow
+def test_all_kinds_of_deliveries_end_alike_in_any_order_and_however_often_killed(tmp_path: Path) -> None:
+    steps = every_kind(tmp_path / "bills")
+    chance = random.Random(20261121)
+    shuffled = chance.sample(steps, len(steps))
+    ends = []
+    longest = 0.0
+    for number, order in enumerate((steps, steps[::-1], shuffled)):
+        homes = {"calm": tmp_path / f"calm{number}", "rough": tmp_path / f"rough{number}"}
+        for name, home in homes.items():
+            for words in keeps_order(order):
+                began = time.monotonic()
+                if name == "rough":
+                    for _ in range(2):
+                        run_and_kill(home, chance.uniform(0.3, longest), *words)
+                run(home, *words)
+                longest = max(longest, time.monotonic() - began) if name == "calm" else longest
+        calm, rough = (state_of(home) for home in homes.values())
+        assert rough["rows"] == calm["rows"]
+        assert [one[:2] for one in rough["deliveries"]] == [one[:2] for one in calm["deliveries"]]
+        ends.append(calm["rows"])
+    assert ends[0] == ends[1] == ends[2]
+    assert len(ends[0]) > 100
