@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from common.bills.source import file_literal, literal
+
 FOLDER = Path(__file__).parent / "sql"
 SEED = 20260301
 DIGITS = "create macro digits(number) as rtrim(rtrim(cast(number as varchar), '0'), '.')"
@@ -62,11 +64,11 @@ def _write(path: Path, rows: int, seed: int, recipe: str) -> Bill:
     with duckdb.connect() as connection:
         connection.execute(DIGITS)
         connection.execute(
-            f"create table products as select * from read_csv('{FOLDER / 'cur_products.csv'}', all_varchar = true)"
+            f"create table products as select * from read_csv({file_literal(str(FOLDER / 'cur_products.csv'))}, all_varchar = true)"
         )
         connection.execute("alter table products alter id type bigint")
         described = connection.execute(f"describe {select}").fetchall()
-        connection.execute(f"copy ({select}) to '{unfinished}' (format csv, header true)")
+        connection.execute(f"copy ({select}) to {literal(str(unfinished))} (format csv, header true)")
         cost = '"lineItem/UnblendedCost"'
         found = connection.execute(f"select sum(cast({cost} as decimal(38, 24))), count(*) from ({select})").fetchone()
     assert found is not None and found[1] == rows, "the recipe lost lines"

@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from common.bills.engine import engine
-from common.bills.source import literal
+from common.bills.source import file_literal
 from common.bootstrap import runtime
 from common.domain.money import add, plain
 from common.ports import ObjectStore
@@ -79,7 +79,8 @@ def read_lines(objects: ObjectStore, org: str, with_rows: bool) -> list[Quaranti
             integration_id, billing_period, delivery_id = PurePosixPath(stored.uri).parts[-4:-1]
             path = stack.enter_context(objects.local(stored.uri))
             lines = connection.execute(
-                f"select source_row_id, reason, amount, currency, {row} from read_parquet({literal(str(path))})"
+                f"select source_row_id, reason, amount, currency, {row} "
+                f"from read_parquet({file_literal(str(path))}, hive_partitioning = false)"
             ).fetchall()
             found.extend(QuarantinedLine(integration_id, billing_period, delivery_id, *line) for line in lines)
     return sorted(found, key=lambda line: (line.delivery, line.reason, line.currency or "", line.source_row_id))

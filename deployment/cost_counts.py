@@ -24,6 +24,7 @@ from benchmarks.cur import generate
 from common import bootstrap
 from common.bills.integrations import save_integration
 from common.bills.runs import queue_run
+from common.bills.source import file_literal
 from common.config import Settings
 from common.domain.budgets import Budget, as_document
 from common.focus import storage_schema
@@ -130,7 +131,7 @@ def _column_bytes(files: Sequence[Path]) -> dict[str, str]:
         each = f"{fixed}" if fixed else f'2 + strlen("{name}")'
         sizes.append(f'sum(case when "{name}" is null then 0 else {each} end) / count(*)')
     with duckdb.connect() as connection:
-        listed = ", ".join(f"'{path}'" for path in files)
+        listed = ", ".join(file_literal(str(path)) for path in files)
         found = connection.execute(f"select {', '.join(sizes)} from read_parquet([{listed}])").fetchone()
     return {name: f"{size:.2f}" for name, size in zip(storage_schema(), found or (), strict=True)}
 

@@ -11,7 +11,7 @@ from common.bills import container as containers
 from common.bills.deliveries import LANDED, Delivery
 from common.bills.engine import engine
 from common.bills.formats import recognise
-from common.bills.source import source_sql
+from common.bills.source import literal, source_sql
 from functions.normalize_focus.chunk import PARQUET, rows_select
 from functions.normalize_focus.mapping import mapping_sql, prepare
 
@@ -38,7 +38,7 @@ def main(file: str, target: str, threads: str) -> None:
             connection.execute(f"set variable {name} = {value}")
         connection.execute(f"create temp view source as {source_sql(container, recognise(container.names))}")
         select = rows_select(delivery, 0, mapping_sql("aws_cur"))
-        row = connection.execute(f"copy ({select}) to '{target}' {PARQUET}").fetchone()
+        row = connection.execute(f"copy ({select}) to {literal(str(target))} {PARQUET}").fetchone()
     print(json.dumps({"seconds": time.perf_counter() - started, "rows": row[0] if row else 0}))
 
 

@@ -6,6 +6,8 @@ import time
 
 import duckdb
 
+from common.bills.source import file_literal, literal
+
 
 def main(file: str, target: str, threads: str) -> None:
     """Copy, and tell the seconds."""
@@ -13,7 +15,9 @@ def main(file: str, target: str, threads: str) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"set threads = {int(threads)}")
         connection.execute("set enable_progress_bar = false")
-        row = connection.execute(f"copy (select * from read_csv('{file}')) to '{target}' (format parquet)").fetchone()
+        row = connection.execute(
+            f"copy (select * from read_csv({file_literal(file)})) to {literal(target)} (format parquet)"
+        ).fetchone()
     print(json.dumps({"seconds": time.perf_counter() - started, "rows": row[0] if row else 0}))
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
-import json
 import tempfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
 import zstandard
 
+from common.bills.bounds import MOST_COLUMNS, TRUNCATED, breaks_off, check_bounds, too_wide
 from common.bills.cells import cells_of, count_cells
 from common.bills.content import Content, between, file_at
+from common.bills.strict_json import NotStrict, parse_line
 from common.bills.zipped import member
 from common.errors import BadBill
 from common.ports import Readable
@@ -31,7 +31,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _SAMPLE_LINES = 500
 _MAX_HEADER_BYTES = 1 << 20
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
-_TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+MOST_FOOTER_BYTES = 64 << 20
 MOST_UNPACKED_BYTES = 256 << 20
 """What is unpacked may lie in memory, since that is where a function's temporary folder is."""
 
@@ -42,7 +42,8 @@ class Container:
 
     content: never zipped, but perhaps gzip or zstd.  kind: csv, parquet or json (lines).  names: the file's column names, nested
     fields with dots.  nested: names of list, map and record columns (JSON text when read).  top_level: Parquet's own columns.
-    lenient: CSV lines end in more than one way, which DuckDB reads only when told so.
+    lenient: CSV lines end in more than one way, which DuckDB reads only when told so.  shown_as: what DuckDB calls a column of Parquet
+    whose name differs from that of an earlier one by case at most; it tells no case in names.
     """
 
     content: Content
@@ -52,6 +53,7 @@ class Container:
     nested: frozenset[str] = frozenset()
     top_level: frozenset[str] = frozenset()
     lenient: bool = False
+    shown_as: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -90,8 +92,8 @@ def _starts_with(start: bytes, content: Content, compression: str, label: str) -
     try:
         with decompressed(content, compression) as stream:
             return stream.read(len(start)) == start
-    except _TRUNCATED as error:
-        raise _breaks_off(label, compression) from error
+    except TRUNCATED as error:
+        raise breaks_off(label, compression) from error
 
 
 def _without_mark(found: Container, folder: Path, label: str) -> Container:
@@ -116,8 +118,8 @@ def _unpacked(content: Content, compression: str, skipped: int, folder: Path, wh
                     raise BadBill(
                         f"{what} has more than {MOST_UNPACKED_BYTES >> 20} MB unpacked; unpack it and import that"
                     )
-    except _TRUNCATED as error:
-        raise _breaks_off(what, compression) from error
+    except TRUNCATED as error:
+        raise breaks_off(what, compression) from error
     return Content(file_at(target))
 
 
@@ -144,41 +146,6 @@ class _Gunzipping(gzip.GzipFile):
         self._packed.close()
 
 
-def check_whole(content: Content, compression: str, label: str) -> None:
-    """Read a compressed file to its end.  Raises BadBill where it breaks off, so that half a bill never passes for one."""
-    if compression == "none":
-        return
-    try:
-        with content.open() as stream:
-            whole = _zstd_is_whole(stream) if compression == "zstd" else _gzip_is_whole(stream)
-    except _TRUNCATED as error:
-        raise _breaks_off(label, compression) from error
-    if not whole:
-        raise _breaks_off(label, compression)
-
-
-def _gzip_is_whole(stream: BinaryIO) -> bool:
-    with gzip.open(stream, "rb") as plain:
-        while plain.read(1 << 22):
-            pass
-    return True
-
-
-def _zstd_is_whole(stream: BinaryIO) -> bool:
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    while data := stream.read(1 << 20):
-        while data:
-            if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
-            frame.decompress(data)
-            data = frame.unused_data
-    return frame.eof
-
-
-def _breaks_off(label: str, compression: str) -> BadBill:
-    return BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again")
-
-
 def _look(content: Content, compression: str, label: str) -> Container:
     try:
         with decompressed(content, compression) as stream:
@@ -187,10 +154,10 @@ def _look(content: Content, compression: str, label: str) -> Container:
                 return _parquet(content, label)
             with decompressed(content, compression) as again:
                 text = again.read(_MAX_HEADER_BYTES)
-    except _TRUNCATED as error:
-        raise _breaks_off(label, compression) from error
+    except TRUNCATED as error:
+        raise breaks_off(label, compression) from error
     if not text.strip():
-        check_whole(content, compression, label)
+        check_bounds(content, compression, "csv", label)
         raise BadBill(f"{label} holds no text; export it again")
     _check_text(text, label)
     decoded = text.decode("utf-8-sig", errors="replace")
@@ -234,25 +201,62 @@ def _parquet(content: Content, label: str) -> Container:
 
     try:
         with content.open() as stream:
+            _check_footer(stream, content.size_bytes, label)
             schema = pq.read_schema(stream)
     except (pa.ArrowInvalid, OSError) as error:
         raise BadBill(f"{label} is a broken Parquet file; fetch it again") from error
+    if len(schema.names) > MOST_COLUMNS:
+        raise too_wide(label, len(schema.names))
     names: list[str] = []
     nested: set[str] = set()
 
-    def walk(prefix: str, field: Any) -> None:
-        name = prefix + field.name
-        if pa.types.is_struct(field.type):
-            for child in field.type:
+    def walk(prefix: str, one: Any) -> None:
+        name = prefix + one.name
+        if pa.types.is_struct(one.type):
+            for child in one.type:
                 walk(name + ".", child)
             return
-        if pa.types.is_nested(field.type):
+        if pa.types.is_nested(one.type):
             nested.add(name)
         names.append(name)
 
-    for field in schema:
-        walk("", field)
-    return Container(content, "parquet", "none", tuple(names), frozenset(nested), frozenset(schema.names))
+    for one in schema:
+        walk("", one)
+    return Container(
+        content,
+        "parquet",
+        "none",
+        tuple(names),
+        frozenset(nested),
+        frozenset(schema.names),
+        shown_as=_told_apart(schema.names),
+    )
+
+
+def _check_footer(stream: BinaryIO, size_bytes: int, label: str) -> None:
+    """Raises BadBill for a footer that would be read whole and is no bill's."""
+    stream.seek(max(0, size_bytes - 8))
+    footer = int.from_bytes(stream.read(4), "little")
+    if footer > MOST_FOOTER_BYTES and footer < size_bytes:
+        raise BadBill(
+            f"{label} has a Parquet footer of {footer >> 20:,} MB, expected at most {MOST_FOOTER_BYTES >> 20}; export it with fewer "
+            "columns or larger row groups"
+        )
+    stream.seek(0)
+
+
+def _told_apart(names: Sequence[str]) -> dict[str, str]:
+    """The names that DuckDB gives to columns whose own is taken, case aside; of two with the very same name the first counts."""
+    count: dict[str, int] = {}
+    shown: dict[str, str] = {}
+    for name in names:
+        found = name
+        while found.lower() in count:
+            found = f"{name}_{count[name.lower()]}"
+            count[name.lower()] += 1
+        count[found.lower()] = 1
+        shown.setdefault(name, found)
+    return {name: found for name, found in shown.items() if found != name}
 
 
 def _json_lines(content: Content, compression: str, decoded: str, label: str) -> Container:
@@ -270,17 +274,17 @@ def _json_lines(content: Content, compression: str, decoded: str, label: str) ->
 
     lines = decoded.split("\n")
     whole = lines if len(decoded) < _MAX_HEADER_BYTES else lines[:-1]
-    for number, line in enumerate(itertools.islice(filter(str.strip, whole), _SAMPLE_LINES), start=1):
+    readable = 0
+    for line in itertools.islice(filter(str.strip, whole), _SAMPLE_LINES):
         try:
-            record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            if number == 1:
-                raise BadBill(
-                    f"{label} starts like JSON but its first line is no JSON object; give JSON lines"
-                ) from error
+            walk("", parse_line(line.encode(errors="replace"), ()))
+            readable += 1
+            if len(names) > MOST_COLUMNS:
+                raise too_wide(label, len(names))
+        except NotStrict:
             continue
-        if isinstance(record, dict):
-            walk("", record)
+    if not readable:
+        raise BadBill(f"{label} starts like JSON but none of its first lines is a JSON object; give JSON lines")
     return Container(content, "json", compression, tuple(names), frozenset(nested))
 
 
@@ -288,6 +292,8 @@ def _csv(content: Content, compression: str, decoded: str, label: str) -> Contai
     if len(decoded.encode(errors="replace")) >= _MAX_HEADER_BYTES and "\n" not in decoded and "\r" not in decoded:
         raise BadBill(f"{label} has a first line of more than 1 MB, expected a header line with column names")
     header = cells_of(decoded)
+    if len(header) > MOST_COLUMNS:
+        raise too_wide(label, len(header))
     for sign, word in _OTHER_DELIMITERS.items():
         if count_cells(decoded, sign) > len(header):
             raise BadBill(

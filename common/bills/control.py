@@ -12,22 +12,25 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from common.bills.bounds import too_long
 from common.bills.container import Container, decompressed
 from common.bills.formats import Matched
 from common.bills.second_reader import (
     BLOCK_BYTES,
-    LONG_BLOCK_BYTES,
     Batch,
+    LineTooLong,
     Wanted,
     csv_batches,
     json_batches,
     parquet_batches,
 )
 from common.bills.totals import ControlTotals, Total, amounts_of, read_code, read_month
-from common.domain.money import COST_INTEGER_DIGITS, COST_SCALE, add, read_cost, round_cost
+from common.domain.money import COST_SCALE, add, fits_cost, read_cost, round_cost
 from common.errors import BadBill, resource_error
 
 _EXACT = pa.decimal256(76, 38)
+_PLAIN_NUMBER = r"^[+-]?[0-9]{1,13}(\.[0-9]{0,26}([eE]-(0?[0-9]|1[0-2]))?)?$"
+"""At most 38 fractional digits in the end, and too small to be rounded up beyond a cost column."""
 
 
 def control_totals(container: Container, matched: Matched, label: str) -> ControlTotals:
@@ -41,15 +44,17 @@ def control_totals(container: Container, matched: Matched, label: str) -> Contro
             return _csv_totals(container, wanted, matched)
         reader = {"parquet": parquet_batches, "json": json_batches}[container.kind]
         return _add_up(reader(container, wanted, matched))
+    except LineTooLong:
+        raise too_long(label) from None
+    except UnicodeDecodeError:
+        raise BadBill(f"{label} is a Parquet file with text that is not UTF-8; export it again") from None
     except (pa.ArrowInvalid, EOFError, OSError) as error:
         explained = resource_error(error)
         if explained:
             raise explained from error
         # Arrow's words may hold a line of the bill and are not passed on
         if "straddling" in str(error):
-            raise BadBill(
-                f"{label} has a line longer than {LONG_BLOCK_BYTES >> 20} MB, perhaps since a quoted cell does not end; export it again"
-            ) from None
+            raise too_long(label) from None
         raise BadBill(f"{label} breaks off or is damaged while it is read; fetch it again") from None
 
 
@@ -115,23 +120,21 @@ def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
             total.unreadable += 1
             continue
         parts = [value, *amounts_of(extra)]
+        kept = add(round_cost(part) for part in parts)
+        if not fits_cost(kept):
+            total.unreadable += 1
+            continue
         amounts.extend(parts)
-        rounded.extend(round_cost(part) for part in parts)
+        rounded.append(kept)
     total.amount, total.rounded = add(amounts), add(rounded)
     return total
 
 
 def _sum_at_once(cost: pa.Array) -> Total | None:
-    """The sum, where every text is a number that Arrow reads exactly (at most 38 fractional digits); else None."""
-    if cost.null_count or not len(cost):
-        return None
-    try:
-        values = cost.cast(_EXACT)
-    except pa.ArrowInvalid:
-        return None  # a word, or more digits than fit: each is looked at
-    bounds = pc.min_max(values).as_py()
-    if max(abs(bounds["min"]), abs(bounds["max"])) >= Decimal(10) ** COST_INTEGER_DIGITS:
-        return None
+    """The sum, where every text is a number in the plain spelling that Arrow reads exactly; else None."""
+    if cost.null_count or not len(cost) or not pc.all(pc.match_substring_regex(cost, _PLAIN_NUMBER)).as_py():
+        return None  # Arrow takes other spellings for other numbers, and does not survive some: each is looked at
+    values = cost.cast(_EXACT)
     exact = pc.sum(values).as_py()
     if pc.max(pc.binary_length(cost)).as_py() <= COST_SCALE + 1 and not _has_exponent(cost):
         return Total(len(cost), exact, exact)  # nothing behind the 24th digit

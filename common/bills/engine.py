@@ -6,7 +6,7 @@ import ast
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -14,10 +14,14 @@ from duckdb.func import FunctionNullHandling
 
 from common import stopping
 from common.bills.content import attach
-from common.domain.money import EXACT
+from common.bills.source import literal
+from common.bills.strict_json import NotStrict, has_doubled, parse, parse_line
+from common.domain.money import COST_SCALE, EXACT, add, read_cost, read_number, round_cost
 from common.errors import resource_error
 
 MEMORY_LIMIT = "900MB"
+_LONGEST_LITERAL = 1 << 20
+"""Characters of Python text: its parser takes hundreds of bytes for each."""
 
 
 @contextmanager
@@ -51,7 +55,7 @@ def _set_up(
         connection.execute(f"set threads = {threads}")
     attach(connection)
     if folder is not None:
-        connection.execute(f"set temp_directory = '{folder}'")
+        connection.execute(f"set temp_directory = {literal(str(folder))}")
     varchar, integer = duckdb.sqltype("VARCHAR"), duckdb.sqltype("INTEGER")
     # `special`: by default DuckDB fails the whole query where one of these returns None
     special = FunctionNullHandling.SPECIAL
@@ -59,21 +63,27 @@ def _set_up(
     connection.create_function(
         "exact_quotient", exact_quotient, [varchar, varchar, integer], varchar, null_handling=special
     )
+    connection.create_function("exact_sum", exact_sum, [duckdb.list_type(varchar)], varchar, null_handling=special)
     connection.create_function("python_to_json", python_to_json, [varchar], varchar, null_handling=special)
+    connection.create_function("is_strict_line", is_strict_line, [varchar, varchar], bool, null_handling=special)
     return connection
 
 
 def exact_decimal(text: str | None, scale: int) -> str | None:
     """The number in `text` with `scale` fractional digits, half to even; None where it is none or outgrows DECIMAL(38, scale)."""
-    if text is None:
+    value = read_number(text)
+    if value is None or value.adjusted() >= 38 - scale:
         return None
-    try:
-        value = EXACT.create_decimal(text.strip())
-        if not value.is_finite() or abs(value) >= Decimal(10) ** (38 - scale):
-            return None
-        return format(value.quantize(Decimal(1).scaleb(-scale), context=EXACT), "f")
-    except DecimalException:
+    rounded = value.quantize(Decimal(1).scaleb(-scale), context=EXACT)
+    return format(rounded, "f") if rounded.adjusted() < 38 - scale else None
+
+
+def exact_sum(texts: list[str | None] | None) -> str | None:
+    """The first cost and all others that can be read; None where the first is none, or the sum is more than a cost column holds."""
+    first, *others = [read_cost(text) for text in texts or [None]]
+    if first is None:
         return None
+    return exact_decimal(format(add(round_cost(one) for one in (first, *others) if one is not None), "f"), COST_SCALE)
 
 
 def exact_quotient(dividend: str | None, divisor: str | None, scale: int) -> str | None:
@@ -87,15 +97,27 @@ def exact_quotient(dividend: str | None, divisor: str | None, scale: int) -> str
 
 
 def python_to_json(text: str | None) -> str | None:
-    """JSON text as it is; a Python literal (single quotes, None, True) as JSON; None where it is neither."""
+    """JSON text as it is; a Python literal (single quotes, None, True) as JSON; None where it is neither, or has a key twice."""
     if text is None:
         return None
     try:
-        json.loads(text)
-        return text
-    except json.JSONDecodeError:
+        return None if has_doubled(parse(text)) else text
+    except NotStrict:
         pass
+    if len(text) > _LONGEST_LITERAL:
+        return None
     try:
-        return json.dumps(ast.literal_eval(text), ensure_ascii=False)
+        made = json.dumps(ast.literal_eval(text), ensure_ascii=False, allow_nan=False)
+        parse(made)
+        return made
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
+
+
+def is_strict_line(line: str | None, records: str) -> bool:
+    """Whether a line of JSON lines is an object that can be read.  records: as `parse_line` takes them, with a line end between."""
+    try:
+        parse_line((line or "").encode(), records.split("\n") if records else ())
+    except NotStrict:
+        return False
+    return True

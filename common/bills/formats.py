@@ -94,6 +94,13 @@ class Matched:
     unknown: tuple[str, ...]
     names: tuple[str, ...] = ()
 
+    @property
+    def json_names(self) -> tuple[str, ...]:
+        """Every name that is read in a line of JSON lines, dots for nested fields."""
+        canonical = (self.columns.get(name, name) for name in self.format.all_columns)
+        bagged = (raw for keys in self.bags.values() for raw in keys.values())
+        return tuple(dict.fromkeys((*canonical, *bagged)))
+
     def with_cost(self, column: str) -> Matched:
         """The same, with another canonical column as the one that is billed and proved."""
         return replace(self, format=replace(self.format, cost=column))
@@ -130,7 +137,10 @@ def _read(table: dict[str, Any]) -> SourceFormat:
 
 
 def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:
-    """Find the format's columns among a file's names; of two that squeeze alike the first one counts."""
+    """Find the format's columns among a file's names; of two that squeeze alike the first one counts, the other is unknown.
+
+    `recognise` refuses that for columns that decide about money.
+    """
     bags: dict[str, dict[str, str]] = {name: {} for name in source_format.bags}
     free: dict[str, str] = {}
     unknown: list[str] = []
@@ -198,14 +208,18 @@ def _shown(names: Sequence[str]) -> str:
 
 
 def _once_each(matched: Matched) -> Matched:
-    """The same.  Raises UnknownFormat where two columns have the very name of one that decides about money."""
+    """The same.  Raises UnknownFormat where two columns have the name of one that decides about money, case and signs aside."""
     kind = matched.format
-    for canonical in filter(None, (kind.cost, kind.cost_also, kind.currency, kind.billing_period)):
+    deciding = (
+        kind.cost, kind.cost_also, kind.currency, kind.billing_period, kind.billing_period_else, kind.billing_account,
+    )  # fmt: skip
+    for canonical in filter(None, deciding):
         name = matched.columns.get(canonical)
-        if name is not None and matched.names.count(name) > 1:
-            raise UnknownFormat(
-                f"column {name} is there twice, and which one counts is not told; export the bill again"
-            )
+        alike = [one for one in matched.names if name is not None and squeeze(one) == squeeze(name)]
+        if len(alike) > 1:
+            other = next((one for one in alike if one != name), None)
+            words = f"columns {name} and {other} are one name" if other else f"column {name} is there twice"
+            raise UnknownFormat(f"{words}, and which one counts is not told; export the bill again with one of them")
     return matched
 
 

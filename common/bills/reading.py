@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.bills import container as containers
+from common.bills.bounds import check_bounds
 from common.bills.container import Container
 from common.bills.control import control_totals
 from common.bills.discovery import WHOLE, FoundDelivery, FoundPart
@@ -160,7 +161,7 @@ def _check_once(one: Fetched, order: Order, ports: Ports) -> None:
 def _check(part: FoundPart, item: StoredObject, order: Order, ports: Ports) -> None:
     """Raises BadBill for a file that breaks off, or that is no bill of the integration's provider."""
     with _opened(part, item, ports) as (container, matched):
-        containers.check_whole(container.content, container.compression, part.name)
+        check_bounds(container.content, container.compression, container.kind, part.name)
         found = matched.format
         if found.provider != order.provider:
             raise BadBill(

@@ -17,15 +17,20 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from common.bills.bounds import MAX_LINE_BYTES
 from common.bills.cells import cells_of
 from common.bills.container import Container, decompressed
 from common.bills.formats import Matched
-from common.bills.totals import shortest
+from common.bills.strict_json import NotStrict, has_doubled, is_blank, parse_line, records_of
 
 BLOCK_BYTES = 4 << 20
 LONG_BLOCK_BYTES = 16 << 20
 """For files with lines longer than a block.  No line of two blocks passes: DuckDB would lose it without a word."""
 _RAGGED_AT_ONCE = 1 << 14
+
+
+class LineTooLong(ValueError):
+    """A line of JSON lines that DuckDB would not read."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +167,9 @@ def _as_text(column: pa.Array, nested: bool) -> pa.Array:
 
 def json_batches(container: Container, wanted: Wanted, matched: Matched) -> Iterator[Batch]:
     rows: list[dict[str, str | None]] = []
-    for _, record in json_records(container):
-        rows.append({name: _leaf(record, name, name == wanted.also) for name in wanted.all})
+    for _, record in json_records(container, matched):
+        known = {} if isinstance(record, NotStrict) else record
+        rows.append({name: _leaf(known, name, name == wanted.also) for name in wanted.all})
         if len(rows) >= 1 << 14:
             yield _rows_batch(wanted, rows)
             rows = []
@@ -171,17 +177,19 @@ def json_batches(container: Container, wanted: Wanted, matched: Matched) -> Iter
         yield _rows_batch(wanted, rows)
 
 
-def json_records(container: Container) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
-    """The lines of a JSON lines file that are not blank, each with its object, or None where it is none."""
+def json_records(container: Container, matched: Matched) -> Iterator[tuple[bytes, dict[str, Any] | NotStrict]]:
+    """The lines of a JSON lines file that are not blank, each with its object, or with why it is none."""
+    records = records_of(matched.json_names)
     with decompressed(container.content, container.compression) as stream:
         for line in stream:
-            if not line.strip():
+            if len(line) > MAX_LINE_BYTES:
+                raise LineTooLong
+            if is_blank(line):
                 continue
             try:
-                record = json.loads(line, parse_float=shortest)
-            except (ValueError, RecursionError):
-                record = None
-            yield line, record if isinstance(record, dict) else None
+                yield line, parse_line(line, records)
+            except NotStrict as error:
+                yield line, error
 
 
 def _rows_batch(wanted: Wanted, rows: list[dict[str, str | None]]) -> Batch:
@@ -193,7 +201,9 @@ def _leaf(record: Any, name: str, nested: bool) -> str | None:
         record = record.get(step) if isinstance(record, dict) else None
     if record is None:
         return None
-    return json.dumps(record) if nested else str(record)
+    if not nested:
+        return str(record)
+    return None if has_doubled(record) else json.dumps(record)
 
 
 def _batch(wanted: Wanted, columns: dict[str, pa.Array]) -> Batch:
@@ -205,5 +215,5 @@ def _batch(wanted: Wanted, columns: dict[str, pa.Array]) -> Batch:
     assert period is not None and cost is not None  # noqa: S101  # the format requires both
     instead = one(wanted.period_else)
     if instead is not None:
-        period = pc.coalesce(pc.if_else(pc.equal(pc.utf8_trim_whitespace(period), ""), None, period), instead)
+        period = pc.coalesce(pc.if_else(pc.equal(pc.utf8_trim(period, " "), ""), None, period), instead)
     return Batch(cost, one(wanted.currency), period, one(wanted.account), one(wanted.also))

@@ -6,18 +6,22 @@ not have is null, and `source_row_id` says which line of the file a row is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import duckdb
 
+from common.bills.bounds import MAX_LINE_BYTES
 from common.bills.container import Container
 from common.bills.formats import Bag, Matched
+from common.bills.strict_json import MOST_LEVELS, records_of
 
 Result = TypeVar("Result")
-MAX_LINE_BYTES = 16 << 20
 BUFFER_BYTES = 2 * MAX_LINE_BYTES
 """How much of a CSV file is read at once.  DuckDB would take 16 of the longest lines: slower, and more than its memory."""
+_MAY_BE_ODD = r",\s*[}\]]|[:\[,]\s*-?(i|I|[nN][aA])|[\x0b\x0c]|([\[{][^\[{]*){" + str(MOST_LEVELS + 1) + "}"
+"""A comma before an end, NaN and infinities, space that is none in JSON, many brackets; or text that looks so."""
 NUMBER_END = "|"
 """Ends the number of a numbered line, so that it can be told from what a mapping puts behind it."""
 
@@ -40,6 +44,16 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """An SQL text literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_pattern(path: str) -> str:
+    """A path as DuckDB's readers are told it: they take `*`, `?` and `[` for patterns, and would read other files with it or instead."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", path)
+
+
+def file_literal(path: str) -> str:
+    """An SQL text literal that names one file to a reader of DuckDB."""
+    return literal(file_pattern(path))
 
 
 def source_sql(
@@ -67,7 +81,11 @@ def _column(container: Container, matched: Matched, name: str) -> str:
         return _cell(container, matched.columns.get(name, name))
     if name not in matched.columns:
         # a struct asked for whole (tags that were written as one) stands there under its fields only
-        return f"cast(to_json({quoted(name)}) as varchar)" if name in container.top_level else "cast(null as varchar)"
+        return (
+            f"cast(to_json({_parquet_path(name, container)}) as varchar)"
+            if name in container.top_level
+            else "cast(null as varchar)"
+        )
     return _cell(container, matched.columns[name])
 
 
@@ -87,7 +105,11 @@ def _json_path(raw: str) -> str:
 
 def _parquet_path(raw: str, container: Container) -> str:
     # a top-level column may itself have dots in its name; nested ones are reached step by step
-    return quoted(raw) if raw in container.top_level else ".".join(quoted(step) for step in raw.split("."))
+    shown = container.shown_as
+    if raw in container.top_level:
+        return quoted(shown.get(raw, raw))
+    root, *steps = raw.split(".")
+    return ".".join(quoted(step) for step in (shown.get(root, root), *steps))
 
 
 def _bag(container: Container, keys: Mapping[str, str], bag: Bag) -> str:
@@ -144,8 +166,9 @@ def _csv(container: Container, matched: Matched) -> str:
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
     nulls = ", ".join(literal(text) for text in ("", *matched.format.null_texts))
     return (
-        f"read_csv({literal(container.content.name)}, columns = {{{columns}}}, auto_detect = false, header = true, delim = ',', "
-        f"quote = '\"', escape = '\"', nullstr = [{nulls}], compression = '{container.compression}', "
+        f"read_csv({file_literal(container.content.name)}, hive_partitioning = false, columns = {{{columns}}}, "
+        "auto_detect = false, header = true, delim = ',', "
+        f"quote = '\"', escape = '\"', nullstr = [{nulls}], compression = {literal(container.compression)}, "
         f"max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, store_rejects = true, rejects_limit = 0"
         f"{', strict_mode = false' if container.lenient else ''})"
     )
@@ -153,19 +176,27 @@ def _csv(container: Container, matched: Matched) -> str:
 
 def _json(container: Container, matched: Matched) -> str:
     # all fields of a line at once: an extraction a field would parse the line as often, and hold it in memory as often
-    canonical = (matched.columns.get(name, name) for name in matched.format.all_columns)
-    bagged = (raw for keys in matched.bags.values() for raw in keys.values())
-    paths = [_json_path(raw) for raw in dict.fromkeys((*canonical, *bagged))]
+    paths = [_json_path(raw) for raw in matched.json_names]
     fields = ", ".join(f"fields[{number}] as {quoted(path)}" for number, path in enumerate(paths, start=1))
+    records = records_of(matched.json_names)
+    listed = ", ".join(literal(path) for path in ("$", *map(_json_path, records)))
+    # DuckDB takes more for JSON than the second reader does: what may be such is looked at by the rule itself
+    odd = (
+        f"regexp_matches(text, {literal(_MAY_BE_ODD)}) "
+        f"or len(list_filter(json_keys(json, [{listed}]), lambda keys: list_unique(keys) <> len(keys))) > 0"
+    )
+    strict = f"is_strict_line(text, {literal(chr(10).join(records))})"
     return (
-        f"(select line, {fields} from (select json as line, json_extract_string(json, [{', '.join(map(literal, paths))}]) "
-        f"as fields from read_ndjson_objects({literal(container.content.name)}, compression = '{container.compression}', "
-        f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true)))"
+        f"(select line, {fields} from (select line, json_extract_string(line, [{', '.join(map(literal, paths))}]) as fields from ("
+        f"select case when not ({odd}) or {strict} then json end as line from (select json, cast(json as varchar) as text "
+        f"from read_ndjson_objects({file_literal(container.content.name)}, hive_partitioning = false, "
+        f"compression = {literal(container.compression)}, "
+        f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true)))))"
     )
 
 
 def _parquet(container: Container, matched: Matched) -> str:
-    return f"read_parquet({literal(container.content.name)}, file_row_number = true)"
+    return f"read_parquet({file_literal(container.content.name)}, hive_partitioning = false, file_row_number = true)"
 
 
 _READERS = {"csv": _csv, "json": _json, "parquet": _parquet}

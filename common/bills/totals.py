@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -10,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from common.bills.engine import python_to_json
+from common.bills.strict_json import parse
 from common.domain.money import add, plain, read_cost
 
-_ISO_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})(\d{2})?$")
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_ISO_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+_COMPACT_MONTH = re.compile(r"(\d{4})(\d{2})(\d{2})?\Z", re.ASCII)
+_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 _THREE_LETTERS = re.compile(r"[A-Za-z]{3}")
 
 
@@ -91,15 +91,11 @@ def read_code(text: str | None) -> str:
 
 
 def amounts_of(extra: str | None) -> list[Decimal]:
-    """The amounts of a list of records, JSON or Python text."""
+    """The amounts of a list of records, JSON or Python text; none where it is neither."""
     if not extra or extra == "[]":
         return []
     text = python_to_json(extra)
-    entries = json.loads(text, parse_float=shortest) if text else []
-    values = (read_cost(str(entry.get("amount"))) for entry in entries or [] if isinstance(entry, dict))
+    entries = parse(text) if text else []
+    amounts = (entry.get("amount") for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
+    values = (read_cost(str(amount)) for amount in amounts)
     return [value for value in values if value is not None]
-
-
-def shortest(text: str) -> str:
-    """A JSON number as the shortest decimal text of the binary float that it stands for."""
-    return repr(float(text))

@@ -12,25 +12,41 @@ COST_INTEGER_DIGITS = 14
 EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 """Wide enough to add any number of costs without rounding."""
 _QUANTUM = Decimal(1).scaleb(-COST_SCALE)
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_LIMIT = Decimal(10) ** COST_INTEGER_DIGITS
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_SPACE = " \t\n\v\f\r"
+"""What may stand around a number: what DuckDB's casts pass over, and no other kind of space."""
 
 
 class CurrencyMismatch(ValueError):
     """Two amounts in different currencies were about to be added or compared."""
 
 
-def read_cost(text: str | None) -> Decimal | None:
-    """The exact decimal that a bill's cell holds, or None where it holds no number that a cost column can keep.
+def read_number(text: str | None) -> Decimal | None:
+    """The exact decimal that a bill's cell holds, or None.
 
-    Plain digits, one point, a sign and E notation are numbers; separators, currency signs, `NaN` and `inf` are not.
+    ASCII digits, one point, a sign and E notation of at most 3 digits are a number, with ASCII space around it; other digits,
+    separators, currency signs, `NaN` and `inf` are not.
     """
-    if text is None or not _NUMBER.fullmatch(text.strip()):
+    bare = text.strip(_SPACE) if text else ""
+    if not _NUMBER.fullmatch(bare):
         return None
     try:
-        value = EXACT.create_decimal(text.strip())
+        return EXACT.create_decimal(bare)
     except InvalidOperation:
         return None
-    return value if abs(value) < Decimal(10) ** COST_INTEGER_DIGITS else None
+
+
+def read_cost(text: str | None) -> Decimal | None:
+    """As `read_number`, and None for what a cost column cannot hold: rounded to 24 digits it must be below 10^14."""
+    value = read_number(text)
+    return value if value is not None and fits_cost(value) else None
+
+
+def fits_cost(value: Decimal) -> bool:
+    """Whether a cost column can hold the value, rounded to its 24 fractional digits."""
+    # copy_abs, since abs() rounds to 28 digits
+    return value.adjusted() < COST_INTEGER_DIGITS and round_cost(value).copy_abs() < _LIMIT
 
 
 def round_cost(value: Decimal) -> Decimal:

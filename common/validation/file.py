@@ -13,9 +13,10 @@ from pathlib import Path
 
 import duckdb
 
-from common.bills.container import Container, check_whole, opened
+from common.bills.bounds import MAX_LINE_BYTES, check_bounds
+from common.bills.container import Container, opened
 from common.bills.engine import engine
-from common.bills.source import MAX_LINE_BYTES, literal, quoted
+from common.bills.source import file_literal, literal, quoted
 from common.errors import BadBill
 from common.focus import Column, columns
 from common.validation.catalogue import table
@@ -52,7 +53,7 @@ def validate_file(path: Path, label: str | None = None) -> Report:
 def staged_file(path: Path, label: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Staged]]:
     """A FOCUS file as a relation of a connection that is ready to check it.  Raises BadBill for what cannot be read."""
     with opened(path, label) as container, tempfile.TemporaryDirectory(prefix="costwire-") as folder:
-        check_whole(container.content, container.compression, label)
+        check_bounds(container.content, container.compression, container.kind, label)
         with engine(Path(folder)) as connection:
             prepare(connection)
             try:
@@ -71,7 +72,7 @@ def _unreadable(lines: int) -> list[Failure]:
 def _stage_parquet(connection: duckdb.DuckDBPyConnection, container: Container, folder: Path) -> Staged:
     connection.execute(
         f"create temp view focus_file as select * exclude (file_row_number), file_row_number + 1 as {_ROW_NUMBER} "
-        f"from read_parquet({literal(container.content.name)}, file_row_number = true)"
+        f"from read_parquet({file_literal(container.content.name)}, hive_partitioning = false, file_row_number = true)"
     )
     types = {
         name: data_type for name, data_type in column_types(connection, "focus_file").items() if name != _ROW_NUMBER
@@ -92,9 +93,9 @@ def _stage_csv(connection: duckdb.DuckDBPyConnection, container: Container, fold
     names = check_names(container.names)
     types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
     source = (
-        f"read_csv({literal(container.content.name)}, columns = {{{types}}}, auto_detect = false, "
+        f"read_csv({file_literal(container.content.name)}, hive_partitioning = false, columns = {{{types}}}, auto_detect = false, "
         f"header = true, delim = ',', quote = '\"', escape = '\"', nullstr = [''], "
-        f"compression = '{container.compression}', max_line_size = {MAX_LINE_BYTES}, "
+        f"compression = {literal(container.compression)}, max_line_size = {MAX_LINE_BYTES}, "
         f"buffer_size = {2 * MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
     )
     present = [column for column in columns() if column.name in names.found]
@@ -114,7 +115,8 @@ def _stage_json(connection: duckdb.DuckDBPyConnection, container: Container, fol
     shape = "{" + ", ".join(f'"{key}": "JSON"' for key in keys.values()) + "}"
     source = (
         f"(select from_json(json, {literal(shape)}) as record, json is null as broken "
-        f"from read_ndjson_objects({literal(container.content.name)}, compression = '{container.compression}', "
+        f"from read_ndjson_objects({file_literal(container.content.name)}, hive_partitioning = false, "
+        f"compression = {literal(container.compression)}, "
         f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true))"
     )
     cells, flags = {}, []

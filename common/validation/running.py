@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from common.bills.source import literal
 from common.validation import datasets
 from common.validation.catalogue import Check, Kind, catalogue
 from common.validation.exact import register
@@ -139,7 +140,7 @@ def _shown(rows: Rows, check: Check) -> str:
     for name in check.shown:
         if name in rows.held:
             value = rows.sql(f"raw({name})" if f"raw({name})" in check.predicate else name)
-            entries.append(f"'{name}': left(cast({value} as varchar), {_SHOWN_LENGTH + 1})")
+            entries.append(f"{literal(name)}: left(cast({value} as varchar), {_SHOWN_LENGTH + 1})")
     return "{" + ", ".join(entries) + "}"
 
 

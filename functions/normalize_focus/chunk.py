@@ -17,14 +17,16 @@ from common.bills.deliveries import Delivery, Part
 from common.bills.discovery import ACTUAL, AMORTIZED
 from common.bills.engine import engine
 from common.bills.formats import Matched, recognise
-from common.bills.source import literal, quoted, read_rows, source_sql
-from common.domain.money import plain
+from common.bills.source import file_literal, literal, quoted, read_rows, source_sql
+from common.domain.money import add, plain
+from common.errors import BadBill
 from common.ports import Runtime
 from common.telemetry import span
 from common.validation import Failure, validate_relation
 
 from .mapping import focus_select, mapping_sql, pairs_sql, prepare
 from .quarantine import QUARANTINE_COLUMNS, write_quarantine
+from .sums import too_large, written_sums
 
 PARQUET = "(format parquet, compression zstd, row_group_size 40960)"
 """Small row groups: larger ones make DuckDB spill at its memory limit, which costs a third of the speed."""
@@ -61,9 +63,16 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> dict[str, An
     """Write `focus/` and, where needed, `quarantine/` of one chunk; returns what its document is to hold.
 
     Safe to repeat: objects that a killed run left are kept, and the numbers are those of what is stored.
-    Raises BadBill for a file whose lines cannot be told apart, NoSpace on a full disk, NoMemory.
+    Raises BadBill for a file whose lines cannot be told apart or whose amounts cannot be added up, NoSpace on a full disk, NoMemory.
     """
-    return read_rows(lambda lenient: _normalize(delivery, part, rt, lenient))
+    try:
+        return read_rows(lambda lenient: _normalize(delivery, part, rt, lenient))
+    except duckdb.OutOfRangeException:  # some sum on the way; a cell that is too large is null and in quarantine
+        raise too_large() from None
+    except duckdb.InvalidInputException as error:
+        if "string encoding" not in str(error):  # DuckDB has no code for it, and its words hold the text
+            raise
+        raise BadBill(f"{part.name} is a Parquet file with text that is not UTF-8; export it again") from None
 
 
 def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> dict[str, Any]:
@@ -132,7 +141,7 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IntegrationId": literal(delivery.integration_id),
         "x_DeliveryId": literal(delivery.delivery_id),
         "x_Provider": "x_provider_of_row" if by_row else literal(delivery.provider),
-        "x_SourceRowId": f"'{chunk}:' || source_row_id",
+        "x_SourceRowId": f"{literal(f'{chunk}:')} || source_row_id",
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
@@ -169,12 +178,13 @@ def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | Non
     if quarantine_uri:
         with rt.objects.local(quarantine_uri) as path:
             quarantined = work.connection.execute(
-                f"select {QUARANTINE_COLUMNS[3]}, coalesce(sum(amount), 0), count(*), count(*) - count(amount) "
-                f"from {_parquet(path)} group by all"
+                # in two parts, since the sum may be wider than the column
+                f"select {QUARANTINE_COLUMNS[3]}, coalesce(sum(cast(trunc(amount) as decimal(38, 0))), 0), "
+                f"coalesce(sum(amount - trunc(amount)), 0), count(*), count(*) - count(amount) from {_parquet(path)} group by all"
             ).fetchall()
         result["quarantined"] = [
-            {"currency": currency or "", "amount": plain(amount), "lines": lines, "unreadable": unreadable}
-            for currency, amount, lines, unreadable in quarantined
+            {"currency": currency or "", "amount": plain(add((whole, rest))), "lines": lines, "unreadable": unreadable}
+            for currency, whole, rest, lines, unreadable in quarantined
         ]
         result["quarantined_lines"] = sum(entry["lines"] for entry in result["quarantined"])
     return result
@@ -183,7 +193,7 @@ def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | Non
 def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
-    written, rows = _sums(connection)
+    written, rows = written_sums(connection)
     accounts = connection.execute(
         "select distinct x_Provider, BillingAccountId from focus_rows "
         "where x_Provider is not null and BillingAccountId is not null order by all"
@@ -202,16 +212,5 @@ def _failed(failure: Failure) -> dict[str, Any]:
     return {"rule": failure.rule_id, "keyword": failure.keyword, "text": failure.text, "count": failure.count}
 
 
-def _sums(connection: duckdb.DuckDBPyConnection) -> tuple[list[dict[str, str]], int]:
-    found = connection.execute(
-        "select BillingCurrency, sum(BilledCost), sum(EffectiveCost), count(*) from focus_rows group by all order by all"
-    ).fetchall()
-    totals = [
-        {"currency": currency or "", "BilledCost": plain(billed), "EffectiveCost": plain(effective)}
-        for currency, billed, effective, _ in found
-    ]
-    return totals, sum(row[3] for row in found)
-
-
 def _parquet(path: Path) -> str:
-    return f"read_parquet({literal(str(path))})"
+    return f"read_parquet({file_literal(str(path))}, hive_partitioning = false)"

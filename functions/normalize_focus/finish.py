@@ -10,14 +10,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from common.bills.deliveries import FINISHED, JOINED, REJECTED, Delivery, Part, change, chunks_path, load
 from common.bills.engine import engine
 from common.bills.integrations import note_sync
 from common.bills.runs import finish_runs
 from common.bills.showing import note, show
-from common.bills.source import literal
+from common.bills.source import file_literal, literal
 from common.charges_mark import mark_changed
 from common.domain.money import add, plain
+from common.errors import BadBill
 from common.messages import ChargesNormalized
 from common.ports import Runtime
 from common.telemetry import counted, span, told
@@ -26,6 +29,7 @@ from . import alarm
 from .chunk import PARQUET, rows_select, written_numbers
 from .mapping import adjustments_sql, prepare
 from .proof import failure, prove
+from .sums import beyond, too_large
 
 
 def finish(delivery: Delivery, rt: Runtime) -> None:
@@ -36,7 +40,11 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
     chunks = [document for _, document in rt.documents.list(chunks_path(delivery.org_slug, delivery.delivery_id))]
     if len(chunks) < len(delivery.parts) or delivery.state in FINISHED:
         return
-    adjustments = _adjustments(delivery, chunks, rt)
+    try:
+        adjustments = _adjustments(delivery, chunks, rt)
+    except (BadBill, duckdb.OutOfRangeException):
+        reject(delivery, str(too_large()), rt)
+        return
     results = [*chunks, adjustments] if adjustments else chunks
     with span("prove", chunks=len(results)):
         facts = _facts(delivery, results)
@@ -52,7 +60,11 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
     proved = change(rt.documents, delivery, reason=None, proved_at=rt.clock.now().isoformat(), **facts)
     _trust_parts(proved, rt)
     with span("swap", rows=facts["rows"], files=len(files)):
-        shown = show(proved, files, rt)
+        try:
+            shown = show(proved, files, rt)
+        except BadBill as error:
+            reject(delivery, str(error), rt, **facts)
+            return
     if shown.delivery:
         mark_changed(rt.documents, delivery.org_slug)  # before anybody is told
         counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
@@ -104,12 +116,15 @@ def _facts(delivery: Delivery, results: Sequence[Mapping[str, Any]]) -> dict[str
         "conformance": _conformance(results),
         "accounts": _accounts(results),
         "difference": failure(proofs),
+        "beyond": beyond(results),
     }
 
 
 def _refusal(facts: Mapping[str, Any]) -> str | None:
     if facts["difference"]:
         return str(facts["difference"])
+    if facts["beyond"]:
+        return str(facts["beyond"])
     lines = facts["quarantined_rows"]
     if lines and not facts["rows"]:
         return f"every one of its {lines} lines is in quarantine; see costwire quarantine"
@@ -150,8 +165,10 @@ def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Ru
         paths = [stack.enter_context(rt.objects.local(uri)) for uri in uris]
         connection = stack.enter_context(engine(folder, rt.settings.threads))
         prepare(connection)
-        listed = ", ".join(literal(str(path)) for path in paths)
-        connection.execute(f"create temp view pairs as select * from read_parquet([{listed}])")
+        listed = ", ".join(file_literal(str(path)) for path in paths)
+        connection.execute(
+            f"create temp view pairs as select * from read_parquet([{listed}], hive_partitioning = false)"
+        )
         target = folder / "adjustments.parquet"
         rows = rows_select(delivery, "adjustments", statement)
         connection.execute(f"copy ({rows}) to {literal(str(target))} {PARQUET}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from common.bills.source import literal, quoted
+from common.bills.source import file_literal, quoted
 from common.focus import columns
 
 REFERENCE = "common.reference"
@@ -38,7 +38,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
             with as_file(entry) as path:
                 connection.execute(
                     f"create or replace temp table {quoted(Path(entry.name).stem)} as "
-                    f"select * from read_csv({literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
+                    f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
                 )
 
 

@@ -67,7 +67,7 @@ def write_quarantine(
             writer.write_table(pa.Table.from_pylist(mine, _SCHEMA))
         if unmapped:
             see(True)
-            keep_broken_lines(connection, container)
+            keep_broken_lines(connection, container, matched)
             # beside an actual twin, an amortized line stands for what would have been billed, not for its spread cost
             twin = part.role == AMORTIZED and not delivery.proves_effective_cost
             for batch in _unmapped_lines(connection, matched, mapping, "refused.billed" if twin else None):
@@ -83,7 +83,7 @@ def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, map
     return connection.sql(
         f"""
         select lines.number as source_row_id,
-            case when broken.text is null then reason else 'the line is no JSON object' end as reason,
+            coalesce(broken.reason, refused.reason) as reason,
             cast({amount} as decimal(38, 24)) as amount,
             case when regexp_full_match(trim({currency}), '[A-Za-z]{{3}}') then trim({currency}) else '' end as currency,
             coalesce(broken.text, cast(to_json(lines) as varchar)) as source_row
@@ -98,8 +98,8 @@ def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, map
 
 
 def _source_amount(matched: Matched) -> str:
-    amount = f"to_cost({quoted(matched.format.cost)})"
+    cost = quoted(matched.format.cost)
     if matched.format.cost_also is None:
-        return amount
-    parts = f'from_json(python_to_json({quoted(matched.format.cost_also)}), \'[{{"amount": "VARCHAR"}}]\')'
-    return f"{amount} + coalesce(list_sum(list_transform({parts}, lambda one: coalesce(to_cost(one.amount), 0))), 0)"
+        return f"to_cost({cost})"
+    entries = f'from_json(python_to_json({quoted(matched.format.cost_also)}), \'[{{"amount": "VARCHAR"}}]\')'
+    return f"exact_sum(list_prepend({cost}, coalesce(list_transform({entries}, lambda one: one.amount), [])))"

@@ -9,13 +9,14 @@ from typing import Any, BinaryIO
 import duckdb
 import pyarrow as pa
 
+from common.bills.bounds import MAX_LINE_BYTES
 from common.bills.cells import cells_of
 from common.bills.container import Container, decompressed
 from common.bills.formats import Matched
 from common.bills.second_reader import json_records
-from common.bills.source import MAX_LINE_BYTES
+from common.bills.strict_json import NotStrict
 from common.bills.totals import amounts_of, read_code, read_month
-from common.domain.money import add, read_cost, round_cost
+from common.domain.money import add, fits_cost, read_cost, round_cost
 from common.errors import BadBill
 
 _AT_ONCE = 1000
@@ -72,6 +73,8 @@ def _line(matched: Matched, number: int, text: str, kind: str) -> tuple[dict[str
     value = read_cost(_cell(matched, cells, kind_of.cost))
     also = amounts_of(_cell(matched, cells, kind_of.cost_also))
     amount: Decimal | None = None if value is None else add(round_cost(one) for one in (value, *also))
+    if amount is not None and not fits_cost(amount):
+        amount = None
     line = {
         "source_row_id": f"line {number}",
         "reason": _reason(kind, len(cells), len(names)),
@@ -85,7 +88,7 @@ def _line(matched: Matched, number: int, text: str, kind: str) -> tuple[dict[str
 def _month_cell(matched: Matched, cells: list[str]) -> str | None:
     kind = matched.format
     month = _cell(matched, cells, kind.billing_period)
-    return month if month and month.strip() else _cell(matched, cells, kind.billing_period_else)
+    return month if month and month.strip(" ") else _cell(matched, cells, kind.billing_period_else)
 
 
 def _cell(matched: Matched, cells: list[str], canonical: str | None) -> str | None:
@@ -151,25 +154,24 @@ class _Records:
             self._stream.close()
 
 
-def keep_broken_lines(connection: duckdb.DuckDBPyConnection, container: Container) -> None:
-    """Make the table `broken`: number and text of the lines of a JSON lines file that are no objects; empty for other files."""
-    connection.execute("create or replace temp table broken (number varchar, text varchar)")
+def keep_broken_lines(connection: duckdb.DuckDBPyConnection, container: Container, matched: Matched) -> None:
+    """Make the table `broken`: number, text and reason of the lines of a JSON lines file that are no objects; empty for other files."""
+    connection.execute("create or replace temp table broken (number varchar, text varchar, reason varchar)")
     if container.kind != "json":
         return
-    numbers: list[str] = []
-    texts: list[str] = []
-    for number, (line, record) in enumerate(json_records(container), start=1):
-        if record is None:
-            numbers.append(str(number))
-            texts.append(line.rstrip(b"\r\n").decode(errors="backslashreplace"))
-        if len(numbers) >= _AT_ONCE:
-            _insert(connection, numbers, texts)
-            numbers, texts = [], []
-    _insert(connection, numbers, texts)
+    kept: list[dict[str, str]] = []
+    for number, (line, record) in enumerate(json_records(container, matched), start=1):
+        if isinstance(record, NotStrict):
+            text = line.rstrip(b"\r\n").decode(errors="backslashreplace")
+            kept.append({"number": str(number), "text": text, "reason": str(record)})
+        if len(kept) >= _AT_ONCE:
+            _insert(connection, kept)
+            kept = []
+    _insert(connection, kept)
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, numbers: list[str], texts: list[str]) -> None:
-    lines = pa.table({"number": numbers, "text": texts}, pa.schema([("number", pa.string()), ("text", pa.string())]))
+def _insert(connection: duckdb.DuckDBPyConnection, kept: list[dict[str, str]]) -> None:
+    lines = pa.Table.from_pylist(kept, pa.schema([(name, pa.string()) for name in ("number", "text", "reason")]))
     connection.register("broken_lines", lines)
     connection.execute("insert into broken select * from broken_lines")
     connection.unregister("broken_lines")

@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[Callable[[Path], bytes | str], str]] = {
     "unknown columns": (lambda at: "a,b,c\n1,2,3\n", "no known format: found 3 columns (a, b, c); nearest is"),
     "an error page": (lambda at: "<html><body>please, log in</body></html>", "is an HTML or XML page"),
     "a JSON array": (lambda at: json.dumps([{"cost": 1}, {"cost": 2}]), "is a JSON array, expected JSON lines"),
-    "JSON over many lines": (lambda at: '{\n  "cost": 1\n}\n', "its first line is no JSON object"),
+    "JSON over many lines": (lambda at: '{\n  "cost": 1\n}\n', "none of its first lines is a JSON object"),
     "random bytes": (lambda at: bytes(range(256)) * 20, "is neither CSV, Parquet nor JSON lines"),
     "a header of megabytes": (lambda at: "h" * (2 << 20), "first line of more than 1 MB"),
     "no month anywhere": (

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from common.bills.container import check_whole, opened
+from common.bills.bounds import check_bounds
+from common.bills.container import opened
 from common.errors import BadBill
 
 CSV = b'a,b\n1,"x\ny"\n'
@@ -74,7 +75,7 @@ def test_json_lines_are_read_beyond_the_first_line(tmp_path: Path) -> None:
         (b"\x00\x01\x02\x03binary", "neither CSV, Parquet nor JSON"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"1.5,2\n3,4\n", "expected a header"),
-        (b"{not json}\n", "no JSON object"),
+        (b"{not json}\n", "is a JSON object"),
         (b"PAR1 and then nothing", "broken Parquet"),
         (zipped(CSV, "one.csv", "two.csv"), "zip of 2 files"),
         (b"PK\x03\x04 broken", "broken zip"),
@@ -96,4 +97,4 @@ def test_a_stream_that_breaks_off_is_found_before_it_passes_for_a_bill(tmp_path:
     whole = squash(CSV + noise)
     path = made(tmp_path, whole[: len(whole) // 2])
     with opened(path, "bill") as found, pytest.raises(BadBill, match="breaks off"):
-        check_whole(found.content, found.compression, "bill")
+        check_bounds(found.content, found.compression, found.kind, "bill")

@@ -34,6 +34,11 @@ def _reason(error: duckdb.Error) -> str | None:
         return f"the question cannot be answered: {first_line}"
     if isinstance(error, duckdb.PermissionException):
         return "the question reaches for files; it may read the tables and views of its dataset only"
+    if isinstance(error, duckdb.OutOfRangeException) and ("DECIMAL" in first_line or "HUGEINT" in first_line):
+        return (
+            "the question cannot be answered: amounts add up to 10^14 or more, which is more than a cost holds; ask for fewer of them, "
+            "by period or account, or look for a charge that cannot be true"
+        )
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
         # the message could hold a row's content
         return "the question cannot be answered: a value does not fit the type or form that the question needs"

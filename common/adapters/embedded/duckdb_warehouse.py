@@ -15,13 +15,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from common.adapters.embedded import slice_pointers
 from common.adapters.embedded.dataset import Dataset
 from common.adapters.embedded.focus_files import focus_select
 from common.adapters.embedded.slice_pointers import Pointer, Restated
 from common.bills.engine import engine
 from common.bills.source import literal
-from common.errors import Contention
+from common.errors import BadBill, Contention
 from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import read_rates, saved_rates
@@ -161,7 +163,15 @@ class DuckDbWarehouse:
                 connection.execute(f"create view {relation} as {focus_select(connection, paths, COMPARED)}")
             written = folder / "restatement.parquet"
             connection.execute(MACROS)
-            connection.execute(f"copy ({transpile(RESTATEMENT_SQL).sql}) to {literal(str(written))} (format parquet)")
+            try:
+                connection.execute(
+                    f"copy ({transpile(RESTATEMENT_SQL).sql}) to {literal(str(written))} (format parquet)"
+                )
+            except duckdb.OutOfRangeException:
+                raise BadBill(
+                    "a cost of the earlier delivery and that of this one differ by 10^14 or more, which no cost column holds; "
+                    "look for a line whose amount cannot be true, and export the bill again"
+                ) from None
             return self._objects.put_file(name, written).uri
 
 

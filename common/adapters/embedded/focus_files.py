@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from common.bills.source import literal, quoted
+from common.bills.source import file_literal, quoted
 from common.focus import storage_schema
 
 
@@ -33,5 +33,5 @@ def focus_select(
 
 def parquet(paths: Sequence[Path], options: str = "") -> str:
     """The table function that reads the files by column name; nothing is read out of folder names."""
-    listed = ", ".join(literal(str(path)) for path in paths)
+    listed = ", ".join(file_literal(str(path)) for path in paths)
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false{options})"

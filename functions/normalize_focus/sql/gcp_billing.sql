@@ -69,7 +69,7 @@ lines as (
         end as seller,
         nullif(credits, '[]') as credit_text,
         from_json(
-            json_list(credits), '[{"id":"VARCHAR","name":"VARCHAR","full_name":"VARCHAR","type":"VARCHAR","amount":"VARCHAR"}]'
+            strict_list(credits), '[{"id":"VARCHAR","name":"VARCHAR","full_name":"VARCHAR","type":"VARCHAR","amount":"VARCHAR"}]'
         ) as credit_list,
         json_list(labels) as label_text,
         from_json(json_list(labels), '[{"key":"VARCHAR","value":"VARCHAR"}]') as own_labels,
@@ -90,7 +90,7 @@ credited as (
         case
             when credit_list is null then cast(0 as decimal(38, 24))
             else coalesce(
-                list_sum(list_transform(list_filter(credit_list, lambda c: c."type" <> 'PROMOTION'), lambda c: to_cost(c.amount))),
+                cost_sum(list_transform(list_filter(credit_list, lambda c: c."type" <> 'PROMOTION'), lambda c: to_cost(c.amount))),
                 cast(0 as decimal(38, 24))
             )
         end as folded,
@@ -110,6 +110,8 @@ credited as (
                     'FEE_UTILIZATION_OFFSET', 'FREE_TIER', 'PROMOTION', 'SUBSCRIPTION_BENEFIT', 'RESELLER_MARGIN'
                 )
             )) > 0 then 'credits has a type that is not known, expected one of those that Google documents'
+            when len(credit_list) > 0 and cost_sum(list_transform(credit_list, lambda c: abs(to_cost(c.amount)))) is null
+                then 'credits adds up to more than a cost column holds, expected less than 10^14'
         end as credits_fault
     from lines
 ),
@@ -259,7 +261,7 @@ charges as (
         part = '' and line_category in ('Usage', 'Purchase') as has_sku,
         case
             when part = '' then net_cost
-            else list_sum(list_transform(promotions, lambda c: to_cost(c.amount)))
+            else cost_sum(list_transform(promotions, lambda c: to_cost(c.amount)))
         end as billed,
         part = '' and is_committed as committed,
         case
@@ -338,7 +340,7 @@ select
         when not committed then null
         when by_resource then coalesce(quantity, pricing_quantity)
         when is_unused or len(commitments) is null or len(commitments) = 0 then cast(billed as decimal(38, 12))
-        else cast(-list_sum(list_transform(commitments, lambda c: to_cost(c.amount))) as decimal(38, 12))
+        else cast(-cost_sum(list_transform(commitments, lambda c: to_cost(c.amount))) as decimal(38, 12))
     end as CommitmentDiscountQuantity,
     case when committed then case when by_resource then known_pricing_unit else billing_currency end end as CommitmentDiscountUnit,
     case when category = 'Usage' then reservation end as CapacityReservationId,

@@ -14,23 +14,23 @@ create or replace temp macro to_cost(x) as
         else cast(exact_decimal(x, 24) as decimal(38, 24))
     end;
 
--- a quantity, DECIMAL(38,12)
+-- a quantity, DECIMAL(38,12); null where the text is no number or has more than 25 integer digits, so that no single one fills a sum
 create or replace temp macro to_quantity(x) as
-    case
+    cast(case
         when x is null or contains(x, '_') then null
         -- at most 12 fractional digits, so that the cast rounds nothing
         when (length(x) - strpos(x, '.') <= 12 or not contains(x, '.')) and not contains(x, 'e') and not contains(x, 'E')
-            then try_cast(x as decimal(38, 12))
+            then try_cast(x as decimal(37, 12))
         -- further digits that are all 0, as databases pad them
         when contains(x, '.') and length(rtrim(x, '0')) - strpos(x, '.') <= 12 and not contains(x, 'e') and not contains(x, 'E')
-            then try_cast(rtrim(x, '0') || '0' as decimal(38, 12))
+            then try_cast(rtrim(x, '0') || '0' as decimal(37, 12))
         -- as 6.71E-8
         when length(x) <= 14 and contains(lower(right(x, 4)), 'e') and abs(try_cast(right(x, 2) as tinyint)) <= 12
             and contains(right(x, 3), '-') and right(x, 1) between '0' and '9'
             and try_cast(x as decimal(38, 24)) = round(try_cast(x as decimal(38, 24)), 12)
-            then try_cast(x as decimal(38, 12))
-        else cast(exact_decimal(x, 12) as decimal(38, 12))
-    end;
+            then try_cast(x as decimal(37, 12))
+        else try_cast(exact_decimal(x, 12) as decimal(37, 12))
+    end as decimal(38, 12));
 
 -- a UTC time from ISO text with or without seconds, fraction and zone (no zone means UTC); null where it is none
 -- the common spellings have no zone or Z: read without the calendar library, four times as fast
@@ -231,3 +231,16 @@ create or replace temp macro json_list(x) as
         when json_valid(x) then x
         else python_to_json(x)
     end;
+
+-- the same, where the amounts in it count: null for an object with a key twice too, and for what only DuckDB takes for JSON
+create or replace temp macro strict_list(x) as
+    case
+        when x is null or x in ('[]', 'null', 'None') then null
+        when json_valid(x) and not regexp_matches(x, ',\s*[}\]]|[:\[,]\s*-?(i|I|[nN][aA])|[\x0b\x0c]|\\u')
+            and try(len(list_filter(cast(cast(x as json) as json[]), lambda one: list_unique(json_keys(one)) <> len(json_keys(one))))) = 0
+            then x
+        else python_to_json(x)
+    end;
+
+-- a sum of costs; null where it, or a step on the way, outgrows DECIMAL(38,24)
+create or replace temp macro cost_sum(costs) as try(list_sum(costs));

@@ -1,0 +1,73 @@
+"""Sums of written rows, and whether every question that adds them up can be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from common.domain.money import add, plain
+from common.errors import BadBill
+
+BOUND = {"cost": Decimal(10) ** 14, "quantity": Decimal(10) ** 26}
+"""What the amounts of a delivery, without their signs, must stay below in a currency: what DECIMAL(38,24) and DECIMAL(38,12) hold, so
+that every sum of some of them fits."""
+_COLUMNS = {
+    "cost": ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"),
+    "quantity": ("ConsumedQuantity",),
+}
+
+
+def written_sums(connection: duckdb.DuckDBPyConnection) -> tuple[list[dict[str, str]], int]:
+    """Of `focus_rows`: by currency the sums of BilledCost and EffectiveCost, and the largest sum without signs; and how many rows.
+
+    Raises BadBill where a sum outgrows its column.
+    """
+    gross = ", ".join(
+        f"greatest({', '.join(f'coalesce(sum(abs({name})), 0)' for name in (*names, names[0]))})"
+        for names in _COLUMNS.values()
+    )
+    try:
+        found = connection.execute(
+            f"select BillingCurrency, sum(BilledCost), sum(EffectiveCost), count(*), {gross} from focus_rows group by all order by all"
+        ).fetchall()
+    except duckdb.OutOfRangeException:
+        raise too_large() from None
+    totals = [
+        {
+            "currency": currency or "",
+            "BilledCost": plain(billed),
+            "EffectiveCost": plain(effective),
+            **{name: plain(most) for name, most in zip(_gross_names(), largest, strict=True)},
+        }
+        for currency, billed, effective, _, *largest in found
+    ]
+    return totals, sum(row[3] for row in found)
+
+
+def beyond(results: Iterable[Mapping[str, Any]]) -> str | None:
+    """Why the chunks together cannot be shown, where their amounts add up to too much."""
+    totals: dict[tuple[str, str], Decimal] = {}
+    for entry in (entry for result in results for entry in result["written"]):
+        for kind, name in zip(BOUND, _gross_names(), strict=True):
+            key = (kind, entry["currency"])
+            totals[key] = add((totals.get(key, Decimal(0)), Decimal(entry.get(name, 0))))
+    for (kind, currency), total in totals.items():
+        if total >= BOUND[kind]:
+            return str(too_large(f" in {currency}" if currency else "", kind))
+    return None
+
+
+def too_large(where: str = "", kind: str = "") -> BadBill:
+    """What a bill is refused with whose amounts are each readable and together too large to be added up."""
+    what = {"cost": "costs", "quantity": "quantities"}.get(kind, "costs or quantities")
+    return BadBill(
+        f"the {what}{where} add up, without their signs, to more than can be shown: expected less than 10^14 of costs and 10^26 of "
+        "quantities a delivery and currency; look for a line whose amount cannot be true, and export the bill again"
+    )
+
+
+def _gross_names() -> tuple[str, ...]:
+    return tuple(f"gross_{kind}" for kind in _COLUMNS)
