@@ -65,7 +65,7 @@ def _values(provider: str, first: date) -> dict[str, str]:
     """Column -> SQL over a row's number `n` and its hash `h`."""
     following = (first + timedelta(days=32)).replace(day=1)
     hours = (following - first).days * 24
-    starts = f"timestamptz '{first}T00:00:00Z' + to_hours((n * 7919) % {hours})"
+    starts = f"timestamptz {literal(f'{first}T00:00:00Z')} + to_hours((n * 7919) % {hours})"
     cost = "cast(h % 100000000 as decimal(18, 0)) * 0.0000001"
     account, service = "'account-' || (h >> 8) % 40", "'Service ' || (h >> 16) % 30"
     stages = "['production', 'staging', 'development'][1 + (h >> 20) % 3]"
@@ -74,7 +74,8 @@ def _values(provider: str, first: date) -> dict[str, str]:
     return {
         "BilledCost": cost, "EffectiveCost": cost, "ListCost": f"{cost} * 1.2", "ContractedCost": cost,
         "BillingAccountId": f"'{provider}-payer'", "BillingCurrency": "'USD'",
-        "BillingPeriodStart": f"timestamptz '{first}T00:00:00Z'", "BillingPeriodEnd": f"timestamptz '{following}T00:00:00Z'",
+        "BillingPeriodStart": f"timestamptz {literal(f'{first}T00:00:00Z')}",
+        "BillingPeriodEnd": f"timestamptz {literal(f'{following}T00:00:00Z')}",
         "ChargePeriodStart": starts, "ChargePeriodEnd": f"{starts} + interval 1 hour",
         "ChargeCategory": "'Usage'", "ChargeFrequency": "'Usage-Based'", "ChargeDescription": f"'Hours of ' || {service}",
         "ConsumedQuantity": "h % 24", "ConsumedUnit": "'Hours'", "PricingQuantity": "h % 24", "PricingUnit": "'Hours'",
@@ -85,5 +86,5 @@ def _values(provider: str, first: date) -> dict[str, str]:
         "ResourceId": "'i-' || (h >> 4) % 100000", "SkuId": "'sku-' || (h >> 12) % 400",
         "Tags": tags,
         "x_OrgSlug": "'default'", "x_IntegrationId": f"'{provider}-main'", "x_DeliveryId": "'benchmark'",
-        "x_Provider": literal(provider), "x_SourceRowId": "'0:' || n", "x_IngestedAt": f"timestamptz '{following}T00:00:00Z'",
+        "x_Provider": literal(provider), "x_SourceRowId": "'0:' || n", "x_IngestedAt": f"timestamptz {literal(f'{following}T00:00:00Z')}",
     }  # fmt: skip

@@ -151,5 +151,7 @@ def _words(error: BaseException) -> str:
         return "Google Cloud's SDKs are not installed; run make install-cloud"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "a path or a name has a NUL character in it, which none can have; give it without"
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: this is a fault of Costwire; please report it"

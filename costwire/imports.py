@@ -130,6 +130,10 @@ def connect(
     """Set up an integration and check that its location can be read.  `costwire sync` then fetches its bills."""
     _check_provider(provider, *PROVIDERS)
     rt = runtime()
+    if not location.strip():
+        raise BadConfiguration(
+            "--location is empty; give the place where the bills lie, as gs://bucket/folder or file:///folder"
+        )
     uri = location if "://" in location else Path(location).absolute().as_uri()
     if uri.startswith("file:") and not isinstance(rt, EmbeddedRuntime):
         raise BadConfiguration(

@@ -29,8 +29,9 @@ from common.domain.money import COST_SCALE, add, fits_cost, read_cost, round_cos
 from common.errors import BadBill, resource_error
 
 _EXACT = pa.decimal256(76, 38)
-_PLAIN_NUMBER = r"^[+-]?[0-9]{1,13}(\.[0-9]{0,26}([eE]-(0?[0-9]|1[0-2]))?)?$"
-"""At most 38 fractional digits in the end, and too small to be rounded up beyond a cost column."""
+_SMALL_EXPONENTS = r"^[+-]?[0-9]{1,13}(\.[0-9]{0,26}([eE]-(0?[0-9]|1[0-2]))?)?$"
+"""Of texts in E notation, those that Arrow reads as they are meant: at most 38 fractional digits in the end."""
+_LONGEST_QUICK = 38
 
 
 def control_totals(container: Container, matched: Matched, label: str) -> ControlTotals:
@@ -131,12 +132,24 @@ def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
 
 
 def _sum_at_once(cost: pa.Array) -> Total | None:
-    """The sum, where every text is a number in the plain spelling that Arrow reads exactly; else None."""
-    if cost.null_count or not len(cost) or not pc.all(pc.match_substring_regex(cost, _PLAIN_NUMBER)).as_py():
-        return None  # Arrow takes other spellings for other numbers, and does not survive some: each is looked at
-    values = cost.cast(_EXACT)
+    """The sum, where every text is a number in a spelling that Arrow reads exactly; else None.
+
+    Arrow takes some others for another number, and does not survive all of them: each of those is looked at by itself.
+    """
+    if cost.null_count or not len(cost):
+        return None
+    longest, exponents = pc.max(pc.binary_length(cost)).as_py(), _has_exponent(cost)
+    if longest > _LONGEST_QUICK or (exponents and not pc.all(pc.match_substring_regex(cost, _SMALL_EXPONENTS)).as_py()):
+        return None
+    try:
+        values = cost.cast(_EXACT)
+    except pa.ArrowInvalid:
+        return None
+    bounds = pc.min_max(values).as_py()
+    if not fits_cost(bounds["min"]) or not fits_cost(bounds["max"]):
+        return None
     exact = pc.sum(values).as_py()
-    if pc.max(pc.binary_length(cost)).as_py() <= COST_SCALE + 1 and not _has_exponent(cost):
+    if longest <= COST_SCALE + 1 and not exponents:
         return Total(len(cost), exact, exact)  # nothing behind the 24th digit
     rounded = pc.sum(pc.round(values, ndigits=COST_SCALE, round_mode="half_to_even")).as_py()
     return Total(len(cost), exact, rounded)

@@ -16,8 +16,9 @@ import duckdb
 from common.bills.bounds import MAX_LINE_BYTES, check_bounds
 from common.bills.container import Container, opened
 from common.bills.engine import engine
+from common.bills.formats import recognise
 from common.bills.source import file_literal, literal, quoted
-from common.errors import BadBill
+from common.errors import BadBill, UnknownFormat
 from common.focus import Column, columns
 from common.validation.catalogue import table
 from common.validation.report import Failure, Report
@@ -54,12 +55,28 @@ def staged_file(path: Path, label: str) -> Iterator[tuple[duckdb.DuckDBPyConnect
     """A FOCUS file as a relation of a connection that is ready to check it.  Raises BadBill for what cannot be read."""
     with opened(path, label) as container, tempfile.TemporaryDirectory(prefix="costwire-") as folder:
         check_bounds(container.content, container.compression, container.kind, label)
+        _check_any(container, label)
         with engine(Path(folder)) as connection:
             prepare(connection)
             try:
                 yield connection, _STAGES[container.kind](connection, container, Path(folder))
             except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
                 raise BadBill(f"{label} cannot be read as {container.kind}; export it again") from error
+
+
+def _check_any(container: Container, label: str) -> None:
+    """Raises BadBill that says what the file is, where it has no FOCUS column at all."""
+    tops = list(dict.fromkeys((*container.names, *(name.split(".", 1)[0] for name in container.names))))
+    if check_names(tops).found:
+        return
+    try:
+        title = recognise(container.names).format.title
+    except UnknownFormat:
+        raise BadBill(
+            f"none of the {len(container.names):,} columns of {label} is a FOCUS column, expected BilledCost and others; "
+            "give a FOCUS file"
+        ) from None
+    raise BadBill(f"{label} is a bill in another format ({title}), not FOCUS; costwire import turns it into FOCUS")
 
 
 def _unreadable(lines: int) -> list[Failure]:

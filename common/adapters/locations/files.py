@@ -44,8 +44,8 @@ class FileLocation:
     def open(self, name: str) -> BinaryIO:
         """Read one file, streaming.  Raises NotFound, and BadConfiguration where it may not be read."""
         path = self._path / name if self._path.is_dir() else self._path
-        if ".." in name.split("/") or (path == self._path and name != path.name):
-            raise NotFound(f"there is no {name} at {self._path}")
+        if "\x00" in name or ".." in name.split("/") or (path == self._path and name != path.name):
+            raise NotFound(f"there is no {name!r} at {self._path}")
         try:
             return path.open("rb")
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -76,6 +76,8 @@ class FileLocation:
 
 
 def _path(uri: str) -> Path:
+    if "\x00" in unquote(uri):
+        raise BadConfiguration("location has a NUL character in it, which no path can have: give the path without it")
     if not uri.lower().startswith("file:"):
         if not uri:
             raise BadConfiguration("location is empty, expected a path or a file:// URI")
