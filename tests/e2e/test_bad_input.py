@@ -365,7 +365,7 @@ def test_a_broken_json_line_is_kept_with_its_text(
     rt.bring(path, provider="gcp")
     assert {delivery["state"] for delivery in rt.deliveries()} == {"current"}
     (line,) = quarantined(rt)
-    assert (line.reason, line.amount) == ("the line is no JSON object", None)
+    assert line.reason.startswith("the line is no JSON object") and line.amount is None
     assert line.source_row == broken.decode(errors="backslashreplace")
     assert rt.billed() == gcp_billed
 
