@@ -18,9 +18,9 @@ from pathlib import Path
 
 from google.cloud import storage
 
-from common.bills.integrations import save_integration
-from common.bootstrap import CloudRuntime
 from common.messages import SyncRequested
+from common.records.integrations import save_integration
+from common.runtime.bootstrap import CloudRuntime
 from tests.cloud.deployed import Deployment, deployed, missing_peers
 from tests.support import cur_line, cur_text
 

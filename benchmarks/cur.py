@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from common.bills.source import file_literal, literal
+from common.formats.source import file_literal, literal
 
 FOLDER = Path(__file__).parent / "sql"
 SEED = 20260301

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import duckdb
 
-from common.bills.source import literal, quoted
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.focus import storage_schema
+from common.formats.source import literal, quoted
 from common.ports import Slice
+from common.runtime.bootstrap import EmbeddedRuntime
 
 PROVIDERS = ("aws", "azure", "gcp", "oci")
 MONTHS = 3

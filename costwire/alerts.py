@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from common import alerting
-from common.bootstrap import runtime
+from common.alerts import acknowledging as alerting
 from common.domain.alerts import RESOLVED, STATES
 from common.ports import Document
+from common.records.organizations import below
+from common.runtime.bootstrap import runtime
 from costwire.messages import AGAIN, messages_lost
 from costwire.output import AsJson, Org, console, money, print_json, table
 
@@ -35,7 +36,7 @@ def list_alerts(
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"state is '{state}', expected one of {', '.join(STATES)}")
     rt = runtime()
-    found = [document for _, document in rt.documents.list(f"orgs/{org}/alerts")]
+    found = [document for _, document in rt.documents.list(below(org, "alerts"))]
     wanted = [document for document in found if _is_wanted(document, state, everything)]
     wanted.sort(key=lambda document: Decimal(str(document.get("threshold_percent") or 0)))
     wanted.sort(key=lambda document: str(document["triggered_at"]), reverse=True)

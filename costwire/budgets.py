@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from common.bootstrap import EmbeddedRuntime, runtime
+from common.budgets.evaluation import evaluate_budget_now
+from common.budgets.recording import resolve_all
 from common.domain.budgets import (
     CHANNELS,
     DEFAULT_FORECAST_THRESHOLDS,
@@ -27,11 +28,11 @@ from common.domain.budgets import (
 from common.domain.filling import filling_notes
 from common.errors import AlreadyExists, NotFound
 from common.ports import Document, Runtime
+from common.records.organizations import below
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.messages import WAITING, messages_sent
 from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.worker import deliver, subscribe_all
-from functions.evaluate_budgets.evaluation import evaluate_budget_now
-from functions.evaluate_budgets.recording import resolve_all
 
 app = typer.Typer(help="Amounts that must not be exceeded unnoticed.", no_args_is_help=True)
 _UNFIT = re.compile(r"[^a-z0-9]+")
@@ -87,9 +88,9 @@ def add_budget(
         )
     except InvalidBudget as error:
         raise typer.BadParameter(str(error)) from None
-    if any(document["name"] == name for _, document in rt.documents.list(f"orgs/{org}/budgets")):
+    if any(document["name"] == name for _, document in rt.documents.list(below(org, "budgets"))):
         raise AlreadyExists(f"there is a budget '{name}' already; choose another name, or remove that one")
-    rt.documents.create(f"orgs/{org}/budgets/{budget.budget_id}", as_document(budget))
+    rt.documents.create(below(org, "budgets", budget.budget_id), as_document(budget))
     facts, messages = _evaluate(rt, org, budget.budget_id)
     if as_json:
         print_json({**as_document(budget), "standing": facts, "messages": messages})
@@ -106,7 +107,7 @@ def add_budget(
 def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
     """Show each budget's newest evaluated period: spend, percent, projection."""
     documents = runtime().documents
-    budgets = [document for _, document in documents.list(f"orgs/{org}/budgets")]
+    budgets = [document for _, document in documents.list(below(org, "budgets"))]
     standings = {document["budget_id"]: _newest_facts(org, document["budget_id"]) for document in budgets}
     if as_json:
         print_json([{**document, "standing": standings[document["budget_id"]]} for document in budgets])
@@ -127,16 +128,16 @@ def remove_budget(
     rt = runtime()
     found = [
         document
-        for _, document in rt.documents.list(f"orgs/{org}/budgets")
+        for _, document in rt.documents.list(below(org, "budgets"))
         if name in (document["name"], document["budget_id"])
     ]
     if not found:
         raise NotFound(f"there is no budget '{name}'; `costwire budgets list` names them")
     budget_id = found[0]["budget_id"]
-    rt.documents.delete(f"orgs/{org}/budgets/{budget_id}")
+    rt.documents.delete(below(org, "budgets", budget_id))
     resolve_all(org, budget_id, rt.documents, rt.clock.now(), by=None)
-    for standing_id, _ in rt.documents.list(f"orgs/{org}/budget_status", where={"budget_id": budget_id}):
-        rt.documents.delete(f"orgs/{org}/budget_status/{standing_id}")
+    for standing_id, _ in rt.documents.list(below(org, "budget_status"), where={"budget_id": budget_id}):
+        rt.documents.delete(below(org, "budget_status", standing_id))
     if as_json:
         print_json(found[0])
     else:
@@ -156,7 +157,7 @@ def _evaluate(rt: Runtime, org: str, budget_id: str) -> tuple[Document, list[str
 
 def _newest_facts(org: str, budget_id: str) -> Document | None:
     """The standing in the newest period that has charges, or in the newest without any."""
-    standings = runtime().documents.list(f"orgs/{org}/budget_status", where={"budget_id": budget_id})
+    standings = runtime().documents.list(below(org, "budget_status"), where={"budget_id": budget_id})
     known: list[Document] = [document["facts"] for _, document in standings if document.get("facts")]
     return max(known, key=lambda facts: (facts["charges"] > 0, str(facts["period_start"])), default=None)
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from common.bootstrap import runtime
 from common.domain.money import plain
+from common.runtime.bootstrap import runtime
 from common.warehouse.cost_report import (
     DIMENSIONS,
     METRICS,

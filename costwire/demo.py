@@ -6,12 +6,13 @@ import shutil
 import time
 from pathlib import Path
 
-from common import bootstrap
-from common.bills.integrations import TITLES, save_integration
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.errors import NotFound
 from common.messages import SyncRequested
+from common.providers.registry import TITLES
+from common.records.integrations import save_integration
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets, costs
 from costwire.imports import ensure_organization, new_run_id, report
 from costwire.output import console, styled

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from common.bills.deliveries import HELD
-from common.bootstrap import CloudRuntime, EmbeddedRuntime, runtime
 from common.errors import CostError
 from common.ports import Runtime
 from common.ports.inspection import Finding
+from common.records.deliveries import HELD
+from common.records.organizations import below
+from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime, runtime
 from costwire.messages import messages_lost
 from costwire.output import AsJson, Org, console, print_json, styled, table
 
@@ -69,7 +70,7 @@ def _look(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:
 
 def _integrations(rt: Runtime, org: str, integration: str | None) -> Iterator[Finding]:
     try:
-        found = rt.documents.list(f"orgs/{org}/integrations")
+        found = rt.documents.list(below(org, "integrations"))
     except CostError as error:
         yield Finding(f"integrations of {org}", None, f"not checked: {error}")
         return
@@ -81,7 +82,7 @@ def _integrations(rt: Runtime, org: str, integration: str | None) -> Iterator[Fi
 
 def _held(rt: Runtime, org: str, name: str) -> Iterator[Finding]:
     """Months of an integration that are held back, since another one shows them."""
-    held = rt.documents.list(f"orgs/{org}/deliveries", {"integration_id": name, "state": HELD})
+    held = rt.documents.list(below(org, "deliveries"), {"integration_id": name, "state": HELD})
     for _, document in held:
         yield Finding(
             f"{name} {document['billing_period']}",

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from common.bootstrap import runtime
 from common.domain.period import BillingPeriod
+from common.runtime.bootstrap import runtime
 from costwire.output import AsJson, Org, console, print_json, progress
 
 

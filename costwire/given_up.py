@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from common.bills.runs import QUEUED, RUNNING, fail_run
-from common.bills.stalled import end_stalled
-from common.bootstrap import EmbeddedRuntime
-from common.entrypoint import record_failure
 from common.errors import MalformedMessage, NoSpace
 from common.messages.cloudevent import decode
 from common.ports import Runtime
+from common.records.organizations import below
+from common.records.runs import QUEUED, RUNNING, fail_run
+from common.records.stalled import end_stalled
+from common.runtime.bootstrap import EmbeddedRuntime
+from common.runtime.failures import record_failure
 
 GRACE = timedelta(seconds=10)
 """How long after a run is queued its request may still be on its way to the bus."""
@@ -51,7 +52,7 @@ def end_unasked(rt: EmbeddedRuntime) -> None:
         (org_slug, run_id)
         for org_slug, _ in rt.documents.list("orgs")
         for status in (QUEUED, RUNNING)
-        for run_id, run in rt.documents.list(f"orgs/{org_slug}/runs", {"status": status})
+        for run_id, run in rt.documents.list(below(org_slug, "runs"), {"status": status})
         if abs(now - datetime.fromisoformat(run["started_at"])) > GRACE  # the clock may have been put back
     ]
     if not waiting:

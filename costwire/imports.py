@@ -11,25 +11,21 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from common import credentials, tenants
-from common.bills.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, Delivery, load
-from common.bills.ingest import MOST_AHEAD
-from common.bills.integrations import (
-    PROVIDERS,
-    TITLES,
-    check_org_slug,
-    identifier,
-    integration_path,
-    load_integration,
-    save_integration,
-)
-from common.bills.runs import fail_queued, queue_run, run_path
-from common.bootstrap import EmbeddedRuntime, runtime
+from common.domain.names import identifier
 from common.errors import BadBill, BadConfiguration, CostError, NotFound
+from common.ingestion.ingest import MOST_AHEAD
 from common.messages import SyncRequested
 from common.ports import Runtime
 from common.ports.keys import MAX_PLAINTEXT_BYTES, check_size
-from common.schedules import ensure_schedule
+from common.providers.registry import PROVIDERS, TITLES
+from common.records import organizations as tenants
+from common.records.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, Delivery, load
+from common.records.integrations import integration_path, load_integration, save_integration
+from common.records.organizations import below, check_org_slug
+from common.records.runs import fail_queued, queue_run, run_path
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
+from common.tenancy import credentials
+from common.tenancy.schedules import ensure_schedule
 from costwire.export import read_period
 from costwire.messages import messages_sent
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, progress, styled, table
@@ -172,7 +168,7 @@ def sync(
         load_integration(rt.documents, org, integration)
     names = [
         one
-        for one, document in rt.documents.list(f"orgs/{org}/integrations")
+        for one, document in rt.documents.list(below(org, "integrations"))
         if _meant(one, document, provider, integration)
     ]
     if not names:

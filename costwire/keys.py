@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from common import credentials, tenants
-from common.bootstrap import runtime
 from common.errors import CostError
+from common.records import organizations as tenants
+from common.runtime.bootstrap import runtime
+from common.tenancy import credentials
 from costwire.output import AsJson, console, print_json, progress
 
 app = typer.Typer(help="The key under which credentials are kept.", no_args_is_help=True)

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from common.bootstrap import runtime
 from common.domain.money import add, plain
+from common.records.organizations import below
+from common.runtime.bootstrap import runtime
 from common.warehouse.cost_report import catalogued
 from costwire.export import read_period
 from costwire.given_up import end_forgotten
@@ -41,7 +42,7 @@ def deliveries(
     """List what came in, newest first: its state, its rows, and the proof of its total."""
     where = {"integration_id": integration, "billing_period": str(read_period(period)) if period else None}
     wanted = {name: value for name, value in where.items() if value is not None}
-    found = [document for _, document in runtime().documents.list(f"orgs/{org}/deliveries", wanted or None)]
+    found = [document for _, document in runtime().documents.list(below(org, "deliveries"), wanted or None)]
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
     if as_json:
         print_json(found)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from common.domain import outbox
 from common.messages import AlertRaised
 from common.ports import Document, Runtime, Transaction
+from common.records.organizations import below
 
 WAITING = "not sent yet"
 AGAIN = "once the cause is gone, costwire replay sends it"
@@ -18,14 +19,14 @@ def messages_sent(rt: Runtime, org: str, budget_id: str | None = None) -> list[s
     Each reads `sent: <where>`, `not sent yet by <whom>: <why>` (it is tried again) or `not sent by <whom>: <why>` (it is not).
     """
     where = {"budget_id": budget_id} if budget_id else None
-    documents = [document for _, document in rt.documents.list(f"orgs/{org}/notifications", where=where)]
+    documents = [document for _, document in rt.documents.list(below(org, "notifications"), where=where)]
     documents.sort(key=lambda document: (document["created_at"], _percent(document["facts"])))
     return [_outcome(document, key) for document in documents for key in document["channels"]]
 
 
 def messages_lost(rt: Runtime, org: str) -> list[tuple[str, str, str]]:
     """(alert id, whom, why) of everybody who does not have a message and will not get it without `costwire replay`."""
-    found = rt.documents.list(f"orgs/{org}/notifications", where={"status": outbox.FAILED})
+    found = rt.documents.list(below(org, "notifications"), where={"status": outbox.FAILED})
     return [
         (str(document["alert_id"]), outbox.in_words(key), reason)
         for _, document in found
@@ -36,9 +37,9 @@ def messages_lost(rt: Runtime, org: str) -> list[tuple[str, str, str]]:
 def reopen(rt: Runtime, org: str) -> int:
     """Give every message of an organization that was given up new tries, and announce it; returns how many messages."""
     announced: dict[str, AlertRaised] = {}
-    found = rt.documents.list(f"orgs/{org}/notifications", where={"status": outbox.FAILED})
+    found = rt.documents.list(below(org, "notifications"), where={"status": outbox.FAILED})
     for name, document in found:
-        _reopen(rt, f"orgs/{org}/notifications/{name}")
+        _reopen(rt, below(org, "notifications", name))
         announced[document["alert_id"]] = AlertRaised(org, document["alert_id"], document["state"])
     for message in announced.values():
         rt.bus.publish(message)

@@ -8,12 +8,12 @@ from pathlib import Path
 import duckdb
 
 from common.adapters.locations import open_location
-from common.bills import container as containers
-from common.bills.discovery import data_files
-from common.bills.engine import engine
-from common.bills.formats import Matched, recognise
-from common.bills.source import quoted, read_rows, source_sql
 from common.errors import BadBill
+from common.formats import container as containers
+from common.formats.engine import engine
+from common.formats.recognition import Matched, recognise
+from common.formats.source import quoted, read_rows, source_sql
+from common.providers.discovery import data_files
 
 _SAMPLE_ROWS = 2000
 

@@ -12,11 +12,12 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from common.bills.engine import engine
-from common.bills.source import file_literal
-from common.bootstrap import runtime
 from common.domain.money import add, plain
+from common.formats.engine import engine
+from common.formats.source import file_literal
 from common.ports import ObjectStore
+from common.records.organizations import below
+from common.runtime.bootstrap import runtime
 from costwire.output import AsJson, Org, console, exact, joined, print_json, styled, table
 
 _FINAL_SHOWN = frozenset({"replaced", "superseded"})
@@ -53,7 +54,7 @@ def quarantine(
 ) -> None:
     """List the lines that could not be mapped, with the reason and what they amount to."""
     rt = runtime()
-    past = {name for name, one in rt.documents.list(f"orgs/{org}/deliveries") if one["state"] in _FINAL_SHOWN}
+    past = {name for name, one in rt.documents.list(below(org, "deliveries")) if one["state"] in _FINAL_SHOWN}
     found = [
         line
         for line in read_lines(rt.objects, org, show_rows)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from common import tenants
-from common.bootstrap import runtime
 from common.domain.money import plain
 from common.errors import NotFound
+from common.records import organizations as tenants
+from common.runtime.bootstrap import runtime
 from common.warehouse.rates import COLUMNS, save_rates, saved_rates
 from costwire.imports import ensure_organization
 from costwire.output import AsJson, Org, console, print_json, table

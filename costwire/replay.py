@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from common.bills.deliveries import LANDED, REJECTED, change, chunks_path, load
-from common.bootstrap import EmbeddedRuntime, runtime
 from common.errors import BadConfiguration, CostError, NotFound
 from common.messages import AlertRaised
 from common.ports import Runtime
+from common.records.deliveries import LANDED, REJECTED, change, chunks_path, load
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.messages import reopen
 from costwire.output import AsJson, Org, console, print_json, progress
 from costwire.worker import subscribe_all, work

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from common import schedules, tenants
-from common.bootstrap import EmbeddedRuntime, runtime
 from common.errors import BadConfiguration
 from common.ports import Runtime
+from common.records import organizations as tenants
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
+from common.tenancy import schedules
 from costwire.output import AsJson, Org, console, print_json
 
 

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from common import tenant_data, tenants
-from common.bootstrap import runtime
 from common.domain.legible import one_line
 from common.errors import BadConfiguration, CostError
 from common.ports import Document
+from common.records import organizations as tenants
+from common.records.organizations import below
+from common.runtime.bootstrap import runtime
+from common.tenancy import data as tenant_data
 from costwire.output import AsJson, console, joined, print_json, progress, styled, table
 
 app = typer.Typer(help="The organizations whose bills are watched.", no_args_is_help=True)
@@ -47,7 +49,7 @@ def list_tenants(as_json: AsJson = False) -> None:
     rt = runtime()
     found = []
     for org_slug, document in rt.documents.list("orgs"):
-        integrations = [one for _, one in rt.documents.list(f"orgs/{org_slug}/integrations")]
+        integrations = [one for _, one in rt.documents.list(below(org_slug, "integrations"))]
         found.append({**document, "org_slug": org_slug, **_synchronized(integrations)})
     if as_json:
         print_json(found)

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from common.bills.runs import ENDED, run_path
-from common.bills.stalled import end_stalled
-from common.bootstrap import EmbeddedRuntime
 from common.errors import GoesOn, Retryable
 from common.ports import Runtime
+from common.records.runs import ENDED, run_path
+from common.records.stalled import end_stalled
+from common.runtime.bootstrap import EmbeddedRuntime
 from costwire.worker import work
 
 POLL_SECONDS = 1.0

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from rich.text import Text
 
-from common.bootstrap import EmbeddedRuntime, embedded
 from common.errors import GoesOn, Retryable
-from common.schedules import ensure_budget_check
+from common.runtime.bootstrap import EmbeddedRuntime, embedded
+from common.tenancy.schedules import ensure_budget_check
 from costwire.given_up import end_unasked, record_given_up
 from costwire.output import console, joined, styled
 from costwire.worker import Outcome, deliver, subscribe_all

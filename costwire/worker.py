@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from common import stopping
-from common.bootstrap import EmbeddedRuntime
 from common.errors import CostError, Held, Permanent
+from common.messages.subscriptions import SUBSCRIPTIONS, named
 from common.ports.bus import MAX_ATTEMPTS, Delivery
-from common.subscriptions import SUBSCRIPTIONS, named
+from common.runtime.bootstrap import EmbeddedRuntime
 from costwire.given_up import end_unasked, record_given_up
 
 log = logging.getLogger("costwire")

@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from common.bootstrap import EmbeddedRuntime
 from common.messages import Message, topic_of
 from common.messages.cloudevent import encode
 from common.ports import Clock, DocumentStore, ObjectStore, StoredObject, Transaction, Warehouse
 from common.ports.bus import PullBus
+from common.runtime.bootstrap import EmbeddedRuntime
 
 
 @dataclass

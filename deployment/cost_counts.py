@@ -21,15 +21,15 @@ from typing import Any, BinaryIO
 import duckdb
 
 from benchmarks.cur import generate
-from common import bootstrap
-from common.bills.integrations import save_integration
-from common.bills.runs import queue_run
-from common.bills.source import file_literal
 from common.config import Settings
 from common.domain.budgets import Budget, as_document
 from common.focus import storage_schema
+from common.formats.source import file_literal
 from common.messages import BudgetCheckRequested, SyncRequested
-from common.subscriptions import named
+from common.messages.subscriptions import named
+from common.records.integrations import save_integration
+from common.records.runs import queue_run
+from common.runtime import bootstrap
 from costwire.imports import ensure_organization
 from costwire.worker import deliver, subscribe_all
 from deployment.cost_counting import Counted, Counts

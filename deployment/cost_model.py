@@ -17,11 +17,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from common.budgets.questions import scope_filters
 from common.domain.budgets import Scope
 from common.focus import storage_schema
 from common.warehouse.cost_report import catalogued
 from common.warehouse.restatement import COMPARED
-from functions.evaluate_budgets.spend import scope_filters
 
 HERE = Path(__file__).parent
 GIB, MIB = Decimal(1 << 30), Decimal(1 << 20)
@@ -32,7 +32,7 @@ SWAP_STATEMENTS = 10
 MINIMUM_MESSAGE_BYTES = 1_000
 READ_BLOCK_BYTES = 4 * MIB
 PUSH_DOCUMENTS = {"reads": 2, "writes": 1, "deletes": 1}
-"""What each push adds: seen before? the tenant; noted as done; the note expires (common/push.py)."""
+"""What each push adds: seen before? the tenant; noted as done; the note expires (common/runtime/push.py)."""
 READ_MONTHS = {"spend_by_day": Decimal("2.5"), "spend_by_service": Decimal("1.5")}
 """Months that a question of a monthly budget reads, on average over the month: half of this one, and those it compares with or
 learns from.  Partitions of other months are pruned; a correction that reaches further back makes it read back to there."""
@@ -281,14 +281,14 @@ def _question(columns: Iterable[str], lines: Decimal, world: World) -> Decimal:
 
 def _budget_columns(name: str) -> set[str]:
     """The columns that a budget's question reads; the budget is monthly and names accounts."""
-    sql = files("functions.evaluate_budgets").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    sql = files("common.budgets").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
     filters, _ = scope_filters(Scope(accounts=("111122223333",)))
     return _columns_in(sql.format(metric="EffectiveCost", counted_by="BillingPeriodStart", scope=filters))
 
 
 def _beside(name: str) -> Decimal:
     """What a budget's question is billed for the small table that it reads beside the charges, if it does."""
-    sql = files("functions.evaluate_budgets").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    sql = files("common.budgets").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
     return MINIMUM_SCAN if re.search(r"^\s*from slices", sql, re.MULTILINE) else Decimal(0)
 
 

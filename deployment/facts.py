@@ -17,8 +17,8 @@ from common.adapters.gcp import firestore_indexes, scheduler, secret_manager
 from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import template
+from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.ports.bus import MAX_ATTEMPTS
-from common.subscriptions import DEAD, SUBSCRIPTIONS
 from common.telemetry.metrics import METRICS, Metric
 
 TARGET = Path(__file__).parents[1] / "terraform" / "facts.json"

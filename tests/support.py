@@ -13,13 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from common import bootstrap
-from common.bills.integrations import save_integration
-from common.bills.runs import queue_run
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.messages import SyncRequested
 from common.ports import FoundObject, Location
+from common.records.integrations import save_integration
+from common.records.runs import queue_run
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 from costwire.imports import ensure_organization, new_run_id
 from costwire.worker import Outcome, subscribe_all, work
 

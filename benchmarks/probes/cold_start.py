@@ -41,7 +41,7 @@ def main(name: str, runtime: str) -> None:
         handler = framework.create_app(target=name, source=str(source), signature_type="cloudevent")
     else:
         handler = getattr(importlib.import_module(f"functions.{name}.main"), name)
-    made = importlib.import_module("common.bootstrap").runtime()
+    made = importlib.import_module("common.runtime.bootstrap").runtime()
     if runtime == "cloud":
         for port in next(ports for prefix, ports in PORTS.items() if name.startswith(prefix)):
             getattr(made, port)

@@ -9,10 +9,10 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from common.bills.deliveries import CURRENT
-from common.bills.integrations import save_integration
-from common.bootstrap import runtime
 from common.messages import SyncRequested
+from common.records.deliveries import CURRENT
+from common.records.integrations import save_integration
+from common.runtime.bootstrap import runtime
 from costwire.imports import ensure_organization
 from costwire.worker import subscribe_all, work
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common.bills import container as containers
-from common.bills.deliveries import LANDED, Delivery
-from common.bills.engine import engine
-from common.bills.formats import recognise
-from common.bills.source import literal, source_sql
-from functions.normalize_focus.chunk import PARQUET, rows_select
-from functions.normalize_focus.mapping import mapping_sql, prepare
+from common.formats import container as containers
+from common.formats.engine import engine
+from common.formats.recognition import recognise
+from common.formats.source import literal, source_sql
+from common.normalization.chunk import PARQUET, rows_select
+from common.normalization.mapping import mapping_sql, prepare
+from common.records.deliveries import LANDED, Delivery
 
 
 def main(file: str, target: str, threads: str) -> None:

@@ -6,7 +6,7 @@ import time
 
 import duckdb
 
-from common.bills.source import file_literal, literal
+from common.formats.source import file_literal, literal
 
 
 def main(file: str, target: str, threads: str) -> None:

@@ -7,7 +7,7 @@ import json
 import statistics
 import time
 
-from common.bootstrap import runtime
+from common.runtime.bootstrap import runtime
 from common.warehouse.cost_report import report_costs
 
 WARM = 5

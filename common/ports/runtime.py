@@ -1,4 +1,4 @@
-"""The runtime: all ports of one process together, as `common/bootstrap.py` chooses their adapters."""
+"""The runtime: all ports of one process together, as `common/runtime/bootstrap.py` chooses their adapters."""
 
 from pathlib import Path
 from typing import Protocol

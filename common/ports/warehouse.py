@@ -44,7 +44,7 @@ class Warehouse(Protocol):
         """Show the rows of `files` (object URIs of FOCUS Parquet) instead of those of a delivery, in one step.
 
         instead_of: the delivery that the caller takes to be shown, None for none.  Where another one is, nothing happens: which of
-        two deliveries is to be shown is for the caller to decide (common/bills/showing.py).  Records the restatement.  The same again
+        two deliveries is to be shown is for the caller to decide (common/warehouse/showing.py).  Records the restatement.  The same again
         changes no more than its time, and answers alike.  Raises NotFound for a file that is gone.  Raises BadBill where
         a difference outgrows a cost column.
         """

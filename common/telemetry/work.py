@@ -9,8 +9,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.messages import Message, topic_of
-
 DONE = "done"
 RETRIED = "retried"
 DEAD_LETTERED = "dead-lettered"
@@ -32,9 +30,9 @@ class Work:
     facts: dict[str, Any] = field(default_factory=dict)
     outcome: str = DONE
 
-    def names(self, message: Message) -> None:
-        """The message is decoded: every line from now on says what it is about."""
-        self.about = {"topic": topic_of(message), "message_key": message.key}
+    def names(self, topic: str, message_key: str, message: object) -> None:
+        """The message is decoded: every line from now on says what it is about.  message: whose fields in IDS are shown."""
+        self.about = {"topic": topic, "message_key": message_key}
         for name in IDS:
             value = getattr(message, name, None)
             if value not in (None, ""):

@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 import duckdb
 from duckdb.func import FunctionNullHandling
 
-from common.bills.engine import exact_decimal
 from common.domain.money import EXACT
+from common.formats.engine import exact_decimal
 
 ROUNDING = Decimal("0.0000000005")
 """Half a unit of the 9th decimal: a smaller difference between a cost and price * quantity is rounding."""

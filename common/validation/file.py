@@ -13,13 +13,13 @@ from pathlib import Path
 
 import duckdb
 
-from common.bills.bounds import MAX_LINE_BYTES, check_bounds
-from common.bills.container import Container, opened
-from common.bills.engine import engine
-from common.bills.formats import recognise
-from common.bills.source import file_literal, literal, quoted
 from common.errors import BadBill, UnknownFormat
 from common.focus import Column, columns
+from common.formats.bounds import MAX_LINE_BYTES, check_bounds
+from common.formats.container import Container, opened
+from common.formats.engine import engine
+from common.formats.recognition import recognise
+from common.formats.source import file_literal, literal, quoted
 from common.validation.catalogue import table
 from common.validation.report import Failure, Report
 from common.validation.rows import Held, Rows, column_types, hold, placeholder

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from common.bills.source import literal
 from common.focus import columns
+from common.formats.source import literal
 
 FORMS = ("plain", "value", "raw", "written", "mistyped")
 _PIECE = re.compile(r"('(?:[^']|'')*')|\b(value|raw|written|mistyped)\((\w+)\)|(?<![.$\w])([A-Z]\w+)\b")

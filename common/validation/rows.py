@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from common.bills.source import quoted
 from common.focus import Column, columns
+from common.formats.source import quoted
 from common.validation.catalogue import table
 from common.validation.predicate import bind, in_list
 

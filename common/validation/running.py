@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from common.bills.source import literal
+from common.formats.source import literal
 from common.validation import datasets
 from common.validation.catalogue import Check, Kind, catalogue
 from common.validation.exact import register

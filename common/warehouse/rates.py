@@ -20,6 +20,7 @@ from common.domain.money import read_cost
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration
 from common.ports import DocumentStore
+from common.records.organizations import below
 
 FILE_NAME = "exchange_rates.csv"
 COLUMNS = ("month", "currency", "usd_rate", "source")
@@ -46,7 +47,7 @@ def read_rates(path: Path) -> list[ExchangeRate]:
 
 def rates_path(org_slug: str) -> str:
     """The document that holds a tenant's rates in the cloud: the text of such a file, under `csv`."""
-    return f"orgs/{org_slug}/settings/exchange_rates"
+    return below(org_slug, "settings", "exchange_rates")
 
 
 def save_rates(documents: DocumentStore, org_slug: str, text: str) -> int:

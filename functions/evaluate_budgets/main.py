@@ -2,12 +2,11 @@
 
 import functions_framework
 
-from common.bootstrap import runtime
-from common.entrypoint import handles
+from common.budgets.checking import check
+from common.budgets.evaluation import evaluate
 from common.messages import BudgetCheckRequested, ChargesNormalized
-
-from .checking import check
-from .evaluation import evaluate
+from common.runtime.bootstrap import runtime
+from common.runtime.entrypoint import handles
 
 
 @functions_framework.cloud_event

@@ -1,13 +1,11 @@
-"""ingest_focus: ingest-focus -> raw native FOCUS bills in object storage, control totals -> bill-landed, one a chunk."""
+"""ingest_focus: ingest-focus -> raw native FOCUS bills in object storage, control totals -> bill-landed, one per chunk."""
 
 import functions_framework
 
-from common.bills.ingest import ingest
-from common.bootstrap import runtime
-from common.entrypoint import handles
+from common.ingestion.ingest import ingest
 from common.messages import IngestBill
-
-from .discover import discover
+from common.runtime.bootstrap import runtime
+from common.runtime.entrypoint import handles
 
 
 @functions_framework.cloud_event
@@ -17,4 +15,4 @@ def ingest_focus(message: IngestBill) -> None:
 
     Raises Retryable while a delivery is under way at its provider, Permanent for a location or a bill that cannot be read.
     """
-    ingest(message, runtime(), discover)
+    ingest(message, runtime())

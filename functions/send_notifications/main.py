@@ -2,11 +2,10 @@
 
 import functions_framework
 
-from common.bootstrap import runtime
-from common.entrypoint import handles
+from common.alerts.sending import send_waiting
 from common.messages import AlertRaised
-
-from .sending import send_waiting
+from common.runtime.bootstrap import runtime
+from common.runtime.entrypoint import handles
 
 
 @functions_framework.cloud_event

@@ -23,10 +23,10 @@ from types import TracebackType
 from google.cloud import pubsub_v1, storage
 from google.protobuf.duration_pb2 import Duration
 
-from common.bootstrap import CloudRuntime
 from common.config import Settings
+from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports.bus import MAX_ATTEMPTS
-from common.subscriptions import SUBSCRIPTIONS
+from common.runtime.bootstrap import CloudRuntime
 from deployment import archive
 from tests.cloud.faults import ServiceRelay
 from tests.cloud.listeners import Received, listening

@@ -18,18 +18,18 @@ from google.cloud import bigquery, storage
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-from common import tenants
 from common.adapters.gcp.doctor.bigquery import look_at_datasets
 from common.adapters.gcp.doctor.firestore import firestore_client
 from common.adapters.gcp.doctor.notes import Deployment, Notes
 from common.adapters.gcp.doctor.pubsub import look_at_pubsub
 from common.adapters.gcp.doctor.storage import look_at_bucket
 from common.adapters.gcp.doctor.tenants import Tenant, look_at_tenants
-from common.bills.integrations import note_sync, save_integration
-from common.bootstrap import CloudRuntime
 from common.config import Settings
+from common.messages.subscriptions import DEAD, SUBSCRIPTIONS, Subscription
 from common.ports.inspection import Finding
-from common.subscriptions import DEAD, SUBSCRIPTIONS, Subscription
+from common.records import organizations as tenants
+from common.records.integrations import note_sync, save_integration
+from common.runtime.bootstrap import CloudRuntime
 
 
 def needs(*names: str) -> pytest.MarkDecorator:

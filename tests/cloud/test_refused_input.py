@@ -23,16 +23,17 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, firestore, kms_v1, pubsub_v1, storage
 
-from common import bootstrap, tenants
-from common.adapters.embedded.system_clock import SystemClock
 from common.adapters.gcp import clients, kms
 from common.adapters.gcp.pubsub import PubSubBus
-from common.bills.integrations import save_integration
-from common.bills.runs import FAILED, SUCCEEDED, queue_run
-from common.bootstrap import CloudRuntime
+from common.adapters.shared.system_clock import SystemClock
 from common.messages import BillLanded, IngestBill, Message, SyncRequested, as_data
 from common.messages.cloudevent import encode
 from common.ports.bus import DeadLetter
+from common.records import organizations as tenants
+from common.records.integrations import save_integration
+from common.records.runs import FAILED, SUCCEEDED, queue_run
+from common.runtime import bootstrap
+from common.runtime.bootstrap import CloudRuntime
 from common.telemetry.work import DEAD_LETTERED
 from functions.ingest_aws.main import ingest_aws
 from tests.cloud.deployed import Deployment, deployed, missing_peers

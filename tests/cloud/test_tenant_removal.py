@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from google.cloud import firestore, storage
 
-from common import tenant_data, tenants
-from common.bills.deliveries import CURRENT, Delivery, Part, chunks_path, delivery_path
-from common.bills.integrations import save_integration
-from common.bootstrap import CloudRuntime
 from common.config import Settings
 from common.errors import BadConfiguration, NotFound
-from common.schedules import set_sync_interval
+from common.records import organizations as tenants
+from common.records.deliveries import CURRENT, Delivery, Part, chunks_path, delivery_path
+from common.records.integrations import save_integration
+from common.runtime.bootstrap import CloudRuntime
+from common.tenancy import data as tenant_data
+from common.tenancy.schedules import set_sync_interval
 from tests.cloud.deployed import missing_peers
 from tests.contract.warehouse_cases import charge, write_parquet
 from tests.emulators.google_grpc import GoogleServer, environment

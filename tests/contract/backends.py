@@ -22,8 +22,8 @@ import storage_backends
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_bus import Backoff, FaultPlan, SqliteBus
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
-from common.adapters.embedded.system_clock import SystemClock
 from common.adapters.locations import open_location
+from common.adapters.shared.system_clock import SystemClock
 from common.ports import Clock, DocumentStore, Location, ObjectStore
 from common.ports.bus import PullBus
 

@@ -15,13 +15,13 @@ import time
 from functools import cached_property
 from pathlib import Path
 
-from common import bootstrap
 from common.adapters.gcp.storage import CloudStorageObjectStore
-from common.bills.integrations import save_integration
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.messages import SyncRequested
 from common.ports import ObjectStore
+from common.records.integrations import save_integration
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 from costwire.imports import ensure_organization
 from costwire.worker import subscribe_all, work
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import duckdb
 
-from common.bills import container, formats
-from common.bills.engine import engine
-from common.bills.source import source_sql
-from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+from common.formats import container
+from common.formats import recognition as formats
+from common.formats.engine import engine
+from common.formats.source import source_sql
+from common.normalization.mapping import focus_select, mapping_sql, prepare
 
 
 @contextmanager

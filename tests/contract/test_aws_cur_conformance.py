@@ -14,12 +14,13 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from common.bills import container, formats
-from common.bills.engine import engine
-from common.bills.source import source_sql
 from common.domain.money import add
+from common.formats import container
+from common.formats import recognition as formats
+from common.formats.engine import engine
+from common.formats.source import source_sql
+from common.normalization.mapping import adjustments_sql, focus_select, mapping_sql, pairs_sql, prepare
 from common.validation import validate_relation
-from functions.normalize_focus.mapping import adjustments_sql, focus_select, mapping_sql, pairs_sql, prepare
 
 BILLS = Path(__file__).parent.parent / "fixtures" / "bills" / "aws"
 SAMPLES = (

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.bills import container, formats
-from common.bills.control import control_totals
-from common.bills.engine import engine
-from common.bills.source import source_sql
 from common.domain.money import EXACT, add
+from common.formats import container
+from common.formats import recognition as formats
+from common.formats.control import control_totals
+from common.formats.engine import engine
+from common.formats.source import source_sql
+from common.normalization.mapping import focus_select, mapping_sql, prepare
+from common.providers.azure.twins import kinds_sql, role_of
 from common.validation import validate_relation
-from functions.ingest_azure.twins import kinds_sql, role_of
-from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
 
 BILLS = Path(__file__).parent.parent / "fixtures" / "bills" / "azure"
 SAMPLES = {

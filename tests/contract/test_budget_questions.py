@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from common.charges_mark import mark_changed
+from common.budgets.answers import Answers
+from common.budgets.questions import Driver, newest_period, read_charged_days, read_drivers, read_spend
+from common.budgets.sources import Filling
 from common.domain.budgets import Budget, Scope, as_document
 from common.domain.outlook import Source
-from functions.evaluate_budgets.answers import Answers
-from functions.evaluate_budgets.sources import Filling
-from functions.evaluate_budgets.spend import Driver, newest_period, read_charged_days, read_drivers, read_spend
+from common.records.charges_version import mark_changed
 from tests.contract.backends import chosen
 from tests.contract.warehouse_cases import ORG, Opened, charge
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from common.adapters.document_rules import MAX_DOCUMENT_BYTES, stored_bytes
 from common.adapters.gcp.firestore_indexes import COMPOSITE_INDEXES, EXEMPTIONS, EXPIRATIONS, Field
-from common.bills.deliveries import LANDED, Delivery, Part, delivery_path
-from common.bills.totals import Total
+from common.adapters.shared.document_rules import MAX_DOCUMENT_BYTES, stored_bytes
+from common.formats.totals import Total
+from common.records.deliveries import LANDED, Delivery, Part, delivery_path
 
 ROOT = Path(__file__).parents[2]
 MAX_ENTRIES = 40_000

@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.bills import container, formats
-from common.bills.control import control_totals
+from common.formats import container
+from common.formats import recognition as formats
+from common.formats.control import control_totals
+from common.normalization.mapping import mapping_sql
 from common.validation import validate_relation
-from functions.normalize_focus.mapping import mapping_sql
 from tests.contract.mapped_bills import lines_of, mapped_as, one
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

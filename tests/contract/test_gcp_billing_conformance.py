@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.bills import container, formats
-from common.bills.control import control_totals
 from common.domain.money import add
+from common.formats import container
+from common.formats import recognition as formats
+from common.formats.control import control_totals
 from common.validation import validate_relation
 from tests.contract.mapped_bills import mapped_as, one
 

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from common.bills import container, formats
-from common.bills.engine import engine
-from common.bills.source import source_sql
 from common.focus import columns
-from functions.normalize_focus.mapping import focus_select, mapping_sql, prepare
+from common.formats import container
+from common.formats import recognition as formats
+from common.formats.engine import engine
+from common.formats.source import source_sql
+from common.normalization.mapping import focus_select, mapping_sql, prepare
 
 CASES = Path(__file__).parent.parent / "fixtures" / "mappings"
 DECIMALS = {column.name for column in columns() if column.data_type == "Decimal"}

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from common.bills import container, formats
-from common.bills.control import control_totals
 from common.errors import UnknownFormat
+from common.formats import container
+from common.formats import recognition as formats
+from common.formats.control import control_totals
 from common.validation import validate_relation
 from tests.contract.mapped_bills import lines_of, mapped_as, one
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from common.bills.container import opened
-from common.bills.control import include
-from common.bills.engine import engine
-from common.bills.formats import Matched, formats
-from common.bills.second_reader import Batch, json_records
-from common.bills.source import source_sql
-from common.bills.strict_json import NotStrict
-from common.bills.totals import ControlTotals, read_month
 from common.domain.money import read_cost, round_cost
-from functions.normalize_focus.mapping import prepare
+from common.formats.container import opened
+from common.formats.control import include
+from common.formats.engine import engine
+from common.formats.recognition import Matched, formats
+from common.formats.second_reader import Batch, json_records
+from common.formats.source import source_sql
+from common.formats.strict_json import NotStrict
+from common.formats.totals import ControlTotals, read_month
+from common.normalization.mapping import prepare
 
 NINES = "9" * 24
 CELLS = [

@@ -22,8 +22,8 @@ from common.adapters.gcp.pubsub import PubSubBus
 from common.adapters.gcp.pubsub_letters import attributes_for, checked
 from common.errors import BadConfiguration, NotFound, Permanent, Retryable
 from common.messages import AlertRaised, BillLanded, IngestBill, SyncRequested
+from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports.bus import MAX_ATTEMPTS, Undeliverable
-from common.subscriptions import SUBSCRIPTIONS
 
 SYNC = SyncRequested("run-1", "manual", "acme_1")
 LANDED = BillLanded(

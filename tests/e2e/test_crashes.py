@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from common import bootstrap
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 from tests.support import cur_line, cur_text
 
 COSTWIRE = [sys.executable, "-m", "costwire"]

@@ -22,7 +22,7 @@ COSTWIRE = [sys.executable, "-m", "costwire"]
 
 KILLED_AT = """
 import os, signal, sys
-from common.bootstrap import embedded
+from common.runtime.bootstrap import embedded
 from costwire.worker import deliver, subscribe_all
 rt = embedded()
 subscribe_all(rt)
@@ -140,7 +140,7 @@ def test_a_run_whose_request_was_never_published_ends_with_the_next_look_at_it(t
     assert costwire(home, "import", str(bill), "--integration", "aws").returncode == 0
     queue: dict[str, Any] = {"COSTWIRE_HOME": str(home)}
     script = (
-        "from datetime import UTC, datetime; from common.bootstrap import embedded; from common.bills.runs import queue_run\n"
+        "from datetime import UTC, datetime; from common.runtime.bootstrap import embedded; from common.records.runs import queue_run\n"
         "class Earlier:\n    def now(self): return datetime(2026, 1, 1, tzinfo=UTC)\n"
         "queue_run(embedded().documents, Earlier(), 'default', 'r.aws', 'aws', 'import')"
     )

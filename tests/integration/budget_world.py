@@ -15,7 +15,8 @@ from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_bus import SqliteBus
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
-from common.charges_mark import mark_changed
+from common.alerts.sending import send_waiting
+from common.budgets.evaluation import evaluate
 from common.domain.budgets import Budget, as_document
 from common.domain.period import BillingPeriod
 from common.errors import CostError
@@ -23,8 +24,7 @@ from common.focus import storage_schema
 from common.messages import AlertRaised, ChargesNormalized, Message
 from common.messages.cloudevent import decode
 from common.ports import ONE_PLACE, Notification, Slice
-from functions.evaluate_budgets.evaluation import evaluate
-from functions.send_notifications.sending import send_waiting
+from common.records.charges_version import mark_changed
 
 ORG = "default"
 

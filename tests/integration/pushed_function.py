@@ -7,10 +7,10 @@ from pathlib import Path
 
 import functions_framework
 
-from common import push_auth
-from common.entrypoint import handles
 from common.errors import Permanent, Retryable
 from common.messages import SyncRequested
+from common.runtime import push_auth
+from common.runtime.entrypoint import handles
 
 FOLDER = Path(os.environ["PUSHED_FOLDER"])
 SECRET = "secret-4711"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from common import bootstrap
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.config import Settings
 from common.ports import Readable
+from common.runtime import bootstrap
 from costwire.quarantine import read_lines
 from tests.support import Laptop, cur_line, cur_text
 

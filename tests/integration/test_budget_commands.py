@@ -13,13 +13,13 @@ from budget_world import World, each_day
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from common import bootstrap
-from common.bootstrap import EmbeddedRuntime
+from common.budgets.evaluation import evaluate_period
 from common.config import Settings
 from common.domain.budgets import from_document
 from common.errors import AlreadyExists, NotFound, Permanent
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets
-from functions.evaluate_budgets.evaluation import evaluate_period
 
 MARCH = "2026-03"
 

@@ -10,9 +10,7 @@ import pytest
 from budget_world import ORG, CountingNotifier, World, each_day
 from functions_framework import create_app
 
-from common import bootstrap
-from common.bills.runs import queue_run
-from common.bootstrap import EmbeddedRuntime
+from common.alerts.sending import send_waiting
 from common.config import Settings
 from common.domain.alerts import NOTIFIED, OPEN
 from common.domain.outbox import CLAIM_SECONDS, SENT
@@ -20,7 +18,9 @@ from common.errors import CostError, Retryable
 from common.messages import AlertRaised, ChargesNormalized, Message
 from common.messages.cloudevent import decode, encode
 from common.ports import Notification
-from functions.send_notifications.sending import send_waiting
+from common.records.runs import queue_run
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 
 ROOT = Path(__file__).parents[2]
 MARCH = "2026-03"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from common.bootstrap import CloudRuntime
 from common.config import Settings
 from common.errors import CostError
+from common.runtime.bootstrap import CloudRuntime
 from costwire.waiting import advance
 
 ROOT = Path(__file__).parents[2]

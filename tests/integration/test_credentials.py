@@ -13,14 +13,15 @@ from click.testing import Result
 from google.cloud import kms_v1
 from typer.testing import CliRunner
 
-from common import bootstrap, credentials
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.gcp import clients, kms
-from common.bootstrap import CloudRuntime, EmbeddedRuntime
 from common.config import Settings
 from common.errors import CostError, DecryptionFailed, NotFound, Retryable
 from common.ports import KeyRing, Runtime
 from common.ports.keys import Sealed
+from common.runtime import bootstrap
+from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime
+from common.tenancy import credentials
 from costwire.cli import app
 from tests.emulators.google_grpc import GoogleServer, environment
 

@@ -35,13 +35,13 @@ from common.adapters.gcp.doctor.secrets import look_at_secrets, secret_names
 from common.adapters.gcp.doctor.storage import look_at_bucket
 from common.adapters.gcp.doctor.tenants import Tenant
 from common.adapters.gcp.scheduler import CloudScheduler
-from common.bills.integrations import save_integration
-from common.bootstrap import CloudRuntime
 from common.config import Settings
 from common.messages import BudgetCheckRequested, SyncRequested
+from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.ports import Schedule
 from common.ports.inspection import Finding
-from common.subscriptions import DEAD, SUBSCRIPTIONS
+from common.records.integrations import save_integration
+from common.runtime.bootstrap import CloudRuntime
 from costwire.doctor import doctor
 from tests.integration.google_services import Services, refuses, serving
 
@@ -612,7 +612,7 @@ def test_only_a_fault_makes_the_command_fail(
     rt = CloudRuntime(SETTINGS)
     vars(rt)["inspection"] = Told((Finding("key", True, "enabled"), Finding("topic x", well, "[found]", "make [it]")))
     vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
-    monkeypatch.setattr("common.bootstrap._runtime", rt)
+    monkeypatch.setattr("common.runtime.bootstrap._runtime", rt)
     if status:
         with pytest.raises(typer.Exit) as ended:
             doctor(as_json=True)
@@ -630,7 +630,7 @@ def test_only_the_integration_is_looked_at_where_one_is_named(
     vars(rt)["inspection"] = Told((Finding("key", False, "disabled"),))
     vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
     save_integration(rt.documents, datetime(2026, 4, 1, tzinfo=UTC), "acme_1", "aws", "aws", tmp_path.as_uri())
-    monkeypatch.setattr("common.bootstrap._runtime", rt)
+    monkeypatch.setattr("common.runtime.bootstrap._runtime", rt)
     doctor(integration="aws", org="acme_1", as_json=True)
     (told,) = json.loads(capsys.readouterr().out)
     assert told["what"] == "aws" and told["well"] is True
@@ -643,7 +643,7 @@ def test_a_mend_is_printed_whole_on_a_line_of_its_own_and_once(
     rt = CloudRuntime(SETTINGS)
     vars(rt)["inspection"] = Told(tuple(Finding(f"topic {one}", None, "found", mend) for one in "abcde"))
     vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
-    monkeypatch.setattr("common.bootstrap._runtime", rt)
+    monkeypatch.setattr("common.runtime.bootstrap._runtime", rt)
     doctor()
     lines = capsys.readouterr().out.splitlines()
     assert lines.count(f"  {mend}") == 1

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from budget_world import ORG, World, charge, each_day
 
-from common.alerting import acknowledge, snooze
+from common.alerts.acknowledging import acknowledge, snooze
+from common.budgets.evaluation import evaluate_all, evaluate_budget_now, evaluate_period
+from common.budgets.questions import read_spend
+from common.budgets.recording import resolve_all
 from common.domain.budgets import Scope
 from common.errors import BadConfiguration, NotFound, Permanent
-from functions.evaluate_budgets.evaluation import evaluate_all, evaluate_budget_now, evaluate_period
-from functions.evaluate_budgets.recording import resolve_all
-from functions.evaluate_budgets.spend import read_spend
 
 NOVEMBER = "2026-11"
 
@@ -315,7 +315,7 @@ class DeadBus:
 
 
 def test_a_death_between_the_transaction_and_the_publication_is_healed_by_redelivery(world: World) -> None:
-    from functions.evaluate_budgets.evaluation import evaluate
+    from common.budgets.evaluation import evaluate
 
     world.budget(amount=Decimal(1000), thresholds=(Decimal(50),), forecast_thresholds=())
     message = world.deliver(NOVEMBER, each_day(NOVEMBER, 9, "100"))

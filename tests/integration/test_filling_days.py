@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from budget_world import ORG, World, charge, each_day
 
+from common.budgets.evaluation import evaluate_all
+from common.budgets.sources import sources_of
 from common.domain.budgets import Scope
-from functions.evaluate_budgets.evaluation import evaluate_all
-from functions.evaluate_budgets.sources import sources_of
 
 NOVEMBER = "2026-11"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.adapters.embedded.sqlite_bus import SqliteBus
-from common.adapters.embedded.system_clock import SystemClock
+from common.adapters.shared.system_clock import SystemClock
 from deployment import archive
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def test_the_same_sources_make_the_same_archive(tmp_path: Path) -> None:
     assert archive.write(tmp_path / "two.zip") == digest
     with zipfile.ZipFile(tmp_path / "one.zip") as packed:
         names = set(packed.namelist())
-    assert {"main.py", "requirements.txt", "functions/normalize_focus/sql/aws_cur.sql"} <= names
+    assert {"main.py", "requirements.txt", "common/providers/aws/aws_cur.sql"} <= names
     assert not [name for name in names if name.startswith(("costwire/", "tests/"))]
 
 

@@ -21,19 +21,19 @@ import pytest
 from budget_world import ORG, CountingNotifier, World, each_day
 from functions_framework import create_app
 
-from common import bootstrap
 from common.adapters.embedded.processes import Processes, this_process
-from common.bootstrap import EmbeddedRuntime
+from common.alerts.sending import send_waiting
 from common.config import Settings
 from common.domain import outbox
 from common.errors import Held
 from common.messages import AlertRaised
 from common.messages.cloudevent import encode
+from common.messages.subscriptions import received_by
 from common.ports.bus import MAX_ATTEMPTS
-from common.push import held_seconds
-from common.subscriptions import received_by
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
+from common.runtime.push import held_seconds
 from costwire.worker import deliver, subscribe_all, work
-from functions.send_notifications.sending import send_waiting
 from tests.support import Laptop, cur_line, cur_text, laptop
 
 ROOT = Path(__file__).parents[2]

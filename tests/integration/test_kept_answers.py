@@ -13,13 +13,13 @@ from budget_world import ORG, World, charge, each_day
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.alerting import acknowledge, snooze
-from common.charges_mark import current_mark, mark_changed
+from common.alerts.acknowledging import acknowledge, snooze
+from common.budgets import answers
+from common.budgets.evaluation import evaluate_all
 from common.domain.budgets import Scope
 from common.errors import Permanent
 from common.messages import ChargesNormalized
-from functions.evaluate_budgets import answers
-from functions.evaluate_budgets.evaluation import evaluate_all
+from common.records.charges_version import current_mark, mark_changed
 
 NOVEMBER = "2026-11"
 KEPT = f"orgs/{ORG}/budget_status/platform-1a2b-answers"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from common.bills.deliveries import Delivery
-from common.bills.integrations import save_integration
-from common.bills.runs import fail_run, queue_run
 from common.errors import CostError
 from common.messages import BillLanded, IngestBill, Message, as_data
+from common.records.deliveries import Delivery
+from common.records.integrations import save_integration
+from common.records.runs import fail_run, queue_run
 from costwire.imports import ensure_organization
 from costwire.replay import replay
 from costwire.worker import subscribe_all, work

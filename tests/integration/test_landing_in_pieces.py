@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 import pytest
 
 from common.adapters.locations.files import FileLocation
-from common.bills import landing, marks, reading
-from common.bills.integrations import load_integration, save_integration
-from common.bills.runs import queue_run, run_path
+from common.ingestion import landing, reading
+from common.ingestion import progress as marks
 from common.messages import IngestBill
 from common.ports import ObjectStore
+from common.records.integrations import load_integration, save_integration
+from common.records.runs import queue_run, run_path
 from costwire.imports import ensure_organization
 from costwire.worker import deliver, subscribe_all, work
 from tests.support import Laptop, cur_line, cur_text, laptop

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
-from common.bills.integrations import load_integration, save_integration
+from common.records.integrations import load_integration, save_integration
 from costwire.imports import ensure_organization, import_bill, sync
 from tests.support import cur_line, cur_text, laptop
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from common.bills import reading
-from common.bills.deliveries import Delivery
-from common.bills.totals import ControlTotals
 from common.domain.budgets import Budget, as_document
 from common.errors import Retryable
+from common.formats.totals import ControlTotals
+from common.ingestion import reading
 from common.ports import ONE_PLACE, Notification
+from common.records.deliveries import Delivery
 from common.telemetry import logs
 from common.telemetry.metrics import METRICS, Metric
 from costwire.worker import work

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.bills import reading
-from common.bills.totals import ControlTotals
+from common.formats.totals import ControlTotals
+from common.ingestion import reading
 from tests.support import cur_line, cur_text, laptop
 
 

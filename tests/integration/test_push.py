@@ -22,12 +22,12 @@ import httpx
 import pytest
 from push_tokens import ACCOUNT, AUDIENCE, Key, certificate_server
 
-from common.adapters.embedded.system_clock import SystemClock
-from common.bills.runs import FAILED, queue_run, run_path
+from common.adapters.shared.system_clock import SystemClock
 from common.messages import SyncRequested
 from common.messages.cloudevent import encode
 from common.ports import DocumentStore
 from common.ports.bus import MAX_ATTEMPTS, DeadLetter
+from common.records.runs import FAILED, queue_run, run_path
 from tests.emulators.process import free_port, start
 from tests.emulators.push_proxy import PushProxy
 

@@ -15,10 +15,10 @@ import pytest
 from functions_framework import create_app
 from push_tokens import ACCOUNT, AUDIENCE, CertificateServer, Key, certificate_server
 
-from common import bootstrap, push_auth
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
-from common.push_auth import Certificates, Refusal, authenticate
+from common.runtime import bootstrap, push_auth
+from common.runtime.bootstrap import EmbeddedRuntime
+from common.runtime.push_auth import Certificates, Refusal, authenticate
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(push_auth="token", push_audience=AUDIENCE, push_service_account=ACCOUNT)

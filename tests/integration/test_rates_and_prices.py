@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from common import bootstrap
 from common.errors import BadConfiguration, CostError, NotFound
+from common.runtime import bootstrap
 from costwire.cli import app
 from tests.support import Laptop, cur_line, cur_text, laptop
 

@@ -16,10 +16,10 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from common import bootstrap
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.ports import Slice
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import costs, export, listings, output
 from tests.contract.warehouse_cases import MARCH, ORG, charge, swap, write_parquet
 

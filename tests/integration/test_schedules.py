@@ -19,13 +19,14 @@ from click.testing import Result
 from cronsim import CronSim
 from typer.testing import CliRunner
 
-from common import schedules, tenants
 from common.adapters.gcp.scheduler import CloudScheduler
-from common.bills.integrations import save_integration
 from common.domain.budgets import Budget, as_document
 from common.errors import BadConfiguration, CostError
 from common.messages import BudgetCheckRequested, SyncRequested
 from common.messages.cloudevent import decode
+from common.records import organizations as tenants
+from common.records.integrations import save_integration
+from common.tenancy import schedules
 from costwire import watch
 from costwire.cli import app
 from costwire.worker import subscribe_all, work

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from budget_world import ORG, CountingNotifier, World, each_day
 
+from common.alerts.sending import send_waiting
 from common.domain import outbox
 from common.errors import Permanent, Retryable
 from common.messages import AlertRaised
 from common.ports import Notification
-from functions.send_notifications.sending import send_waiting
 
 NOVEMBER = "2026-11"
 ALERT = "platform-1a2b-2026-11-actual-50"

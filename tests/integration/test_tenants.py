@@ -15,15 +15,17 @@ from typing import Any
 
 import pytest
 
-from common import tenant_data, tenants
-from common.bills.integrations import check_org_slug, save_integration
-from common.bills.runs import run_path
 from common.errors import AlreadyExists, BadConfiguration, NotFound
+from common.ingestion.dispatch import dispatch
 from common.messages import IngestBill, SyncRequested
 from common.ports import Schedule
-from common.schedules import set_sync_interval
+from common.records import organizations as tenants
+from common.records.integrations import save_integration
+from common.records.organizations import check_org_slug
+from common.records.runs import run_path
+from common.tenancy import data as tenant_data
+from common.tenancy.schedules import set_sync_interval
 from costwire.worker import Outcome, subscribe_all, work
-from functions.dispatch_sync.main import dispatch
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
 
 ROOT = Path(__file__).parents[2]

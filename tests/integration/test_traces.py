@@ -17,8 +17,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from common.config import Settings
 from common.domain.budgets import Budget, as_document
+from common.runtime.handling import handling
 from common.telemetry import exporting, span, tracing
-from common.telemetry.handling import handling
 from tests.support import Laptop, cur_line, cur_text, laptop
 
 BOUND_SECONDS = exporting.FLUSH_SECONDS + 1.0

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from functions_framework import create_app
 
-from common import bootstrap
-from common.bills.integrations import save_integration
-from common.bills.runs import queue_run, run_path
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.messages import IngestBill
 from common.messages.cloudevent import encode
 from common.ports.bus import MAX_ATTEMPTS
+from common.records.integrations import save_integration
+from common.records.runs import queue_run, run_path
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
 from tests.support import cur_line, cur_text
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.ingest_aws.discounts import Kind, use_net_costs
+from common.providers.aws.discounts import Kind, use_net_costs
 
 
 @pytest.mark.parametrize(

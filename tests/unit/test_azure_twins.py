@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from functions.ingest_azure.twins import COLUMNS, Kind, kinds_sql, role_of
+from common.providers.azure.twins import COLUMNS, Kind, kinds_sql, role_of
 
 ON_DEMAND = Kind("usage", False, True)
 COVERED_FREE = Kind("usage", True, False)

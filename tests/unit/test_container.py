@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from common.bills.bounds import check_bounds
-from common.bills.container import opened
 from common.errors import BadBill
+from common.formats.bounds import check_bounds
+from common.formats.container import opened
 
 CSV = b'a,b\n1,"x\ny"\n'
 

@@ -17,13 +17,13 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.bills import container as containers
-from common.bills.bounds import check_bounds
-from common.bills.container import decompressed, opened
-from common.bills.content import Content, between, file_at
-from common.bills.content_files import SharedFile
-from common.bills.engine import engine
 from common.errors import BadBill, Retryable
+from common.formats import container as containers
+from common.formats.bounds import check_bounds
+from common.formats.container import decompressed, opened
+from common.formats.content import Content, between, file_at
+from common.formats.content_files import SharedFile
+from common.formats.engine import engine
 from common.ports import Readable
 
 CSV = b"a,b\n" + b"".join(b'%d,"x\n%d"\n' % (number, number * 7) for number in range(60_000))

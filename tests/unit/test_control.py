@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from common.bills.container import opened
-from common.bills.control import control_totals
-from common.bills.formats import recognise
-from common.bills.totals import ControlTotals, read_month
+from common.formats.container import opened
+from common.formats.control import control_totals
+from common.formats.recognition import recognise
+from common.formats.totals import ControlTotals, read_month
 
 HEADER = (
     "bill/BillingPeriodStartDate,bill/PayerAccountId,lineItem/LineItemType,lineItem/UsageStartDate,"

@@ -11,7 +11,7 @@ import pytest
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadBill, BadConfiguration, Retryable
-from functions.ingest_aws.discover import discover
+from common.providers.aws.manifests import discover
 
 PERIOD = "20260301-20260401"
 OLD, NEW = "9aaaaaaa-assembly", "2bbbbbbb-assembly"

@@ -10,7 +10,7 @@ import pytest
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadBill, Retryable
-from functions.ingest_azure.discover import discover
+from common.providers.azure.manifests import discover
 
 SUBSCRIPTION = "/subscriptions/11111111-2222-3333-4444-555555555555"
 

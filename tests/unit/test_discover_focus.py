@@ -11,7 +11,7 @@ import pytest
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadBill, Retryable
-from functions.ingest_focus.discover import discover
+from common.providers.focus.discovery import discover
 
 RUN = "costs/focus/20260301-20260331/run-2"
 

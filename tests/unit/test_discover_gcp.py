@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from common.adapters.locations.files import FileLocation
-from common.bills.discovery import FoundDelivery
 from common.errors import BadBill, Retryable
-from functions.ingest_gcp.discover import discover
+from common.providers.discovery import FoundDelivery
+from common.providers.gcp.discovery import discover
 
 
 def put(root: Path, name: str, day: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadBill
-from functions.ingest_oci.discover import discover
+from common.providers.oci.discovery import discover
 
 
 def put(root: Path, name: str, day: int = 1) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer.main
 
 from common.messages import MESSAGES
-from common.subscriptions import SUBSCRIPTIONS
+from common.messages.subscriptions import SUBSCRIPTIONS
 from costwire.cli import app
 
 ROOT = Path(__file__).parents[2]

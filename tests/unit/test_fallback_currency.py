@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from common.bills.deliveries import Delivery, Part
-from common.bills.totals import Total
+from common.formats.totals import Total
+from common.records.deliveries import Delivery, Part
 
 
 def delivery(source_format: str, *controls: dict[str, str]) -> Delivery:

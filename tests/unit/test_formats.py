@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from common.bills.formats import formats, match, recognise, squeeze
 from common.errors import UnknownFormat
+from common.formats.recognition import formats, match, recognise, squeeze
 
 
 @pytest.mark.parametrize("name", sorted(formats()))

@@ -1,65 +1,129 @@
-"""Imports point inward, and SDKs stay in adapters."""
+"""Imports point one way, without circles, and SDKs stay in adapters: the rules are in import_rules.py."""
 
 import ast
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from tests.unit.import_rules import PAGE, RULES, page
+
 ROOT = Path(__file__).parents[2]
+OURS = ("common", "functions", "costwire", "deployment")
 
 
 def imports(path: Path) -> set[str]:
-    package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
+    """Modules, or names in them, that a file imports: `common.ports.Clock` too, since it may be a module."""
+    package = path.relative_to(ROOT).with_suffix("").parts
+    package = package[:-1]
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            found.add(f"{package}.{node.module}" if node.level else str(node.module))
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            whole = ".".join(filter(None, (base, node.module)))
+            found.update(_module(f"{whole}.{alias.name}") or whole for alias in node.names)
     return found
 
 
+def _module(name: str) -> str | None:
+    """The name, where it is that of a file or package of ours."""
+    path = ROOT.joinpath(*name.split("."))
+    return name if path.is_dir() or path.with_suffix(".py").is_file() else None
+
+
 def files(folder: str) -> list[Path]:
-    found = sorted((ROOT / folder).rglob("*.py"))
+    found = [ROOT / folder] if folder.endswith(".py") else sorted((ROOT / folder).rglob("*.py"))
     assert found, folder
     return found
 
 
+def area(name: str) -> str:
+    """The part of `common/` that a module belongs to, as the rules name it."""
+    steps = name.split(".")
+    return ".".join(steps[1:3]) if steps[1:2] == ["adapters"] else steps[1] if len(steps) > 1 else ""
+
+
+@pytest.mark.parametrize("folder", RULES)
+def test_a_folder_imports_what_its_rule_allows(folder: str) -> None:
+    rule = RULES[folder]
+    own = area(folder.removesuffix(".py").replace("/", "."))
+    for path in files(folder):
+        inside = {name for name in imports(path) if name.split(".")[0] == "common"}
+        strange = {name for name in inside if area(name) not in (*rule.may_import, own)}
+        assert "*" in rule.may_import or not strange, f"{path.relative_to(ROOT)}: {sorted(strange)}"
+
+
+def test_every_file_has_a_rule() -> None:
+    covered = {path for folder in RULES for path in files(folder) if not folder.endswith("reference")}
+    bare = {path for folder in OURS for path in files(folder)} - covered
+    assert not {path.relative_to(ROOT).as_posix() for path in bare if path.read_text(encoding="utf-8").strip()}
+
+
+def test_the_page_has_the_rules() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert page(text) == text, "docs/architecture.md is stale: python -m tests.unit.import_rules"
+
+
 def test_the_domain_knows_only_the_standard_library_and_itself() -> None:
     for path in files("common/domain"):
-        for name in imports(path):
-            assert not name.startswith(("common", "functions", "costwire")) or name.startswith("common.domain"), (
-                f"{path.name}: {name}"
-            )
+        known = (*sys.stdlib_module_names, "common.domain")
+        assert not [
+            name for name in imports(path) if not name.startswith("common.domain") and name.split(".")[0] not in known
+        ]
 
 
-def test_common_knows_no_function_and_no_command() -> None:
+def test_nothing_shared_knows_a_function_or_a_command() -> None:
     for path in files("common"):
         assert not [name for name in imports(path) if name.startswith(("functions", "costwire"))], path
 
 
 def test_functions_meet_only_in_messages() -> None:
     for path in files("functions"):
-        own = path.relative_to(ROOT).parts[1]
-        others = [name for name in imports(path) if name.startswith("functions.") and name.split(".")[1] != own]
-        assert not others, f"{path}: {others}"
-        assert not [name for name in imports(path) if name.startswith("costwire")], path
+        assert not [name for name in imports(path) if name.startswith(("functions.", "costwire"))], path
+
+
+@pytest.mark.parametrize("package", [False, True], ids=["files", "packages"])
+def test_there_is_no_circle(package: bool) -> None:
+    graph: dict[str, set[str]] = {}
+    for path in (path for folder in OURS for path in files(folder)):
+        own = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for name in imports(path):
+            if name.split(".")[0] in OURS:
+                one, other = (_package(own), _package(name)) if package else (own, name)
+                if one != other:
+                    graph.setdefault(one, set()).add(other)
+    circles = sorted({" -> ".join(found) for found in _circles(graph)})
+    assert not circles, circles[0]
+
+
+def _package(name: str) -> str:
+    steps = name.split(".")
+    return ".".join(steps[:3] if steps[:2] == ["common", "adapters"] else steps[:2])
+
+
+def _circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """A way from a node back to itself, for each that has one."""
+    for start in graph:
+        ways, seen = [[start]], set()
+        while ways:
+            way = ways.pop()
+            for after in graph.get(way[-1], ()):
+                if after == start:
+                    yield [*way, start]
+                elif after not in seen:
+                    seen.add(after)
+                    ways.append([*way, after])
 
 
 def test_cloud_sdks_are_imported_by_adapters_only() -> None:
     for folder in ("common", "functions", "costwire"):
         for path in files(folder):
             if "adapters" not in path.parts:
-                assert not [name for name in imports(path) if name.startswith(("google.cloud", "boto3", "azure."))], (
-                    path
-                )
-
-
-def test_only_bootstrap_chooses_adapters() -> None:
-    choosers = {"common/bootstrap.py"}
-    for folder in ("common", "functions"):
-        for path in files(folder):
-            name = path.relative_to(ROOT).as_posix()
-            if "adapters" not in path.parts and name not in choosers:
-                assert not [one for one in imports(path) if one.startswith("common.adapters")], name
+                sdks = ("google.cloud", "google.api_core", "boto3", "azure.")
+                assert not [name for name in imports(path) if name.startswith(sdks)], path
 
 
 def test_commands_print_by_the_one_place_that_makes_text_fit() -> None:

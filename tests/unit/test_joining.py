@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.bills.deliveries import Delivery, Part, identify
-from common.bills.formats import formats
-from common.bills.joining import completeness, joined
+from common.formats.recognition import formats
+from common.ingestion.joining import completeness, joined
+from common.records.deliveries import Delivery, Part, identify
 
 DAY = datetime(2026, 4, 1, tzinfo=UTC)
 OCI, AZURE = formats()["oci_cost"], formats()["azure_cost"]

@@ -5,11 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from common import bootstrap
-from common.bills.integrations import PROVIDERS
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
-from common.entrypoint import handles
 from common.errors import BadConfiguration, MalformedMessage
 from common.messages import (
     MESSAGES,
@@ -23,7 +19,11 @@ from common.messages import (
     topic_of,
 )
 from common.messages.cloudevent import completed, decode, encode, parse
-from common.subscriptions import SUBSCRIPTIONS, named, received_by
+from common.messages.subscriptions import SUBSCRIPTIONS, named, received_by
+from common.providers.registry import PROVIDERS
+from common.runtime import bootstrap
+from common.runtime.bootstrap import EmbeddedRuntime
+from common.runtime.entrypoint import handles
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXAMPLES: list[Message] = [

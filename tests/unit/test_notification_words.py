@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.alerts.blocks import to_blocks
+from common.alerts.rendering import render
 from common.domain.outbox import new_notification
-from functions.send_notifications.blocks import to_blocks
-from functions.send_notifications.rendering import render
 
 FACTS: dict[str, Any] = {
     "type": "budget_threshold",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
-from common.processed import KEPT, ProcessedEvents
+from common.runtime.processed import KEPT, ProcessedEvents
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 

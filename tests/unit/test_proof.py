@@ -5,9 +5,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.bills.totals import Total
 from common.domain.money import add, subtract
-from functions.normalize_focus.proof import failure, prove
+from common.formats.totals import Total
+from common.normalization.proof import failure, prove
 
 AMOUNTS = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**10), max_value=10**10, places=20)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
-from common.bills.deliveries import CURRENT, LANDED, Delivery, delivery_path
-from common.bills.runs import (
+from common.messages.subscriptions import named
+from common.ports.bus import MAX_ATTEMPTS
+from common.records.deliveries import CURRENT, LANDED, Delivery, delivery_path
+from common.records.runs import (
     FAILED,
     QUEUED,
     RUNNING,
@@ -23,9 +25,7 @@ from common.bills.runs import (
     record_deliveries,
     run_path,
 )
-from common.bills.stalled import KEPT, end_stalled, given_up_at, note_try
-from common.ports.bus import MAX_ATTEMPTS
-from common.subscriptions import named
+from common.records.stalled import KEPT, end_stalled, given_up_at, note_try
 
 ORG, RUN, TWIN, DELIVERY = "default", "run-1.aws", "run-2.aws", "d1"
 NOW = datetime(2026, 4, 1, tzinfo=UTC)

@@ -20,9 +20,9 @@ import pytest
 
 from common.config import Settings
 from common.errors import BadBill, Contention, MalformedMessage, NotFound
-from common.messages import BillLanded
+from common.messages import BillLanded, topic_of
+from common.runtime.handling import handling
 from common.telemetry import counted, logs, skipped, told, tracing
-from common.telemetry.handling import handling
 from common.telemetry.withheld import described, redacted, stack_of
 
 CLOUD = Settings(runtime="cloud", project="acme-costs")
@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 FUNCTION = """
 import functions_framework
 from common.config import Settings
-from common.telemetry.handling import handling
+from common.runtime.handling import handling
 
 @functions_framework.http
 def work(request):
@@ -51,7 +51,7 @@ def work(request):
 """
 CALL = """
 import sys
-import common.telemetry.handling
+import common.runtime.handling
 import functions_framework
 client = functions_framework.create_app("work", sys.argv[1]).test_client()
 assert client.post("/", headers={"X-Cloud-Trace-Context": "105445aa7843bc8bf206b12000100000/1;o=1"}).status_code == 200
@@ -86,7 +86,7 @@ def lines() -> Iterator[Lines]:
 
 def handle(work: Any, settings: Settings = CLOUD, event: dict[str, Any] = EVENT) -> None:
     with handling("normalize_focus", settings, event) as doing:
-        doing.names(LANDED)
+        doing.names(topic_of(LANDED), LANDED.key, LANDED)
         work()
 
 

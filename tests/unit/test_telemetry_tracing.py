@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from common.config import Settings
 from common.messages import SyncRequested
 from common.messages.cloudevent import decode, encode
+from common.runtime.handling import handling
 from common.telemetry import exporting, span, tracing
-from common.telemetry.handling import handling
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ TICK = SyncRequested("run7", "schedule")
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 LOADED = """
 import sys
-from common.telemetry.handling import handling
+from common.runtime.handling import handling
 from common.config import Settings
 import functions.{name}.main
 with handling("{name}", Settings(), {{}}):

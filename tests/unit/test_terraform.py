@@ -16,9 +16,9 @@ from common.adapters.gcp import firestore_indexes
 from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import from_template, identified
-from common.subscriptions import SUBSCRIPTIONS
+from common.messages.subscriptions import SUBSCRIPTIONS
 from common.telemetry.metrics import METRICS
-from common.tenant_data import KINDS
+from common.tenancy.data import KINDS
 from deployment import facts
 from tests.terraform import hcl
 

@@ -14,7 +14,7 @@ from common.adapters.gcp import firestore_indexes
 from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import template
-from common.subscriptions import DEAD, SUBSCRIPTIONS
+from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.telemetry.metrics import METRICS
 from tests.terraform import permissions
 from tests.terraform.planning import PROJECT, TOOL, Planned, Workspace, changed, resources

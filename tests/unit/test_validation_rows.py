@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from common.bills.engine import engine
 from common.focus import columns, storage_schema
+from common.formats.engine import engine
 from common.validation import Report, validate_file, validate_relation
 from common.validation.catalogue import Check, Kind, catalogue
 from common.validation.file import staged_file

@@ -15,11 +15,11 @@ from typing import Any
 import duckdb
 
 from common import stopping
-from common.adapters.embedded.duckdb_errors import explained
-from common.adapters.embedded.focus_files import focus_select, parquet
 from common.adapters.embedded.slice_pointers import Pointer
-from common.bills.source import file_pattern, literal, quoted
+from common.adapters.shared.duckdb_errors import explained
+from common.adapters.shared.focus_files import focus_select, parquet
 from common.focus import TABLE
+from common.formats.source import file_pattern, literal, quoted
 from common.ports import Document, ObjectStore
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, SLICE_COLUMNS, view_sql
 from common.warehouse.rates import ExchangeRate

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from common.adapters.schedule_rules import check_cron, check_schedule_name, next_tick
+from common.adapters.shared.schedule_rules import check_cron, check_schedule_name, next_tick
 from common.messages import Message
 from common.messages.scheduled import from_template, identified, template
 from common.ports.bus import MessageBus

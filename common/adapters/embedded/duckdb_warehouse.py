@@ -19,11 +19,11 @@ import duckdb
 
 from common.adapters.embedded import slice_pointers
 from common.adapters.embedded.dataset import Dataset
-from common.adapters.embedded.focus_files import focus_select
 from common.adapters.embedded.slice_pointers import Pointer, Restated
-from common.bills.engine import engine
-from common.bills.source import literal
+from common.adapters.shared.focus_files import focus_select
 from common.errors import BadBill, Contention
+from common.formats.engine import engine
+from common.formats.source import literal
 from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import read_rates, saved_rates
@@ -104,7 +104,7 @@ class DuckDbWarehouse:
 
     def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Write current rows to .parquet or .csv; the file appears whole or not at all."""
-        from common.adapters.embedded.focus_export import write_focus  # pyarrow: only where it is needed
+        from common.adapters.shared.focus_export import write_focus  # pyarrow: only where it is needed
 
         with ExitStack() as stack:
             pointers = slice_pointers.read_all(self._documents, org_slug)

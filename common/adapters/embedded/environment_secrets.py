@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from common.adapters.secret_names import check_secret_name, secret_value
+from common.adapters.shared.secret_names import check_secret_name, secret_value
 
 
 class EnvironmentSecrets:

@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from common.adapters.embedded.folders import make_folder
 from common.adapters.embedded.hashed_copy import copy_hashing, digest_of
-from common.adapters.object_names import check_name
+from common.adapters.shared.object_names import check_name
 from common.errors import AlreadyExists, BadConfiguration, NoSpace, NotFound
 from common.ports.objects import Readable, StoredObject
 

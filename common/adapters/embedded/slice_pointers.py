@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from common.domain.period import BillingPeriod
-from common.errors import BadConfiguration
+from common.adapters.shared.names import checked_org, checked_slice
 from common.ports import Document, DocumentStore, Slice
-
-_ORG_SLUG = re.compile(r"[a-zA-Z0-9_]{3,50}")
-_INTEGRATION_ID = re.compile(r"[^/\s]{1,128}")
 
 
 @dataclass(frozen=True)
@@ -37,28 +32,14 @@ class Pointer:
     history: tuple[Restated, ...]
 
 
-def checked_org(org_slug: str) -> str:
-    """The slug as it is.  Raises BadConfiguration for what is none, so that no path or name is ever made of it."""
-    if not _ORG_SLUG.fullmatch(org_slug):
-        raise BadConfiguration(f"organization is '{org_slug[:60]}', expected 3 to 50 letters, digits or underscores")
-    return org_slug
-
-
 def collection_of(org_slug: str) -> str:
     """Where a tenant's pointers are kept."""
     return f"orgs/{checked_org(org_slug)}/slices"
 
 
 def path_of(piece: Slice) -> str:
-    """The document of a slice.  Raises BadConfiguration for names that are none."""
-    if not _INTEGRATION_ID.fullmatch(piece.integration_id):
-        raise BadConfiguration(
-            f"integration is '{piece.integration_id[:60]}', expected a name without slashes or spaces"
-        )
-    try:
-        BillingPeriod.parse(piece.billing_period)
-    except ValueError as error:
-        raise BadConfiguration(str(error)) from None
+    """The document of a slice.  Raises BadConfiguration for invalid names."""
+    checked_slice(piece)
     return f"{collection_of(piece.org_slug)}/{piece.integration_id}_{piece.billing_period}"
 
 

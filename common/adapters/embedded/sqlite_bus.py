@@ -19,9 +19,9 @@ from common.adapters.embedded.sqlite_database import SqliteDatabase
 from common.errors import AlreadyExists, MalformedMessage, NotFound, Permanent
 from common.messages import Message, topic_of
 from common.messages.cloudevent import encode, parse
+from common.messages.subscriptions import named
 from common.ports.bus import DeadLetter, Delivery, Undeliverable
 from common.ports.clock import Clock
-from common.subscriptions import named
 
 MAX_MESSAGE_BYTES = 10_000_000
 LEASE = timedelta(minutes=10)

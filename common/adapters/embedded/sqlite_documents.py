@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from common.adapters.document_rules import check_collection, matches, split_path, to_json
 from common.adapters.embedded.sqlite_database import BUSY_SECONDS, TRIES, SqliteDatabase
+from common.adapters.shared.document_rules import check_collection, matches, split_path, to_json
 from common.errors import AlreadyExists, Permanent
 from common.ports.documents import Document, Result, Transaction
 

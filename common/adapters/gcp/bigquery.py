@@ -24,8 +24,6 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage import BigQueryReadClient
 
-from common.adapters.embedded import slice_pointers
-from common.adapters.embedded.focus_export import write_focus
 from common.adapters.gcp.bigquery_dataset import Datasets
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_export import by_slice, current_rows_sql
@@ -33,6 +31,8 @@ from common.adapters.gcp.bigquery_jobs import Jobs
 from common.adapters.gcp.bigquery_provided import Provided
 from common.adapters.gcp.bigquery_questions import Questions, checked
 from common.adapters.gcp.bigquery_swap import Pointer, Swaps
+from common.adapters.shared.focus_export import write_focus
+from common.adapters.shared.names import checked_org, checked_slice
 from common.config import Settings
 from common.errors import BadConfiguration, Contention, NotFound
 from common.focus import TABLE
@@ -93,7 +93,7 @@ class BigQueryWarehouse:
         instead_of: str | None = None,
     ) -> Replacement:
         """Load the files aside, then show them instead of the slice's earlier rows, in one transaction."""
-        slice_pointers.path_of(piece)
+        checked_slice(piece)
         with explaining(f"slice {piece}"):
             dataset, before = self._found(piece)
             answer = _settled(before, delivery_id, instead_of)
@@ -177,7 +177,7 @@ class BigQueryWarehouse:
 
     def _prepared(self, org_slug: str, sql: str, parameters: Mapping[str, Any]) -> bigquery.DatasetReference:
         """The tenant's dataset, with the tables that the question reaches filled."""
-        slice_pointers.checked_org(org_slug)
+        checked_org(org_slug)
         question = checked(sql, parameters)
         reached = question.tables.union(*(transpile(view_sql(name)).tables for name in question.tables & view_names()))
         with self._lock:

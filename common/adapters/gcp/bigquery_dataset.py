@@ -16,9 +16,9 @@ from google.api_core.exceptions import Conflict, Forbidden, NotFound, Preconditi
 from google.cloud import bigquery
 from sqlglot import exp
 
-from common.adapters.embedded.slice_pointers import checked_org
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
+from common.adapters.shared.names import checked_org
 from common.errors import BadConfiguration, Retryable
 from common.focus import TABLE, storage_schema
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_names, view_sql

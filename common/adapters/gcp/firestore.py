@@ -23,9 +23,9 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from common.adapters.document_rules import MAX_ID_BYTES, check_collection, expiry, matches, split_path, to_json
 from common.adapters.gcp.failures import explained, explaining
 from common.adapters.gcp.firestore_indexes import DATABASE
+from common.adapters.shared.document_rules import MAX_ID_BYTES, check_collection, expiry, matches, split_path, to_json
 from common.errors import AlreadyExists, BadConfiguration, Contention, CostError, Permanent
 from common.ports.documents import Document, Result, Transaction
 

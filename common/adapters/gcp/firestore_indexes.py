@@ -9,7 +9,7 @@ each value in an object two, of which a document may have 40,000 (https://cloud.
 paid for.  Exempting an object exempts what lies in it.
 
 How large a delivery may be: a part takes about 570 bytes with one currency and the names that providers give, 160 more with each further
-currency, so 1 MiB holds some 1,800, or 1,100 with three.  Landing refuses a delivery of more than `common.bills.landing.MOST_PARTS`
+currency, so 1 MiB holds some 1,800, or 1,100 with three.  Landing refuses a delivery of more than `common.ingestion.landing.MOST_PARTS`
 before anything of it is kept.  Entries are no limit: a delivery has fewer than 50, however many parts.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.adapters.document_rules import EXPIRY
+from common.adapters.shared.document_rules import EXPIRY
 
 DATABASE = "(default)"
 

@@ -29,9 +29,9 @@ from common.adapters.gcp.failures import explaining
 from common.errors import AlreadyExists, Permanent
 from common.messages import Message, topic_of
 from common.messages.cloudevent import encode
+from common.messages.subscriptions import DEAD, Subscription, named
 from common.ports.bus import MAX_ATTEMPTS, DeadLetter, Delivery, Undeliverable
 from common.ports.clock import Clock
-from common.subscriptions import DEAD, Subscription, named
 
 MAX_MESSAGE_BYTES = 10_000_000
 MAX_ORDERING_KEY_BYTES = 1024

@@ -11,7 +11,7 @@ from google.cloud import scheduler_v1
 
 from common.adapters.gcp.clients import CALL_SECONDS, RETRY, connect_client
 from common.adapters.gcp.failures import explaining
-from common.adapters.schedule_rules import check_cron, check_schedule_name
+from common.adapters.shared.schedule_rules import check_cron, check_schedule_name
 from common.errors import BadConfiguration, MalformedMessage, NotFound
 from common.messages import topic_of
 from common.messages.scheduled import from_template, template

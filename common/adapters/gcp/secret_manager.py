@@ -11,7 +11,7 @@ from google.cloud import secretmanager_v1
 
 from common.adapters.gcp.clients import CALL_SECONDS, RETRY, connect_client
 from common.adapters.gcp.failures import explaining
-from common.adapters.secret_names import check_secret_name, secret_value
+from common.adapters.shared.secret_names import check_secret_name, secret_value
 from common.errors import BadConfiguration, Retryable
 
 EMULATOR_VARIABLE = "SECRET_MANAGER_EMULATOR_HOST"

@@ -28,7 +28,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-unty
 
 from common.adapters.gcp.failures import explaining
 from common.adapters.gcp.storage_reading import RangedFile, buffered
-from common.adapters.object_names import check_name
+from common.adapters.shared.object_names import check_name
 from common.errors import AlreadyExists, BadConfiguration, NotFound, Retryable
 from common.ports.objects import Readable, StoredObject
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from common.config import Settings
     from common.ports import Notifier
 
-OUTBOX = "outbox"
-
 
 def configured(settings: Settings, outbox: Path | None) -> tuple[Notifier, ...]:
     """Every channel that the settings name; the outbox folder where they name none, the log where there is no folder either.

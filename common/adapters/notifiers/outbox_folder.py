@@ -7,10 +7,10 @@ import os
 import re
 from pathlib import Path
 
-from common.adapters.notifiers import OUTBOX
 from common.errors import Retryable
 from common.ports import ONE_PLACE, Notification
 
+OUTBOX = "outbox"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 _MAX_NAME = 180
 

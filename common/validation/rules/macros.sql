@@ -1,5 +1,5 @@
 -- What rule predicates are written with.  All are null-safe: a null value gives null, which breaks no rule.
--- exact_decimal and focus_product_differs are Python functions (common/bills/engine.py, common/validation/exact.py).
+-- exact_decimal and focus_product_differs are Python functions (common/formats/engine.py, common/validation/exact.py).
 
 -- the number a text holds, at the scale of its column; null where it is none or does not fit
 create or replace temp macro focus_cost(x) as

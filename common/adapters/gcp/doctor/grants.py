@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.bills.integrations import PROVIDERS
-from common.subscriptions import SUBSCRIPTIONS
+from common.messages.subscriptions import SUBSCRIPTIONS
+from common.providers.registry import PROVIDERS
 
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 _READ_OBJECTS, _READ_BUCKET = "roles/storage.objectViewer", "roles/storage.legacyBucketReader"

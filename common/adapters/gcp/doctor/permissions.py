@@ -18,7 +18,7 @@ from common.adapters.gcp.doctor.pubsub import EMULATOR_VARIABLE as PUBSUB
 from common.adapters.gcp.doctor.storage import bucket_client
 from common.adapters.gcp.kms import EMULATOR_VARIABLE as KMS
 from common.adapters.gcp.secret_manager import EMULATOR_VARIABLE as SECRETS
-from common.subscriptions import DEAD, SUBSCRIPTIONS
+from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 
 EMULATOR_VARIABLE = "RESOURCE_MANAGER_EMULATOR_HOST"
 SERVER = "https://cloudresourcemanager.googleapis.com"

@@ -1,4 +1,4 @@
-"""Topics, subscriptions and dead letters, against common/subscriptions.py."""
+"""Topics, subscriptions and dead letters, against common/messages/subscriptions.py."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from google.pubsub_v1.types import Subscription as Found
 
 from common.adapters.gcp import pubsub_letters
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
+from common.messages.subscriptions import DEAD, SUBSCRIPTIONS, Subscription
 from common.ports.bus import MAX_ATTEMPTS
-from common.subscriptions import DEAD, SUBSCRIPTIONS, Subscription
 
 EMULATOR_VARIABLE = "PUBSUB_EMULATOR_HOST"
 _PATIENCE_SECONDS = 3.0

@@ -12,10 +12,10 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
-from common.bills.deliveries import CURRENT
-from common.bills.integrations import ACTIVE, ERROR
-from common.schedules import OFF
-from common.tenants import may_run
+from common.records.deliveries import CURRENT
+from common.records.integrations import ACTIVE, ERROR
+from common.records.organizations import may_run
+from common.tenancy.schedules import OFF
 
 _AT_ONCE = 8
 

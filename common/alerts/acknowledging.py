@@ -1,0 +1,56 @@
+"""What people do with alerts: find one, acknowledge it, snooze it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from common.domain import alerts
+from common.domain.alerts import Change
+from common.errors import NotFound, Permanent
+from common.ports import Document, DocumentStore, Transaction
+from common.records.organizations import below
+
+
+def find_alert(documents: DocumentStore, org_slug: str, prefix: str) -> str:
+    """The id of the one alert whose id is, or begins with, `prefix`.  Raises NotFound for none and for several."""
+    found = [alert_id for alert_id, _ in documents.list(below(org_slug, "alerts")) if alert_id.startswith(prefix)]
+    if prefix in found:
+        return prefix
+    if not found:
+        raise NotFound(f"there is no alert {prefix}; `costwire alerts list` names them")
+    if len(found) > 1:
+        raise NotFound(f"{prefix} begins {len(found)} alerts ({', '.join(found[:3])}, ...); give more of the id")
+    return found[0]
+
+
+def acknowledge(documents: DocumentStore, org_slug: str, alert_id: str, by: str, now: datetime) -> Document:
+    """Somebody has taken the alert on.  Returns the alert.  Raises Permanent where there is nothing to take on."""
+    return _act(documents, org_slug, alert_id, alerts.ACKNOWLEDGE, Change("", now.isoformat(), by), None)
+
+
+def snooze(documents: DocumentStore, org_slug: str, alert_id: str, until: datetime, by: str, now: datetime) -> Document:
+    """Keep the alert quiet until a moment; if spend is still over then, the next evaluation opens it again."""
+    if until <= now:
+        raise Permanent(f"the alert cannot be snoozed until {until:%Y-%m-%d %H:%M} UTC, which has passed")
+    change = Change("", now.isoformat(), by)
+    return _act(documents, org_slug, alert_id, alerts.SNOOZE, change, until.isoformat())
+
+
+def _act(
+    documents: DocumentStore, org_slug: str, alert_id: str, action: str, change: Change, until: str | None
+) -> Document:
+    path = below(org_slug, "alerts", alert_id)
+
+    def work(transaction: Transaction) -> Document:
+        document = transaction.get(path)
+        if document is None:
+            raise NotFound(f"there is no alert {alert_id}; `costwire alerts list` names them")
+        life = alerts.life_of(document)
+        if life.state not in alerts.ACTIVE:
+            raise Permanent(f"alert {alert_id} is {life.state}: there is nothing to {action}")
+        after, _ = alerts.advance(life, action, change, until)
+        changed = {**document, **alerts.life_fields(after)}
+        transaction.set(path, changed)
+        return changed
+
+    return documents.transact(work)

@@ -1,0 +1,157 @@
+"""Drain the outbox of one alert: claim, send, record; each message once to each recipient of each channel, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from common.alerts.rendering import render
+from common.domain import outbox
+from common.errors import CostError, Held, NotFound, Permanent, Retryable, Unanswered
+from common.messages import AlertRaised
+from common.ports import Clock, Document, DocumentStore, Notification, Notifier, Transaction, Workers
+from common.records.organizations import below
+from common.telemetry import counted, skipped, span
+
+
+def send_waiting(
+    message: AlertRaised,
+    documents: DocumentStore,
+    notifiers: Sequence[Notifier],
+    clock: Clock,
+    workers: Workers | None = None,
+) -> None:
+    """Send all messages of an alert that some recipient lacks, whatever state the message names.
+
+    A recipient that fails keeps no other from its messages, and gets its own later ones only after that one.  Raises Retryable where
+    one is to be tried again, else Held where another worker is sending one, else Permanent where one is given up; that one is left
+    alone until `costwire replay` reopens it.  workers: tells which claims are those of the dead; without it time alone does.
+    """
+    problems: list[CostError] = []
+    stalled: set[str] = set()
+    collection = below(message.org_slug, "notifications")
+    waiting = _waiting(documents, collection, message.alert_id)
+    if not waiting:
+        skipped()
+    for document_id, document in waiting:
+        path = f"{collection}/{document_id}"
+        names = outbox.chosen(document, [notifier.channel for notifier in notifiers])
+        keys = {
+            outbox.unit(notifier.channel, recipient): (notifier, recipient)
+            for notifier in notifiers
+            if notifier.channel in names
+            for recipient in notifier.recipients
+        }
+        made = render(document, message.org_slug)
+        for key, (notifier, recipient) in keys.items():
+            if key not in stalled:
+                found = _send_once(path, key, made, notifier, recipient, documents, clock, workers)
+                stalled.update(key for problem in found if isinstance(problem, Retryable))
+                problems += found
+        problems += _settle(documents, path, tuple(keys))
+    _raise_worst(problems)
+
+
+def _waiting(documents: DocumentStore, collection: str, alert_id: str) -> list[tuple[str, Document]]:
+    found = documents.list(collection, where={"alert_id": alert_id, "status": outbox.PENDING})
+    return sorted(found, key=lambda pair: int(pair[1]["number"]))
+
+
+def _send_once(
+    path: str,
+    channel: str,
+    made: Notification,
+    notifier: Notifier,
+    recipient: str,
+    documents: DocumentStore,
+    clock: Clock,
+    workers: Workers | None,
+) -> list[CostError]:
+    """One try for one recipient; `channel` is its key in the outbox.  What is returned is to be tried again."""
+    held = documents.transact(lambda transaction: _claim(transaction, path, channel, clock.now(), workers))
+    if held == _DONE:
+        return []
+    if isinstance(held, datetime):
+        words = f"{notifier.channel} message {made.notification_id} is being sent by another worker until {held.isoformat()}"
+        return [Held(words, held)]
+    try:
+        with span("send", channel=notifier.channel, notification_id=made.notification_id):
+            where = notifier.send(made, recipient)
+    except CostError as error:
+        counted(notifications_failed=1)
+        return _not_sent(documents, path, channel, error)
+    _change(documents, path, lambda document: outbox.sent(document, channel, clock.now(), where))
+    counted(notifications_sent=1)
+    return []
+
+
+def _not_sent(documents: DocumentStore, path: str, key: str, error: CostError) -> list[CostError]:
+    """Record a failed try; the error, where there will be another."""
+    reason = str(error)
+    if not isinstance(error, Retryable):
+        _change(documents, path, lambda document: outbox.refused(document, key, reason))
+        return []
+    unanswered = isinstance(error, Unanswered)
+    after = _change(documents, path, lambda document: outbox.not_sent(document, key, reason, unanswered))
+    return [] if after is None or outbox.is_over(after, key) else [error]
+
+
+_DONE = "done"
+
+
+def _claim(
+    transaction: Transaction, path: str, channel: str, now: datetime, workers: Workers | None
+) -> str | datetime | None:
+    """Claim the recipient; `_DONE`, until when another worker has it, or None when it is ours now."""
+    document = transaction.get(path)
+    if document is None:
+        raise NotFound(f"notification {path} is gone; nothing is sent")
+    if outbox.is_over(document, channel):
+        return _DONE
+    until = outbox.held_until(document, channel, now)
+    if until is not None and not (workers and workers.is_gone(outbox.holder(document, channel))):
+        shortened = outbox.shortened(document, channel, now)
+        if shortened is None:
+            return until
+        transaction.set(path, shortened)
+        return outbox.held_until(shortened, channel, now)
+    if outbox.is_used_up(document, channel):  # the last worker died with it
+        transaction.set(path, outbox.given_up(document, channel))
+        return _DONE
+    transaction.set(path, outbox.claimed(document, channel, now, workers.this() if workers else ""))
+    return None
+
+
+def _change(documents: DocumentStore, path: str, change: Callable[[Document], Document]) -> Document | None:
+    """The document after a change; None where it is gone, as with its tenant."""
+
+    def work(transaction: Transaction) -> Document | None:
+        document = transaction.get(path)
+        if document is None:
+            return None
+        changed = change(document)
+        if changed != document:
+            transaction.set(path, changed)
+        return changed
+
+    return documents.transact(work)
+
+
+def _settle(documents: DocumentStore, path: str, keys: Sequence[str]) -> list[CostError]:
+    """Note whether the message is done, and why some recipient will not get it."""
+    after = _change(documents, path, lambda document: outbox.settled(document, keys))
+    if after is None or after["status"] != outbox.FAILED:
+        return []
+    return [Permanent(reason) for key, reason in outbox.losses(after) if key in keys]
+
+
+def _raise_worst(problems: Sequence[CostError]) -> None:
+    if not problems:
+        return
+    reasons = "; ".join(dict.fromkeys(str(problem) for problem in problems))
+    held = [problem.until for problem in problems if isinstance(problem, Held)]
+    if any(isinstance(problem, Retryable) and not isinstance(problem, Held) for problem in problems):
+        raise Retryable(reasons)
+    if held:
+        raise Held(reasons, max(held))
+    raise Permanent(reasons)

@@ -1,0 +1,23 @@
+"""A check by the clock: what only time changes, as snoozes that run out and periods that end."""
+
+from __future__ import annotations
+
+from common.budgets.evaluation import evaluate_all
+from common.messages import BudgetCheckRequested
+from common.ports import Clock, DocumentStore, MessageBus, Warehouse
+from common.records.organizations import may_run
+
+
+def check(
+    message: BudgetCheckRequested, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock
+) -> None:
+    """Evaluate the tenant's budgets; without a tenant, ask for those of each that may run.  Safe to repeat.
+
+    Raises BadConfiguration that names budgets that cannot be read, after the others.
+    """
+    if message.org_slug:
+        evaluate_all(message.org_slug, documents, warehouse, bus, clock)
+        return
+    for org_slug, organization in documents.list("orgs"):
+        if may_run(organization):
+            bus.publish(BudgetCheckRequested(message.check_id, org_slug))

@@ -1,0 +1,155 @@
+"""Evaluate budgets: read the spend, move the alerts, put what people must be told in the outbox, and say so on the bus.
+
+Evaluations of one budget and period may run at once and finish in any order.  Each takes a ticket before it reads the
+warehouse; one that comes to write after a later ticket has been written changes nothing, since the later one has read
+data at least as new.  Answers that are kept (answers.py) are held against the mark of the charges after the ticket is
+taken, so that they are no exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from common.budgets.answers import Answers, Asked, Shared
+from common.budgets.assessment import assess, compared_days, facts_of
+from common.budgets.questions import newest_period, read_drivers, read_spend
+from common.budgets.recording import record, resolve_past, take_ticket
+from common.domain.budgets import Budget, BudgetPeriod, InvalidBudget, from_document
+from common.domain.outbox import PENDING
+from common.domain.period import BillingPeriod
+from common.errors import BadConfiguration, NotFound
+from common.messages import AlertRaised, ChargesNormalized
+from common.ports import Clock, Document, DocumentStore, MessageBus, Warehouse
+from common.records.organizations import below
+from common.telemetry import counted, span
+
+
+def evaluate(
+    message: ChargesNormalized, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock
+) -> None:
+    """Evaluate every budget of the tenant whose period holds the billing period that has new charges.
+
+    One budget that cannot be read does not keep the others from it.  Raises BadConfiguration that names it, at the end.
+    """
+    day = BillingPeriod.parse(message.billing_period).start.date()
+    shared = Shared()
+
+    def at(budget: Budget) -> None:
+        period = budget.period_of(day)
+        counted(budgets_evaluated=1)
+        with span("evaluate", budget_id=budget.budget_id, period=period.key):
+            evaluate_period(message.org_slug, budget, period, documents, warehouse, bus, clock, shared, message.run_id)
+
+    _for_each_budget(message.org_slug, documents, at)
+
+
+def evaluate_all(org_slug: str, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock) -> None:
+    """Evaluate every budget of a tenant without new charges, as a schedule does: snoozes run out, periods end.
+
+    The warehouse is asked only where the tenant's charges, the day or the budget have changed since it was last asked.
+    Raises BadConfiguration that names budgets that cannot be read, at the end.
+    """
+    shared = Shared()
+    _for_each_budget(
+        org_slug, documents, lambda budget: _evaluate_newest(org_slug, budget, documents, warehouse, bus, clock, shared)
+    )
+
+
+def evaluate_budget_now(
+    org_slug: str, budget_id: str, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock
+) -> Document:
+    """Evaluate one budget over the newest period that has charges in its scope, or the current one without any.
+
+    Returns the standing, as `budgets list` shows it.  Raises NotFound.
+    """
+    document = documents.get(below(org_slug, "budgets", budget_id))
+    if document is None:
+        raise NotFound(f"there is no budget {budget_id}; `costwire budgets list` names them")
+    return _evaluate_newest(org_slug, from_document(document), documents, warehouse, bus, clock, Shared())
+
+
+def _evaluate_newest(
+    org_slug: str,
+    budget: Budget,
+    documents: DocumentStore,
+    warehouse: Warehouse,
+    bus: MessageBus,
+    clock: Clock,
+    shared: Shared,
+) -> Document:
+    asked = Answers(budget.budget_id, documents, warehouse, clock, shared)
+    period = newest_period(asked, org_slug, budget, clock.now())
+    counted(budgets_evaluated=1)
+    with span("evaluate", budget_id=budget.budget_id, period=period.key):
+        return _stand(org_slug, budget, period, documents, asked, bus, clock)
+
+
+def evaluate_period(
+    org_slug: str,
+    budget: Budget,
+    period: BudgetPeriod,
+    documents: DocumentStore,
+    warehouse: Asked,
+    bus: MessageBus,
+    clock: Clock,
+    shared: Shared | None = None,
+    run_id: str | None = None,
+) -> Document:
+    """Bring a budget's standing and alerts in one period up to the charges of now, which are asked for whatever is kept.
+
+    Safe to repeat, in any order.
+    """
+    asked = Answers(budget.budget_id, documents, warehouse, clock, shared, fresh=True)
+    return _stand(org_slug, budget, period, documents, asked, bus, clock, run_id)
+
+
+def _stand(
+    org_slug: str,
+    budget: Budget,
+    period: BudgetPeriod,
+    documents: DocumentStore,
+    asked: Answers,
+    bus: MessageBus,
+    clock: Clock,
+    run_id: str | None = None,
+) -> Document:
+    """The standing and alerts of one period, from answers at least as new as the ticket."""
+    standing_path = below(org_slug, "budget_status", f"{budget.budget_id}-{period.key}")
+    ticket = documents.transact(lambda transaction: take_ticket(transaction, standing_path))
+    asked.renew(org_slug)
+    now = clock.now()
+    spend = read_spend(asked, org_slug, budget, period, now)
+    drivers = read_drivers(asked, org_slug, budget, period, compared_days(spend, period, now))
+    assessment = assess(budget, period, spend, drivers, now)
+    facts = facts_of(assessment, now)
+    documents.transact(lambda transaction: record(transaction, org_slug, standing_path, ticket, assessment, facts, now))
+    resolve_past(org_slug, budget, period, documents, now)
+    publish_pending(org_slug, budget.budget_id, documents, bus, run_id)
+    asked.keep(org_slug)
+    return facts
+
+
+def publish_pending(
+    org_slug: str, budget_id: str, documents: DocumentStore, bus: MessageBus, run_id: str | None = None
+) -> None:
+    """Announce every alert of a budget that has a message in the outbox, those of an evaluation that died included."""
+    announced: set[str] = set()
+    waiting = documents.list(below(org_slug, "notifications"), where={"budget_id": budget_id, "status": PENDING})
+    for _, notification in waiting:
+        if notification["alert_id"] not in announced:
+            announced.add(notification["alert_id"])
+            bus.publish(AlertRaised(org_slug, notification["alert_id"], notification["state"], run_id))
+            counted(alerts_raised=1)
+
+
+def _for_each_budget(org_slug: str, documents: DocumentStore, work: Callable[[Budget], object]) -> None:
+    unreadable: list[str] = []
+    for budget_id, document in documents.list(below(org_slug, "budgets")):
+        try:
+            budget = from_document(document)
+        except (InvalidBudget, KeyError) as error:
+            unreadable.append(f"{budget_id} ({error})")
+            continue
+        work(budget)
+    if unreadable:
+        raise BadConfiguration(f"budgets that cannot be read: {'; '.join(unreadable)}; remove them and add them again")

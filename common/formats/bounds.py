@@ -1,0 +1,127 @@
+"""What a file may ask of its readers, looked at before any of them has it: how long a line is, how much is packed in it.
+
+One pass with little memory.  A compressed file is read to its end, so that half a bill never passes for one; of a plain file only as
+much as shows a line end in every stretch.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import zstandard
+
+from common.errors import BadBill
+from common.formats.content import Content
+
+MAX_LINE_BYTES = 16 << 20
+MOST_COLUMNS = 10_000
+MOST_PLAIN_BYTES = 1 << 30
+MOST_EXPANSION = 200
+"""A compressed file may hold MOST_PLAIN_BYTES, and where it is large itself this many times its size: bills shrink 10 to 40 times."""
+TRUNCATED = (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError)
+_STRETCH_BYTES = MAX_LINE_BYTES
+_LOOK_BYTES = 64 << 10
+_PIECE_BYTES = 1 << 20
+_ZSTD_BYTES = 1 << 10
+"""How much of a zstd stream is unpacked at once: it can be 32,000 times as much."""
+
+
+def check_bounds(content: Content, compression: str, kind: str, label: str) -> None:
+    """Read through a CSV or JSON lines file; nothing of Parquet, which has no lines.
+
+    Raises BadBill for a stream that breaks off, for more bytes in it than MOST_PLAIN_BYTES and MOST_EXPANSION allow, and for a line
+    longer than MAX_LINE_BYTES (of a plain file: for every one of twice as many, and for none that is shorter than that).
+    """
+    ends = (b"\n",) if kind == "json" else (b"\n", b"\r")
+    if compression == "none":
+        if kind != "parquet":
+            _check_stretches(content, ends, label)
+        return
+    most = max(MOST_PLAIN_BYTES, MOST_EXPANSION * content.size_bytes)
+    total = running = 0
+    try:
+        for piece in _unpacked(content, compression):
+            total += len(piece)
+            if total > most:
+                raise BadBill(
+                    f"{label} unpacks to more than {most >> 20:,} MB from {max(1, content.size_bytes >> 20):,} MB, which no bill does: "
+                    f"expected at most 1 GB or {MOST_EXPANSION} times its size; export it again, or import it unpacked"
+                )
+            first = _first_end(piece, ends)
+            running += len(piece) if first < 0 else first
+            if running > MAX_LINE_BYTES:
+                raise too_long(label)
+            if first >= 0:
+                running = len(piece) - 1 - max(piece.rfind(end) for end in ends)
+    except TRUNCATED as error:
+        raise breaks_off(label, compression) from error
+
+
+def too_long(label: str) -> BadBill:
+    """What a bill with such a line is refused with."""
+    return BadBill(
+        f"{label} has a line longer than {MAX_LINE_BYTES >> 20} MB, perhaps since its line ends are lost or a quoted cell does not end; "
+        "export it again"
+    )
+
+
+def too_wide(label: str, found: int) -> BadBill:
+    """What a bill with too many columns is refused with."""
+    return BadBill(
+        f"{label} has {found:,} columns, expected at most {MOST_COLUMNS:,}; export it with fewer tags, or with tags in one column"
+    )
+
+
+def breaks_off(label: str, compression: str) -> BadBill:
+    """What a bill is refused with whose compressed stream is not whole."""
+    return BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again")
+
+
+def _first_end(piece: bytes, ends: tuple[bytes, ...]) -> int:
+    return min((at for at in (piece.find(end) for end in ends) if at >= 0), default=-1)
+
+
+def _check_stretches(content: Content, ends: tuple[bytes, ...], label: str) -> None:
+    """A line of two stretches fills one from its first byte to its last."""
+    with content.open() as stream:
+        for start in range(0, content.size_bytes - _STRETCH_BYTES + 1, _STRETCH_BYTES):
+            stream.seek(start)
+            left = _STRETCH_BYTES
+            while left:
+                piece = stream.read(min(_LOOK_BYTES, left))
+                if not piece or any(end in piece for end in ends):
+                    break
+                left -= len(piece)
+            else:
+                raise too_long(label)
+
+
+def _unpacked(content: Content, compression: str) -> Iterator[bytes]:
+    """The plain bytes in small pieces.  Raises one of TRUNCATED for a stream that is not whole."""
+    with content.open() as stream:
+        yield from _zstd_pieces(stream) if compression == "zstd" else _gzip_pieces(stream)
+
+
+def _gzip_pieces(stream: BinaryIO) -> Iterator[bytes]:
+    with gzip.open(stream, "rb") as plain:
+        while piece := plain.read(_PIECE_BYTES):
+            yield piece
+
+
+def _zstd_pieces(stream: BinaryIO) -> Iterator[bytes]:
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while block := stream.read(_PIECE_BYTES):
+        for start in range(0, len(block), _ZSTD_BYTES):
+            data = block[start : start + _ZSTD_BYTES]
+            while data:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                plain = frame.decompress(data)
+                if plain:
+                    yield plain
+                data = frame.unused_data
+    if not frame.eof:
+        raise EOFError

@@ -1,0 +1,202 @@
+"""A file's rows as canonical text columns: the `source` relation that mapping SQL and control totals read.
+
+Every scalar is VARCHAR (a binary float as the shortest decimal text of it), every list, map or record is JSON text, what the file does
+not have is null, and `source_row_id` says which line of the file a row is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import duckdb
+
+from common.formats.bounds import MAX_LINE_BYTES
+from common.formats.container import Container
+from common.formats.recognition import Bag, Matched
+from common.formats.strict_json import MOST_LEVELS, records_of
+
+Result = TypeVar("Result")
+BUFFER_BYTES = 2 * MAX_LINE_BYTES
+"""How much of a CSV file is read at once.  DuckDB would take 16 of the longest lines: slower, and more than its memory."""
+_MAY_BE_ODD = r",\s*[}\]]|[:\[,]\s*-?(i|I|[nN][aA])|[\x0b\x0c]|([\[{][^\[{]*){" + str(MOST_LEVELS + 1) + "}"
+"""A comma before an end, NaN and infinities, space that is none in JSON, many brackets; or text that looks so."""
+NUMBER_END = "|"
+"""Ends the number of a numbered line, so that it can be told from what a mapping puts behind it."""
+
+
+def read_rows(read: Callable[[bool], Result]) -> Result:
+    """What `read(lenient)` gives: first strictly; leniently where DuckDB finds that a CSV file's lines end in more than one way."""
+    try:
+        return read(False)
+    except duckdb.InvalidInputException as error:
+        if "state machine" not in str(error):  # DuckDB has no code for it
+            raise
+        return read(True)
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def file_pattern(path: str) -> str:
+    """A path as DuckDB's readers are told it: they take `*`, `?` and `[` for patterns, and would read other files with it or instead."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", path)
+
+
+def file_literal(path: str) -> str:
+    """An SQL text literal that names one file to a reader of DuckDB."""
+    return literal(file_pattern(path))
+
+
+def source_sql(
+    container: Container, matched: Matched, only: frozenset[str] | None = None, numbered: bool = False
+) -> str:
+    """A SELECT over the file that gives the format's canonical columns, its bags, and `source_row_id`.
+
+    It runs on an `engine` that was made while the container was open.
+    only: leave out every canonical column but these.  numbered: lines are told by number even where they have an id of their own.
+    """
+    reader = _READERS[container.kind]
+    wanted = [name for name in matched.format.all_columns if only is None or name in only]
+    columns = [f"{_column(container, matched, name)} as {quoted(name)}" for name in wanted]
+    if only is None:
+        for bag_name, bag in matched.format.bags.items():
+            keys = matched.bags[bag_name]
+            text = _rest(container, matched, keys, bag) if bag.rest else _bag(container, keys, bag)
+            columns.append(f"{text} as {quoted(bag_name)}")
+    columns.append(f"{_row_id(container, matched, numbered)} as source_row_id")
+    return f"select {', '.join(columns)} from {reader(container, matched)}"
+
+
+def _column(container: Container, matched: Matched, name: str) -> str:
+    if container.kind == "json":
+        return _cell(container, matched.columns.get(name, name))
+    if name not in matched.columns:
+        # a struct asked for whole (tags that were written as one) stands there under its fields only
+        return (
+            f"cast(to_json({_parquet_path(name, container)}) as varchar)"
+            if name in container.top_level
+            else "cast(null as varchar)"
+        )
+    return _cell(container, matched.columns[name])
+
+
+def _cell(container: Container, raw: str) -> str:
+    if container.kind == "csv":
+        return f"c{container.names.index(raw)}"
+    if container.kind == "json":
+        return quoted(_json_path(raw))
+    if raw in container.nested:
+        return f"cast(to_json({_parquet_path(raw, container)}) as varchar)"
+    return f"cast({_parquet_path(raw, container)} as varchar)"
+
+
+def _json_path(raw: str) -> str:
+    return "$" + "".join(f'."{step}"' for step in raw.split("."))
+
+
+def _parquet_path(raw: str, container: Container) -> str:
+    # a top-level column may itself have dots in its name; nested ones are reached step by step
+    shown = container.shown_as
+    if raw in container.top_level:
+        return quoted(shown.get(raw, raw))
+    root, *steps = raw.split(".")
+    return ".".join(quoted(step) for step in (shown.get(root, root), *steps))
+
+
+def _bag(container: Container, keys: Mapping[str, str], bag: Bag) -> str:
+    if "" in keys:
+        text = _cell(container, keys[""])
+        for beginning in bag.strip:
+            pattern = '([{,]\\s*)"' + beginning
+            text = f"regexp_replace({text}, {literal(pattern)}, '\\1\"', 'g')"
+        return text
+    if not keys:
+        return "cast(null as varchar)"
+    parts = []
+    for key, raw in keys.items():
+        name = next((key.removeprefix(start) for start in bag.strip if key.startswith(start) and key != start), key)
+        head = literal(_json_text(name) + ":")
+        cell = _cell(container, raw)
+        parts.append(f"case when {cell} is not null then {head} || to_json({cell}) end")
+    return "'{' || concat_ws(',', " + ", ".join(parts) + ") || '}'"
+
+
+def _rest(container: Container, matched: Matched, keys: Mapping[str, str], bag: Bag) -> str:
+    """The bag of what has no place elsewhere.  Of JSON lines: the line itself without the known columns."""
+    if container.kind == "json":
+        aliases = [spelling for spellings in matched.format.aliases.values() for spelling in spellings]
+        spelled = dict.fromkeys((*matched.format.all_columns, *aliases, *matched.columns.values()))
+        known = [name for name in spelled if name in bag.leave or not name.startswith(bag.prefixes)]
+        gone = "{" + ",".join(f"{_json_text(name)}:null" for name in known) + "}"
+        return f"nullif(cast(json_merge_patch(line, {literal(gone)}) as varchar), '{{}}')"
+    if not keys:
+        return "cast(null as varchar)"
+    parts = []
+    for key, raw in keys.items():
+        cell = _cell(container, raw)
+        value = cell if raw in container.nested else f"to_json({cell})"
+        parts.append(f"case when {cell} is not null then {literal(_json_text(key) + ':')} || {value} end")
+    return "nullif('{' || concat_ws(',', " + ", ".join(parts) + ") || '}', '{}')"
+
+
+def _json_text(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _row_id(container: Container, matched: Matched, numbered: bool) -> str:
+    row_id = matched.format.row_id
+    if row_id is not None and row_id in matched.columns and not numbered:
+        return _cell(container, matched.columns[row_id])
+    number = "file_row_number + 1" if container.kind == "parquet" else "row_number() over ()"
+    return f"cast({number} as varchar)" + (f" || {literal(NUMBER_END)}" if numbered else "")
+
+
+def _csv(container: Container, matched: Matched) -> str:
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(container.names)))
+    nulls = ", ".join(literal(text) for text in ("", *matched.format.null_texts))
+    return (
+        f"read_csv({file_literal(container.content.name)}, hive_partitioning = false, columns = {{{columns}}}, "
+        "auto_detect = false, header = true, delim = ',', "
+        f"quote = '\"', escape = '\"', nullstr = [{nulls}], compression = {literal(container.compression)}, "
+        f"max_line_size = {MAX_LINE_BYTES}, buffer_size = {BUFFER_BYTES}, store_rejects = true, rejects_limit = 0"
+        f"{', strict_mode = false' if container.lenient else ''})"
+    )
+
+
+def _json(container: Container, matched: Matched) -> str:
+    # all fields of a line at once: an extraction a field would parse the line as often, and hold it in memory as often
+    paths = [_json_path(raw) for raw in matched.json_names]
+    fields = ", ".join(f"fields[{number}] as {quoted(path)}" for number, path in enumerate(paths, start=1))
+    records = records_of(matched.json_names)
+    listed = ", ".join(literal(path) for path in ("$", *map(_json_path, records)))
+    # DuckDB takes more for JSON than the second reader does: what may be such is looked at by the rule itself
+    odd = (
+        f"regexp_matches(text, {literal(_MAY_BE_ODD)}) "
+        f"or len(list_filter(json_keys(json, [{listed}]), lambda keys: list_unique(keys) <> len(keys))) > 0"
+    )
+    strict = f"is_strict_line(text, {literal(chr(10).join(records))})"
+    return (
+        f"(select line, {fields} from (select line, json_extract_string(line, [{', '.join(map(literal, paths))}]) as fields from ("
+        f"select case when not ({odd}) or {strict} then json end as line from (select json, cast(json as varchar) as text "
+        f"from read_ndjson_objects({file_literal(container.content.name)}, hive_partitioning = false, "
+        f"compression = {literal(container.compression)}, "
+        f"maximum_object_size = {MAX_LINE_BYTES}, ignore_errors = true)))))"
+    )
+
+
+def _parquet(container: Container, matched: Matched) -> str:
+    return f"read_parquet({file_literal(container.content.name)}, hive_partitioning = false, file_row_number = true)"
+
+
+_READERS = {"csv": _csv, "json": _json, "parquet": _parquet}

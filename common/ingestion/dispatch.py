@@ -1,0 +1,49 @@
+"""A request to synchronize, fanned out over tenants and integrations."""
+
+from __future__ import annotations
+
+from common.errors import BadConfiguration
+from common.messages import IngestBill, SyncRequested
+from common.ports import Clock, DocumentStore, MessageBus
+from common.records.integrations import ACTIVE, ERROR, load_integration
+from common.records.organizations import below, check_may_run, check_org_slug, may_run
+from common.records.runs import fail_run, queue_run
+from common.records.stalled import end_stalled
+
+
+def dispatch(message: SyncRequested, documents: DocumentStore, bus: MessageBus, clock: Clock) -> None:
+    """Publish one IngestBill an integration.  Where no tenant is named, of all that may run.
+
+    Raises NotFound for a tenant or an integration that was named and is not there, BadConfiguration for a tenant that may not run.
+    """
+    if message.org_slug:
+        _check_may_run(message, check_org_slug(message.org_slug), documents, clock)
+        org_slugs = [message.org_slug]
+    else:
+        org_slugs = [org for org, organization in documents.list("orgs") if may_run(organization)]
+    for org_slug in org_slugs:
+        end_stalled(documents, clock, org_slug)
+        for integration_id, provider in _concerned(message, org_slug, documents):
+            run_id = f"{message.run_id}.{integration_id}"
+            queue_run(documents, clock, org_slug, run_id, integration_id, message.trigger)
+            bus.publish(IngestBill(provider, org_slug, integration_id, run_id, message.billing_periods))
+
+
+def _check_may_run(message: SyncRequested, org_slug: str, documents: DocumentStore, clock: Clock) -> None:
+    """Where one integration was meant, its run tells the refusal: somebody waits for it."""
+    try:
+        check_may_run(documents, org_slug)
+    except BadConfiguration as error:
+        if message.integration_id:
+            run_id = f"{message.run_id}.{message.integration_id}"
+            queue_run(documents, clock, org_slug, run_id, message.integration_id, message.trigger)
+            fail_run(documents, clock, org_slug, run_id, str(error))
+        raise
+
+
+def _concerned(message: SyncRequested, org_slug: str, documents: DocumentStore) -> list[tuple[str, str]]:
+    if message.integration_id:
+        integration = load_integration(documents, org_slug, message.integration_id)
+        return [(message.integration_id, integration["provider"])]
+    everything = documents.list(below(org_slug, "integrations"))
+    return [(one, document["provider"]) for one, document in everything if document["status"] in (ACTIVE, ERROR)]

@@ -1,0 +1,267 @@
+"""Landing: from files at a location to deliveries in object storage, with their control totals, announced chunk by chunk.
+
+What every ingest function does alike.  Safe to repeat: the same bytes land as the same delivery, and an interrupted
+landing is taken up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from common.errors import BadBill, NotFound, Retryable
+from common.formats.recognition import SourceFormat
+from common.formats.totals import Total
+from common.ingestion.joining import completeness, joined
+from common.ingestion.reading import (
+    Fetched,
+    IngestRequest,
+    Ports,
+    Read,
+    fetch_all,
+    one_format,
+    periods,
+    read_all,
+    unknown_names,
+)
+from common.ingestion.storing import part_pairs, store
+from common.ports import Location, StoredObject
+from common.providers.discovery import ACTUAL, AMORTIZED, FoundDelivery, FoundPart
+from common.providers.provider import ProviderRules
+from common.records.deliveries import (
+    FINISHED,
+    JOINED,
+    LANDED,
+    REJECTED,
+    Delivery,
+    Part,
+    change,
+    delivery_path,
+    identify,
+    load,
+    of_slice,
+    part_control,
+)
+from common.telemetry import counted
+
+MOST_PARTS = 1_000
+"""Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
+
+
+def land(
+    request: IngestRequest,
+    location: Location,
+    found: FoundDelivery,
+    versions: Mapping[str, str],
+    ports: Ports,
+    rules: ProviderRules,
+) -> list[Delivery]:
+    """Land one found delivery: one Delivery per billing period in it; each chunk is announced as `bill-landed`.
+
+    versions: of the location's files.  A delivery that this run has landed already is told from its mark.  A bill that cannot be read
+    leaves a rejected delivery that says why.  Raises BadBill after recording it, TimeUsed where the rest is for another message.
+    """
+    mark = ports.marks.of_delivery(location.uri, found, versions)
+    done = ports.marks.get(mark)
+    if done:
+        return _landed_before(request, done, ports)
+    _check_count(len(found.parts))
+    fetched = fetch_all(request, location, found, versions, ports)
+    try:
+        made = _land_fetched(request, found, fetched, mark, ports, rules)
+    except NotFound as error:
+        raise Retryable("another worker landed the same files at the same time; they are looked at again") from error
+    _settle(mark, fetched, ports, delivery_ids=[one.delivery_id for one in made])
+    return made
+
+
+def _land_fetched(
+    request: IngestRequest,
+    found: FoundDelivery,
+    fetched: Sequence[Fetched],
+    mark: str,
+    ports: Ports,
+    rules: ProviderRules,
+) -> list[Delivery]:
+    try:
+        parts, notes = read_all(request, fetched, ports, rules, manifest=found.version is not None)
+        source_format = one_format(parts)
+        wanted = periods(parts, request)
+        ports.pace.step()
+        return [_deliver(request, found, parts, source_format, period, notes, ports) for period in wanted]
+    except BadBill as error:
+        _record_rejected(request, found, fetched, str(error), ports)
+        _settle(mark, fetched, ports, refused=str(error))
+        raise
+
+
+def _landed_before(request: IngestRequest, done: Mapping[str, Any], ports: Ports) -> list[Delivery]:
+    if done.get("refused"):
+        raise BadBill(done["refused"])
+    found = [load(ports.documents, request.org_slug, delivery_id) for delivery_id in done["delivery_ids"]]
+    return [one for one in found if one is not None]
+
+
+def _settle(mark: str, fetched: Sequence[Fetched], ports: Ports, **outcome: Any) -> None:
+    """The delivery is dealt with: its parts need not be kept where they came in."""
+    ports.marks.keep(mark, **outcome)
+    ports.marks.drop(one.mark for one in fetched)
+
+
+def _check_count(parts: int) -> None:
+    if parts > MOST_PARTS:
+        raise BadBill(
+            f"the delivery has {parts:,} files, at most {MOST_PARTS:,} fit: export larger files, or days or accounts by themselves"
+        )
+
+
+def _deliver(
+    request: IngestRequest,
+    found: FoundDelivery,
+    reads: Sequence[Read],
+    source_format: SourceFormat,
+    period: str,
+    notes: Sequence[str],
+    ports: Ports,
+) -> Delivery:
+    """The delivery that shows what was found of one month: itself, or one that it belongs to.  Announces it where work is left."""
+    own = store(_own(request, found, reads, source_format, period, notes, ports), found, ports)
+    if own.state == REJECTED:
+        return own
+    # written first, looked around then: of several that land at once the last one sees all
+    others = of_slice(ports.documents, own.slice)
+    whole = joined(own, others, source_format)
+    if whole.delivery_id == own.delivery_id:
+        # what contains the others' files is as new as the newest of them
+        now = {"state": LANDED if own.state == JOINED else own.state, "delivered_at": whole.delivered_at}
+        delivery = own if own.with_(**now) == own else change(ports.documents, own, **now)
+    else:
+        _check_count(len(whole.parts))
+        delivery = store(_as_landed(whole, request, found, source_format, notes, ports), found, ports)
+        if own.state == LANDED:
+            change(ports.documents, own, state=JOINED, joined_into=delivery.delivery_id)
+    if part_pairs(own, others, ports.documents):
+        delivery = change(ports.documents, delivery, state=LANDED, reconsider=True)
+    if delivery.state not in FINISHED:
+        for message in delivery.messages():
+            # each run that lands it hears what becomes of its own messages
+            ports.bus.publish(replace(message, run_id=request.run_id))
+    return delivery
+
+
+def _as_landed(
+    whole: Delivery,
+    request: IngestRequest,
+    found: FoundDelivery,
+    source_format: SourceFormat,
+    notes: Sequence[str],
+    ports: Ports,
+) -> Delivery:
+    """A delivery that was joined, as it lands now; what is known of the one that it is made from is not known of it."""
+    return replace(
+        whole,
+        state=LANDED,
+        run_id=request.run_id,
+        landed_at=ports.clock.now(),
+        version=found.version,
+        notes=(*notes, *_role_notes(whole.parts)),
+        extra={"cost_column": source_format.cost},
+    )
+
+
+def _own(
+    request: IngestRequest,
+    found: FoundDelivery,
+    reads: Sequence[Read],
+    source_format: SourceFormat,
+    period: str,
+    notes: Sequence[str],
+    ports: Ports,
+) -> Delivery:
+    """What was found, as a delivery of one month."""
+    first = period == min(found_period for read in reads for found_period in read.control.periods)
+    parts: list[Part] = []
+    for read in reads:
+        control, others = part_control(read.control, period, takes_strays=first)
+        if control:
+            parts.append(_part(len(parts), read, control, others, takes_strays=first))
+    if source_format.adds_up:
+        parts = [replace(part, chunk=number) for number, part in enumerate(sorted(parts, key=_by_name))]
+    return Delivery(
+        delivery_id=identify(request.integration_id, period, [(part.role, part.digest) for part in parts]),
+        org_slug=request.org_slug,
+        integration_id=request.integration_id,
+        provider=request.provider,
+        source_format=source_format.name,
+        billing_period=period,
+        delivered_at=found.delivered_at,
+        state=LANDED,
+        parts=tuple(parts),
+        run_id=request.run_id,
+        landed_at=ports.clock.now(),
+        version=found.version,
+        unknown_columns=unknown_names(name for read in reads for name in read.unknown),
+        notes=(*notes, *_role_notes(parts)),
+        seen_at=found.seen_at or found.delivered_at,
+        completeness=completeness(parts, source_format),
+        extra={"cost_column": source_format.cost},
+    )
+
+
+def _by_name(part: Part) -> tuple[str, str]:
+    return part.name, part.digest
+
+
+def _part(chunk: int, read: Read, control: Mapping[str, Total], others: int, takes_strays: bool) -> Part:
+    stored = read.stored
+    return Part(
+        chunk, read.found.name, stored.uri, stored.size_bytes, stored.digest, read.role,
+        control, others, takes_strays,
+    )  # fmt: skip
+
+
+def _role_notes(parts: Sequence[Part]) -> list[str]:
+    roles = {part.role for part in parts}
+    if roles == {ACTUAL}:
+        return [
+            "actual export without its amortized twin: EffectiveCost is not provided by the source; it equals BilledCost"
+        ]
+    if roles == {AMORTIZED}:
+        return [
+            "amortized export without its actual twin: BilledCost of commitment purchases is not provided by the source"
+        ]
+    return []
+
+
+def _record_rejected(
+    request: IngestRequest, found: FoundDelivery, fetched: Sequence[Fetched], reason: str, ports: Ports
+) -> None:
+    delivery_id = identify(
+        request.integration_id, found.billing_period or "", [(one.found.role, one.stored.digest) for one in fetched]
+    )
+    folder = f"raw/{request.org_slug}/{request.integration_id}/rejected/{delivery_id}"
+    parts = [_keep_rejected(number, one.found, one.stored, folder, ports) for number, one in enumerate(fetched)]
+    delivery = Delivery(
+        delivery_id=delivery_id,
+        org_slug=request.org_slug,
+        integration_id=request.integration_id,
+        provider=request.provider,
+        source_format="",
+        billing_period=found.billing_period or "",
+        delivered_at=found.delivered_at,
+        state=REJECTED,
+        parts=tuple(parts),
+        run_id=request.run_id,
+        landed_at=ports.clock.now(),
+        version=found.version,
+        extra={"reason": reason},
+    )
+    ports.documents.set(delivery_path(request.org_slug, delivery_id), delivery.as_document())
+    counted(deliveries_rejected=1)
+
+
+def _keep_rejected(number: int, part: FoundPart, item: StoredObject, folder: str, ports: Ports) -> Part:
+    """The part under a name that its bytes tell, so that they are kept once, however often they come."""
+    kept = ports.objects.copy(item.uri, f"{folder}/{item.digest.rpartition(':')[2][:20]}")
+    return Part(number, part.name, kept.uri, item.size_bytes, item.digest)

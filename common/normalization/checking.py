@@ -1,0 +1,42 @@
+"""What a chunk's message says, and what lies in object storage, must be what the delivery's document says was landed."""
+
+from __future__ import annotations
+
+from common.errors import MalformedMessage, NotFound, Permanent
+from common.messages import BillLanded
+from common.ports import ObjectStore
+from common.records.deliveries import Delivery, Part
+
+_AGREEING = ("integration_id", "billing_period", "chunks", "uri", "size_bytes", "digest")
+_MEND = "put back what was landed, then run costwire replay"
+
+
+def landed_part(message: BillLanded, delivery: Delivery) -> Part:
+    """The part that the message names.  Raises MalformedMessage where the message contradicts the delivery's document."""
+    if not 0 <= message.chunk < len(delivery.parts):
+        raise MalformedMessage(f"chunk is {message.chunk}, delivery {message.delivery_id} has {len(delivery.parts)}")
+    told = delivery.messages()[message.chunk]
+    for name in _AGREEING:
+        found, expected = getattr(message, name), getattr(told, name)
+        if found != expected:
+            raise MalformedMessage(
+                f"chunk {message.chunk} of delivery {message.delivery_id}: the message says {name} {str(found)[:200]!r}, "
+                f"expected {expected!r} as landed; costwire replay --delivery {message.delivery_id} sends the right ones"
+            )
+    return delivery.parts[message.chunk]
+
+
+def check_stored(part: Part, objects: ObjectStore) -> None:
+    """Nothing where the stored bytes are those that were landed.  Raises NotFound, Permanent for other bytes.
+
+    The store has kept the digest beside the bytes, so nothing is read here.
+    """
+    try:
+        stored = objects.stat(part.uri)
+    except NotFound as error:
+        raise NotFound(f"object {part.uri}, chunk {part.chunk} of the delivery, is gone: {_MEND}") from error
+    if stored.digest != part.digest:
+        raise Permanent(
+            f"object {part.uri}, chunk {part.chunk} of the delivery, has other bytes than were landed ({stored.digest}, expected "
+            f"{part.digest}): {_MEND}"
+        )

@@ -1,0 +1,215 @@
+"""One chunk: a raw file to FOCUS Parquet, what cannot be mapped to quarantine, and the numbers of both."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from common.domain.money import add, plain
+from common.errors import BadBill
+from common.formats import container as containers
+from common.formats.container import Container
+from common.formats.engine import engine
+from common.formats.recognition import Matched, recognise
+from common.formats.source import file_literal, literal, quoted, read_rows, source_sql
+from common.normalization.mapping import focus_select, mapping_sql, pairs_sql, prepare
+from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
+from common.normalization.sums import too_large, written_sums
+from common.ports import Runtime
+from common.providers.discovery import ACTUAL, AMORTIZED
+from common.records.deliveries import Delivery, Part
+from common.telemetry import span
+from common.validation import Failure, validate_relation
+
+PARQUET = "(format parquet, compression zstd, row_group_size 40960)"
+"""Small row groups: larger ones make DuckDB spill at its memory limit, which costs a third of the speed."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One chunk on the bench: `source` is a view of its rows."""
+
+    connection: duckdb.DuckDBPyConnection
+    container: Container
+    matched: Matched
+    delivery: Delivery
+    part: Part
+    folder: Path
+
+    def see(self, numbered: bool = False) -> None:
+        """Make the view `source`: the slice's lines of the file."""
+        rows = source_sql(self.container, self.matched, numbered=numbered)
+        months = self.part.months(self.delivery.billing_period)
+        if months is not None:
+            kind = self.matched.format
+            period = quoted(kind.billing_period)
+            if kind.billing_period_else:
+                period = f"coalesce(nullif(trim({period}), ''), {quoted(kind.billing_period_else)})"
+            month = f"month_text({period})"
+            rows = (
+                f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
+            )
+        self.connection.execute(f"create or replace temp view source as {rows}")
+
+
+def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> dict[str, Any]:
+    """Write `focus/` and, where needed, `quarantine/` of one chunk; returns what its document is to hold.
+
+    Safe to repeat: objects that a killed run left are kept, and the numbers are those of what is stored.
+    Raises BadBill for a file whose lines cannot be told apart or whose amounts cannot be added up, NoSpace on a full disk, NoMemory.
+    """
+    try:
+        return read_rows(lambda lenient: _normalize(delivery, part, rt, lenient))
+    except duckdb.OutOfRangeException:  # some sum on the way; a cell that is too large is null and in quarantine
+        raise too_large() from None
+    except duckdb.InvalidInputException as error:
+        if "string encoding" not in str(error):  # DuckDB has no code for it, and its words hold the text
+            raise
+        raise BadBill(f"{part.name} is a Parquet file with text that is not UTF-8; export it again") from None
+
+
+def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> dict[str, Any]:
+    with _bench(delivery, part, rt, lenient) as work:
+        name = f"{delivery.folder}/{part.chunk:05d}.parquet"
+        target = work.folder / "focus.parquet"
+        work.see()
+        with span("map chunk", chunk=part.chunk, size_bytes=part.size_bytes):
+            _copy(work, _rows(work), target)
+        quarantine = write_quarantine(
+            work.connection, work.container, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
+            mapping_sql(work.matched.format.name), unmapped=_unmapped(work, target), see=work.see,
+        )  # fmt: skip
+        if quarantine and quarantine.unmapped:
+            work.see()
+            _copy(work, f"select * from ({_rows(work)}) where ChargeCategory is not null", target)
+        result: dict[str, Any] = {"chunk": part.chunk, "quarantine_uri": None, "pairs_uri": _pairs(work, rt)}
+        if quarantine:
+            result["quarantine_uri"] = rt.objects.put_file(f"quarantine/{name}", quarantine.path).uri
+        focus = rt.objects.put_file(f"focus/{name}", target)
+        result["focus_uri"] = focus.uri
+        result |= _numbers(work, rt, focus.uri, result["quarantine_uri"])
+        return result
+
+
+@contextmanager
+def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterator[_Work]:
+    with (
+        tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
+        containers.opened(rt.objects.readable(part.uri), part.name) as container,
+        engine(Path(folder), rt.settings.threads) as connection,
+    ):
+        matched = recognise(container.names)
+        cost = str(delivery.extra.get("cost_column", matched.format.cost))
+        net = cost != matched.format.cost
+        prepare(connection)
+        for name, value in _variables(delivery, part, net).items():
+            connection.execute(f"set variable {name} = {value}")
+        container = replace(container, lenient=lenient)
+        yield _Work(connection, container, matched.with_cost(cost), delivery, part, Path(folder))
+
+
+def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
+    roles = {one.role for one in delivery.parts}
+    role = part.role
+    if role in (ACTUAL, AMORTIZED) and not {ACTUAL, AMORTIZED} <= roles:
+        role = f"{role}_alone"
+    fallback = delivery.fallback_currency
+    return {
+        "cost_role": literal(role),
+        "net_costs": str(net).lower(),
+        "fallback_currency": literal(fallback) if fallback else "null",
+        "delivered_at": f"timestamptz {literal(delivery.delivered_at.isoformat())}",
+    }
+
+
+def _rows(work: _Work) -> str:
+    return rows_select(work.delivery, work.part.chunk, mapping_sql(work.matched.format.name))
+
+
+def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
+    """The rows of a mapping as they are stored: FOCUS columns, then ours."""
+    by_row = delivery.source_format == "focus"  # one file may hold several providers
+    own = {
+        "x_OrgSlug": literal(delivery.org_slug),
+        "x_IntegrationId": literal(delivery.integration_id),
+        "x_DeliveryId": literal(delivery.delivery_id),
+        "x_Provider": "x_provider_of_row" if by_row else literal(delivery.provider),
+        "x_SourceRowId": f"{literal(f'{chunk}:')} || source_row_id",
+        "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
+    }
+    ours = ", ".join(f"{value} as {name}" for name, value in own.items())
+    return focus_select(f"({mapping})", ours)
+
+
+def _copy(work: _Work, select: str, target: Path) -> None:
+    work.connection.execute(f"copy ({select}) to {literal(str(target))} {PARQUET}")
+
+
+def _unmapped(work: _Work, target: Path) -> int:
+    """How many rows of the written file stand for lines that could not be mapped."""
+    row = work.connection.execute(f"select count(*) from {_parquet(target)} where ChargeCategory is null").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _pairs(work: _Work, rt: Runtime) -> str | None:
+    statement = pairs_sql(work.matched.format.name)
+    if statement is None:
+        return None
+    target = work.folder / "pairs.parquet"
+    work.see()
+    _copy(work, statement, target)
+    row = work.connection.execute(f"select count(*) from {_parquet(target)}").fetchone()
+    if not row or not row[0]:
+        return None
+    return rt.objects.put_file(f"focus/{work.delivery.folder}/{work.part.chunk:05d}.pairs.parquet", target).uri
+
+
+def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None) -> dict[str, Any]:
+    """Rows, sums and failed rules of what is stored, not of what was meant to be."""
+    with rt.objects.local(focus_uri) as path:
+        result = {**written_numbers(work.connection, path), "quarantined": [], "quarantined_lines": 0}
+    if quarantine_uri:
+        with rt.objects.local(quarantine_uri) as path:
+            quarantined = work.connection.execute(
+                # in two parts, since the sum may be wider than the column
+                f"select {QUARANTINE_COLUMNS[3]}, coalesce(sum(cast(trunc(amount) as decimal(38, 0))), 0), "
+                f"coalesce(sum(amount - trunc(amount)), 0), count(*), count(*) - count(amount) from {_parquet(path)} group by all"
+            ).fetchall()
+        result["quarantined"] = [
+            {"currency": currency or "", "amount": plain(add((whole, rest))), "lines": lines, "unreadable": unreadable}
+            for currency, whole, rest, lines, unreadable in quarantined
+        ]
+        result["quarantined_lines"] = sum(entry["lines"] for entry in result["quarantined"])
+    return result
+
+
+def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file."""
+    connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
+    written, rows = written_sums(connection)
+    accounts = connection.execute(
+        "select distinct x_Provider, BillingAccountId from focus_rows "
+        "where x_Provider is not null and BillingAccountId is not null order by all"
+    ).fetchall()
+    with span("validate", rows=rows):
+        report = validate_relation(connection, "focus_rows")
+    return {
+        "rows": rows,
+        "written": written,
+        "accounts": [{"provider": provider, "billing_account_id": account} for provider, account in accounts],
+        "conformance": [_failed(failure) for failure in report.failures],
+    }
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {"rule": failure.rule_id, "keyword": failure.keyword, "text": failure.text, "count": failure.count}
+
+
+def _parquet(path: Path) -> str:
+    return f"read_parquet({file_literal(str(path))}, hive_partitioning = false)"

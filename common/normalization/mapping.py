@@ -1,0 +1,69 @@
+"""Mapping SQL: one DuckDB file per source format in its provider's folder, read over the relation `source`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import duckdb
+
+from common.focus import columns
+from common.formats.recognition import formats
+from common.formats.source import file_literal, quoted
+
+REFERENCE = "common.reference"
+
+
+@cache
+def mapping_sql(source_format: str) -> str:
+    """The mapping of a format: a SELECT over `source`, see README.md beside this file for what it must give."""
+    found = _provider_sql(source_format)
+    if found is None:
+        raise LookupError(
+            f"format {source_format} has no mapping: {source_format}.sql is missing in its provider's folder"
+        )
+    return found
+
+
+@cache
+def pairs_sql(source_format: str) -> str | None:
+    """The check of rows that must cancel each other in a delivery, where the format has such rows."""
+    return _provider_sql(source_format, ".pairs")
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection."""
+    # bills stream past the small reference tables; left to itself DuckDB guesses a bill small and holds all of it in memory
+    connection.execute("set disabled_optimizers = 'build_side_probe_side'")
+    connection.execute(files("common.normalization").joinpath("sql", "macros.sql").read_text(encoding="utf-8"))
+    for entry in sorted(files(REFERENCE).iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".csv"):
+            with as_file(entry) as path:
+                connection.execute(
+                    f"create or replace temp table {quoted(Path(entry.name).stem)} as "
+                    f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
+                )
+
+
+@cache
+def adjustments_sql(source_format: str) -> str | None:
+    """The rows that stand for what did not cancel: a mapping over `pairs`, what all chunks' checks left."""
+    return _provider_sql(source_format, ".adjustments")
+
+
+def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason") -> str:
+    """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine."""
+    parts = []
+    for column in columns():
+        value = f"cast({quoted(column.name)} as {column.storage_type})"
+        if column.name == "ChargeCategory":
+            value = f"case when quarantine_reason is null then {value} end"
+        parts.append(f"{value} as {quoted(column.name)}")
+    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source from {mapped}"
+
+
+def _provider_sql(source_format: str, kind: str = "") -> str | None:
+    """The format's SQL of a kind, which lies beside its columns in the provider's folder."""
+    found = formats()[source_format].folder.joinpath(f"{source_format}{kind}.sql")
+    return found.read_text(encoding="utf-8") if found.is_file() else None

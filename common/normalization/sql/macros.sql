@@ -1,0 +1,246 @@
+-- What every mapping shares.  Money never touches a binary float.
+-- exact_decimal(text, scale) is a Python function (common/formats/engine.py): exact, half to even; only for texts the fast path cannot read exactly.
+
+-- a cost or price, DECIMAL(38,24); null where the text is no number or has more than 14 integer digits
+create or replace temp macro to_cost(x) as
+    case
+        when x is null or contains(x, '_') then null
+        -- at most 24 fractional digits, so that the cast rounds nothing
+        when length(x) - strpos(x, '.') <= 24 and not contains(x, 'e') and not contains(x, 'E') then try_cast(x as decimal(38, 24))
+        -- as 4.0E-7: few digits and a small negative exponent lose nothing in a cast
+        when length(x) <= 14 and contains(lower(right(x, 4)), 'e') and abs(try_cast(right(x, 2) as tinyint)) <= 12
+            and contains(right(x, 3), '-') and right(x, 1) between '0' and '9'
+            then try_cast(x as decimal(38, 24))
+        else cast(exact_decimal(x, 24) as decimal(38, 24))
+    end;
+
+-- a quantity, DECIMAL(38,12); null where the text is no number or has more than 25 integer digits, so that no single one fills a sum
+create or replace temp macro to_quantity(x) as
+    cast(case
+        when x is null or contains(x, '_') then null
+        -- at most 12 fractional digits, so that the cast rounds nothing
+        when (length(x) - strpos(x, '.') <= 12 or not contains(x, '.')) and not contains(x, 'e') and not contains(x, 'E')
+            then try_cast(x as decimal(37, 12))
+        -- further digits that are all 0, as databases pad them
+        when contains(x, '.') and length(rtrim(x, '0')) - strpos(x, '.') <= 12 and not contains(x, 'e') and not contains(x, 'E')
+            then try_cast(rtrim(x, '0') || '0' as decimal(37, 12))
+        -- as 6.71E-8
+        when length(x) <= 14 and contains(lower(right(x, 4)), 'e') and abs(try_cast(right(x, 2) as tinyint)) <= 12
+            and contains(right(x, 3), '-') and right(x, 1) between '0' and '9'
+            and try_cast(x as decimal(38, 24)) = round(try_cast(x as decimal(38, 24)), 12)
+            then try_cast(x as decimal(37, 12))
+        else try_cast(exact_decimal(x, 12) as decimal(37, 12))
+    end as decimal(38, 12));
+
+-- a UTC time from ISO text with or without seconds, fraction and zone (no zone means UTC); null where it is none
+-- the common spellings have no zone or Z: read without the calendar library, four times as fast
+create or replace temp macro to_time(x) as
+    case
+        when ends_with(x, 'Z') or length(x) = 10 or (length(x) = 19 and substr(x, 17, 1) = ':')
+            then make_timestamptz(epoch_us(try_cast(x as timestamp)))
+        when x between '0' and ':' then try_cast(x as timestamp with time zone)
+    end;
+
+-- text without surrounding space; null where nothing is left
+create or replace temp macro blank_to_null(x) as nullif(trim(x), '');
+
+-- the price, rounded so that price * quantity fits 24 fractional digits exactly
+create or replace temp macro fit_price(price, quantity) as
+    case
+        when quantity is null or price is null then price
+        when quantity = round(quantity, 0) then price
+        when quantity = round(quantity, 6) then cast(round(price, 18) as decimal(38, 24))
+        else cast(round(price, 12) as decimal(38, 24))
+    end;
+
+-- price * quantity without rounding, for a price from fit_price; null where it needs more than 14 integer digits
+create or replace temp macro multiply(price, quantity) as
+    case
+        when quantity = round(quantity, 0) then try(cast(price as decimal(38, 24)) * cast(quantity as decimal(38, 0)))
+        when quantity = round(quantity, 6) then try(cast(price as decimal(38, 18)) * cast(quantity as decimal(38, 6)))
+        else try(cast(price as decimal(38, 12)) * cast(quantity as decimal(38, 12)))
+    end;
+
+-- a decimal's digits as an integer: 1.50 is 150
+create or replace temp macro digits(x) as cast(replace(cast(x as varchar), '.', '') as hugeint);
+
+-- x / y of integers that are not negative, half to even
+create or replace temp macro even_quotient(x, y) as
+    x // y + case when 2 * (x % y) > y or (2 * (x % y) = y and (x // y) % 2 = 1) then 1 else 0 end;
+
+-- a unit price made from a cost and a quantity where the source has none; never negative, null for quantity 0
+-- in integers while they are wide enough; exact_quotient(cost, quantity, scale) is a Python function beside exact_decimal
+create or replace temp macro made_price(cost, quantity) as
+    case
+        when quantity = 0 or quantity is null then null
+        when abs(quantity) = 1 then abs(cost)
+        when abs(cost) < 10000000000000 and abs(quantity) < 1000000000000000000000000 then
+            -- 24 digits of cost over 12 of quantity leave 12
+            try_cast(cast(even_quotient(
+                digits(cast(abs(cost) as decimal(38, 24))), digits(cast(abs(quantity) as decimal(38, 12)))
+            ) as decimal(38, 0)) * cast('0.000000000001' as decimal(12, 12)) as decimal(38, 24))
+        else abs(try_cast(exact_quotient(cast(cost as varchar), cast(quantity as varchar), 12) as decimal(38, 24)))
+    end;
+
+-- the month of a date as bills write it (ISO, M/D/YYYY, YYYYMM, YYYYMMDD) as YYYY-MM, or ''; the same as read_month in common/formats/control.py
+create or replace temp macro month_text(x) as
+    case
+        when regexp_matches(x, '^\d{4}-(0[1-9]|1[0-2])') then left(x, 7)
+        when regexp_matches(x, '^(0?[1-9]|1[0-2])/\d{1,2}/\d{4}')
+            then regexp_extract(x, '^\d+/\d+/(\d{4})', 1) || '-' || lpad(split_part(x, '/', 1), 2, '0')
+        when regexp_matches(x, '^\d{4}(0[1-9]|1[0-2])(\d{2})?$') then left(x, 4) || '-' || substring(x, 5, 2)
+        else ''
+    end;
+
+-- a JSON object of scalars, as it stands where it is one; nested values become text; null where the text is no object or has a key twice
+create or replace temp macro flat_object(x) as
+    case
+        when json_valid(x) is not true then null
+        when json_type(x) <> 'OBJECT' or list_unique(json_keys(x)) <> len(json_keys(x)) then null
+        when not contains(substr(x, 2), '{') and not contains(x, '[') and not contains(replace(x, ' ', ''), ',}') then x
+        else cast(to_json(map_from_entries(list_transform(
+            map_entries(cast(cast(x as json) as map(varchar, json))),
+            lambda entry: {
+                'k': entry.key,
+                'v': case when json_type(entry.value) in ('OBJECT', 'ARRAY') then to_json(cast(entry.value as varchar)) else entry.value end
+            }
+        ))) as varchar)
+    end;
+
+-- a JSON list of records with key and value as one JSON object; the first of two same keys counts; null where the text is no such list
+create or replace temp macro entries_object(x) as
+    cast(try(to_json(map_from_entries(list_transform(
+        list_filter(
+            from_json(replace(replace(x, '"Key":', '"key":'), '"Value":', '"value":'), '[{"key":"VARCHAR","value":"VARCHAR"}]'),
+            lambda entry, place: entry.key is not null and place = list_position(
+                json_extract_string(replace(x, '"Key":', '"key":'), '$[*].key'), entry.key
+            )
+        ),
+        lambda entry: {'k': entry.key, 'v': entry.value}
+    )))) as varchar);
+
+-- tags in any of the spellings that bills have (JSON object, list of key and value, object without its braces, Python text) as a JSON object of
+-- scalars; null where the text is none of these
+create or replace temp macro tag_object(x) as
+    case
+        when x is null then '{}'
+        when starts_with(x, '{''') then flat_object(python_to_json(x))
+        when starts_with(x, '{') then flat_object(x)
+        when starts_with(x, '[') then entries_object(x)
+        when starts_with(x, '"') then flat_object('{' || x || '}')
+    end;
+
+-- SkuPriceDetails with keys as FOCUS wants them: its own in their type, all others after x_; null where the text is no object or empty
+create or replace temp macro sku_details(x) as
+    case when flat_object(x) is not null then nullif(cast(try(to_json(map_from_entries(list_transform(
+        map_entries(cast(cast(flat_object(x) as json) as map(varchar, json))),
+        lambda entry: {
+            'k': case
+                when starts_with(entry.key, 'x_') or entry.key in ('DiskType', 'InstanceSeries', 'InstanceType', 'OperatingSystem', 'Redundancy', 'StorageClass')
+                    then entry.key
+                when entry.key in ('CoreCount', 'DiskMaxIops', 'DiskSpace', 'GpuCount', 'MemorySize', 'NetworkMaxIops', 'NetworkMaxThroughput')
+                    and try_cast(json_extract_string(entry.value, '$') as decimal(38, 12)) is not null then entry.key
+                else 'x_' || entry.key
+            end,
+            'v': case
+                when json_type(entry.value) = 'VARCHAR'
+                    and entry.key in ('CoreCount', 'DiskMaxIops', 'DiskSpace', 'GpuCount', 'MemorySize', 'NetworkMaxIops', 'NetworkMaxThroughput')
+                    and try_cast(json_extract_string(entry.value, '$') as decimal(38, 12)) is not null
+                    then coalesce(try_cast(json_extract_string(entry.value, '$') as json), entry.value)
+                else entry.value
+            end
+        }
+    )))) as varchar), '{}') end;
+
+-- ContractApplied: its Elements, each with both ids; null where they are not so
+create or replace temp macro contract_elements(x) as
+    case
+        when not json_valid(x) then null
+        when starts_with(x, '[') then contract_object('{"Elements":' || x || '}')
+        else contract_object(x)
+    end;
+
+create or replace temp macro contract_object(x) as
+    case
+        when json_array_length(x, '$.Elements') > 0
+            and len(list_filter(json_extract_string(contract_keys(x), '$.Elements[*].ContractId'), lambda id: trim(id) <> ''))
+                = json_array_length(x, '$.Elements')
+            and len(list_filter(json_extract_string(contract_keys(x), '$.Elements[*].ContractCommitmentId'), lambda id: trim(id) <> ''))
+                = json_array_length(x, '$.Elements')
+            then contract_keys(x)
+    end;
+
+-- the first text of FOCUS 1.3 wrote ID, an erratum made it Id
+create or replace temp macro contract_keys(x) as
+    replace(replace(x, '"ContractID"', '"ContractId"'), '"ContractCommitmentID"', '"ContractCommitmentId"');
+
+-- AllocatedMethodDetails: its Elements, each with a numeric ratio; null where they are not so
+create or replace temp macro method_elements(x) as
+    case
+        when not json_valid(x) then null
+        when json_array_length(x, '$.Elements') > 0
+            and len(list_filter(json_type(x, '$.Elements[*].AllocatedRatio'), lambda kind: kind in ('DOUBLE', 'BIGINT', 'UBIGINT')))
+                = json_array_length(x, '$.Elements')
+            then x
+    end;
+
+-- a JSON object without the keys that another one has
+create or replace temp macro tags_without(x, other) as
+    case
+        when coalesce(other, '{}') = '{}' then x
+        else cast(to_json(map_from_entries(list_transform(
+            list_filter(
+                map_entries(cast(cast(x as json) as map(varchar, json))),
+                lambda entry: not list_contains(json_keys(other), entry.key)
+            ),
+            lambda entry: {'k': entry.key, 'v': entry.value}
+        ))) as varchar)
+    end;
+
+-- the kind of thing that a resource id names by itself, in the id's own words; null where it does not
+create or replace temp macro resource_type_of(id) as
+    case
+        when starts_with(id, 'arn:') and contains(split_part(id, ':', 6), '/') then split_part(split_part(id, ':', 6), '/', 1)
+        when starts_with(id, 'arn:') and length(split_part(id, ':', 7)) > 0 then split_part(id, ':', 6)
+        when starts_with(id, 'i-') then 'instance'
+        when starts_with(id, 'vol-') then 'volume'
+        when starts_with(id, 'snap-') then 'snapshot'
+        when starts_with(id, 'nat-') then 'natgateway'
+        when starts_with(id, 'ocid') and contains(id, '.') then split_part(id, '.', 2)
+        when contains(lower(id), '/providers/') then split_part(split_part(lower(id), '/providers/', -1), '/', 1)
+            || '/' || split_part(split_part(lower(id), '/providers/', -1), '/', 2)
+        when starts_with(id, '//') then split_part(id, '/', -2)
+    end;
+
+-- x / y with 24 fractional digits; null for a y that is not above 0.  In integers while they are wide enough, exact_quotient beyond
+create or replace temp macro divide(x, y) as
+    case
+        when y is null or y <= 0 then null
+        when y = 1 then cast(x as decimal(38, 24))
+        when abs(x) < 50 then
+            (case when x < 0 then -1 else 1 end) * try_cast(cast(even_quotient(
+                digits(cast(abs(x) as decimal(38, 24))) * 1000000000000, digits(cast(y as decimal(38, 12)))
+            ) as decimal(38, 0)) * cast('0.000000000000000000000001' as decimal(24, 24)) as decimal(38, 24))
+        else try_cast(exact_quotient(cast(x as varchar), cast(y as varchar), 24) as decimal(38, 24))
+    end;
+
+-- a list of records as JSON text: null for an empty one and for what is neither JSON nor a Python literal
+create or replace temp macro json_list(x) as
+    case
+        when x is null or x in ('[]', 'null', 'None') then null
+        when json_valid(x) then x
+        else python_to_json(x)
+    end;
+
+-- the same, where the amounts in it count: null for an object with a key twice too, and for what only DuckDB takes for JSON
+create or replace temp macro strict_list(x) as
+    case
+        when x is null or x in ('[]', 'null', 'None') then null
+        when json_valid(x) and not regexp_matches(x, ',\s*[}\]]|[:\[,]\s*-?(i|I|[nN][aA])|[\x0b\x0c]|\\u')
+            and try(len(list_filter(cast(cast(x as json) as json[]), lambda one: list_unique(json_keys(one)) <> len(json_keys(one))))) = 0
+            then x
+        else python_to_json(x)
+    end;
+
+-- a sum of costs; null where it, or a step on the way, outgrows DECIMAL(38,24)
+create or replace temp macro cost_sum(costs) as try(list_sum(costs));

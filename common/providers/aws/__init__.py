@@ -1,0 +1,7 @@
+"""AWS cost and usage reports and data exports."""
+
+from common.providers.aws.cost_column import cost_column_of, cost_facts_of
+from common.providers.aws.manifests import discover
+from common.providers.provider import Provider, ProviderRules
+
+PROVIDER = Provider("aws", discover, ProviderRules(cost_facts_of=cost_facts_of, cost_column_of=cost_column_of))

@@ -1,0 +1,6 @@
+"""Bills that are FOCUS already, of any provider."""
+
+from common.providers.focus.discovery import discover
+from common.providers.provider import Provider
+
+PROVIDER = Provider("focus", discover)

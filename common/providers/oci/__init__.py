@@ -1,0 +1,6 @@
+"""OCI's cost reports."""
+
+from common.providers.oci.discovery import discover
+from common.providers.provider import Provider
+
+PROVIDER = Provider("oci", discover)

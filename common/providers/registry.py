@@ -1,0 +1,21 @@
+"""The providers there are.  To add one: its folder beside this file, and its line here."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from common.providers.provider import Provider
+
+TITLES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oci": "OCI", "focus": "FOCUS"}
+"""Name of the folder, and of the topic `ingest-<name>` -> what users read."""
+
+PROVIDERS = tuple(TITLES)
+
+
+@cache
+def provider(name: str) -> Provider:
+    """The provider of a name in TITLES; its code is imported on first use, so that a function loads only its own."""
+    return cast("Provider", importlib.import_module(f"common.providers.{name}").PROVIDER)

@@ -1,0 +1,245 @@
+"""Deliveries: one version of one slice's bill, its parts, what they add up to, and how far it has come.
+
+The document `orgs/<org>/deliveries/<delivery_id>` tells the whole story; each finished chunk adds one of its own below it, so that many
+chunks can finish at once without meeting in one document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from common.formats.recognition import formats
+from common.formats.totals import ControlTotals, Total
+from common.messages import BillLanded
+from common.ports import DocumentStore, Slice
+from common.providers.discovery import AMORTIZED, WHOLE
+from common.records.organizations import below
+
+LANDED = "landed"
+CURRENT = "current"
+REPLACED = "replaced"
+SUPERSEDED = "superseded"
+REJECTED = "rejected"
+JOINED = "joined"
+HELD = "held"
+"""The states.  replaced: was shown, a newer one is now.  superseded: never shown, a newer one already was.  joined: shown as a part of
+another delivery only.  held: proved, and not shown since another integration shows the same billing account and month."""
+
+FINISHED = frozenset({CURRENT, REPLACED, SUPERSEDED, REJECTED, JOINED, HELD})
+
+Rank = tuple[datetime, int, datetime, str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One landed file.  control: currency -> totals of the slice's lines in it; `other_lines`: lines of other billing periods."""
+
+    chunk: int
+    name: str
+    uri: str
+    size_bytes: int
+    digest: str
+    role: str = WHOLE
+    control: Mapping[str, Total] = field(default_factory=dict)
+    other_lines: int = 0
+    stray_lines: bool = False
+
+    def months(self, billing_period: str) -> tuple[str, ...] | None:
+        """The months whose lines are the delivery's, "" for lines without one; None where all lines are."""
+        if not self.other_lines:
+            return None
+        return (billing_period, "") if self.stray_lines else (billing_period,)
+
+
+_MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
+_LISTS = ("unknown_columns", "notes", "joined_from")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What the document of a delivery holds; `extra` is what normalization adds.
+
+    delivered_at: the provider's time.  seen_at: the newest time that its files themselves had, where a user stated another.
+    joined_from: the deliveries whose parts it is made of, where they arrived one by one; completeness: how many belong together here;
+    joined_at: the provider's time of the older one of a pair.
+    """
+
+    delivery_id: str
+    org_slug: str
+    integration_id: str
+    provider: str
+    source_format: str
+    billing_period: str
+    delivered_at: datetime
+    state: str
+    parts: tuple[Part, ...]
+    run_id: str
+    landed_at: datetime
+    version: str | None = None
+    unknown_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seen_at: datetime | None = None
+    joined_from: tuple[str, ...] = ()
+    completeness: int = 1
+    joined_at: datetime | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> Rank:
+        """Of two deliveries of a slice the one of greater rank is shown: the newer one, or the one that contains the other."""
+        return self.delivered_at, self.completeness, self.joined_at or self.delivered_at, self.delivery_id
+
+    @property
+    def slice(self) -> Slice:
+        """What it replaces."""
+        return Slice(self.org_slug, self.integration_id, self.billing_period)
+
+    @property
+    def folder(self) -> str:
+        """Its place below `raw/`, `focus/` and `quarantine/`."""
+        return f"{self.org_slug}/{self.integration_id}/{self.billing_period}/{self.delivery_id}"
+
+    @property
+    def proves_effective_cost(self) -> bool:
+        """An amortized export alone says nothing of what was invoiced: its proof runs on EffectiveCost."""
+        return all(part.role == AMORTIZED for part in self.parts)
+
+    @property
+    def fallback_currency(self) -> str | None:
+        """The currency of lines without one, where the format lets them fall back and all others have the same."""
+        source_format = formats().get(self.source_format)
+        found = {currency for part in self.parts for currency in part.control if currency}
+        return found.pop() if source_format and source_format.currency_falls_back and len(found) == 1 else None
+
+    def control(self) -> dict[str, Total]:
+        """Source totals by currency; amortized parts beside an actual twin tell the same money again and do not count."""
+        totals: dict[str, Total] = {}
+        for part in self.parts:
+            if part.role == AMORTIZED and not self.proves_effective_cost:
+                continue
+            for currency, total in part.control.items():
+                totals.setdefault(currency or self.fallback_currency or "", Total()).include(total)
+        return totals
+
+    def messages(self) -> list[BillLanded]:
+        """One `bill-landed` a chunk."""
+        return [
+            BillLanded(
+                org_slug=self.org_slug,
+                integration_id=self.integration_id,
+                provider=self.provider,
+                source_format=self.source_format,
+                billing_period=self.billing_period,
+                delivery_id=self.delivery_id,
+                delivered_at=_text(self.delivered_at),
+                chunk=part.chunk,
+                chunks=len(self.parts),
+                uri=part.uri,
+                size_bytes=part.size_bytes,
+                digest=part.digest,
+                run_id=self.run_id,
+            )
+            for part in self.parts
+        ]
+
+    def as_document(self) -> dict[str, Any]:
+        """Plain types only."""
+        document = {name: value for name, value in self.__dict__.items() if name not in ("extra", "parts")}
+        document |= {name: _text(document[name]) if document[name] else None for name in _MOMENTS}
+        document |= {name: list(document[name]) for name in _LISTS}
+        document["parts"] = [_part_document(part) for part in self.parts]
+        return {**document, **self.extra}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Delivery:
+        """The delivery of a document."""
+        known = {name: document[name] for name in cls.__dataclass_fields__ if name in document and name != "extra"}
+        extra = {name: value for name, value in document.items() if name not in cls.__dataclass_fields__}
+        known["parts"] = tuple(_part(entry) for entry in document["parts"])
+        known |= {name: datetime.fromisoformat(known[name]) for name in _MOMENTS if known.get(name)}
+        known |= {name: tuple(known.get(name, ())) for name in _LISTS}
+        return cls(**known, extra=extra)
+
+    def with_(self, **changes: Any) -> Delivery:
+        """A copy; names that are no fields go to `extra`."""
+        fields = {name: value for name, value in changes.items() if name in self.__dataclass_fields__}
+        others = {name: value for name, value in changes.items() if name not in self.__dataclass_fields__}
+        return replace(self, **fields, extra={**self.extra, **others})
+
+
+def delivery_path(org_slug: str, delivery_id: str) -> str:
+    """Where a delivery's document lies."""
+    return below(org_slug, "deliveries", delivery_id)
+
+
+def chunks_path(org_slug: str, delivery_id: str) -> str:
+    """The collection of finished chunks."""
+    return f"{delivery_path(org_slug, delivery_id)}/chunks"
+
+
+def identify(integration_id: str, billing_period: str, parts: Iterable[tuple[str, str]]) -> str:
+    """delivery_id: the same bytes in the same roles are the same delivery, whenever and however often they are seen.
+
+    parts: (role, digest) pairs.
+    """
+    text = "\n".join([integration_id, billing_period, *(f"{role} {digest}" for role, digest in sorted(parts))])
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def load(documents: DocumentStore, org_slug: str, delivery_id: str) -> Delivery | None:
+    """The delivery, or None."""
+    document = documents.get(delivery_path(org_slug, delivery_id))
+    return Delivery.from_document(document) if document else None
+
+
+def change(documents: DocumentStore, delivery: Delivery, **changes: Any) -> Delivery:
+    """Write changes to a delivery that may have been written by others meanwhile; returns it as it is now."""
+    path = delivery_path(delivery.org_slug, delivery.delivery_id)
+
+    def work(transaction: Any) -> Delivery:
+        document = transaction.get(path) or delivery.as_document()
+        changed = Delivery.from_document(document).with_(**changes)
+        transaction.set(path, changed.as_document())
+        return changed
+
+    return documents.transact(work)
+
+
+def of_slice(documents: DocumentStore, piece: Slice, **where: Any) -> list[Delivery]:
+    """All deliveries of a slice, of those whose fields equal `where`."""
+    wanted = {"integration_id": piece.integration_id, "billing_period": piece.billing_period, **where}
+    found = documents.list(below(piece.org_slug, "deliveries"), wanted)
+    return [Delivery.from_document(document) for _, document in found]
+
+
+def part_control(control: ControlTotals, billing_period: str, takes_strays: bool) -> tuple[dict[str, Total], int]:
+    """A part's totals by currency for one billing period, and how many lines belong to others.
+
+    takes_strays: lines without a readable period count here, so that exactly one delivery accounts for them.
+    """
+    mine: dict[str, Total] = {}
+    others = 0
+    for (period, currency), total in control.totals.items():
+        if period == billing_period or (takes_strays and not period):
+            mine.setdefault(currency, Total()).include(total)
+        else:
+            others += total.lines
+    return mine, others
+
+
+def _part_document(part: Part) -> dict[str, Any]:
+    control = [{"currency": currency, **total.as_document()} for currency, total in sorted(part.control.items())]
+    return {**asdict(part), "control": control}
+
+
+def _part(entry: Mapping[str, Any]) -> Part:
+    control = {total["currency"]: Total.from_document(total) for total in entry["control"]}
+    return Part(**{**entry, "control": control})
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,103 @@
+"""Integrations: where a tenant's bills come from (`orgs/<org>/integrations/<id>`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from common.domain.names import integration_id_fault
+from common.errors import BadConfiguration, NotFound
+from common.ports import DocumentStore
+from common.providers.registry import PROVIDERS, TITLES
+from common.records.organizations import below
+
+ACTIVE, ERROR = "active", "error"
+ALLOW_OVERLAP = "allow_overlap"
+"""In an integration's config: what it shows may be shown by another one too."""
+
+
+def integration_path(org_slug: str, integration_id: str) -> str:
+    """Where an integration's document lies."""
+    return below(org_slug, "integrations", integration_id)
+
+
+def save_integration(
+    documents: DocumentStore,
+    now: datetime,
+    org_slug: str,
+    integration_id: str,
+    provider: str,
+    location: str,
+    keep_location: bool = False,
+    allow_overlap: bool = False,
+) -> dict[str, Any]:
+    """Make an integration, or point the one of that name at another location of the same provider.
+
+    keep_location: where there is one of that name, it goes on reading where it reads.  allow_overlap: what another integration shows too
+    is shown on purpose, from now on.
+    Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
+    """
+    if provider not in PROVIDERS:
+        raise BadConfiguration(f"provider is '{provider}', expected one of {', '.join(PROVIDERS)}")
+    fault = integration_id_fault(integration_id)
+    if fault:
+        raise BadConfiguration(fault)
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Any) -> dict[str, Any]:
+        before = transaction.get(path) or {}
+        config = before.get("config", {})
+        if before and before["provider"] != provider:
+            raise BadConfiguration(
+                f"integration {integration_id} is one of {TITLES[before['provider']]}, the bill is one of {TITLES[provider]}; "
+                "choose another --integration"
+            )
+        config = {"location": location, **config} if keep_location else {**config, "location": location}
+        if allow_overlap:
+            config[ALLOW_OVERLAP] = True
+        document = {
+            "integration_id": integration_id,
+            "provider": provider,
+            "display_name": before.get("display_name", integration_id),
+            "account_identifier": before.get("account_identifier"),
+            "status": ACTIVE,
+            "config": config,
+            "credential_ref": before.get("credential_ref"),
+            "validated_at": now.isoformat(),
+            "last_sync": before.get("last_sync"),
+            "next_sync": before.get("next_sync"),
+            "error_message": None,
+            "created_at": before.get("created_at", now.isoformat()),
+            "updated_at": now.isoformat(),
+        }
+        transaction.set(path, document)
+        return document
+
+    return documents.transact(work)
+
+
+def load_integration(documents: DocumentStore, org_slug: str, integration_id: str) -> dict[str, Any]:
+    """The integration.  Raises NotFound that lists the ones there are."""
+    document = documents.get(integration_path(org_slug, integration_id))
+    if document is None:
+        known = ", ".join(one for one, _ in documents.list(below(org_slug, "integrations"))) or "none yet"
+        raise NotFound(f"there is no integration {integration_id} in {org_slug}; known: {known}")
+    return document
+
+
+def note_sync(documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, error: str | None) -> None:
+    """Write down how the last synchronisation went; an error puts the integration into `error` with words for a person."""
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Any) -> None:
+        document = transaction.get(path)
+        if document is not None:
+            document |= {
+                "status": ERROR if error else ACTIVE,
+                "error_message": error,
+                "last_sync": now.isoformat(),
+                "updated_at": now.isoformat(),
+            }
+            transaction.set(path, document)
+
+    documents.transact(work)

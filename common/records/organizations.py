@@ -1,0 +1,150 @@
+"""Tenants: the document `orgs/<org_slug>`, how it comes into being, and who may run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from common.domain.names import make_slug, org_slug_fault
+from common.errors import AlreadyExists, BadConfiguration, NotFound
+from common.ports import Document, DocumentStore, Transaction
+
+TRIAL, ACTIVE, SUSPENDED, CANCELLED, EXPIRED = "TRIAL", "ACTIVE", "SUSPENDED", "CANCELLED", "EXPIRED"
+MAY_RUN = (TRIAL, ACTIVE)
+TRIAL_DAYS = 14
+_LONGEST_NAME = 200
+_LIMITS = ("runs_per_day", "runs_per_month", "concurrent_runs", "seats", "providers")
+
+
+@cache
+def plans() -> dict[str, dict[str, Any]]:
+    """Plan -> its price and limits."""
+    return tomllib.loads(files("common.records").joinpath("plans.toml").read_text(encoding="utf-8"))
+
+
+def check_org_slug(org_slug: str) -> str:
+    """The slug.  Raises BadConfiguration that says which form is expected."""
+    fault = org_slug_fault(org_slug)
+    if fault:
+        raise BadConfiguration(fault)
+    return org_slug
+
+
+def organization_path(org_slug: str) -> str:
+    """Where a tenant's own document lies.  Raises BadConfiguration for what is no slug."""
+    return f"orgs/{check_org_slug(org_slug)}"
+
+
+def below(org_slug: str, *steps: str) -> str:
+    """The path of a collection or a document of a tenant, as `below("acme_1x", "budgets", "cloud")`."""
+    return "/".join((organization_path(org_slug), *steps))
+
+
+def add(documents: DocumentStore, now: datetime, name: str, slug: str | None = None, plan: str = "Starter") -> Document:
+    """Make a tenant on trial.  Raises AlreadyExists for a slug that is taken, BadConfiguration for a name that is none."""
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise BadConfiguration(f"the name has {len(name)} characters, expected 1 to {_LONGEST_NAME} printable ones")
+    if plan not in plans():
+        raise BadConfiguration(f"plan is '{plan}', expected one of {', '.join(plans())}")
+    org_slug = slug or make_slug(name, now)
+    document = {
+        "org_slug": org_slug,
+        "name": name.strip(),
+        "plan": plan,
+        "status": TRIAL,
+        "trial_ends_at": (now + timedelta(days=TRIAL_DAYS)).isoformat(),
+        "limits": {limit: plans()[plan][limit] for limit in _LIMITS},
+        "currency": "USD",
+        "time_zone": "UTC",
+        "stripe": {"customer_id": None, "subscription_id": None, "price_id": None},
+        "created_at": now.isoformat(),
+        "updated_at": now.isoformat(),
+    }
+    try:
+        documents.create(organization_path(org_slug), document)
+    except AlreadyExists:
+        raise AlreadyExists(f"there is an organization {org_slug} already; choose another --slug") from None
+    return document
+
+
+def load(documents: DocumentStore, org_slug: str) -> Document:
+    """The tenant.  Raises NotFound."""
+    document = documents.get(organization_path(org_slug))
+    if document is None:
+        raise NotFound(_nobody(org_slug))
+    return document
+
+
+def may_run(organization: Document) -> bool:
+    """Whether bills of this tenant may be fetched."""
+    return organization.get("status") in MAY_RUN
+
+
+def check_may_run(documents: DocumentStore, org_slug: str) -> None:
+    """Raises NotFound for a tenant that is not there, BadConfiguration for one that may not run."""
+    status = str(load(documents, org_slug).get("status"))
+    if status not in MAY_RUN:
+        mend = f"; costwire tenants resume {org_slug} lets it run again" if status == SUSPENDED else ""
+        raise BadConfiguration(f"organization {org_slug} is {status.lower()}{mend}")
+
+
+def suspend(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
+    """Nothing new starts for the tenant; what it has stays readable.  Again changes nothing."""
+
+    def change(organization: Document) -> None:
+        if organization["status"] in MAY_RUN:
+            organization |= {"status_before": organization["status"], "status": SUSPENDED}
+
+    return _change(documents, now, org_slug, change)
+
+
+def resume(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
+    """The tenant is what it was before it was suspended, or ACTIVE.  Raises BadConfiguration while it is being removed."""
+
+    def change(organization: Document) -> None:
+        if organization.get("removal_began_at"):
+            raise BadConfiguration(
+                f"organization {org_slug} is being removed; costwire tenants remove {org_slug} --yes finishes that"
+            )
+        if organization["status"] not in MAY_RUN:
+            organization["status"] = organization.pop("status_before", None) or ACTIVE
+
+    return _change(documents, now, org_slug, change)
+
+
+def begin_removal(documents: DocumentStore, now: datetime, org_slug: str) -> bool:
+    """From now on nothing starts for the tenant and nobody can resume it; False where it has no document (any more)."""
+
+    def change(organization: Document) -> None:
+        organization |= {"status": CANCELLED, "removal_began_at": organization.get("removal_began_at", now.isoformat())}
+
+    try:
+        _change(documents, now, org_slug, change)
+    except NotFound:
+        return False
+    return True
+
+
+def _change(documents: DocumentStore, now: datetime, org_slug: str, change: Callable[[Document], None]) -> Document:
+    path = organization_path(org_slug)
+
+    def work(transaction: Transaction) -> Document:
+        before = transaction.get(path)
+        if before is None:
+            raise NotFound(_nobody(org_slug))
+        after = dict(before)
+        change(after)
+        if after != before:
+            after["updated_at"] = now.isoformat()
+            transaction.set(path, after)
+        return after
+
+    return documents.transact(work)
+
+
+def _nobody(org_slug: str) -> str:
+    return f"there is no organization {org_slug}; costwire tenants list names them"

@@ -1,0 +1,66 @@
+"""Runs whose message Pub/Sub gave up without a word to us: no try of it was answered, so no function could record why.
+
+From its second try on, a message notes on its run until when Pub/Sub has certainly tried it for the last time, and takes the note back
+when a try ends.  Whoever looks at runs later ends those whose time is over.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from common.messages.subscriptions import Subscription
+from common.ports import Clock, DocumentStore, Transaction
+from common.ports.bus import MAX_ATTEMPTS
+from common.records.organizations import below
+from common.records.runs import QUEUED, RUNNING, fail_run, run_path
+
+KEPT = timedelta(days=8)
+"""Longer than Pub/Sub keeps a message that nobody acknowledges (7 days): a run that is older has no message left."""
+
+_SLACK = timedelta(minutes=5)
+_SILENT = (
+    f"given up after {MAX_ATTEMPTS} tries that nobody answered: the function was killed, timed out or refused the push; its log of "
+    "that time tells which; run costwire replay once it is over"
+)
+_LOST = f"nothing ended it within {KEPT.days} days, and Pub/Sub keeps no message as long; sync the integration again"
+
+
+def given_up_at(own: Subscription, attempt: int, now: datetime) -> datetime:
+    """When the last try is over of a message whose given try begins now: each takes its whole deadline, each rest is the longest."""
+    tries = max(MAX_ATTEMPTS - attempt + 1, 1)
+    seconds = tries * own.ack_deadline_seconds + (tries - 1) * own.maximum_backoff_seconds
+    return now + timedelta(seconds=seconds) + _SLACK
+
+
+def note_try(documents: DocumentStore, org_slug: str, run_id: str, event_id: str, until: datetime | None) -> None:
+    """A try of the event begins, and the last one is over at `until`; None: it has ended in an answer.  Safe to repeat."""
+    path = run_path(org_slug, run_id)
+
+    def work(transaction: Transaction) -> None:
+        run = transaction.get(path)
+        if run is None:
+            return
+        tries = {name: one for name, one in run.get("tries", {}).items() if name != event_id}
+        if until is not None:
+            tries[event_id] = until.isoformat()
+        if tries != run.get("tries", {}):
+            transaction.set(path, {**run, "tries": tries})
+
+    documents.transact(work)
+
+
+def end_stalled(documents: DocumentStore, clock: Clock, org_slug: str) -> None:
+    """End the tenant's runs of which a message was given up unanswered, and those that are older than any message."""
+    now = clock.now()
+    for status in (QUEUED, RUNNING):
+        for run_id, run in documents.list(below(org_slug, "runs"), {"status": status}):
+            reason = _reason(run, now)
+            if reason:
+                fail_run(documents, clock, org_slug, run_id, reason)
+
+
+def _reason(run: dict[str, Any], now: datetime) -> str | None:
+    if any(datetime.fromisoformat(until) < now for until in run.get("tries", {}).values()):
+        return _SILENT
+    return _LOST if datetime.fromisoformat(run["started_at"]) + KEPT < now else None

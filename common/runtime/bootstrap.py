@@ -1,0 +1,263 @@
+"""The one place where ports meet adapters.  Nothing is opened until the first function asks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from common.config import Settings, settings_of_environment
+from common.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from common.adapters.embedded.document_scheduler import DocumentScheduler
+    from common.ports import (
+        Clock,
+        DocumentStore,
+        KeyRing,
+        Location,
+        Notifier,
+        ObjectStore,
+        Runtime,
+        Scheduler,
+        Secrets,
+        Warehouse,
+        Workers,
+    )
+    from common.ports.bus import LocalBus, OperatedBus
+    from common.ports.inspection import Inspection
+
+_LEFTOVER_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class EmbeddedRuntime:
+    """All ports on one machine, under one folder.  Each adapter is imported and opened on first use."""
+
+    settings: Settings
+
+    @cached_property
+    def home(self) -> Path:
+        """The folder of all state; made on first use, for its owner only."""
+        home = self.settings.home.absolute()
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return home
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder for files that are being made; what killed processes left there a day ago goes."""
+        folder = self.home / "tmp"
+        folder.mkdir(exist_ok=True)
+        for entry in folder.iterdir():
+            if entry.stat().st_mtime < time.time() - _LEFTOVER_SECONDS:
+                shutil.rmtree(entry, ignore_errors=True)
+        return folder
+
+    @cached_property
+    def clock(self) -> Clock:
+        from common.adapters.shared.system_clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+
+        return SqliteDocumentStore(self.home / "documents.sqlite")
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        from common.adapters.embedded.folder_objects import FolderObjectStore
+
+        return FolderObjectStore(self.home / "objects")
+
+    @cached_property
+    def bus(self) -> LocalBus:
+        from common.adapters.embedded.sqlite_bus import FaultPlan, SqliteBus
+
+        seed = self.settings.fault_seed
+        faults = FaultPlan(seed=seed, repeat=0.3, shuffle=True, delay=0.2) if seed is not None else None
+        return SqliteBus(self.home / "bus.sqlite", self.clock, faults)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        from common.adapters.embedded.duckdb_warehouse import DuckDbWarehouse
+        from common.warehouse.rates import FILE_NAME
+
+        return DuckDbWarehouse(self.documents, self.objects, self.clock, self.home / FILE_NAME)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        from common.adapters.embedded.local_keys import LocalKeyRing
+
+        return LocalKeyRing(self.home / "keys.json")
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from common.adapters.embedded.environment_secrets import EnvironmentSecrets
+
+        return EnvironmentSecrets()
+
+    @cached_property
+    def scheduler(self) -> DocumentScheduler:
+        from common.adapters.embedded.document_scheduler import DocumentScheduler
+
+        return DocumentScheduler(self.documents, self.bus, self.clock)
+
+    def location(self, uri: str) -> Location:
+        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
+        from common.adapters.locations import open_location
+
+        return open_location(uri)
+
+    @cached_property
+    def workers(self) -> Workers:
+        from common.adapters.embedded.processes import Processes
+
+        return Processes()
+
+    @cached_property
+    def notifiers(self) -> tuple[Notifier, ...]:
+        """Every channel that is configured; the outbox folder where none is."""
+        from common.adapters.notifiers import configured
+
+        return configured(self.settings, self.home / "outbox")
+
+
+@dataclass(frozen=True)
+class CloudRuntime:
+    """All ports on Google Cloud, in one project.  A function loads only the SDKs of the ports that it uses."""
+
+    settings: Settings
+
+    @cached_property
+    def scratch(self) -> Path:
+        """A folder in the instance's memory; bills are read from the bucket and never lie here whole."""
+        return Path(tempfile.gettempdir())
+
+    @cached_property
+    def clock(self) -> Clock:
+        from common.adapters.shared.system_clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        from common.adapters.gcp.firestore import FirestoreDocumentStore
+
+        return FirestoreDocumentStore.connect(self._project)
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        from common.adapters.gcp.storage import CloudStorageObjectStore
+
+        return CloudStorageObjectStore.connect(self._project, self._set("bucket"), self.scratch)
+
+    @cached_property
+    def bus(self) -> OperatedBus:
+        from common.adapters.gcp.pubsub import PubSubBus
+
+        return PubSubBus.connect(self._project, self.clock)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        from common.adapters.gcp.bigquery import BigQueryWarehouse
+
+        return BigQueryWarehouse.connect(self.settings, self.documents, self.objects, self.clock)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        from common.adapters.gcp.kms import KmsKeyRing
+
+        return KmsKeyRing.connect(self._set("kms_key"))
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from common.adapters.gcp.secret_manager import SecretManagerSecrets
+
+        return SecretManagerSecrets.connect(self._project)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        from common.adapters.gcp.scheduler import CloudScheduler
+
+        return CloudScheduler.connect(self._project, self.settings.region)
+
+    @cached_property
+    def inspection(self) -> Inspection:
+        """What looks at the deployment itself, for `costwire doctor`."""
+        from common.adapters.gcp.doctor.inspection import DeploymentInspection
+
+        return DeploymentInspection.connect(self.settings)
+
+    def location(self, uri: str) -> Location:
+        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
+        from common.adapters.locations import open_location
+
+        return open_location(uri)
+
+    @cached_property
+    def workers(self) -> Workers:
+        from common.adapters.gcp.instances import Instances
+
+        return Instances()
+
+    @cached_property
+    def notifiers(self) -> tuple[Notifier, ...]:
+        """Every channel that is configured, by settings and Secret Manager; the log where none is."""
+        from common.adapters.notifiers import configured
+
+        return configured(with_secrets(self.settings, self.secrets), None)
+
+    @property
+    def _project(self) -> str:
+        return self._set("project")
+
+    def _set(self, name: str) -> str:
+        value = getattr(self.settings, name)
+        if not value:
+            raise BadConfiguration(f"COSTWIRE_{name.upper()} is not set; the cloud runtime needs it")
+        return str(value)
+
+
+def with_secrets(settings: Settings, secrets: Secrets) -> Settings:
+    """The settings, with what is secret in them and not set taken from the platform's secrets of the same name, with dashes."""
+    missing = [
+        name
+        for name, field in Settings.model_fields.items()
+        if field.annotation == (SecretStr | None) and getattr(settings, name) is None
+    ]
+    found = {name: secrets.get(name.replace("_", "-")) for name in missing}
+    return settings.model_copy(update={name: SecretStr(value) for name, value in found.items() if value})
+
+
+_runtime: Runtime | None = None
+
+
+def runtime() -> Runtime:
+    """The runtime of this process, built on first use and kept."""
+    global _runtime
+    if _runtime is None:
+        settings = settings_of_environment()
+        _runtime = CloudRuntime(settings) if settings.runtime == "cloud" else EmbeddedRuntime(settings)
+    return _runtime
+
+
+def embedded() -> EmbeddedRuntime:
+    """The runtime of this process, where only one on this machine will do.  Raises BadConfiguration for another."""
+    found = runtime()
+    if not isinstance(found, EmbeddedRuntime):
+        raise BadConfiguration("this command works on the embedded runtime; unset COSTWIRE_RUNTIME to use it here")
+    return found
+
+
+def use(made: Runtime | None) -> None:
+    """Set the runtime of this process: tests and the command line choose their own."""
+    global _runtime
+    _runtime = made

@@ -1,0 +1,72 @@
+"""From an event to a handler: decode, name the work in every log line, and let errors do what `common/errors.py` says.
+
+A handler stays a plain function of its message.  Around it: a CloudEvent is decoded; a Permanent error is recorded and raised as it is,
+so that the runtime dead-letters the message; everything else leaves the handler and the bus delivers again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar, overload
+
+from common.errors import CostError, MalformedMessage, NoSpace, Permanent, resource_error
+from common.messages import Message, topic_of
+from common.messages.cloudevent import decode
+from common.runtime.bootstrap import runtime
+from common.runtime.failures import record_failure
+from common.runtime.handling import Around, handling
+
+Kind = TypeVar("Kind", bound=Message)
+Other = TypeVar("Other", bound=Message)
+Handler = Callable[[Any], None]
+
+
+@overload
+def handles(kind: type[Kind], /) -> Callable[[Callable[[Kind], None]], Handler]: ...
+@overload
+def handles(kind: type[Kind], other: type[Other], /) -> Callable[[Callable[[Kind | Other], None]], Handler]: ...
+def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]:
+    """Make a function of messages into a handler of CloudEvents, whether the worker hands them over or Pub/Sub pushes them."""
+
+    def decorate(function: Callable[[Any], None]) -> Handler:
+        def attempt(event: Message | Mapping[str, Any], around: Around = _plainly) -> None:
+            attributes = {} if isinstance(event, Message) else event
+            with handling(function.__name__, runtime().settings, attributes) as work:
+                message = event if isinstance(event, Message) else decode(attributes)
+                work.names(topic_of(message), message.key, message)
+                if not isinstance(message, kinds):
+                    wanted = " or ".join(kind.__name__ for kind in kinds)
+                    raise MalformedMessage(f"{function.__name__} takes {wanted}, got {type(message).__name__}")
+                try:
+                    around(function, message)
+                except Exception as raised:
+                    error = raised if isinstance(raised, CostError) else resource_error(raised)
+                    if error is None:
+                        raise
+                    if isinstance(error, Permanent):
+                        with suppress(NoSpace):  # the runtime records it once there is room
+                            record_failure(message, str(error))
+                    raise error from raised.__cause__
+
+        @functools.wraps(function)
+        def handler(event: Any) -> None:
+            if isinstance(event, Message | dict):
+                attempt(event)
+                return
+            from common.runtime import push  # what only a deployed function needs
+
+            if push.over_http():
+                push.receive(function.__name__, event, attempt)
+            else:
+                attempt({**event.get_attributes(), "data": event.get_data()})
+
+        handler.handles = kinds  # type: ignore[attr-defined]
+        return handler
+
+    return decorate
+
+
+def _plainly(function: Callable[[Any], None], message: Message) -> None:
+    function(message)

@@ -1,0 +1,189 @@
+"""All that a tenant has, everywhere: taken away for good, or shown again after its warehouse was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from common.errors import CostError, NotFound
+from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
+from common.records import organizations as tenants
+from common.records.charges_version import mark_changed
+from common.records.deliveries import CURRENT, REPLACED, Delivery
+from common.records.organizations import below, check_org_slug
+from common.tenancy.schedules import ensure_schedule
+from common.warehouse.showing import show_again
+
+COLLECTIONS: dict[str, tuple[str, ...]] = {
+    "api_keys": (),
+    "integrations": (),
+    "credentials": (),
+    "runs": (),
+    "deliveries": ("chunks",),
+    "landings": (),
+    "slices": (),
+    "shown_accounts": (),
+    "budgets": (),
+    "budget_status": (),
+    "marks": (),
+    "alerts": (),
+    "notifications": (),
+    "preferences": (),
+    "settings": (),
+    "subscriptions": (),
+    "usage": (),
+}
+"""What lies below `orgs/<org_slug>`, each with what lies below its documents."""
+KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
+"""Where a tenant has objects: `<kind>/<org_slug>/`."""
+
+_BATCH = 200  # a Firestore transaction may write 10 MiB; a deletion is its document's name
+_AT_ONCE = 8
+Say = Callable[[str], None]
+
+
+def _silent(text: str) -> None:
+    pass
+
+
+def suspend(rt: Runtime, org_slug: str) -> Document:
+    """Nothing new starts, and nothing ticks in vain.  Again changes nothing."""
+    organization = tenants.suspend(rt.documents, rt.clock.now(), org_slug)
+    remove_schedules(rt.scheduler, org_slug)
+    return organization
+
+
+def resume(rt: Runtime, org_slug: str) -> Document:
+    """What was suspended runs again, by the interval that it had."""
+    organization = tenants.resume(rt.documents, rt.clock.now(), org_slug)
+    if rt.documents.list(below(org_slug, "integrations")):
+        ensure_schedule(rt, org_slug)
+    return organization
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a removal took away.  under_way: runs that may still write something; another removal takes that too."""
+
+    schedules: int
+    dataset: bool
+    objects: int
+    documents: int
+    under_way: int
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was something."""
+        return bool(self.schedules or self.dataset or self.objects or self.documents)
+
+
+def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
+    """Take away all that a tenant has.  Safe to repeat, also where it was interrupted; nothing new starts meanwhile.
+
+    The organization's own document goes last.  Raises NotFound where there is nothing of that name anywhere.
+    """
+    check_org_slug(org_slug)
+    known = tenants.begin_removal(rt.documents, rt.clock.now(), org_slug)
+    say("schedules")
+    schedules = remove_schedules(rt.scheduler, org_slug)
+    under_way = len(rt.documents.list(below(org_slug, "runs"), {"status": "running"}))
+    say("warehouse")
+    dataset = rt.warehouse.remove(org_slug)
+    say("objects")
+    objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in KINDS)
+    say("documents")
+    documents = _remove_documents(rt.documents, org_slug)
+    if known:
+        rt.documents.delete(tenants.organization_path(org_slug))
+    removed = Removed(schedules, dataset, objects, documents + known, under_way)
+    if not removed.anything:
+        raise NotFound(f"there is nothing of an organization {org_slug}; costwire tenants list names them")
+    return removed
+
+
+def remove_schedules(scheduler: Scheduler, org_slug: str) -> int:
+    """End every schedule whose message is for this tenant; returns how many."""
+    found = [one for one in scheduler.list() if getattr(one.message, "org_slug", None) == org_slug]
+    for schedule in found:
+        scheduler.remove(schedule.name)
+    return len(found)
+
+
+def _remove_objects(objects: ObjectStore, prefix: str) -> int:
+    found = objects.list(prefix)
+    with ThreadPoolExecutor(_AT_ONCE) as several:
+        list(several.map(lambda item: objects.delete(item.uri), found))
+    return len(found)
+
+
+def _remove_documents(documents: DocumentStore, org_slug: str) -> int:
+    """What lies below a document goes before it, so that an interrupted removal finds the rest."""
+    count = 0
+    for paths in _batched(_paths_below(documents, org_slug), _BATCH):
+        documents.transact(lambda transaction, paths=paths: [transaction.delete(path) for path in paths])  # type: ignore[misc]
+        count += len(paths)
+    return count
+
+
+def _paths_below(documents: DocumentStore, org_slug: str) -> Iterator[str]:
+    for collection, nested in COLLECTIONS.items():
+        for name, _ in documents.list(below(org_slug, collection)):
+            path = below(org_slug, collection, name)
+            for inner in nested:
+                yield from (f"{path}/{inner}/{one}" for one, _ in documents.list(f"{path}/{inner}"))
+            yield path
+
+
+def _batched(paths: Iterable[str], size: int) -> Iterator[list[str]]:
+    left = iter(paths)
+    while batch := list(islice(left, size)):
+        yield batch
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of one delivery.  shown: the warehouse shows it now.  reason: why it does not."""
+
+    integration_id: str
+    billing_period: str
+    delivery_id: str
+    shown: bool
+    reason: str | None = None
+
+    def as_document(self) -> dict[str, str | bool | None]:
+        """Plain types only."""
+        return asdict(self)
+
+
+def restore(rt: Runtime, org_slug: str, history: bool = False, say: Say = _silent) -> list[Restored]:
+    """Show every slice's current delivery again, from its document and its files.  What the warehouse has, stays.
+
+    history: earlier deliveries first, in the provider's order, so that the restatements come about again.
+    A delivery whose files are gone is told, the others go on.
+    """
+    tenants.load(rt.documents, org_slug)
+    restored = []
+    for delivery in _shown(rt.documents, org_slug, history):
+        say(f"{delivery.integration_id} {delivery.billing_period}")
+        restored.append(_show(rt, delivery))
+    return restored
+
+
+def _shown(documents: DocumentStore, org_slug: str, history: bool) -> list[Delivery]:
+    states = (REPLACED, CURRENT) if history else (CURRENT,)
+    found = [Delivery.from_document(one) for _, one in documents.list(below(org_slug, "deliveries"))]
+    wanted = [one for one in found if one.state in states]
+    return sorted(wanted, key=lambda one: (one.integration_id, one.billing_period, one.rank))
+
+
+def _show(rt: Runtime, delivery: Delivery) -> Restored:
+    known = (delivery.integration_id, delivery.billing_period, delivery.delivery_id)
+    try:
+        outcome = show_again(delivery, rt)
+        mark_changed(rt.documents, delivery.org_slug)
+    except CostError as error:
+        return Restored(*known, shown=False, reason=str(error))
+    shown = outcome.delivery is not None
+    return Restored(*known, shown=shown, reason=None if delivery.state == REPLACED else outcome.reason)

@@ -1,0 +1,105 @@
+"""Which schedules there are, and how often they tick: a tenant's synchronisations, and the platform's budget checks.
+
+Intervals lie in `orgs/<org>/settings/general`, the platform's own in `settings/general`; what neither says has a default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from common.errors import BadConfiguration
+from common.messages import BudgetCheckRequested, SyncRequested
+from common.ports import DocumentStore, Runtime, Schedule, Transaction
+from common.records.organizations import below, check_org_slug
+
+DEFAULTS = {"sync_interval_hours": 4, "threshold_check_minutes": 15}
+HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
+"""Intervals that divide a day, since cron starts anew at midnight."""
+MINUTES = (5, 10, 15, 20, 30, 60)
+OFF = 0
+BUDGET_CHECK = "budget-check"
+_SYNC = "sync-"
+
+
+def sync_name(org_slug: str) -> str:
+    """The name of a tenant's schedule."""
+    return _SYNC + org_slug
+
+
+def sync_schedule(org_slug: str, hours: int) -> Schedule:
+    """A tenant's schedule.  Minute and first hour are made of the tenant's name, so that not all tick at once.
+
+    Raises BadConfiguration for an interval that does not divide a day.
+    """
+    if hours not in HOURS:
+        raise BadConfiguration(
+            f"bills cannot be fetched every {hours} hours: expected one of {', '.join(map(str, HOURS))}"
+        )
+    minute, first_hour = _offsets(org_slug, hours)
+    every = {1: "*", 24: str(first_hour)}.get(hours, f"{first_hour}-23/{hours}")
+    return Schedule(sync_name(org_slug), f"{minute} {every} * * *", SyncRequested("", "schedule", org_slug))
+
+
+def sync_interval_hours(documents: DocumentStore, org_slug: str) -> int:
+    """Hours between a tenant's synchronisations; OFF for none."""
+    return _setting(documents, "sync_interval_hours", org_slug)
+
+
+def set_sync_interval(rt: Runtime, org_slug: str, hours: int) -> Schedule | None:
+    """Remember the interval and tick by it from now on; OFF ends the schedule.  Raises BadConfiguration."""
+    if hours != OFF:
+        sync_schedule(org_slug, hours)
+    path = _org_settings(org_slug)
+
+    def work(transaction: Transaction) -> None:
+        transaction.set(path, {**(transaction.get(path) or {}), "sync_interval_hours": hours})
+
+    rt.documents.transact(work)
+    return ensure_schedule(rt, org_slug)
+
+
+def ensure_schedule(rt: Runtime, org_slug: str) -> Schedule | None:
+    """Make a tenant's schedule what its settings say; returns it, or None where it is off.  Safe to repeat."""
+    hours = sync_interval_hours(rt.documents, org_slug)
+    if hours == OFF:
+        rt.scheduler.remove(sync_name(org_slug))
+        return None
+    schedule = sync_schedule(org_slug, hours)
+    rt.scheduler.put(schedule)
+    return schedule
+
+
+def ensure_budget_check(rt: Runtime) -> Schedule:
+    """Make the platform's schedule of budget checks, of all tenants.  Safe to repeat.  Raises BadConfiguration."""
+    schedule = budget_check_schedule(_setting(rt.documents, "threshold_check_minutes"))
+    rt.scheduler.put(schedule)
+    return schedule
+
+
+def budget_check_schedule(minutes: int) -> Schedule:
+    """Raises BadConfiguration for an interval that does not divide an hour."""
+    if minutes not in MINUTES:
+        raise BadConfiguration(
+            f"budgets cannot be checked every {minutes} minutes: expected one of {', '.join(map(str, MINUTES))}"
+        )
+    return Schedule(BUDGET_CHECK, "0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", BudgetCheckRequested(""))
+
+
+def _setting(documents: DocumentStore, name: str, org_slug: str | None = None) -> int:
+    own: dict[str, Any] = (documents.get(_org_settings(org_slug)) or {}) if org_slug else {}
+    found = own.get(name)
+    if found is None:
+        found = (documents.get("settings/general") or {}).get(name, DEFAULTS[name])
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise BadConfiguration(f"setting {name} is {found!r}, expected a whole number")
+    return found
+
+
+def _org_settings(org_slug: str) -> str:
+    return below(check_org_slug(org_slug), "settings", "general")
+
+
+def _offsets(org_slug: str, hours: int) -> tuple[int, int]:
+    number = int.from_bytes(hashlib.sha256(org_slug.encode()).digest()[:8])
+    return number % 60, (number // 60) % hours

@@ -1,0 +1,108 @@
+"""Which folder may import which: the rules that test_imports.py checks, and that the table in docs/architecture.md is made of.
+
+`python -m tests.unit.import_rules` writes the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+BEGIN, END = "<!-- made by python -m tests.unit.import_rules -->", "<!-- end of what is made -->"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a folder holds, and the folders of `common/` that it may import beside the standard library and packages."""
+
+    what: str
+    may_import: tuple[str, ...]
+
+
+_LEAVES = ("errors", "domain")
+_DATA = (*_LEAVES, "config", "focus", "messages", "ports", "telemetry", "stopping")
+_BILLS = (*_DATA, "formats", "providers", "records")
+_WAREHOUSE = (*_BILLS, "validation", "warehouse")
+
+RULES: dict[str, Rule] = {
+    "common/domain": Rule(
+        "money, periods, names, budgets, alerts, days still filling, forecast, the outbox, text fit for people: pure",
+        (),
+    ),
+    "common/errors.py": Rule("what can go wrong, and what the platform does about it", ()),
+    "common/stopping.py": Rule("Ctrl-C and SIGTERM on the command line", ()),
+    "common/config.py": Rule("settings, each with its default and meaning", ("errors",)),
+    "common/focus": Rule("the pinned FOCUS version as data", ()),
+    "common/telemetry": Rule("log lines, spans, metrics as data", (*_LEAVES, "config")),
+    "common/messages": Rule("the messages, their wire form, the table of subscriptions", (*_LEAVES, "telemetry")),
+    "common/ports": Rule("protocols: what a function needs from the world", (*_LEAVES, "config", "messages")),
+    "common/formats": Rule(
+        "bytes to text columns: container, bounds, recognition, DuckDB's source, the second reader, control totals",
+        (*_LEAVES, "ports", "stopping"),
+    ),
+    "common/providers": Rule(
+        "one folder per provider: discovery, manifests, columns, mapping SQL, rules; `registry.py` lists them",
+        (*_LEAVES, "ports", "formats"),
+    ),
+    "common/records": Rule(
+        "one place for each document's shape and path: organization, integration, run, delivery",
+        (*_LEAVES, "messages", "ports", "formats", "providers"),
+    ),
+    "common/validation": Rule("the FOCUS 1.3 rules and the validator", (*_LEAVES, "focus", "formats")),
+    "common/warehouse": Rule(
+        "views, questions, transpiling, rates, restatement, which delivery is shown", (*_BILLS, "warehouse")
+    ),
+    "common/reference": Rule("tables: services, regions, units, currencies (data only)", ()),
+    "common/ingestion": Rule("use cases: dispatch, landing, what belongs together", _BILLS),
+    "common/normalization": Rule("use cases: a chunk to FOCUS rows, quarantine, proof, finish", _WAREHOUSE),
+    "common/budgets": Rule("use cases: what was spent, what is expected, evaluation", _BILLS),
+    "common/alerts": Rule("use cases: acknowledging, sending, what messages say", _BILLS),
+    "common/tenancy": Rule("use cases: credentials, schedules, removal, restoring", _WAREHOUSE),
+    "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "warehouse")),
+    "common/adapters/embedded": Rule("ports on one machine", (*_DATA, "formats", "warehouse", "adapters.shared")),
+    "common/adapters/gcp": Rule(
+        "ports on Google Cloud; `doctor/` looks at a deployment",
+        (*_DATA, "formats", "providers", "records", "tenancy", "warehouse", "adapters.shared"),
+    ),
+    "common/adapters/locations": Rule("where bills are left", (*_DATA, "adapters.gcp")),
+    "common/adapters/notifiers": Rule("channels to people", _DATA),
+    "common/runtime": Rule(
+        "bootstrap (adapters chosen), entry point, pushes, processed events",
+        (
+            *_BILLS,
+            "warehouse",
+            "adapters.shared",
+            "adapters.embedded",
+            "adapters.gcp",
+            "adapters.locations",
+            "adapters.notifiers",
+        ),
+    ),
+    "functions": Rule(
+        "one thin entry point per function: decode, call one use case",
+        ("messages", "runtime", "ingestion", "normalization", "budgets", "alerts", "tenancy"),
+    ),
+    "costwire": Rule("the command line, and the worker that delivers messages", ("*",)),
+    "deployment": Rule("the source archive, `make deploy`, the cost estimate", ("*",)),
+}
+"""Folder or file -> its rule.  A folder may always import itself.  No folder of `functions/` imports another one."""
+
+
+def table() -> str:
+    """The rules as a table of Markdown."""
+    lines = ["| folder | what | may import of `common/` |", "|---|---|---|"]
+    for folder, rule in RULES.items():
+        names = ", ".join(sorted(rule.may_import)).replace("*", "all of it") or "nothing"
+        lines.append(f"| `{folder}` | {rule.what} | {names} |")
+    return "\n".join(lines)
+
+
+def page(text: str) -> str:
+    """The page with the table as it must be."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
