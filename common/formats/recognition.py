@@ -45,6 +45,25 @@ class Bag:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two views of one month, exported apart, that belong together.  billed, effective: the roles of their files.
+
+    The billed view has what is invoiced, the effective one spreads it.  span_hours: how far apart the two may be delivered.
+    alone: role -> what is to be said of a delivery with that view only.
+    """
+
+    billed: str
+    effective: str
+    span_hours: int
+    alone: Mapping[str, str]
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Both."""
+        return frozenset({self.billed, self.effective})
+
+
+@dataclass(frozen=True)
 class SourceFormat:
     """What is known of one source format.  cost, currency, billing_period and billing_account name columns.
 
@@ -53,7 +72,8 @@ class SourceFormat:
     one.  cost_also: a nested list of records whose `amount` adds to the cost (Google's credits).  adds_up: each file brings new
     rows of the month, where others restate the month.  billing_period_else: the column to go by on lines whose billing period is
     empty (Azure leaves it so while a month is open).  currency_falls_back: a line without a currency is in that of the
-    others.  null_texts: words that mean null in CSV, beside the empty cell.  folder: the provider's, where its mapping lies.
+    others.  null_texts: words that mean null in CSV, beside the empty cell.
+    pair: where a month is exported in two views.  folder: the provider's, where its mapping lies.
     """
 
     name: str
@@ -74,6 +94,7 @@ class SourceFormat:
     billing_period_else: str | None = None
     currency_falls_back: bool = False
     null_texts: tuple[str, ...] = ()
+    pair: Pair | None = None
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 
     @property
@@ -138,6 +159,7 @@ def _read(table: dict[str, Any], folder: Traversable) -> SourceFormat:
         )
         for name, bag in raw.get("bags", {}).items()
     }
+    raw["pair"] = Pair(**raw["pair"]) if "pair" in raw else None
     return SourceFormat(**raw)
 
 

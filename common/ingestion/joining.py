@@ -1,4 +1,4 @@
-"""Which deliveries belong together: files of a month that add up, and the actual and amortized exports of one run day.
+"""Which deliveries belong together: files of a month that add up, and the two views of a month of one run day.
 
 A bill that arrives in several deliveries is shown as one that is made of all their parts.  What is shown depends on the deliveries
 alone, not on the order or the times at which they came in: whoever lands one writes its document first and looks at the others then,
@@ -11,14 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from common.formats.recognition import SourceFormat
-from common.providers.discovery import ACTUAL, AMORTIZED
+from common.formats.recognition import Pair, SourceFormat
 from common.records.deliveries import REJECTED, Delivery, Part, identify
-
-TWIN_SPAN = timedelta(hours=12)
-"""Actual and amortized exports further apart are of different run days: their totals would not meet."""
-
-_OTHER = {frozenset({ACTUAL}): AMORTIZED, frozenset({AMORTIZED}): ACTUAL}
 
 
 def joined(own: Delivery, others: Sequence[Delivery], source_format: SourceFormat) -> Delivery:
@@ -31,7 +25,10 @@ def joined(own: Delivery, others: Sequence[Delivery], source_format: SourceForma
     if source_format.adds_up:
         return _added_up(own, pieces, source_format)
     # of greatest rank, so that it does not matter which half came last
-    pairs = [_paired(own, twin, source_format) for twin in _twins(own, pieces[1:])]
+    pair = source_format.pair
+    if pair is None:
+        return own
+    pairs = [_paired(own, other, pair, source_format) for other in _others(own, pieces[1:], pair)]
     return max(pairs, key=lambda pair: pair.rank, default=own)
 
 
@@ -39,13 +36,13 @@ def completeness(parts: Sequence[Part], source_format: SourceFormat) -> int:
     """How much of what belongs together the parts are; of two deliveries of one time the more complete one is shown."""
     if source_format.adds_up:
         return len(parts)
-    return len({part.role for part in parts} & {ACTUAL, AMORTIZED}) or 1
+    return len({part.role for part in parts} & source_format.pair.roles) or 1 if source_format.pair else 1
 
 
-def too_far_apart(halves: Sequence[Delivery]) -> bool:
+def too_far_apart(halves: Sequence[Delivery], pair: Pair) -> bool:
     """Whether a pair's halves are of different run days."""
     times = [one.delivered_at for one in halves]
-    return max(times) - min(times) > TWIN_SPAN
+    return max(times) - min(times) > timedelta(hours=pair.span_hours)
 
 
 def _added_up(own: Delivery, pieces: Sequence[Delivery], source_format: SourceFormat) -> Delivery:
@@ -61,22 +58,25 @@ def _added_up(own: Delivery, pieces: Sequence[Delivery], source_format: SourceFo
     return _made(own, needed, whole, max(one.delivered_at for one in pieces), source_format)
 
 
-def _twins(own: Delivery, pieces: Sequence[Delivery]) -> list[Delivery]:
+def _others(own: Delivery, pieces: Sequence[Delivery], pair: Pair) -> list[Delivery]:
     """The deliveries of the same run day with the other view of the month."""
-    role = _other_role(own)
-    return [one for one in pieces if any(part.role == role for part in one.parts) and not too_far_apart([own, one])]
+    role = _other_role(own, pair)
+    found = [one for one in pieces if any(part.role == role for part in one.parts)]
+    return [one for one in found if not too_far_apart([own, one], pair)]
 
 
-def _paired(own: Delivery, twin: Delivery, source_format: SourceFormat) -> Delivery:
-    other = [part for part in twin.parts if part.role == _other_role(own)]
-    times = sorted((own.delivered_at, twin.delivered_at))
-    # the actual part first, so that the pair is the same whichever came first
-    whole = sorted([*own.parts, *other], key=lambda part: (part.role, part.name, part.digest))
-    return replace(_made(own, [own, twin], whole, times[1], source_format), joined_at=times[0])
+def _paired(own: Delivery, other: Delivery, pair: Pair, source_format: SourceFormat) -> Delivery:
+    parts = [part for part in other.parts if part.role == _other_role(own, pair)]
+    times = sorted((own.delivered_at, other.delivered_at))
+    # ordered by role, so that the pair is the same whichever came first
+    whole = sorted([*own.parts, *parts], key=lambda part: (part.role, part.name, part.digest))
+    return replace(_made(own, [own, other], whole, times[1], source_format), joined_at=times[0])
 
 
-def _other_role(own: Delivery) -> str | None:
-    return _OTHER.get(frozenset(part.role for part in own.parts))
+def _other_role(own: Delivery, pair: Pair) -> str | None:
+    """The view that a delivery lacks; None where it has both or neither."""
+    has = {part.role for part in own.parts}
+    return next(iter(pair.roles - has)) if len(has) == 1 and has <= pair.roles else None
 
 
 def _made(

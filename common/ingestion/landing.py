@@ -27,7 +27,7 @@ from common.ingestion.reading import (
 )
 from common.ingestion.storing import part_pairs, store
 from common.ports import Location, StoredObject
-from common.providers.discovery import ACTUAL, AMORTIZED, FoundDelivery, FoundPart
+from common.providers.discovery import FoundDelivery, FoundPart
 from common.providers.provider import ProviderRules
 from common.records.deliveries import (
     FINISHED,
@@ -165,7 +165,7 @@ def _as_landed(
         run_id=request.run_id,
         landed_at=ports.clock.now(),
         version=found.version,
-        notes=(*notes, *_role_notes(whole.parts)),
+        notes=(*notes, *_notes_of_half(whole.parts, source_format)),
         extra={"cost_column": source_format.cost},
     )
 
@@ -202,7 +202,7 @@ def _own(
         landed_at=ports.clock.now(),
         version=found.version,
         unknown_columns=unknown_names(name for read in reads for name in read.unknown),
-        notes=(*notes, *_role_notes(parts)),
+        notes=(*notes, *_notes_of_half(parts, source_format)),
         seen_at=found.seen_at or found.delivered_at,
         completeness=completeness(parts, source_format),
         extra={"cost_column": source_format.cost},
@@ -221,17 +221,11 @@ def _part(chunk: int, read: Read, control: Mapping[str, Total], others: int, tak
     )  # fmt: skip
 
 
-def _role_notes(parts: Sequence[Part]) -> list[str]:
+def _notes_of_half(parts: Sequence[Part], source_format: SourceFormat) -> list[str]:
+    """What is to be said of one view of a month without the other."""
     roles = {part.role for part in parts}
-    if roles == {ACTUAL}:
-        return [
-            "actual export without its amortized twin: EffectiveCost is not provided by the source; it equals BilledCost"
-        ]
-    if roles == {AMORTIZED}:
-        return [
-            "amortized export without its actual twin: BilledCost of commitment purchases is not provided by the source"
-        ]
-    return []
+    alone = source_format.pair.alone if source_format.pair and len(roles) == 1 else {}
+    return [alone[role] for role in roles if role in alone]
 
 
 def _record_rejected(

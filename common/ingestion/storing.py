@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from common.errors import Retryable
+from common.formats.recognition import formats
 from common.ingestion.joining import too_far_apart
 from common.ingestion.reading import Ports
 from common.ports import DocumentStore
@@ -62,7 +63,8 @@ def part_pairs(own: Delivery, others: Sequence[Delivery], documents: DocumentSto
         if own.delivery_id not in pair.joined_from or pair.joined_at is None or pair.state == REJECTED:
             continue
         halves = [one for one in others if one.delivery_id in pair.joined_from and one.delivery_id != own.delivery_id]
-        if halves and too_far_apart([own, *halves]):
+        kind = formats()[own.source_format].pair
+        if halves and kind and too_far_apart([own, *halves], kind):
             change(documents, pair, state=REJECTED, reason="its two halves are of different run days")
             parted = True
     return parted

@@ -22,7 +22,6 @@ from common.normalization.mapping import focus_select, mapping_sql, pairs_sql, p
 from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import too_large, written_sums
 from common.ports import Runtime
-from common.providers.discovery import ACTUAL, AMORTIZED
 from common.records.deliveries import Delivery, Part
 from common.telemetry import span
 from common.validation import Failure, validate_relation
@@ -115,10 +114,7 @@ def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterat
 
 
 def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
-    roles = {one.role for one in delivery.parts}
-    role = part.role
-    if role in (ACTUAL, AMORTIZED) and not {ACTUAL, AMORTIZED} <= roles:
-        role = f"{role}_alone"
+    role = f"{part.role}_alone" if delivery.is_half(part) else part.role
     fallback = delivery.fallback_currency
     return {
         "cost_role": literal(role),

@@ -15,7 +15,6 @@ from common.formats.container import Container
 from common.formats.recognition import Matched
 from common.formats.source import NUMBER_END, literal, quoted
 from common.normalization.unread import count_unread, keep_broken_lines, unread_lines
-from common.providers.discovery import AMORTIZED
 from common.records.deliveries import Delivery, Part
 
 QUARANTINE_COLUMNS = ("source_row_id", "reason", "amount", "currency", "source_row")
@@ -67,9 +66,9 @@ def write_quarantine(
         if unmapped:
             see(True)
             keep_broken_lines(connection, container, matched)
-            # beside an actual twin, an amortized line stands for what would have been billed, not for its spread cost
-            twin = part.role == AMORTIZED and not delivery.proves_effective_cost
-            for batch in _unmapped_lines(connection, matched, mapping, "refused.billed" if twin else None):
+            # a line that repeats a billed one stands for what would have been billed, not for its spread cost
+            billed = "refused.billed" if delivery.repeats(part) else None
+            for batch in _unmapped_lines(connection, matched, mapping, billed):
                 writer.write_batch(batch.cast(_SCHEMA))
     return Quarantine(target, unmapped, written) if unmapped or written else None
 

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from common.formats.recognition import formats
+from common.formats.recognition import Pair, formats
 from common.formats.totals import ControlTotals, Total
 from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
-from common.providers.discovery import AMORTIZED, WHOLE
+from common.providers.discovery import WHOLE
 from common.records.organizations import below
 
 LANDED = "landed"
@@ -105,8 +105,24 @@ class Delivery:
 
     @property
     def proves_effective_cost(self) -> bool:
-        """An amortized export alone says nothing of what was invoiced: its proof runs on EffectiveCost."""
-        return all(part.role == AMORTIZED for part in self.parts)
+        """The effective view of a month alone says nothing of what was invoiced: its proof runs on EffectiveCost."""
+        pair = self._pair
+        return pair is not None and all(part.role == pair.effective for part in self.parts)
+
+    def repeats(self, part: Part) -> bool:
+        """Whether a part is the effective view beside the billed one: it has the same money again, which does not count."""
+        pair = self._pair
+        return pair is not None and part.role == pair.effective and not self.proves_effective_cost
+
+    def is_half(self, part: Part) -> bool:
+        """Whether a part is one view of a month whose other view the delivery lacks."""
+        pair = self._pair
+        return pair is not None and part.role in pair.roles and not pair.roles <= {one.role for one in self.parts}
+
+    @property
+    def _pair(self) -> Pair | None:
+        source_format = formats().get(self.source_format)
+        return source_format.pair if source_format else None
 
     @property
     def fallback_currency(self) -> str | None:
@@ -116,10 +132,10 @@ class Delivery:
         return found.pop() if source_format and source_format.currency_falls_back and len(found) == 1 else None
 
     def control(self) -> dict[str, Total]:
-        """Source totals by currency; amortized parts beside an actual twin tell the same money again and do not count."""
+        """Source totals by currency, of the parts that do not repeat others."""
         totals: dict[str, Total] = {}
         for part in self.parts:
-            if part.role == AMORTIZED and not self.proves_effective_cost:
+            if self.repeats(part):
                 continue
             for currency, total in part.control.items():
                 totals.setdefault(currency or self.fallback_currency or "", Total()).include(total)
