@@ -27,6 +27,7 @@ TARGET = Path(__file__).parents[1] / "terraform" / "facts.json"
 def facts() -> dict[str, Any]:
     """All of it, ready for JSON."""
     return {
+        "functions": functions(),
         "subscriptions": _subscriptions(),
         "dead_suffix": DEAD,
         "max_delivery_attempts": MAX_ATTEMPTS,
@@ -50,6 +51,13 @@ def secret_settings() -> list[str]:
 def text() -> str:
     """The file's whole text."""
     return json.dumps(facts(), indent=2, ensure_ascii=False) + "\n"
+
+
+def functions() -> dict[str, dict[str, str]]:
+    """Function -> its trigger: `message` where a subscription pushes to it, else `http`."""
+    found = sorted(path.parent.name for path in (TARGET.parents[1] / "functions").glob("*/main.py"))
+    pushed_to = {one.function for table in SUBSCRIPTIONS.values() for one in table}
+    return {name: {"trigger": "message" if name in pushed_to else "http"} for name in found}
 
 
 def _subscriptions() -> dict[str, Any]:

@@ -95,6 +95,7 @@ module "function" {
   region      = var.region
   entry_point = each.key
   description = each.value.description
+  trigger     = local.facts.functions[each.key].trigger
   runtime     = var.python_runtime
   environment = merge(local.environment, lookup(local.own_environment, each.key, {}))
 

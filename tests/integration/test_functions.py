@@ -11,10 +11,10 @@ import pytest
 
 from common.adapters.embedded.sqlite_bus import SqliteBus
 from common.adapters.shared.system_clock import SystemClock
-from deployment import archive
+from deployment import archive, facts
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.py"))
+FUNCTIONS = [name for name, one in facts.functions().items() if one["trigger"] == "message"]
 PROGRAM = """
 import json, sys
 from functions_framework import create_app

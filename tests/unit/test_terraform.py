@@ -25,7 +25,8 @@ from tests.terraform import hcl
 ROOT = Path(__file__).parents[2]
 WRITTEN = json.loads(facts.TARGET.read_text(encoding="utf-8"))
 LOCALS = hcl.local_values(hcl.ROOT)
-FUNCTIONS = {path.parent.name for path in (ROOT / "functions").glob("*/main.py")}
+FUNCTIONS = set(facts.functions())
+BY_MESSAGE = {name for name, one in facts.functions().items() if one["trigger"] == "message"}
 NOT_FOR_FUNCTIONS = {
     "home": "state of the embedded runtime",
     "threads": "DuckDB takes the processors that the instance has",
@@ -57,7 +58,7 @@ def test_every_fact_is_used() -> None:
 
 def test_functions_are_deployed_each_and_no_other() -> None:
     assert set(LOCALS["functions"]) == FUNCTIONS
-    assert {one["function"] for one in WRITTEN["subscriptions"].values()} == FUNCTIONS
+    assert {one["function"] for one in WRITTEN["subscriptions"].values()} == BY_MESSAGE
 
 
 def test_every_topic_has_its_subscriptions_and_dead_letters() -> None:

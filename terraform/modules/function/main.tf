@@ -32,19 +32,21 @@ resource "google_cloudfunctions2_function" "this" {
     max_instance_request_concurrency = var.size.concurrency
     min_instance_count               = 0
     max_instance_count               = var.size.max_instances
-    timeout_seconds                  = max(values(var.subscriptions)[*].ack_deadline_seconds...)
+    timeout_seconds                  = max(60, values(var.subscriptions)[*].ack_deadline_seconds...)
     all_traffic_on_latest_revision   = true
     service_account_email            = google_service_account.this.email
     environment_variables            = var.environment
 
     # a push from a subscription of the same project counts as internal
     # (https://cloud.google.com/run/docs/securing/ingress)
-    ingress_settings = "ALLOW_INTERNAL_ONLY"
+    ingress_settings = var.trigger == "http" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
   }
 }
 
 # the one who may call it; Cloud Run checks the token before the function starts
 resource "google_cloud_run_v2_service_iam_member" "push" {
+  for_each = toset(var.trigger == "message" ? ["message"] : [])
+
   project  = var.project
   location = var.region
   name     = google_cloudfunctions2_function.this.name

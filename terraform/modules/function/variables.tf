@@ -13,6 +13,16 @@ variable "entry_point" {
   type        = string
 }
 
+variable "trigger" {
+  description = "What starts it: `message`, pushed by Pub/Sub, or `http`, called by others"
+  type        = string
+
+  validation {
+    condition     = contains(["message", "http"], var.trigger)
+    error_message = "The trigger is message or http."
+  }
+}
+
 variable "description" {
   description = "What the function does"
   type        = string
