@@ -13,7 +13,6 @@ from typing import Any
 from common.errors import BadBill, NotFound, Retryable
 from common.formats.recognition import SourceFormat
 from common.formats.totals import Total
-from common.ingestion.joining import completeness, joined
 from common.ingestion.reading import (
     Fetched,
     IngestRequest,
@@ -25,15 +24,17 @@ from common.ingestion.reading import (
     read_all,
     unknown_names,
 )
-from common.ingestion.storing import part_pairs, store
+from common.ingestion.storing import store
 from common.ports import Location, StoredObject
 from common.providers.discovery import FoundDelivery, FoundPart
 from common.providers.provider import ProviderRules
 from common.records.deliveries import (
+    CURRENT,
     FINISHED,
     JOINED,
     LANDED,
     REJECTED,
+    REPLACED,
     Delivery,
     Part,
     change,
@@ -43,6 +44,7 @@ from common.records.deliveries import (
     of_slice,
     part_control,
 )
+from common.records.joining import best, completeness, joined
 from common.telemetry import counted
 
 MOST_PARTS = 1_000
@@ -89,7 +91,11 @@ def _land_fetched(
         source_format = one_format(parts)
         wanted = periods(parts, request)
         ports.pace.step()
-        return [_deliver(request, found, parts, source_format, period, notes, ports) for period in wanted]
+        return [
+            delivery
+            for period in wanted
+            for delivery in _deliver(request, found, parts, source_format, period, notes, ports)
+        ]
     except BadBill as error:
         _record_rejected(request, found, fetched, str(error), ports)
         _settle(mark, fetched, ports, refused=str(error))
@@ -111,9 +117,11 @@ def _settle(mark: str, fetched: Sequence[Fetched], ports: Ports, **outcome: Any)
 
 def _check_count(parts: int) -> None:
     if parts > MOST_PARTS:
-        raise BadBill(
-            f"the delivery has {parts:,} files, at most {MOST_PARTS:,} fit: export larger files, or days or accounts by themselves"
-        )
+        raise BadBill(_too_many(parts))
+
+
+def _too_many(parts: int) -> str:
+    return f"the delivery has {parts:,} files, at most {MOST_PARTS:,} fit: export larger files, or days or accounts by themselves"
 
 
 def _deliver(
@@ -124,11 +132,14 @@ def _deliver(
     period: str,
     notes: Sequence[str],
     ports: Ports,
-) -> Delivery:
-    """The delivery that shows what was found of one month: itself, or one that it belongs to.  Announces it where work is left."""
+) -> list[Delivery]:
+    """What shows what was found of one month: a delivery itself, or one that it belongs to.  Announces it where work is left.
+
+    Where its time was put right, and another delivery is to be shown now, that one too.
+    """
     own = store(_own(request, found, reads, source_format, period, notes, ports), found, ports)
     if own.state == REJECTED:
-        return own
+        return [own]
     # written first, looked around then: of several that land at once the last one sees all
     others = of_slice(ports.documents, own.slice)
     whole = joined(own, others, source_format)
@@ -137,17 +148,46 @@ def _deliver(
         now = {"state": LANDED if own.state == JOINED else own.state, "delivered_at": whole.delivered_at}
         delivery = own if own.with_(**now) == own else change(ports.documents, own, **now)
     else:
-        _check_count(len(whole.parts))
+        if len(whole.parts) > MOST_PARTS:
+            return [change(ports.documents, own, state=REJECTED, reason=_too_many(len(whole.parts)))]
         delivery = store(_as_landed(whole, request, found, source_format, notes, ports), found, ports)
         if own.state == LANDED:
-            change(ports.documents, own, state=JOINED, joined_into=delivery.delivery_id)
-    if part_pairs(own, others, ports.documents):
-        delivery = change(ports.documents, delivery, state=LANDED, reconsider=True)
-    if delivery.state not in FINISHED:
-        for message in delivery.messages():
-            # each run that lands it hears what becomes of its own messages
-            ports.bus.publish(replace(message, run_id=request.run_id))
-    return delivery
+            # what readers still see keeps its claims until they see the whole
+            state = CURRENT if own.extra.get("was_current") else JOINED
+            change(ports.documents, own, state=state, joined_into=delivery.delivery_id)
+    landed = [delivery]
+    if own.extra.get("moved"):
+        to_show = _to_show(own, request, found, source_format, notes, ports)
+        if to_show is not None:
+            landed = [to_show, *(one for one in landed if one.delivery_id != to_show.delivery_id)]
+    for one in landed:
+        if one.state not in FINISHED:
+            for message in one.messages():
+                # each run that lands it hears what becomes of its own messages
+                ports.bus.publish(replace(message, run_id=request.run_id))
+    if own.extra.get("moved"):
+        change(ports.documents, own, moved=False)
+    return landed
+
+
+def _to_show(
+    own: Delivery,
+    request: IngestRequest,
+    found: FoundDelivery,
+    source_format: SourceFormat,
+    notes: Sequence[str],
+    ports: Ports,
+) -> Delivery | None:
+    """After a time was put right: the delivery of the slice that is to be shown now, to be looked at; None where there is nothing to do."""
+    wanted = best(of_slice(ports.documents, own.slice), source_format)
+    if wanted is None:
+        return None
+    if wanted.joined_from:
+        wanted = store(_as_landed(wanted, request, found, source_format, notes, ports), found, ports)
+    if wanted.state in (REJECTED, CURRENT, LANDED):
+        return wanted if wanted.state == LANDED else None
+    was_shown = wanted.state == REPLACED or bool(wanted.extra.get("was_shown"))
+    return change(ports.documents, wanted, state=LANDED, was_shown=was_shown)
 
 
 def _as_landed(

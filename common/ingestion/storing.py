@@ -6,16 +6,12 @@ newest.  So the same bytes again may move a delivery's time, and a delivery that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from common.errors import Retryable
-from common.formats.recognition import formats
-from common.ingestion.joining import too_far_apart
 from common.ingestion.reading import Ports
-from common.ports import DocumentStore
 from common.providers.discovery import FoundDelivery
 from common.records.deliveries import (
     CURRENT,
@@ -26,7 +22,6 @@ from common.records.deliveries import (
     SUPERSEDED,
     Delivery,
     Part,
-    change,
     delivery_path,
     load,
 )
@@ -56,20 +51,6 @@ def store(made: Delivery, found: FoundDelivery, ports: Ports) -> Delivery:
     return ports.documents.transact(work)
 
 
-def part_pairs(own: Delivery, others: Sequence[Delivery], documents: DocumentStore) -> bool:
-    """Reject pairs of a delivery whose time was put right, where their halves are of different run days now; whether there were any."""
-    parted = False
-    for pair in others:
-        if own.delivery_id not in pair.joined_from or pair.joined_at is None or pair.state == REJECTED:
-            continue
-        halves = [one for one in others if one.delivery_id in pair.joined_from and one.delivery_id != own.delivery_id]
-        kind = formats()[own.source_format].pair
-        if halves and kind and too_far_apart([own, *halves], kind):
-            change(documents, pair, state=REJECTED, reason="its two halves are of different run days")
-            parted = True
-    return parted
-
-
 def _was_unreadable(delivery: Delivery) -> bool:
     """It could not be read when it landed before; now it can."""
     return delivery.state == REJECTED and not delivery.source_format
@@ -78,11 +59,14 @@ def _was_unreadable(delivery: Delivery) -> bool:
 def _again(before: Delivery, made: Delivery, found: FoundDelivery) -> Delivery:
     """The delivery after it was delivered once more."""
     after = _dated(before, made, found)
-    later, earlier = after.rank > before.rank, after.rank < before.rank
-    if before.state == HELD or (later and before.state in (CURRENT, REPLACED, SUPERSEDED)):
-        return after.with_(state=LANDED, run_id=made.run_id)
-    if earlier and before.state == CURRENT:  # another one may be the one to show
-        return after.with_(state=LANDED, run_id=made.run_id, reconsider=True)
+    moved = after.rank != before.rank
+    if moved and not made.joined_from:
+        after = after.with_(moved=True)  # until its slice was looked at
+    shown_before = before.state == CURRENT and moved
+    shown_later = before.state in (REPLACED, SUPERSEDED) and after.rank > before.rank
+    if before.state == HELD or shown_before or shown_later:
+        known = {"was_shown": before.state in (CURRENT, REPLACED) or bool(before.extra.get("was_shown"))}
+        return after.with_(state=LANDED, run_id=made.run_id, was_current=before.state == CURRENT, **known)
     return after
 
 

@@ -49,11 +49,12 @@ def claim(documents: DocumentStore, delivery: Delivery) -> list[Shared]:
         if shared and not config.get(ALLOW_OVERLAP):
             return shared
         for path, (_, ids) in accounts.items():
+            # a claim of what is no longer shown would count again if that is delivered again
+            live = _live(known[path], set(ids), at_work)
             for account in ids:
-                key = (account, delivery.integration_id)
-                before = [one for one in known[path].get(key, ()) if one != delivery.delivery_id and at_work([one])]
-                known[path][key] = [*before, delivery.delivery_id]
-            transaction.set(path, _written(known[path]))
+                before = live.get((account, delivery.integration_id), ())
+                live[account, delivery.integration_id] = sorted({*before, delivery.delivery_id})
+            transaction.set(path, _written(live))
         return []
 
     return documents.transact(work)
@@ -67,6 +68,12 @@ def words(shared: Sequence[Shared], delivery: Delivery) -> str:
         f"{first.provider} account {first.billing_account_id}{more} is shown for {delivery.billing_period} by integration "
         f"{first.integration_id} already; to count both, give --allow-overlap with costwire import or connect"
     )
+
+
+def _live(entries: _Entries, accounts: set[str], at_work: Any) -> _Entries:
+    """The entries without the claims on these accounts that do not count any more."""
+    kept = {key: [one for one in by if key[0] not in accounts or at_work([one])] for key, by in entries.items()}
+    return {key: by for key, by in kept.items() if by}
 
 
 def _by_provider(delivery: Delivery) -> dict[str, tuple[str, list[str]]]:

@@ -1,6 +1,8 @@
-"""Which delivery of a slice readers see: the proved one of greatest rank.
+"""Which delivery of a slice readers see: the proved one of greatest rank that no other integration's delivery keeps back.
 
 The warehouse swaps from one delivery to another or not at all; which one it is to be is decided here, from the deliveries' documents.
+What is written down in between leaves the proved delivery `landed` until the very end, so that a repeated message takes an
+interrupted swap up again.
 """
 
 from __future__ import annotations
@@ -9,27 +11,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.errors import Contention, NotFound
-from common.ports import Runtime
+from common.ports import Runtime, Transaction
 from common.records.deliveries import (
     CURRENT,
     HELD,
+    LANDED,
     REJECTED,
     REPLACED,
     SUPERSEDED,
     Delivery,
     change,
     chunks_path,
+    delivery_path,
     load,
     of_slice,
 )
+from common.records.joining import PARTED, by_preference, parted
 from common.warehouse import overlap
 
 MAX_TRIES = 10
+_PROVED = frozenset({CURRENT, REPLACED, SUPERSEDED, HELD, LANDED})
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What became of a delivery.  delivery: the one that readers see, where that is it or an earlier one that it made way for.
+    """What became of a delivery.  delivery: the one that readers see, where the swap was to that one.
 
     replaced: the one that was shown before.  reason: why it is not shown.
     """
@@ -41,18 +47,26 @@ class Shown:
 
 
 def show(proved: Delivery, files: Sequence[str], rt: Runtime) -> Shown:
-    """Show a proved delivery, unless one of greater rank is shown, or another integration shows the same.  Safe to repeat.
+    """Show the best delivery of the slice of a proved one: that one, unless one of greater rank is, or is to be, shown.  Safe to repeat.
 
-    files: its normalized files.  Where its time was put right, an earlier delivery may be the one to show.
+    files: its normalized files.  A delivery of which another integration shows an account is passed over.  The answer's state is that
+    of the proved delivery.
     """
-    wanted = _greatest(proved, rt) if proved.extra.get("reconsider") else proved
-    if wanted.delivery_id != proved.delivery_id:
-        files = normalized_files(rt, wanted)
-    known = of_slice(rt.documents, wanted.slice, state=CURRENT)
-    current = max(
-        (one for one in known if one.delivery_id != wanted.delivery_id), key=lambda one: one.rank, default=None
-    )
-    return _swapped(wanted, files, current, rt)
+    held: Shown | None = None
+    for wanted in _candidates(proved, rt):
+        if wanted.delivery_id == proved.delivery_id:
+            found = _swapped(wanted, files, _current(wanted, rt), rt)
+            if found.state != HELD:
+                return found
+            held = found
+        elif wanted.state == CURRENT:
+            return held or _outranked(proved, wanted)
+        else:
+            other = _shown_instead(wanted, rt)
+            if other is not None:
+                mine = held or _outranked(proved, wanted)
+                return Shown(mine.state, other.delivery, other.replaced, mine.reason)
+    return held or Shown(SUPERSEDED, reason=PARTED)
 
 
 def show_again(delivery: Delivery, rt: Runtime) -> Shown:
@@ -60,12 +74,44 @@ def show_again(delivery: Delivery, rt: Runtime) -> Shown:
     return _swapped(delivery, normalized_files(rt, delivery), None, rt)
 
 
+def _candidates(proved: Delivery, rt: Runtime) -> list[Delivery]:
+    """What could be shown of the slice, the best first."""
+    known = of_slice(rt.documents, proved.slice)
+    others = [one for one in known if one.state in _PROVED and one.extra.get("proved_at")]
+    return by_preference([proved, *(one for one in others if one.delivery_id != proved.delivery_id)], known)
+
+
+def _current(wanted: Delivery, rt: Runtime) -> Delivery | None:
+    known = of_slice(rt.documents, wanted.slice, state=CURRENT)
+    others = [one for one in known if one.delivery_id != wanted.delivery_id]
+    return max(others, key=lambda one: one.rank, default=None)
+
+
+def _shown_instead(wanted: Delivery, rt: Runtime) -> Shown | None:
+    """Show a delivery that was proved before; None where it cannot be."""
+    try:
+        files = normalized_files(rt, wanted)
+    except NotFound:
+        return None
+    # under way, so that its claims count from now on
+    landed = change(rt.documents, wanted, state=LANDED, was_shown=_was_shown(wanted))
+    try:
+        found = _swapped(landed, files, _current(landed, rt), rt)
+    except NotFound:  # its files are gone
+        change(rt.documents, landed, state=wanted.state)
+        return None
+    if found.delivery is None:
+        change(rt.documents, landed, state=found.state, reason=found.reason)
+        return None
+    return found
+
+
 def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, rt: Runtime) -> Shown:
     """The swap, from what is taken to be shown or from what turns out to be."""
     current_id = current.delivery_id if current else None
     for _ in range(MAX_TRIES):
-        if current is not None and current.state != REJECTED and current.rank > wanted.rank:
-            return Shown(SUPERSEDED, reason=f"a newer delivery, {current.delivery_id}, is shown already")
+        if current is not None and current.state != REJECTED and _better(current, wanted, rt):
+            return _outranked(wanted, current)
         shared = overlap.claim(rt.documents, wanted)
         if shared:
             return Shown(HELD, reason=overlap.words(shared, wanted))
@@ -79,17 +125,71 @@ def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, r
     raise Contention(f"{wanted.slice}: other deliveries kept changing the slice; deliver again")
 
 
+def _better(one: Delivery, other: Delivery, rt: Runtime) -> bool:
+    best = by_preference([one, other], of_slice(rt.documents, one.slice))
+    return bool(best) and best[0].delivery_id == one.delivery_id
+
+
+def _outranked(delivery: Delivery, by: Delivery) -> Shown:
+    return Shown(
+        _ended_as(delivery, SUPERSEDED),
+        reason=f"a newer delivery, {by.delivery_id}, is shown already",
+    )
+
+
+def _was_shown(delivery: Delivery) -> bool:
+    return delivery.state in (CURRENT, REPLACED) or bool(delivery.extra.get("was_shown"))
+
+
+def _ended_as(delivery: Delivery, state: str) -> str:
+    """The state of a delivery that is not shown; one that was shown once is not called superseded."""
+    return REPLACED if state == SUPERSEDED and _was_shown(delivery) else state
+
+
 def note(proved: Delivery, shown: Shown, rt: Runtime) -> None:
-    """Write down which deliveries of the slice are what now: of those that were shown, one is current."""
-    if shown.delivery is None:
-        change(rt.documents, proved, state=shown.state, reason=shown.reason, reconsider=False)
-        return
-    if shown.delivery.delivery_id != proved.delivery_id:
-        change(rt.documents, proved, state=REPLACED, reason=None, reconsider=False)
-    change(rt.documents, shown.delivery, state=CURRENT, reason=None, reconsider=False)
-    now = of_slice(rt.documents, proved.slice, state=CURRENT)
-    for before in sorted(now, key=lambda one: one.rank)[:-1]:
-        change(rt.documents, before, state=REPLACED)
+    """Write down which deliveries of the slice are what now: of those that were shown, one is current; the proved one's own end comes last.
+
+    Raises Contention where the time of the one that is shown was put right meanwhile.
+    """
+    if shown.delivery is not None:
+        _settle(shown.delivery, proved, rt)
+    if shown.delivery is None or shown.delivery.delivery_id != proved.delivery_id:
+        now = load(rt.documents, proved.org_slug, proved.delivery_id) or proved
+        change(rt.documents, proved, state=_ended_as(now, shown.state), reason=shown.reason, was_current=False)
+
+
+def _settle(shown: Delivery, proved: Delivery, rt: Runtime) -> None:
+    if shown.delivery_id != proved.delivery_id:
+        _note_current(shown, rt)
+    known = of_slice(rt.documents, shown.slice)
+    for one in known:
+        if one.delivery_id == shown.delivery_id or one.state not in (CURRENT, HELD) or _better(one, shown, rt):
+            continue
+        if one.state == CURRENT:
+            change(rt.documents, one, state=REPLACED, reason=PARTED if parted(one, known) else None)
+        else:
+            ended = _outranked(one, shown)
+            change(rt.documents, one, state=ended.state, reason=ended.reason)
+    if shown.delivery_id == proved.delivery_id:
+        _note_current(shown, rt)
+    # another one may have been shown, and noted, since
+    now = by_preference(of_slice(rt.documents, shown.slice, state=CURRENT), known)
+    for one in now[1:]:
+        change(rt.documents, one, state=REPLACED)
+
+
+def _note_current(shown: Delivery, rt: Runtime) -> None:
+    path = delivery_path(shown.org_slug, shown.delivery_id)
+
+    def work(transaction: Transaction) -> None:
+        now = Delivery.from_document(transaction.get(path) or shown.as_document())
+        if now.rank != shown.rank:
+            raise Contention(
+                f"the time of delivery {shown.delivery_id} was put right while it was shown; it is looked at again"
+            )
+        transaction.set(path, now.with_(state=CURRENT, reason=None, was_shown=True, was_current=False).as_document())
+
+    rt.documents.transact(work)
 
 
 def normalized_files(rt: Runtime, delivery: Delivery) -> Sequence[str]:
@@ -104,8 +204,3 @@ def normalized_files(rt: Runtime, delivery: Delivery) -> Sequence[str]:
     adjustments = rt.objects.uri(f"focus/{delivery.folder}/adjustments.parquet")
     there = {item.uri for item in rt.objects.list(f"focus/{delivery.folder}/")}
     return [*files, adjustments] if adjustments in there else files
-
-
-def _greatest(proved: Delivery, rt: Runtime) -> Delivery:
-    found = [one for one in of_slice(rt.documents, proved.slice) if one.state in (CURRENT, REPLACED, SUPERSEDED)]
-    return max([proved, *(one for one in found if one.extra.get("proved_at"))], key=lambda one: one.rank)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from common.formats.recognition import Pair, SourceFormat
+from common.formats.recognition import Pair, SourceFormat, formats
 from common.records.deliveries import REJECTED, Delivery, Part, identify
 
 
@@ -32,11 +32,58 @@ def joined(own: Delivery, others: Sequence[Delivery], source_format: SourceForma
     return max(pairs, key=lambda pair: pair.rank, default=own)
 
 
+def best(pieces: Sequence[Delivery], source_format: SourceFormat) -> Delivery | None:
+    """Of what can be made of the deliveries of a slice, the one to show."""
+    alone = [one for one in pieces if one.state != REJECTED and not one.joined_from]
+    return max((joined(one, alone, source_format) for one in alone), key=lambda one: one.rank, default=None)
+
+
 def completeness(parts: Sequence[Part], source_format: SourceFormat) -> int:
     """How much of what belongs together the parts are; of two deliveries of one time the more complete one is shown."""
     if source_format.adds_up:
         return len(parts)
     return len({part.role for part in parts} & source_format.pair.roles) or 1 if source_format.pair else 1
+
+
+PARTED = "its two halves are of different run days"
+
+
+def by_preference(candidates: Sequence[Delivery], known: Sequence[Delivery]) -> list[Delivery]:
+    """The candidates by rank, the greatest first, save that one made of all of another's parts and more goes before it whatever the times.
+
+    known: the deliveries of the slice as they are now.  Pairs whose halves have become those of different run days are left out; the
+    others count with the times that their halves have now.
+    """
+    current = [_dated(one, known) for one in candidates if not parted(one, known)]
+    ordered: list[Delivery] = []
+    for one in sorted(current, key=lambda one: one.rank, reverse=True):
+        at = next((place for place, other in enumerate(ordered) if _contains(one, other)), len(ordered))
+        ordered.insert(at, one)
+    originals = {one.delivery_id: one for one in candidates}
+    return [originals[one.delivery_id] for one in ordered]
+
+
+def parted(delivery: Delivery, known: Sequence[Delivery]) -> bool:
+    """Whether it is a pair whose halves, as their times are known now, do not belong together."""
+    halves = _halves(delivery, known)
+    pair = formats()[delivery.source_format].pair
+    return bool(halves) and pair is not None and too_far_apart(halves, pair)
+
+
+def _dated(delivery: Delivery, known: Sequence[Delivery]) -> Delivery:
+    times = sorted(one.delivered_at for one in _halves(delivery, known))
+    return replace(delivery, delivered_at=times[-1], joined_at=times[0]) if times else delivery
+
+
+def _halves(delivery: Delivery, known: Sequence[Delivery]) -> list[Delivery]:
+    if delivery.joined_at is None:
+        return []
+    return [one for one in known if one.delivery_id in delivery.joined_from]
+
+
+def _contains(one: Delivery, other: Delivery) -> bool:
+    mine, its = ({(part.role, part.digest) for part in it.parts} for it in (one, other))
+    return one.completeness > other.completeness and mine > its
 
 
 def too_far_apart(halves: Sequence[Delivery], pair: Pair) -> bool:
