@@ -84,6 +84,9 @@ def _again(rt: Runtime, org: str, delivery_id: str) -> int:
             f"delivery {delivery_id} could not be read when it came in, so there is nothing to replay; mend the bill, "
             f"then costwire sync --integration {found.integration_id}"
         )
+    whole = load(rt.documents, org, str(found.extra.get("joined_into", "")) or delivery_id)
+    if found.state == REJECTED and whole is not None and whole.state == REJECTED:
+        found, delivery_id = whole, whole.delivery_id  # shown alone it would replace what it adds to
     if found.state == REJECTED:
         # nothing of it was ever shown, so its half-made files may go
         for chunk, _ in rt.documents.list(chunks_path(org, delivery_id)):

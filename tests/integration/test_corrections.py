@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from common.ingestion import landing
+from common.normalization import finish
+from costwire import replay
+from costwire.worker import work
 from tests.integration.shown_state import check_settled, currents
 from tests.integration.test_which_delivery_is_shown import TWINS, cur, reports
 from tests.support import laptop
@@ -129,17 +132,34 @@ def test_a_file_too_many_is_rejected_and_the_rest_goes_on(tmp_path: Path, monkey
         check_settled(rt)
 
 
-@pytest.mark.parametrize("kind", ["oci", "aws"])
-def test_the_same_file_under_two_names_counts_once(tmp_path: Path, kind: str) -> None:
+def test_the_same_file_of_reports_under_two_names_counts_once(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    bill = reports(tmp_path)[0] if kind == "oci" else cur(tmp_path / "a.csv", "10", "20")
+    bill = reports(tmp_path)[0]
     with laptop(tmp_path / "home") as rt:
-        rt.bring(bill, provider=kind, integration="alone", delivered_at=DAY)
+        rt.bring(bill, provider="oci", integration="alone", delivered_at=DAY)
         alone = rt.billed()
     for name in ("a.csv", "copy of a.csv"):
         (folder / name).write_bytes(bill.read_bytes())
     with laptop(tmp_path / "other") as rt:
-        rt.bring(folder, provider=kind, delivered_at=DAY)
+        rt.bring(folder, provider="oci", delivered_at=DAY)
         assert rt.billed() == alone
         check_settled(rt)
+
+
+def test_replay_of_a_file_that_spoilt_what_adds_up_takes_the_whole_up_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = reports(tmp_path)
+    with laptop(tmp_path / "home") as rt:
+        rt.bring(paths[0], provider="oci", delivered_at=DAY)
+        with monkeypatch.context() as broken:
+            broken.setattr(finish, "_refusal", lambda facts: "totals differ")
+            rt.bring(paths[1], provider="oci", delivered_at=days(1))
+        (spoilt,) = (one for one in rt.deliveries(state="rejected") if not one["joined_from"])
+        assert len(rt.deliveries(state="current")[0]["parts"]) == 1
+        replay._again(rt, "default", spoilt["delivery_id"])
+        list(work(rt, rt.clock.sleep))
+        (current,) = rt.deliveries(state="current")
+        assert len(current["parts"]) == 2
+        assert rt.deliveries(state="joined")[0]["delivery_id"] == spoilt["delivery_id"]
