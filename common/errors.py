@@ -13,6 +13,7 @@ CostError
    |- NoSpace            the disk is full: free some, then replay
    |- NoMemory           a step needs more memory than it may take
    `- BadConfiguration
+      `- BeyondRange     amounts of a question add up to more than a cost holds
 
 A message says what was found, what was expected and what to do, in one line, and never carries a secret or a bill line.
 """
@@ -70,6 +71,10 @@ class AlreadyExists(Permanent):
 
 class BadConfiguration(Permanent):
     """A setting, a name or a location that cannot work as given."""
+
+
+class BeyondRange(BadConfiguration):
+    """A question whose answer is larger than a cost can be."""
 
 
 class BadBill(Permanent):

@@ -116,6 +116,9 @@ def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
         console.print("No budgets yet.  Set one: costwire budgets add NAME --amount 10000 --currency USD")
         return
     _print_standings([standings[document["budget_id"]] or _not_evaluated(document) for document in budgets])
+    for document in budgets:
+        if document.get("problem"):
+            console.print(f"{document['name']}: its spend could not be told: {document['problem']}", soft_wrap=True)
 
 
 @app.command("remove")

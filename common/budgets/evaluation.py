@@ -9,6 +9,7 @@ taken, so that they are no exception.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from common.budgets.answers import Answers, Asked, Shared
 from common.budgets.assessment import assess, compared_days, facts_of
@@ -17,9 +18,9 @@ from common.budgets.recording import record, resolve_past, take_ticket
 from common.domain.budgets import Budget, BudgetPeriod, InvalidBudget, from_document
 from common.domain.outbox import PENDING
 from common.domain.period import BillingPeriod
-from common.errors import BadConfiguration, NotFound
+from common.errors import BadConfiguration, BeyondRange, NotFound
 from common.messages import AlertRaised, ChargesNormalized
-from common.ports import Clock, Document, DocumentStore, MessageBus, Warehouse
+from common.ports import Clock, Document, DocumentStore, MessageBus, Transaction, Warehouse
 from common.records.organizations import below
 from common.telemetry import counted, span
 
@@ -118,8 +119,13 @@ def _stand(
     ticket = documents.transact(lambda transaction: take_ticket(transaction, standing_path))
     asked.renew(org_slug)
     now = clock.now()
-    spend = read_spend(asked, org_slug, budget, period, now)
-    drivers = read_drivers(asked, org_slug, budget, period, compared_days(spend, period, now))
+    try:
+        spend = read_spend(asked, org_slug, budget, period, now)
+        drivers = read_drivers(asked, org_slug, budget, period, compared_days(spend, period, now))
+    except BeyondRange as error:
+        _note_problem(org_slug, budget.budget_id, documents, str(error))
+        raise
+    _note_problem(org_slug, budget.budget_id, documents, None)
     assessment = assess(budget, period, spend, drivers, now)
     facts = facts_of(assessment, now)
     documents.transact(lambda transaction: record(transaction, org_slug, standing_path, ticket, assessment, facts, now))
@@ -127,6 +133,18 @@ def _stand(
     publish_pending(org_slug, budget.budget_id, documents, bus, run_id)
     asked.keep(org_slug)
     return facts
+
+
+def _note_problem(org_slug: str, budget_id: str, documents: DocumentStore, problem: str | None) -> None:
+    """Say on the budget why its spend cannot be told; None once it can."""
+    path = f"orgs/{org_slug}/budgets/{budget_id}"
+
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(path)
+        if document is not None and document.get("problem") != problem:
+            transaction.set(path, {**document, "problem": problem})
+
+    documents.transact(work)
 
 
 def publish_pending(
@@ -150,6 +168,7 @@ def _for_each_budget(org_slug: str, documents: DocumentStore, work: Callable[[Bu
         except (InvalidBudget, KeyError) as error:
             unreadable.append(f"{budget_id} ({error})")
             continue
-        work(budget)
+        with suppress(BeyondRange):  # it stands on the budget; the next delivery or check asks again
+            work(budget)
     if unreadable:
         raise BadConfiguration(f"budgets that cannot be read: {'; '.join(unreadable)}; remove them and add them again")

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from common.domain.budgets import Budget, Scope, as_document
 from common.errors import BadConfiguration
 from costwire.quarantine import read_lines
 from tests.support import CUR_HEADER, Laptop, cur_line, cur_text, laptop
@@ -134,7 +135,9 @@ def test_chunks_that_outgrow_a_sum_together_reject_the_delivery(rt: Laptop, tmp_
 def test_deliveries_that_outgrow_a_question_are_named_in_its_answer(rt: Laptop, tmp_path: Path) -> None:
     for number in range(3):
         assert (
-            brought(rt, tmp_path / "b.csv", cur_text([cur_line(1, "9e13")]), integration=f"b{number}")["state"]
+            brought(
+                rt, tmp_path / "b.csv", cur_text([cur_line(1, "9e13")]), integration=f"b{number}", allow_overlap=True
+            )["state"]
             == "current"
         )
     with pytest.raises(BadConfiguration, match="add up to 10\\^14 or more"):
@@ -183,3 +186,18 @@ def test_text_in_parquet_that_is_no_utf8_is_refused_in_words(rt: Laptop, tmp_pat
     delivery = brought(rt, tmp_path / "bill", as_parquet(tmp_path / "made", [cur_line(1, "1")], note=text))
     assert delivery["state"] in ("current", "rejected")
     assert delivery["state"] == "current" or "text that is not UTF-8" in delivery["reason"]
+
+
+def test_a_budget_over_more_than_a_cost_holds_says_so_and_buries_nothing(rt: Laptop, tmp_path: Path) -> None:
+    for name, scope in (("everything", Scope()), ("elsewhere", Scope(providers=("gcp",)))):
+        budget = Budget(name, name, Decimal(100), "USD", "monthly", scope=scope)
+        rt.documents.set(f"orgs/default/budgets/{name}", as_document(budget))
+    for number in range(3):
+        brought(rt, tmp_path / "b.csv", cur_text([cur_line(1, "9e13")]), integration=f"b{number}", allow_overlap=True)
+    budgets = {name: one.get("problem") for name, one in rt.documents.list("orgs/default/budgets")}
+    assert "add up to 10^14 or more" in str(budgets["everything"])
+    assert budgets["elsewhere"] is None
+    for number in range(2):
+        (tmp_path / "b.csv").write_text(cur_text([cur_line(1, "1")]))
+        rt.bring(tmp_path / "b.csv", integration=f"b{number}")
+    assert (rt.documents.get("orgs/default/budgets/everything") or {})["problem"] is None

@@ -8,8 +8,13 @@ from contextlib import contextmanager
 import duckdb
 
 from common import stopping
-from common.errors import BadConfiguration
+from common.errors import BadConfiguration, BeyondRange
 from common.warehouse.rates import missing_rate
+
+_BEYOND = (
+    "the question cannot be answered: amounts add up to 10^14 or more, which is more than a cost holds; ask for fewer of them, "
+    "by period or account, or look for a charge that cannot be true"
+)
 
 
 @contextmanager
@@ -22,7 +27,7 @@ def explained() -> Iterator[None]:
         reason = _reason(error)
         if reason is None:
             raise
-        raise BadConfiguration(reason) from None
+        raise (BeyondRange if reason == _BEYOND else BadConfiguration)(reason) from None
 
 
 def _reason(error: duckdb.Error) -> str | None:
@@ -35,10 +40,7 @@ def _reason(error: duckdb.Error) -> str | None:
     if isinstance(error, duckdb.PermissionException):
         return "the question reaches for files; it may read the tables and views of its dataset only"
     if isinstance(error, duckdb.OutOfRangeException) and ("DECIMAL" in first_line or "HUGEINT" in first_line):
-        return (
-            "the question cannot be answered: amounts add up to 10^14 or more, which is more than a cost holds; ask for fewer of them, "
-            "by period or account, or look for a charge that cannot be true"
-        )
+        return _BEYOND
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
         # the message could hold a row's content
         return "the question cannot be answered: a value does not fit the type or form that the question needs"
