@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -68,7 +69,8 @@ def _send_once(
     workers: Workers | None,
 ) -> list[CostError]:
     """One try for one recipient; `channel` is its key in the outbox.  What is returned is to be tried again."""
-    held = documents.transact(lambda transaction: _claim(transaction, path, channel, clock.now(), workers))
+    claim = uuid.uuid4().hex
+    held = documents.transact(lambda transaction: _claim(transaction, path, channel, claim, clock.now(), workers))
     if held == _DONE:
         return []
     if isinstance(held, datetime):
@@ -79,20 +81,20 @@ def _send_once(
             where = notifier.send(made, recipient)
     except CostError as error:
         counted(notifications_failed=1)
-        return _not_sent(documents, path, channel, error)
+        return _not_sent(documents, path, channel, claim, error)
     _change(documents, path, lambda document: outbox.sent(document, channel, clock.now(), where))
     counted(notifications_sent=1)
     return []
 
 
-def _not_sent(documents: DocumentStore, path: str, key: str, error: CostError) -> list[CostError]:
+def _not_sent(documents: DocumentStore, path: str, key: str, claim: str, error: CostError) -> list[CostError]:
     """Record a failed try; the error, where there will be another."""
     reason = str(error)
     if not isinstance(error, Retryable):
-        _change(documents, path, lambda document: outbox.refused(document, key, reason))
+        _change(documents, path, lambda document: outbox.refused(document, key, reason, claim))
         return []
     unanswered = isinstance(error, Unanswered)
-    after = _change(documents, path, lambda document: outbox.not_sent(document, key, reason, unanswered))
+    after = _change(documents, path, lambda document: outbox.not_sent(document, key, reason, unanswered, claim))
     return [] if after is None or outbox.is_over(after, key) else [error]
 
 
@@ -100,7 +102,7 @@ _DONE = "done"
 
 
 def _claim(
-    transaction: Transaction, path: str, channel: str, now: datetime, workers: Workers | None
+    transaction: Transaction, path: str, channel: str, claim: str, now: datetime, workers: Workers | None
 ) -> str | datetime | None:
     """Claim the recipient; `_DONE`, until when another worker has it, or None when it is ours now."""
     document = transaction.get(path)
@@ -118,7 +120,7 @@ def _claim(
     if outbox.is_used_up(document, channel):  # the last worker died with it
         transaction.set(path, outbox.given_up(document, channel))
         return _DONE
-    transaction.set(path, outbox.claimed(document, channel, now, workers.this() if workers else ""))
+    transaction.set(path, outbox.claimed(document, channel, now, workers.this() if workers else "", claim))
     return None
 
 

@@ -5,10 +5,12 @@ by itself, under the key that `unit` makes:
 
     pending --claim--> sending --sent-------> sent
        ^                  |------refused----> refused      (the channel will never take it)
-       |--not_sent, or ---|------not_sent---> exhausted    (its tries are used up)
-          claim passed
+       |-----not_sent-----|------not_sent---> exhausted    (its tries are used up)
+                       ^  |
+                       |--|  taken over, once: the claim has passed, or its worker died
 
 Tries belong to the notification, however many messages announce it.  `reopened` gives new ones where a user asks for them.
+A claim that is taken over may have led to an acceptance that nobody recorded, so it counts as a try whose answer was lost.
 Everything here is a pure change of a document; the caller reads and writes it in a transaction.
 """
 
@@ -27,7 +29,7 @@ CLAIM_SECONDS = 30
 MAX_TRIES = 5
 """Tries of one notification at one recipient, whichever message leads to them."""
 MAX_UNANSWERED = 2
-"""Tries whose answer was lost, after which no more copy is risked: what was handed over may have arrived each time."""
+"""Tries that may have arrived, after which no more copy is risked: their answer was lost, or their worker before it could record it."""
 
 Document = dict[str, Any]
 
@@ -81,8 +83,8 @@ def is_over(document: Document, key: str) -> bool:
 
 
 def is_used_up(document: Document, key: str) -> bool:
-    """Whether this recipient has had all its tries."""
-    return int(_entry(document, key).get("tries", 0)) >= MAX_TRIES
+    """Whether this recipient has had all its tries, that of a claim which would be taken over now included."""
+    return int(_entry(document, key).get("tries", 0)) >= MAX_TRIES or _unanswered(document, key) >= MAX_UNANSWERED
 
 
 def held_until(document: Document, channel: str, now: datetime) -> datetime | None:
@@ -107,25 +109,33 @@ def shortened(document: Document, channel: str, now: datetime) -> Document | Non
     return _with(document, channel, {**_entry(document, channel), "claimed_until": longest.isoformat()})
 
 
-def claimed(document: Document, channel: str, now: datetime, holder: str = "") -> Document:
-    """The document with the channel claimed for CLAIM_SECONDS.  holder: names the worker, for others to see whether it is gone."""
-    tries = int(_entry(document, channel).get("tries", 0)) + 1
-    until = now + timedelta(seconds=CLAIM_SECONDS)
-    claim = {"status": SENDING, "claimed_until": until.isoformat(), "holder": holder, "tries": tries}
-    return _with(document, channel, claim)
+def claimed(document: Document, key: str, now: datetime, holder: str = "", claim: str = "") -> Document:
+    """The document with the recipient claimed for CLAIM_SECONDS, if need be from a worker that has not ended its claim.
+
+    holder: names the worker, for others to see whether it is gone.  claim: names the claim, to tell it from one that took it over.
+    """
+    entry = {
+        "status": SENDING,
+        "claimed_until": (now + timedelta(seconds=CLAIM_SECONDS)).isoformat(),
+        "holder": holder,
+        "claim": claim,
+        "tries": int(_entry(document, key).get("tries", 0)) + 1,
+        "unanswered": _unanswered(document, key),
+    }
+    return _with(document, key, entry)
 
 
 def sent(document: Document, key: str, now: datetime, where: str) -> Document:
-    """The document with the recipient done.  where: where the message went, in words."""
+    """The document with the recipient done, whoever holds it by now.  where: where the message went, in words."""
     return _ended(document, key, {"status": SENT, "sent_at": now.isoformat(), "where": where})
 
 
-def refused(document: Document, key: str, reason: str) -> Document:
+def refused(document: Document, key: str, reason: str, claim: str = "") -> Document:
     """The document with the recipient given up, since its channel will never take the message."""
-    return _ended(document, key, {"status": REFUSED, "reason": reason})
+    return _ended(document, key, {"status": REFUSED, "reason": reason}, claim)
 
 
-def not_sent(document: Document, key: str, reason: str, unanswered: bool = False) -> Document:
+def not_sent(document: Document, key: str, reason: str, unanswered: bool = False, claim: str = "") -> Document:
     """The document with the claim given back, to be tried again while there are tries left.
 
     unanswered: whether the message was handed over and the answer was lost, so that it may have arrived.
@@ -134,15 +144,18 @@ def not_sent(document: Document, key: str, reason: str, unanswered: bool = False
     entry = {"status": PENDING, "reason": reason, "unanswered": lost}
     if lost >= MAX_UNANSWERED:
         entry |= {"status": EXHAUSTED, "reason": f"{reason}; it may have arrived, so it is not repeated again"}
-    elif is_used_up(document, key):
+    elif int(_entry(document, key).get("tries", 0)) >= MAX_TRIES:
         entry |= {"status": EXHAUSTED, "reason": f"{reason}; given up after {MAX_TRIES} tries"}
-    return _ended(document, key, entry)
+    return _ended(document, key, entry, claim)
 
 
 def given_up(document: Document, key: str) -> Document:
     """The document with the recipient given up, whose last try nobody recorded."""
-    reason = f"given up after {MAX_TRIES} tries, the last of which ended before its outcome was recorded: it may have arrived"
-    return _ended(document, key, {"status": EXHAUSTED, "reason": reason})
+    tries = int(_entry(document, key).get("tries", 0))
+    reason = (
+        f"given up after {tries} tries, the last of which ended before its outcome was recorded: it may have arrived"
+    )
+    return _with(document, key, {"status": EXHAUSTED, "reason": reason, "tries": tries})
 
 
 def settled(document: Document, keys: Sequence[str]) -> Document:
@@ -180,10 +193,19 @@ def _entry(document: Document, key: str) -> Mapping[str, Any]:
     return channels.get(key) or channels.get(key.partition(":")[0], {})
 
 
-def _ended(document: Document, key: str, entry: Mapping[str, Any]) -> Document:
-    if is_sent(document, key):
-        return document  # a worker that comes late cannot undo what another was told
-    return _with(document, key, {**entry, "tries": _entry(document, key).get("tries", 1)})
+def _unanswered(document: Document, key: str) -> int:
+    """Tries that may have arrived, that of a claim which nobody has ended included."""
+    entry = _entry(document, key)
+    return int(entry.get("unanswered", 0)) + (entry.get("status") == SENDING)
+
+
+def _ended(document: Document, key: str, entry: Mapping[str, Any], claim: str | None = None) -> Document:
+    """The end of a try.  claim: which must still be that of the recipient, as another's must not be ended; None for any."""
+    before = _entry(document, key)
+    if before.get("status") == SENT or claim not in (None, before.get("claim", claim)):
+        return document
+    own = {"claim": before["claim"]} if before.get("claim") else {}
+    return _with(document, key, {**own, **entry, "tries": before.get("tries", 1)})
 
 
 def _with(document: Document, key: str, entry: Mapping[str, Any]) -> Document:

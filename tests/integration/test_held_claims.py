@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +25,7 @@ from common.adapters.embedded.processes import Processes, this_process
 from common.alerts.sending import send_waiting
 from common.config import Settings
 from common.domain import outbox
-from common.errors import Held
+from common.errors import Held, Permanent, Retryable
 from common.messages import AlertRaised
 from common.messages.cloudevent import encode
 from common.messages.subscriptions import received_by
@@ -209,3 +209,101 @@ def test_one_kill_while_slack_is_called_loses_no_message(tmp_path: Path) -> None
     assert notes and {note["status"] for note in notes} == {outbox.SENT}
     assert server.posted - killed_at == len(notes), "the one that was cut short goes out once more, the others once"
     assert rt.bus.dead_letters() == []
+
+
+class _KilledAfterIt:
+    """A channel that accepts the message, whose worker is gone before it can record that."""
+
+    channel = "email"
+    recipients = ("",)
+
+    def __init__(self) -> None:
+        self.copies = 0
+
+    def send(self, notification: Any, recipient: str = "") -> str:
+        self.copies += 1
+        raise SystemExit
+
+
+@pytest.mark.parametrize("holder", ["dead", "unknown"])
+def test_workers_that_are_killed_after_each_acceptance_cost_one_more_copy_at_most(world: World, holder: str) -> None:
+    """unknown: as in the cloud, where time alone ends a claim."""
+    email = _KilledAfterIt()
+    dead = dead_process()
+
+    class Worker(Processes):
+        def this(self) -> str:
+            return dead
+
+    for _ in range(2 * MAX_ATTEMPTS):
+        with suppress(SystemExit, Permanent):
+            send_waiting(RAISED, world.documents, (email,), world.clock, Worker() if holder == "dead" else None)
+        if holder == "unknown":
+            world.clock.move(seconds=outbox.CLAIM_SECONDS)
+    assert email.copies == outbox.MAX_UNANSWERED
+    ((_, document),) = world.notifications()
+    assert document["status"] == outbox.FAILED
+    assert "it may have arrived" in document["channels"]["email"]["reason"]
+    world.documents.set(path_of(document), outbox.reopened(document))
+    counting = CountingNotifier()
+    send_waiting(RAISED, world.documents, (counting,), world.clock, Processes())
+    assert len(counting.sent) == 1, "costwire replay grants new tries"
+
+
+def test_a_worker_that_fails_late_does_not_free_the_claim_of_another(world: World) -> None:
+    """Its claim had ended, another took the message over: a third must not send while that one does."""
+    second, third = CountingNotifier(), CountingNotifier()
+
+    class Second(CountingNotifier):
+        def send(self, notification: Any, recipient: str = "") -> str:
+            first_fails.set()
+            assert first_failed.wait(10)
+            with pytest.raises(Held):
+                send_waiting(RAISED, world.documents, (third,), world.clock)
+            return second.send(notification, recipient)
+
+    class First(CountingNotifier):
+        def send(self, notification: Any, recipient: str = "") -> str:
+            world.clock.move(seconds=outbox.CLAIM_SECONDS)
+            taking_over.start()
+            assert first_fails.wait(10)
+            raise Retryable("450 come back")
+
+    def take_over() -> None:
+        send_waiting(RAISED, world.documents, (Second(),), world.clock)
+        taken_over.set()
+
+    first_fails, first_failed, taken_over = threading.Event(), threading.Event(), threading.Event()
+    taking_over = threading.Thread(target=take_over)
+    with suppress(Retryable, Permanent):
+        send_waiting(RAISED, world.documents, (First(),), world.clock)
+    first_failed.set()
+    taking_over.join()
+    assert taken_over.is_set()
+    assert (len(second.sent), len(third.sent)) == (1, 0)
+
+
+def test_processes_killed_after_each_acceptance_cost_one_more_copy_at_most(tmp_path: Path) -> None:
+    bill = tmp_path / "bill.csv"
+    bill.write_text(cur_text([cur_line(number, "1.25") for number in range(100)]))
+    server = Killing(("127.0.0.1", 0), _Webhook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    env = {
+        **os.environ, "COSTWIRE_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT),
+        "COSTWIRE_SLACK_WEBHOOK_URL": f"http://127.0.0.1:{server.server_port}/hook",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "costwire"]
+    budget = ["budgets", "add", "all", "--amount", "200", "--currency", "USD", "--threshold", "50"]
+    subprocess.run([*command, *budget], env=env, check=True, capture_output=True, timeout=60)
+    words = [*command, "import", str(bill), "--integration", "aws", "--delivered-at", "2026-04-02"]
+    ends = []
+    for _ in range(4):
+        process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server.victim = process.pid
+        ends.append(process.wait(timeout=60))
+        server.victim = 0
+    server.shutdown()
+    server.server_close()
+    assert ends[:2] == [-signal.SIGKILL] * 2
+    assert server.posted == outbox.MAX_UNANSWERED
+    assert -signal.SIGKILL not in ends[2:]

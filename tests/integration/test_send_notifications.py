@@ -73,16 +73,16 @@ def test_a_refused_message_is_dead_lettered_with_its_reason_and_sent_once_it_is_
     assert document(world)["status"] == outbox.SENT
 
 
-def test_workers_that_die_with_the_message_use_up_its_tries(world: World) -> None:
+def test_workers_that_die_with_the_message_count_as_answers_that_were_lost(world: World) -> None:
     dying = DyingNotifier()
-    for _ in range(outbox.MAX_TRIES):
+    for _ in range(outbox.MAX_UNANSWERED):
         with pytest.raises(SystemExit):
             handle(world, dying)
         world.clock.move(seconds=outbox.CLAIM_SECONDS)
     with pytest.raises(Permanent, match="it may have arrived"):
         handle(world, dying)
     handle(world, dying)
-    assert len(dying.sent) == outbox.MAX_TRIES
+    assert len(dying.sent) == outbox.MAX_UNANSWERED
     assert document(world)["status"] == outbox.FAILED
 
 

@@ -65,6 +65,7 @@ def test_once_sent_is_sent_whatever_was_before_and_whoever_comes_late(before: li
 
 @given(st.lists(st.sampled_from(("again", "unanswered", "killed")), max_size=30))
 def test_tries_end_whatever_they_end_in(fates: list[str]) -> None:
+    """Of tries that may have arrived, those of killed workers included, there are no more than a lost answer costs."""
     document, tries = fresh(), 0
     for fate in fates:
         if outbox.is_over(document, "slack"):
@@ -72,11 +73,19 @@ def test_tries_end_whatever_they_end_in(fates: list[str]) -> None:
         if outbox.is_used_up(document, "slack"):
             document = outbox.given_up(document, "slack")
             break
-        document, tries = outbox.claimed(document, "slack", NOW), tries + 1
+        document, tries = outbox.claimed(document, "slack", NOW, claim=str(tries)), tries + 1
         if fate != "killed":
-            document = outbox.not_sent(document, "slack", "reason", unanswered=fate == "unanswered")
+            document = outbox.not_sent(document, "slack", "reason", fate == "unanswered", claim=str(tries - 1))
     assert tries <= outbox.MAX_TRIES
-    assert fates[:tries].count("unanswered") <= outbox.MAX_UNANSWERED
+    assert sum(fate != "again" for fate in fates[:tries]) <= outbox.MAX_UNANSWERED
+
+
+def test_a_worker_whose_claim_was_taken_over_changes_nothing_unless_it_has_sent() -> None:
+    taken_over = outbox.claimed(outbox.claimed(fresh(), "slack", NOW, claim="a"), "slack", NOW + CLAIM, claim="b")
+    assert outbox.not_sent(taken_over, "slack", "450", claim="a") == taken_over
+    assert outbox.not_sent(taken_over, "slack", "no answer", unanswered=True, claim="a") == taken_over
+    assert outbox.refused(taken_over, "slack", "404", claim="a") == taken_over
+    assert outbox.is_sent(outbox.sent(taken_over, "slack", NOW, "Slack"), "slack")
 
 
 def test_reopening_gives_new_tries_to_those_who_do_not_have_it_only() -> None:
