@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
+from common.adapters.notifiers.deadline import TRY_SECONDS, Deadline
 from common.domain.legible import without_slack_markup
 from common.errors import BadConfiguration, Permanent, Retryable, Unanswered
 from common.ports import ONE_PLACE, Notification
@@ -37,6 +40,7 @@ class SlackSettings:
 
     webhook_url: str = field(repr=False)
     timeout_seconds: int = 10
+    try_seconds: float = TRY_SECONDS
 
 
 class SlackNotifier:
@@ -62,11 +66,17 @@ class SlackNotifier:
         status: int | None = None
         word = wait = ""
         try:
-            with httpx.stream(
-                "POST", self._settings.webhook_url, json=payload, timeout=self._settings.timeout_seconds
-            ) as answer:
+            with (
+                Deadline(self._settings.try_seconds) as deadline,
+                httpx.Client(timeout=self._settings.timeout_seconds) as client,
+                client.stream(
+                    "POST", self._settings.webhook_url, json=payload, extensions=_watched(deadline)
+                ) as answer,
+            ):
                 status, wait = answer.status_code, answer.headers.get("Retry-After", "")
                 word = "" if answer.is_success else _beginning(answer)
+        except TimeoutError:  # the deadline passed before the connection stood
+            raise Retryable("Slack cannot be reached in time; it stays in the outbox") from None
         except _NEVER_POSTED as error:
             raise Retryable(f"Slack cannot be reached ({type(error).__name__}); it stays in the outbox") from None
         except httpx.TransportError as error:
@@ -80,6 +90,16 @@ class SlackNotifier:
     def _is_harmless(self, record: logging.LogRecord) -> bool:
         """Whether a log line of the HTTP library keeps the webhook's address to itself."""
         return self._settings.webhook_url not in record.getMessage()
+
+
+def _watched(deadline: Deadline) -> dict[str, Any]:
+    """What makes the HTTP library show its connections to the deadline."""
+
+    def trace(event: str, facts: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            deadline.watch(facts["return_value"].get_extra_info("socket"))
+
+    return {"trace": trace}
 
 
 def _beginning(answer: httpx.Response) -> str:

@@ -11,20 +11,20 @@ import email.policy
 import hashlib
 import re
 import smtplib
+import socket
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
+from common.adapters.notifiers.deadline import TRY_SECONDS, Deadline
 from common.errors import BadConfiguration, CostError, Permanent, Retryable, Unanswered
 from common.ports import Notification
 
 IMPLICIT_TLS_PORT = 465
-_TRY_SECONDS = 25
-"""A try ends before the recipient's claim in the outbox does, however slowly the server answers."""
+_READY = 220
 _QUIT_SECONDS = 2
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 
@@ -41,6 +41,7 @@ class SmtpSettings:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     timeout_seconds: int = 10
+    try_seconds: float = TRY_SECONDS
 
 
 class SmtpNotifier:
@@ -67,25 +68,28 @@ class SmtpNotifier:
             raise BadConfiguration(
                 "an address is not valid; check COSTWIRE_SMTP_SENDER and COSTWIRE_SMTP_RECIPIENTS"
             ) from None
-        ends_at = time.monotonic() + _TRY_SECONDS
         try:
-            with self._connected() as server:
-                _Exchange(server, self._settings, ends_at).hand_over(message, recipient)
+            with Deadline(self._settings.try_seconds) as deadline, self._connected(deadline) as server:
+                _Exchange(server, self._settings, deadline).hand_over(message, recipient)
         except (smtplib.SMTPException, OSError) as error:
             raise self._explained(error) from None
         return f"e-mail to {recipient}"
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
+    def _connected(self, deadline: Deadline) -> Iterator[smtplib.SMTP]:
+        """Connected here, not by smtplib, so that the deadline holds for the greeting and for what TLS says before it."""
         settings = self._settings
-        if settings.port == IMPLICIT_TLS_PORT:
-            context = ssl.create_default_context()
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                settings.host, settings.port, timeout=settings.timeout_seconds, context=context
-            )
-        else:
-            server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_seconds)
+        server = smtplib.SMTP(timeout=settings.timeout_seconds)
+        server._host = settings.host  # type: ignore[attr-defined]  # what STARTTLS compares the certificate with
         try:
+            server.sock = socket.create_connection((settings.host, settings.port), settings.timeout_seconds)
+            deadline.watch(server.sock)
+            if settings.port == IMPLICIT_TLS_PORT:
+                context = ssl.create_default_context()
+                server.sock = context.wrap_socket(server.sock, server_hostname=settings.host)
+            code, answer = server.getreply()
+            if code != _READY:
+                raise smtplib.SMTPConnectError(code, answer)
             yield server
         finally:
             _leave(server)
@@ -121,10 +125,10 @@ class _AnswerLost(smtplib.SMTPException):
 class _Exchange:
     """One message over one connection, in steps, so that it is known which of them failed."""
 
-    def __init__(self, server: smtplib.SMTP, settings: SmtpSettings, ends_at: float) -> None:
+    def __init__(self, server: smtplib.SMTP, settings: SmtpSettings, deadline: Deadline) -> None:
         self._server = server
         self._settings = settings
-        self._ends_at = ends_at
+        self._deadline = deadline
 
     def hand_over(self, message: EmailMessage, recipient: str) -> None:
         """Raises SMTPException or OSError where the server did not take the message, _AnswerLost where nobody knows."""
@@ -155,9 +159,7 @@ class _Exchange:
 
     def _in_time(self) -> smtplib.SMTP:
         """The server, with no more patience than what is left of this try."""
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
+        left = self._deadline.left()
         if self._server.sock is not None:
             self._server.sock.settimeout(min(left, self._settings.timeout_seconds))
         return self._server
