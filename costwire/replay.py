@@ -41,6 +41,8 @@ def replay(
             notifications = sum(reopen(rt, one) for one in _organizations(rt, org))
         sent = rt.bus.replay(topic)
     failed = _worked_off(rt, quiet=as_json) if isinstance(rt, EmbeddedRuntime) else None
+    if delivery and failed is not None:
+        failed += _refused_again(rt, org, delivery)
     if as_json:
         print_json({"replayed": sent, "notifications": notifications, "failed": failed})
     elif not sent and not notifications:
@@ -73,6 +75,13 @@ def _worked_off(rt: EmbeddedRuntime, quiet: bool) -> list[str]:
             if outcome.final and outcome.error:
                 failed.append(outcome.error)
     return failed
+
+
+def _refused_again(rt: Runtime, org: str, delivery_id: str) -> list[str]:
+    found = load(rt.documents, org, delivery_id)
+    if found is None or found.state != REJECTED:
+        return []
+    return [f"delivery {delivery_id} is rejected again: {found.extra.get('reason')}"]
 
 
 def _again(rt: Runtime, org: str, delivery_id: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -107,16 +107,20 @@ def fail_run(
     reason: str,
     rejected: bool = False,
     delivery_id: str | None = None,
+    unread: bool = False,
 ) -> None:
     """End a run that could not do its work; one that has ended keeps its first reason, one that has done it stays so.
 
-    rejected: a bill of it was refused, which also ends a run whose other bills are shown.  delivery_id: the delivery of which a
-    message was given up.  It is remembered, as the note of what was landed may come later and would make the run wait for it.
+    rejected: a bill of it was refused, which also ends a run whose other bills are shown.  unread: so was one that became no delivery
+    of the run, so that no replay can undo it.  delivery_id: the delivery of which a message was given up.  It is remembered, as the note
+    of what was landed may come later and would make the run wait for it.
     """
 
     def change(run: dict[str, Any]) -> None:
         if delivery_id:
             run["lost"] = {**run.get("lost", {}), delivery_id: reason}
+        if unread:
+            run["unread"] = True
         if run["status"] in ENDED and (run["error"] or not rejected):
             return
         run |= {"status": REFUSED if rejected else FAILED, "error": reason, "ended_at": clock.now().isoformat()}
@@ -132,11 +136,11 @@ def fail_queued(documents: DocumentStore, clock: Clock, org_slug: str, request_i
 
 
 def finish_runs(documents: DocumentStore, clock: Clock, delivery: Delivery) -> None:
-    """End every run that waits for this delivery, which is finished, and for no other; also one that had failed before a replay.
+    """End every run that waits for this delivery, which is finished, and for no other; also one that was over before a replay.
 
     The same bytes may have been landed by several runs.  A run that has not noted yet what it landed ends by itself when it does.
     """
-    for status in (RUNNING, FAILED):
+    for status in (RUNNING, FAILED, REFUSED):
         where = {"integration_id": delivery.integration_id, "status": status}
         for run_id, run in documents.list(below(delivery.org_slug, "runs"), where):
             if delivery.delivery_id in run["delivery_ids"]:
@@ -145,7 +149,7 @@ def finish_runs(documents: DocumentStore, clock: Clock, delivery: Delivery) -> N
 
 def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     run = documents.get(run_path(org_slug, run_id))
-    if run is None or run["status"] in (SUCCEEDED, REFUSED) or run.get("landing"):
+    if run is None or _is_done(run) or run.get("landing"):
         return
     deliveries = {one: documents.get(delivery_path(org_slug, one)) or {} for one in run["delivery_ids"]}
     found = [one for one in deliveries.values() if one.get("state") in FINISHED]
@@ -153,10 +157,10 @@ def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) 
     open_ones = [name for name, one in deliveries.items() if one.get("state") not in FINISHED]
 
     def change(document: dict[str, Any]) -> None:
-        if document["delivery_ids"] != run["delivery_ids"] or document["status"] in (SUCCEEDED, REFUSED):
+        if document["delivery_ids"] != run["delivery_ids"] or _is_done(document):
             return  # somebody else knows more
         reasons = [document.get("lost", {}).get(name) for name in open_ones]
-        if not all(reasons) or (reasons and document["status"] == FAILED):
+        if not all(reasons) or (reasons and document["status"] in ENDED) or (refused and document["status"] == REFUSED):
             return
         document |= {
             "status": FAILED if reasons else REFUSED if refused else SUCCEEDED,
@@ -167,6 +171,11 @@ def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) 
         }
 
     _change(documents, org_slug, run_id, change)
+
+
+def _is_done(run: Mapping[str, Any]) -> bool:
+    """Whether no delivery can change how the run ended."""
+    return run["status"] == SUCCEEDED or (run["status"] == REFUSED and bool(run.get("unread")))
 
 
 def _change(documents: DocumentStore, org_slug: str, run_id: str, change: Any) -> None:

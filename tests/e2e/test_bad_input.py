@@ -443,6 +443,15 @@ def test_the_same_bill_twice_is_one_delivery(rt: Laptop, tmp_path: Path) -> None
     assert rt.exported() == before and len(rt.deliveries()) == 1
 
 
+def test_a_replay_that_is_rejected_again_says_so(rt: Laptop, tmp_path: Path) -> None:
+    bill = tmp_path / "bill.csv"
+    bill.write_text(cur_text([cur_line(1, "much")]))
+    rt.bring(bill)
+    (found,) = rt.deliveries()
+    with pytest.raises(CostError, match="is rejected again: every one of its 1 lines is in quarantine"):
+        replay(delivery=found["delivery_id"])
+
+
 def test_a_location_that_vanished_is_named_and_replay_works_once_it_is_back(rt: Laptop, tmp_path: Path) -> None:
     path = write(tmp_path / "in", GOOD)
     rt.bring(path)

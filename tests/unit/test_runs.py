@@ -10,10 +10,11 @@ import pytest
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.messages.subscriptions import named
 from common.ports.bus import MAX_ATTEMPTS
-from common.records.deliveries import CURRENT, LANDED, Delivery, delivery_path
+from common.records.deliveries import CURRENT, LANDED, REJECTED, Delivery, delivery_path
 from common.records.runs import (
     FAILED,
     QUEUED,
+    REFUSED,
     RUNNING,
     SUCCEEDED,
     begin_run,
@@ -151,3 +152,26 @@ def test_a_run_that_is_older_than_any_message_ends(documents: SqliteDocumentStor
     end_stalled(documents, Clock(NOW + KEPT + timedelta(seconds=1)), ORG)
     found, words = reason(documents)
     assert found == FAILED and words is not None and "within 8 days" in words
+
+
+def test_a_run_that_was_rejected_ends_well_once_its_delivery_is_replayed(documents: SqliteDocumentStore) -> None:
+    rejected = deliver(documents, REJECTED)
+    record_deliveries(documents, Clock(), ORG, RUN, [DELIVERY])
+    finish_runs(documents, Clock(), rejected)
+    assert status(documents)[0] == REFUSED
+    ended_at = (documents.get(run_path(ORG, RUN)) or {})["ended_at"]
+    deliver(documents, LANDED)
+    fail_run(documents, Clock(), ORG, RUN, "the disk is full", delivery_id=DELIVERY)
+    finish_runs(documents, Clock(NOW + timedelta(days=1)), deliver(documents, REJECTED))
+    assert status(documents)[0] == REFUSED
+    assert (documents.get(run_path(ORG, RUN)) or {})["ended_at"] == ended_at
+    finish_runs(documents, Clock(), deliver(documents, CURRENT))
+    assert reason(documents) == (SUCCEEDED, None)
+
+
+def test_a_run_of_which_a_bill_could_not_be_read_stays_rejected(documents: SqliteDocumentStore) -> None:
+    deliver(documents, LANDED)
+    record_deliveries(documents, Clock(), ORG, RUN, [DELIVERY])
+    fail_run(documents, Clock(), ORG, RUN, "no known format", rejected=True, unread=True)
+    finish_runs(documents, Clock(), deliver(documents, CURRENT))
+    assert reason(documents) == (REFUSED, "no known format")
