@@ -113,9 +113,9 @@ def _until(span: str | None, until: str | None, now: datetime) -> datetime:
     if until is not None:
         try:
             moment = datetime.fromisoformat(until)
-        except ValueError:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             raise typer.BadParameter(f"--until is '{until}', expected a day such as 2026-03-01") from None
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     found = _SPAN.fullmatch(span or "1d")
     if not found:
         raise typer.BadParameter(f"--for is '{span}', expected a number and m, h, d or w, as in 3d")

@@ -11,7 +11,7 @@ The table below is the whole life cycle; a pair that it does not name leaves the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from common.domain.budgets import ACTUAL, FORECAST, Budget, BudgetPeriod, Threshold
@@ -43,6 +43,9 @@ TRANSITIONS: dict[tuple[str | None, str], str] = {
 }
 NOTIFIED = frozenset({OPEN, RETRACTED})
 """States that people are told of.  The others are made by a person, or by a period that ends, and stay quiet."""
+
+MOST_AHEAD = timedelta(hours=1)
+"""How far a machine's clock may be put back without ending a snooze."""
 
 TYPES = {ACTUAL: "budget_threshold", FORECAST: "forecast_threshold"}
 
@@ -90,9 +93,15 @@ def observe(life: Life, basis: str, crossed: bool | None, period_open: bool, now
         return CLEARED
     if life.state == ACKNOWLEDGED and not period_open:
         return LAPSED
-    if life.state == SNOOZED and life.snoozed_until and datetime.fromisoformat(life.snoozed_until) <= now:
-        return SNOOZE_PASSED
-    return CROSSED
+    return SNOOZE_PASSED if life.state == SNOOZED and _has_passed(life, now) else CROSSED
+
+
+def _has_passed(life: Life, now: datetime) -> bool:
+    """Whether a snooze is over.  One that began in the future was counted by a clock that has been put back: told once too often is
+    better than kept quiet for as long as that clock was ahead."""
+    begun = datetime.fromisoformat(life.history[-1].at) if life.history else now
+    ends = datetime.fromisoformat(life.snoozed_until) if life.snoozed_until else None
+    return begun > now + MOST_AHEAD or (ends is not None and ends <= now)
 
 
 def advance(life: Life, event: str | None, change: Change, snoozed_until: str | None = None) -> tuple[Life, bool]:

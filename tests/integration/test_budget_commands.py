@@ -161,6 +161,7 @@ def test_what_does_not_exist_or_exists_already_is_named(home: Path) -> None:
     past = failure(alerts.app, "snooze", "platform", "--until", "2020-01-01")
     assert isinstance(past, Permanent) and "has passed" in str(past)
     assert call(alerts.app, "snooze", "platform", "--for", "soon").exit_code == 2
+    assert call(alerts.app, "snooze", "platform", "--until", "9999-12-31T23:59:59-10:00").exit_code == 2
     assert call(alerts.app, "list", "--state", "angry").exit_code == 2
 
 

@@ -93,6 +93,15 @@ def test_resolved_is_left_only_by_a_retraction() -> None:
     assert [event for event in EVENTS if next_state(RESOLVED, event) != RESOLVED] == [CLEARED]
 
 
+def test_a_snooze_that_began_while_the_clock_was_ahead_ends_once_it_is_put_back() -> None:
+    ahead = NOW + timedelta(days=400)
+    life = Life(
+        SNOOZED, snoozed_until=(ahead + timedelta(days=1)).isoformat(), history=(Change(SNOOZED, ahead.isoformat()),)
+    )
+    assert observe(life, "actual", True, True, NOW) == SNOOZE_PASSED
+    assert observe(life, "actual", True, True, ahead - timedelta(minutes=30)) == CROSSED, "a small step back ends none"
+
+
 def test_a_longer_snooze_replaces_the_first() -> None:
     life, _ = advance(lived(CROSSED, SNOOZE)[0], SNOOZE, CHANGE, (NOW + timedelta(days=9)).isoformat())
     assert life.snoozed_until == (NOW + timedelta(days=9)).isoformat()
