@@ -17,8 +17,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from common.domain.legible import one_line
 from deployment import archive
 
 ROOT = Path(__file__).parents[1]
@@ -248,9 +249,16 @@ def _quiet(command: list[str], one: Deployment) -> subprocess.CompletedProcess[s
     return subprocess.run(command, env=one.environment, check=False, **quiet)  # noqa: S603  # words of ours, no shell
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors quote what was typed in a form fit for a terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
+
 def main(words: list[str] | None = None) -> int:
     """The exit status."""
-    parser = argparse.ArgumentParser(prog="python -m deployment.deploy", description=(__doc__ or "").partition(":")[0])
+    parser = _Parser(prog="python -m deployment.deploy", description=(__doc__ or "").partition(":")[0])
     parser.add_argument("action", choices=("plan", "apply", "environment", "destroy"))
     parser.add_argument("--project", required=True)
     parser.add_argument("--variables", required=True, type=Path, help="a .tfvars file, as terraform/evaluation.tfvars")
@@ -269,7 +277,7 @@ def main(words: list[str] | None = None) -> int:
         else:
             destroy(one, given.typed)
     except Stopped as reason:
-        sys.stderr.write(f"{reason}\n")
+        sys.stderr.write(f"{one_line(str(reason))}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; run it again to go on\n")

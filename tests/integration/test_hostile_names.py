@@ -8,6 +8,7 @@ import json
 import logging
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,6 +26,7 @@ from common.telemetry.logs import CloudFormatter
 from common.validation.report import Failure, Report
 from costwire import cli, output
 from costwire.worker import work
+from deployment import deploy
 from tests.smtp_peer import smtp_peer
 from tests.support import CUR_HEADER, Laptop, cur_line, laptop
 
@@ -233,3 +235,21 @@ def test_on_a_terminal_only_our_own_styles_act(monkeypatch: pytest.MonkeyPatch) 
     text = out.getvalue()
     check(text)
     assert "[link=http://e]" in text and one_line("a\x1b") == "a\ufffd"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "--project", EVIL, "--variables", "x"],
+        ["plan", "--project", "my-project", "--variables", f"/none{EVIL}"],
+        [f"no{EVIL}", "--project", "my-project", "--variables", "x"],
+        ["plan", "--project", "my-project", "--variables", "x", f"--no{EVIL}"],
+    ],
+    ids=["project", "file", "action", "option"],
+)
+def test_a_deployment_quotes_what_was_typed_fit(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with suppress(SystemExit):
+        assert deploy.main(words) == 1
+    said = capsys.readouterr()
+    assert "owned" in said.err
+    check(said.out + said.err)
