@@ -5,9 +5,13 @@ from common import stopping
 
 def main() -> None:
     """Run a command."""
-    stopping.install()
-    from costwire import cli
-
+    try:
+        stopping.install()
+        from costwire import cli
+    except BaseException:
+        if stopping.received() is not None:  # loading takes about a second
+            stopping.end(stopping.WORDS)
+        raise
     cli.main()
 
 

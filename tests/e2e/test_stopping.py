@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import sqlite3
 import subprocess
@@ -237,6 +238,17 @@ def test_the_demo_stops_in_time(tmp_path: Path) -> None:
     process = start(tmp_path / "other", "demo", cwd=tmp_path)
     assert stop_when(works_on(home, "normalize_focus"), process, signal.SIGINT)
     check_given_back(home)
+
+
+def handles_signals(process: Process) -> bool:
+    """The command has its handlers in place, as Linux tells it: Python itself has none for SIGTERM."""
+    found = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_still_loading_stops_in_time(tmp_path: Path, sign: signal.Signals) -> None:
+    assert stop_when(handles_signals, start(tmp_path / "home", "runs"), sign)
 
 
 def test_an_idle_watcher_stops_in_time(tmp_path: Path) -> None:
