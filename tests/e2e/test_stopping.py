@@ -26,9 +26,9 @@ import duckdb
 import pytest
 
 from common.adapters.embedded.processes import this_process
-from common.bootstrap import EmbeddedRuntime
 from common.config import Settings
 from common.messages import BudgetCheckRequested
+from common.runtime.bootstrap import EmbeddedRuntime
 from common.stopping import PATIENCE_SECONDS
 from tests.support import CUR_HEADER, cur_line, cur_text
 
@@ -296,7 +296,7 @@ STUCK = """
 import sqlite3, threading
 from common import stopping
 stopping.install()
-from common.bootstrap import embedded
+from common.runtime.bootstrap import embedded
 from common.messages import BudgetCheckRequested
 from costwire.worker import subscribe_all
 rt = embedded()

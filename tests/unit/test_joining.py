@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from common.records.joining import completeness, joined
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.formats.recognition import formats
 from common.records.deliveries import Delivery, Part, identify
+from common.records.joining import completeness, joined
 
 DAY = datetime(2026, 4, 1, tzinfo=UTC)
 OCI, AZURE = formats()["oci_cost"], formats()["azure_cost"]
