@@ -17,12 +17,17 @@ from common.providers.discovery import FoundDelivery
 from common.providers.provider import Provider
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
-from common.records.integrations import ERROR, load_integration, note_sync
+from common.records.integrations import ERROR, load_integration, note_sync, source_of
 from common.records.organizations import check_may_run
 from common.records.runs import begin_run, fail_run, has_landed, note_landing, record_deliveries, run_path
 
 MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
+
+
+def is_ahead(delivered_at: datetime, now: datetime) -> bool:
+    """Whether the time of a delivery lies in the future, beyond what clocks differ by."""
+    return delivered_at > now + MOST_AHEAD
 
 
 def ingest(message: IngestBill, rt: Runtime) -> None:
@@ -64,7 +69,7 @@ def _land_all(
     if integration["status"] not in ("active", ERROR):
         raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
     run = rt.documents.get(run_path(org_slug, message.run_id)) or {}
-    location = rt.location(run.get("location") or integration["config"]["location"])
+    location = rt.source(source_of(org_slug, integration, run.get("location")))
     request = IngestRequest(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
     pace = Pace(rt.clock, rt.settings.work_seconds)
     ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, marks, pace)
@@ -114,7 +119,7 @@ def _as_stated(found: FoundDelivery, run: Mapping[str, Any]) -> FoundDelivery:
 
 def _is_of_the_future(found: FoundDelivery, now: datetime, refused: list[str]) -> bool:
     """Whether a delivery's time is one that no clock can have by now: shown, it would hide all that is delivered until then."""
-    if found.delivered_at <= now + MOST_AHEAD:
+    if not is_ahead(found.delivered_at, now):
         return False
     refused.append(
         f"{found.parts[0].name} was delivered at {found.delivered_at:%Y-%m-%d %H:%M} UTC, which is in the future; "

@@ -4,7 +4,7 @@ from common.ports.bus import Delivery, MessageBus
 from common.ports.clock import Clock
 from common.ports.documents import Document, DocumentStore, Transaction
 from common.ports.keys import KeyRing
-from common.ports.locations import FoundObject, Location
+from common.ports.locations import FoundObject, Location, Source
 from common.ports.notifier import ONE_PLACE, Notification, Notifier
 from common.ports.objects import ObjectStore, Readable, StoredObject
 from common.ports.runtime import Runtime
@@ -33,6 +33,7 @@ __all__ = [
     "Scheduler",
     "Secrets",
     "Slice",
+    "Source",
     "StoredObject",
     "Transaction",
     "Warehouse",

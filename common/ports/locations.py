@@ -1,9 +1,26 @@
 """Locations: where a provider leaves its bills (a folder here; buckets and containers in the cloud)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
+
+
+@dataclass(frozen=True)
+class Source:
+    """What opening the place of an integration's bills may need; the integration may not be saved yet.
+
+    location: a URI, or a path.  config: the integration's.  credential_ref: the path of its stored credential's document.
+    secret: its credential, where one was given that is not stored yet; never logged.
+    """
+
+    location: str
+    org_slug: str = ""
+    integration_id: str = ""
+    provider: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    credential_ref: str | None = None
+    secret: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

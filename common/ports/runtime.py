@@ -8,7 +8,7 @@ from common.ports.bus import OperatedBus
 from common.ports.clock import Clock
 from common.ports.documents import DocumentStore
 from common.ports.keys import KeyRing
-from common.ports.locations import Location
+from common.ports.locations import Location, Source
 from common.ports.notifier import Notifier
 from common.ports.objects import ObjectStore
 from common.ports.scheduler import Scheduler
@@ -60,6 +60,6 @@ class Runtime(Protocol):
     @property
     def notifiers(self) -> tuple[Notifier, ...]: ...
 
-    def location(self, uri: str) -> Location:
-        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
+    def source(self, integration: Source) -> Location:
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
         ...

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.domain.names import integration_id_fault
 from common.errors import BadConfiguration, NotFound
-from common.ports import DocumentStore
+from common.ports import Document, DocumentStore, Source
 from common.providers.registry import PROVIDERS, TITLES
 from common.records.organizations import below
 
@@ -30,11 +30,12 @@ def save_integration(
     location: str,
     keep_location: bool = False,
     allow_overlap: bool = False,
+    credential_ref: str | None = None,
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
     keep_location: where there is one of that name, it goes on reading where it reads.  allow_overlap: what another integration shows too
-    is shown on purpose, from now on.
+    is shown on purpose, from now on.  credential_ref: the path of the credential that is stored for it; an earlier one's stays.
     Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
     """
     if provider not in PROVIDERS:
@@ -62,7 +63,7 @@ def save_integration(
             "account_identifier": before.get("account_identifier"),
             "status": ACTIVE,
             "config": config,
-            "credential_ref": before.get("credential_ref"),
+            "credential_ref": credential_ref or before.get("credential_ref"),
             "validated_at": now.isoformat(),
             "last_sync": before.get("last_sync"),
             "next_sync": before.get("next_sync"),
@@ -83,6 +84,19 @@ def load_integration(documents: DocumentStore, org_slug: str, integration_id: st
         known = ", ".join(one for one, _ in documents.list(below(org_slug, "integrations"))) or "none yet"
         raise NotFound(f"there is no integration {integration_id} in {org_slug}; known: {known}")
     return document
+
+
+def source_of(org_slug: str, integration: Document, location: str | None = None) -> Source:
+    """What opening the integration's place needs.  location: read there this once instead of where its config says."""
+    config = integration["config"]
+    return Source(
+        location=str(location or config["location"]),
+        org_slug=org_slug,
+        integration_id=integration["integration_id"],
+        provider=integration["provider"],
+        config=config,
+        credential_ref=integration.get("credential_ref"),
+    )
 
 
 def note_sync(documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, error: str | None) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Runtime,
         Scheduler,
         Secrets,
+        Source,
         Warehouse,
         Workers,
     )
@@ -110,11 +111,9 @@ class EmbeddedRuntime:
 
         return DocumentScheduler(self.documents, self.bus, self.clock)
 
-    def location(self, uri: str) -> Location:
-        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
-        from common.adapters.locations import open_location
-
-        return open_location(uri)
+    def source(self, integration: Source) -> Location:
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        return _opened(self, integration)
 
     @cached_property
     def workers(self) -> Workers:
@@ -196,11 +195,9 @@ class CloudRuntime:
 
         return DeploymentInspection.connect(self.settings)
 
-    def location(self, uri: str) -> Location:
-        """The place that a URI names.  Raises BadConfiguration for a scheme that is not known."""
-        from common.adapters.locations import open_location
-
-        return open_location(uri)
+    def source(self, integration: Source) -> Location:
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        return _opened(self, integration)
 
     @cached_property
     def workers(self) -> Workers:
@@ -224,6 +221,19 @@ class CloudRuntime:
         if not value:
             raise BadConfiguration(f"COSTWIRE_{name.upper()} is not set; the cloud runtime needs it")
         return str(value)
+
+
+def _opened(rt: Runtime, source: Source) -> Location:
+    """Each place asks for the credential by itself, since most need none."""
+    from common.adapters.locations import open_source
+    from common.tenancy import credentials
+
+    def credential() -> bytes:
+        if source.secret is not None:
+            return source.secret
+        return credentials.load(rt.documents, rt.keys, source.org_slug, source.integration_id)
+
+    return open_source(source, credential)
 
 
 def with_secrets(settings: Settings, secrets: Secrets) -> Settings:

@@ -22,9 +22,9 @@ import storage_backends
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_bus import Backoff, FaultPlan, SqliteBus
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
-from common.adapters.locations import open_location
+from common.adapters.locations import open_source
 from common.adapters.shared.system_clock import SystemClock
-from common.ports import Clock, DocumentStore, Location, ObjectStore
+from common.ports import Clock, DocumentStore, Location, ObjectStore, Source
 from common.ports.bus import PullBus
 
 
@@ -55,7 +55,7 @@ def _write_file(place: Path, name: str, content: bytes) -> None:
 
 
 def _open_file(place: Path, name: str) -> Location:
-    return open_location((place / name).as_uri() if name else place.as_uri())
+    return open_source(Source((place / name).as_uri() if name else place.as_uri()), lambda: b"")
 
 
 def emulator_project(place: Path) -> str:

@@ -20,9 +20,9 @@ from common.config import Settings
 from common.messages import SyncRequested
 from common.ports import ObjectStore
 from common.records.integrations import save_integration
+from common.records.organizations import ensure_default
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
-from costwire.imports import ensure_organization
 from costwire.worker import subscribe_all, work
 
 BUCKETS: list[str] = []
@@ -69,7 +69,7 @@ def main(folder: str, location: str, bucket: str) -> None:
     BUCKETS.append(bucket)
     rt = BucketRuntime(Settings(home=Path(folder) / "home", threads=2))  # type: ignore[call-arg]  # the rest is the environment's
     bootstrap.use(rt)
-    ensure_organization(rt, "default")
+    ensure_default(rt.documents, rt.clock.now())
     save_integration(rt.documents, rt.clock.now(), "default", "big", "aws", location)
     subscribe_all(rt)
     rt.bus.publish(SyncRequested("big", "test", "default", "big"))

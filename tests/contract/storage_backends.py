@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.ports import Location, ObjectStore
+from common.ports import Location, ObjectStore, Source
 
 if TYPE_CHECKING:
     from google.cloud import storage
@@ -49,9 +49,9 @@ def write_bill(place: Path, name: str, content: bytes) -> None:
 
 
 def open_bills(place: Path, name: str) -> Location:
-    from common.adapters.locations import open_location
+    from common.adapters.locations import open_source
 
-    return open_location(f"gs://{made_bucket(LOCATION_BUCKET)}/{_key(place, name)}")
+    return open_source(Source(f"gs://{made_bucket(LOCATION_BUCKET)}/{_key(place, name)}"), lambda: b"")
 
 
 def _key(place: Path, name: str) -> str:

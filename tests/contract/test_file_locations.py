@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from common.adapters.locations import open_location
-from common.errors import BadConfiguration
+from common.adapters.locations import PLACES, open_source
+from common.config import Settings
+from common.errors import BadConfiguration, NotFound
+from common.ports import Location, Runtime, Source
+from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime
+from common.tenancy import credentials
 
 NOBODY = 65534
 
@@ -25,6 +30,11 @@ def as_an_ordinary_user():
     finally:
         if is_root:
             os.seteuid(0)
+
+
+def open_location(uri: str) -> Location:
+    """A place that needs no credential."""
+    return open_source(Source(uri), lambda: pytest.fail("no credential was expected to be asked for"))
 
 
 def names(uri: str) -> list[str]:
@@ -71,6 +81,30 @@ def test_another_scheme_is_named_and_the_rest_is_not(scheme):
     with pytest.raises(BadConfiguration, match=f"scheme {scheme.lower()}://") as caught:
         open_location(f"{scheme}://account/bills?sig=secret-token")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [EmbeddedRuntime, CloudRuntime])
+def test_another_place_is_one_entry_and_gets_its_tenant_and_credential(tmp_path, monkeypatch, kind):
+    beside = EmbeddedRuntime(Settings(home=tmp_path))
+    rt: Runtime = kind(Settings(home=tmp_path))
+    if kind is CloudRuntime:
+        vars(rt).update(documents=beside.documents, keys=beside.keys)
+    opened = []
+
+    def open_bucket(source: Source, credential):
+        opened.append((source.org_slug, source.integration_id, source.provider, source.config, credential()))
+        return open_location(str(tmp_path))
+
+    monkeypatch.setitem(PLACES, "s3", open_bucket)
+    asked = Source("s3://bucket/cur", "acme_1", "main", "aws", {"region": "eu-west-1"})
+    with pytest.raises(NotFound, match="integration main has no credential"):
+        rt.source(asked)
+    credentials.store(rt.documents, rt.keys, rt.clock.now(), "acme_1", "main", "aws", b"stored", "a test")
+    rt.source(asked)
+    rt.source(replace(asked, secret=b"not stored yet"))
+    whose = ("acme_1", "main", "aws", {"region": "eu-west-1"})
+    assert opened == [(*whose, b"stored"), (*whose, b"not stored yet")]
+    assert "not stored" not in repr(replace(asked, secret=b"not stored yet"))
 
 
 def test_links_are_followed(folder, tmp_path):

@@ -17,7 +17,7 @@ from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.gcp import clients, kms
 from common.config import Settings
 from common.errors import CostError, DecryptionFailed, NotFound, Retryable
-from common.ports import KeyRing, Runtime
+from common.ports import KeyRing, Runtime, Source
 from common.ports.keys import Sealed
 from common.runtime import bootstrap
 from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime
@@ -241,7 +241,7 @@ def test_a_key_ring_that_is_away_stops_the_work_where_it_is(rt: Runtime) -> None
 def test_connect_keeps_the_credential_of_a_file(rt: Runtime, run: Run, tmp_path: Path) -> None:
     if not isinstance(rt, EmbeddedRuntime):
         rt.__dict__["scheduler"] = EmbeddedRuntime(Settings(home=tmp_path / "beside")).scheduler
-        rt.__dict__["location"] = lambda uri: EmbeddedRuntime(Settings()).location(tmp_path.as_uri())
+        rt.__dict__["source"] = lambda source: EmbeddedRuntime(Settings()).source(Source(tmp_path.as_uri()))
     file = tmp_path / "key.json"
     file.write_bytes(SECRET)
     location = tmp_path.as_uri() if isinstance(rt, EmbeddedRuntime) else "gs://bills/aws"

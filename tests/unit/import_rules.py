@@ -54,7 +54,10 @@ RULES: dict[str, Rule] = {
         "views, questions, transpiling, rates, restatement, which delivery is shown", (*_BILLS, "warehouse")
     ),
     "common/reference": Rule("tables: services, regions, units, currencies (data only)", ()),
-    "common/ingestion": Rule("use cases: dispatch, landing, what belongs together", _BILLS),
+    "common/ingestion": Rule(
+        "use cases: connecting, importing, synchronizing, dispatch, landing, what belongs together",
+        (*_BILLS, "tenancy"),
+    ),
     "common/normalization": Rule("use cases: a chunk to FOCUS rows, quarantine, proof, finish", _WAREHOUSE),
     "common/budgets": Rule("use cases: what was spent, what is expected, evaluation", _BILLS),
     "common/alerts": Rule("use cases: acknowledging, sending, what messages say", _BILLS),
@@ -71,6 +74,7 @@ RULES: dict[str, Rule] = {
         "bootstrap (adapters chosen), entry point, pushes, processed events",
         (
             *_BILLS,
+            "tenancy",
             "warehouse",
             "adapters.shared",
             "adapters.embedded",
