@@ -16,6 +16,8 @@ from common.ports import Document, DocumentStore, Transaction
 TRIAL, ACTIVE, SUSPENDED, CANCELLED, EXPIRED = "TRIAL", "ACTIVE", "SUSPENDED", "CANCELLED", "EXPIRED"
 MAY_RUN = (TRIAL, ACTIVE)
 TRIAL_DAYS = 14
+DEFAULT = "default"
+"""The organization that every installation has, without anybody adding it."""
 _LONGEST_NAME = 200
 _LIMITS = ("runs_per_day", "runs_per_month", "concurrent_runs", "seats", "providers")
 
@@ -44,8 +46,18 @@ def below(org_slug: str, *steps: str) -> str:
     return "/".join((organization_path(org_slug), *steps))
 
 
-def add(documents: DocumentStore, now: datetime, name: str, slug: str | None = None, plan: str = "Starter") -> Document:
-    """Make a tenant on trial.  Raises AlreadyExists for a slug that is taken, BadConfiguration for a name that is none."""
+def add(
+    documents: DocumentStore,
+    now: datetime,
+    name: str,
+    slug: str | None = None,
+    plan: str = "Starter",
+    status: str = TRIAL,
+) -> Document:
+    """Add a tenant, on trial unless its status says otherwise.
+
+    Raises AlreadyExists for a slug that is taken, BadConfiguration for a name or a plan that is not valid.
+    """
     if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
         raise BadConfiguration(f"the name has {len(name)} characters, expected 1 to {_LONGEST_NAME} printable ones")
     if plan not in plans():
@@ -55,8 +67,8 @@ def add(documents: DocumentStore, now: datetime, name: str, slug: str | None = N
         "org_slug": org_slug,
         "name": name.strip(),
         "plan": plan,
-        "status": TRIAL,
-        "trial_ends_at": (now + timedelta(days=TRIAL_DAYS)).isoformat(),
+        "status": status,
+        "trial_ends_at": (now + timedelta(days=TRIAL_DAYS)).isoformat() if status == TRIAL else None,
         "limits": {limit: plans()[plan][limit] for limit in _LIMITS},
         "currency": "USD",
         "time_zone": "UTC",
@@ -69,6 +81,33 @@ def add(documents: DocumentStore, now: datetime, name: str, slug: str | None = N
     except AlreadyExists:
         raise AlreadyExists(f"there is an organization {org_slug} already; choose another --slug") from None
     return document
+
+
+def ensure_default(documents: DocumentStore, now: datetime) -> Document:
+    """The organization `default`, added where it is missing.  Safe to repeat, and beside others who do the same."""
+    known = documents.get(organization_path(DEFAULT))
+    if known is not None:
+        return known
+    try:
+        return add(documents, now, DEFAULT, DEFAULT, "Scale", ACTIVE)
+    except AlreadyExists:
+        return load(documents, DEFAULT)
+
+
+def open_tenant(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
+    """The one door to a tenant for whatever may write below it; `default` is added when it is first opened.
+
+    Raises BadConfiguration for what is not a slug, NotFound that names the next step for an organization that nobody has added.
+    """
+    return ensure_default(documents, now) if org_slug == DEFAULT else check_known(documents, org_slug)
+
+
+def check_known(documents: DocumentStore, org_slug: str) -> Document:
+    """The same door for whatever only reads: nothing is written.  Of `default` nothing needs to be there yet."""
+    document = documents.get(organization_path(org_slug))
+    if document is None and org_slug != DEFAULT:
+        raise NotFound(f"{_nobody(org_slug)}, costwire tenants add NAME --slug {org_slug} makes it")
+    return document or {}
 
 
 def load(documents: DocumentStore, org_slug: str) -> Document:

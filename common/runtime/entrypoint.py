@@ -1,7 +1,8 @@
 """From an event to a handler: decode, name the work in every log line, and let errors do what `common/errors.py` says.
 
-A handler stays a plain function of its message.  Around it: a CloudEvent is decoded; a Permanent error is recorded and raised as it is,
-so that the runtime dead-letters the message; everything else leaves the handler and the bus delivers again.
+A handler stays a plain function of its message.  Around it: a CloudEvent is decoded; the tenant that it names must exist; a Permanent
+error is recorded and raised as it is, so that the runtime dead-letters the message; everything else leaves the handler and the bus
+delivers again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, TypeVar, overload
 from common.errors import CostError, MalformedMessage, NoSpace, Permanent, resource_error
 from common.messages import Message, topic_of
 from common.messages.cloudevent import decode
+from common.records.organizations import load as load_tenant
 from common.runtime.bootstrap import runtime
 from common.runtime.failures import record_failure
 from common.runtime.handling import Around, handling
@@ -31,6 +33,12 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
     """Make a function of messages into a handler of CloudEvents, whether the worker hands them over or Pub/Sub pushes them."""
 
     def decorate(function: Callable[[Any], None]) -> Handler:
+        def known(message: Message) -> None:
+            org_slug = getattr(message, "org_slug", None)
+            if org_slug:
+                load_tenant(runtime().documents, org_slug)
+            function(message)
+
         def attempt(event: Message | Mapping[str, Any], around: Around = _plainly) -> None:
             attributes = {} if isinstance(event, Message) else event
             with handling(function.__name__, runtime().settings, attributes) as work:
@@ -40,7 +48,7 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
                     wanted = " or ".join(kind.__name__ for kind in kinds)
                     raise MalformedMessage(f"{function.__name__} takes {wanted}, got {type(message).__name__}")
                 try:
-                    around(function, message)
+                    around(known, message)
                 except Exception as raised:
                     error = raised if isinstance(raised, CostError) else resource_error(raised)
                     if error is None:

@@ -25,7 +25,6 @@ from common.messages.cloudevent import completed, decode, parse
 from common.messages.subscriptions import Subscription, received_by
 from common.ports import Runtime
 from common.ports.bus import MAX_ATTEMPTS, Undeliverable
-from common.records.organizations import load as load_tenant
 from common.records.stalled import given_up_at, note_try
 from common.runtime.bootstrap import runtime
 from common.runtime.failures import record_failure
@@ -161,7 +160,7 @@ def _event(function: str, pushed: Pushed) -> dict[str, Any]:
 
 
 def _once(function: str, rt: Runtime, own: Subscription) -> Around:
-    """Do the work unless it is done, for tenants that there are; note that it is done only then.
+    """Do the work unless it is done; note that it is done only then.
 
     There is no lease for work in progress: that of a killed process would keep its message from everybody until the lease ends, and by
     then its attempts may be used up.  Two tries at once are borne by every handler, as it bears repeats.
@@ -174,9 +173,6 @@ def _once(function: str, rt: Runtime, own: Subscription) -> Around:
         if processed.seen(function, event_id):
             work.skipped()
             return
-        org_slug = getattr(message, "org_slug", None)
-        if org_slug:
-            load_tenant(rt.documents, org_slug)
         with _noted(message, event_id, doing.attempt if doing else 1, own, rt):
             handler(message)
         processed.note(function, event_id)

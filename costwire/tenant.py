@@ -1,0 +1,31 @@
+"""The one door of every command to the organization that `--org` names."""
+
+from __future__ import annotations
+
+from common.errors import CostError, NotFound
+from common.ports import Runtime
+from common.records.organizations import check_known, check_org_slug, open_tenant
+
+
+def tenant_of(rt: Runtime, org: str, writes: bool = False) -> str:
+    """The organization's slug, for a command that reads, or that also writes something of it.
+
+    Raises BadConfiguration for what is not a slug, NotFound for an organization that nobody has added.  `default` needs no adding: it is
+    made by the first command that writes.
+    """
+    if writes:
+        open_tenant(rt.documents, rt.clock.now(), org)
+    else:
+        check_known(rt.documents, org)
+    return org
+
+
+def looked_at(rt: Runtime, org: str) -> str:
+    """The same for `doctor`, which goes on where documents cannot be read, since finding out why is its work."""
+    check_org_slug(org)
+    try:
+        return tenant_of(rt, org)
+    except NotFound:
+        raise
+    except CostError:
+        return org
