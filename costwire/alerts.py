@@ -17,6 +17,7 @@ from common.records.organizations import below
 from common.runtime.bootstrap import runtime
 from costwire.messages import AGAIN, messages_lost
 from costwire.output import AsJson, Org, console, money, print_json, table
+from costwire.tenant import tenant_of
 
 app = typer.Typer(help="What has crossed a threshold, and who has it in hand.", no_args_is_help=True)
 _SPAN = re.compile(r"(\d{1,4})([mhdw])")
@@ -36,6 +37,7 @@ def list_alerts(
     if state is not None and state not in STATES:
         raise typer.BadParameter(f"state is '{state}', expected one of {', '.join(STATES)}")
     rt = runtime()
+    org = tenant_of(rt, org)
     found = [document for _, document in rt.documents.list(below(org, "alerts"))]
     wanted = [document for document in found if _is_wanted(document, state, everything)]
     wanted.sort(key=lambda document: Decimal(str(document.get("threshold_percent") or 0)))
@@ -61,6 +63,7 @@ def list_alerts(
 def acknowledge_alert(alert_id: AlertId, by: By = None, org: Org = "default", as_json: AsJson = False) -> None:
     """Say that somebody has taken an alert on."""
     rt = runtime()
+    org = tenant_of(rt, org)
     found = alerting.find_alert(rt.documents, org, alert_id)
     document = alerting.acknowledge(rt.documents, org, found, by or _account(), rt.clock.now())
     _say(document, f"Alert {found} is acknowledged by {document['acknowledged_by']}.", as_json)
@@ -77,6 +80,7 @@ def snooze_alert(
 ) -> None:
     """Keep an alert quiet for a while; if spend is still over then, the next evaluation opens it again."""
     rt = runtime()
+    org = tenant_of(rt, org)
     now = rt.clock.now()
     end = _until(span, until, now)
     found = alerting.find_alert(rt.documents, org, alert_id)

@@ -32,6 +32,7 @@ from common.records.organizations import below
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.messages import WAITING, messages_sent
 from costwire.output import AsJson, Org, console, money, print_json, table
+from costwire.tenant import tenant_of
 from costwire.worker import deliver, subscribe_all
 
 app = typer.Typer(help="Amounts that must not be exceeded unnoticed.", no_args_is_help=True)
@@ -68,6 +69,7 @@ def add_budget(
 ) -> None:
     """Set a budget and evaluate what is spent already."""
     rt = runtime()
+    org = tenant_of(rt, org)
     now = rt.clock.now()
     try:
         budget = Budget(
@@ -90,6 +92,7 @@ def add_budget(
         raise typer.BadParameter(str(error)) from None
     if any(document["name"] == name for _, document in rt.documents.list(below(org, "budgets"))):
         raise AlreadyExists(f"there is a budget '{name}' already; choose another name, or remove that one")
+    tenant_of(rt, org, writes=True)
     rt.documents.create(below(org, "budgets", budget.budget_id), as_document(budget))
     facts, messages = _evaluate(rt, org, budget.budget_id)
     if as_json:
@@ -106,7 +109,9 @@ def add_budget(
 @app.command("list")
 def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
     """Show each budget's newest evaluated period: spend, percent, projection."""
-    documents = runtime().documents
+    rt = runtime()
+    org = tenant_of(rt, org)
+    documents = rt.documents
     budgets = [document for _, document in documents.list(below(org, "budgets"))]
     standings = {document["budget_id"]: _newest_facts(org, document["budget_id"]) for document in budgets}
     if as_json:
@@ -129,6 +134,7 @@ def remove_budget(
 ) -> None:
     """Remove a budget; its alerts are resolved and stay on record."""
     rt = runtime()
+    org = tenant_of(rt, org)
     found = [
         document
         for _, document in rt.documents.list(below(org, "budgets"))

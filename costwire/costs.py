@@ -23,6 +23,7 @@ from common.warehouse.cost_report import (
     report_span,
 )
 from costwire.output import AsJson, Org, console, money, print_json, styled, table
+from costwire.tenant import tenant_of
 
 USD_PER_TEBIBYTE = Decimal("6.25")
 """On-demand analysis in us-central1, https://cloud.google.com/bigquery/pricing; docs/cost.md says as of when."""
@@ -71,7 +72,9 @@ def costs(
     first_day, last_day = read_day(first), read_day(last)
     if first_day and last_day and last_day < first_day:
         raise typer.BadParameter(f"--to {last_day} lies before --from {first_day}")
-    warehouse = runtime().warehouse
+    rt = runtime()
+    org = tenant_of(rt, org)
+    warehouse = rt.warehouse
     if dry_run:
         _say_price(costs_scan(warehouse, org, dimension, measure, first_day, last_day), as_json)
         return

@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from common.errors import CostError
-from common.ports import Runtime
+from common.ports import Document, Runtime
 from common.ports.inspection import Finding
 from common.records.deliveries import HELD
+from common.records.integrations import source_of
 from common.records.organizations import below
 from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime, runtime
 from costwire.messages import messages_lost
 from costwire.output import AsJson, Org, console, print_json, styled, table
+from costwire.tenant import looked_at
 
 _LOW_DISK_BYTES = 2 << 30
 _MARKS = {True: ("ok", "green"), False: ("no", "red"), None: ("?", "yellow")}
@@ -31,7 +33,8 @@ def doctor(
     On a laptop: the state folder, messages that are stuck, every integration's location.  With COSTWIRE_RUNTIME=cloud: settings,
     credentials, every service of the deployment, permissions.  What could not be looked at is told, and is no fault.
     """
-    findings = list(_look(runtime(), org, integration))
+    rt = runtime()
+    findings = list(_look(rt, looked_at(rt, org), integration))
     if as_json:
         print_json([finding.__dict__ for finding in findings])
     else:
@@ -76,7 +79,7 @@ def _integrations(rt: Runtime, org: str, integration: str | None) -> Iterator[Fi
         return
     for name, document in found:
         if integration in (None, name):
-            yield _integration(rt, name, document)
+            yield _integration(rt, org, name, document)
             yield from _held(rt, org, name)
 
 
@@ -119,15 +122,14 @@ def _messages(rt: EmbeddedRuntime) -> Iterator[Finding]:
         )
 
 
-def _integration(rt: Runtime, name: str, document: dict[str, object]) -> Finding:
-    config = document["config"]
-    location = config["location"] if isinstance(config, dict) else ""
+def _integration(rt: Runtime, org: str, name: str, document: Document) -> Finding:
+    source = source_of(org, document)
     try:
-        count = len(rt.location(str(location)).list())
+        count = len(rt.source(source).list())
     except CostError as error:
         return Finding(name, False, str(error), f"costwire connect {document['provider']} --id {name} --location URI")
     if document["error_message"]:
         return Finding(
             name, False, str(document["error_message"]), f"costwire sync --integration {name} after mending it"
         )
-    return Finding(name, True, f"{count} files at {location}")
+    return Finding(name, True, f"{count} files at {source.location}")

@@ -10,6 +10,7 @@ import typer
 from common.domain.period import BillingPeriod
 from common.runtime.bootstrap import runtime
 from costwire.output import AsJson, Org, console, print_json, progress
+from costwire.tenant import tenant_of
 
 
 def read_period(text: str | None) -> BillingPeriod | None:
@@ -39,8 +40,10 @@ def export(
     if integration:
         conditions.append("x_IntegrationId = @integration")
         parameters["integration"] = integration
+    rt = runtime()
+    org = tenant_of(rt, org)
     with progress(f"writing {out.name}", quiet=as_json):
-        rows = runtime().warehouse.export(org, str(out), " and ".join(conditions), parameters)
+        rows = rt.warehouse.export(org, str(out), " and ".join(conditions), parameters)
     if as_json:
         print_json({"path": str(out), "rows": rows, "size_bytes": out.stat().st_size})
         return

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from common.errors import CostError
-from common.records import organizations as tenants
 from common.runtime.bootstrap import runtime
 from common.tenancy import credentials
 from costwire.output import AsJson, console, print_json, progress
+from costwire.tenant import tenant_of
 
 app = typer.Typer(help="The key under which credentials are kept.", no_args_is_help=True)
 
@@ -33,9 +33,7 @@ def reencrypt(
 ) -> None:
     """Seal by the newest version what an older one sealed.  Safe to repeat and while bills are fetched."""
     rt = runtime()
-    if org is not None:
-        tenants.load(rt.documents, org)
-    org_slugs = [org] if org is not None else [one for one, _ in rt.documents.list("orgs")]
+    org_slugs = [tenant_of(rt, org)] if org is not None else [one for one, _ in rt.documents.list("orgs")]
     with progress("sealing credentials", quiet=as_json) as say:
         outcome = credentials.reencrypt(rt.documents, rt.keys, rt.clock.now(), org_slugs, say)
     if as_json:

@@ -19,6 +19,7 @@ from costwire.export import read_period
 from costwire.given_up import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
 from costwire.quarantine import quarantine
+from costwire.tenant import tenant_of
 
 __all__ = ["deliveries", "quarantine", "restatements", "runs"]
 
@@ -42,7 +43,9 @@ def deliveries(
     """List what came in, newest first: its state, its rows, and the proof of its total."""
     where = {"integration_id": integration, "billing_period": str(read_period(period)) if period else None}
     wanted = {name: value for name, value in where.items() if value is not None}
-    found = [document for _, document in runtime().documents.list(below(org, "deliveries"), wanted or None)]
+    rt = runtime()
+    org = tenant_of(rt, org)
+    found = [document for _, document in rt.documents.list(below(org, "deliveries"), wanted or None)]
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
     if as_json:
         print_json(found)
@@ -105,8 +108,10 @@ def _remarks(delivery: Mapping[str, Any]) -> Iterable[Text]:
 def runs(integration: Integration = None, org: Org = "default", as_json: AsJson = False) -> None:
     """List synchronisations, newest first: who asked, how it ended, how much it brought."""
     sql = catalogued("runs")
-    end_forgotten(runtime(), org)
-    found = [row for row in runtime().warehouse.query(org, sql) if integration in (None, row["integration_id"])]
+    rt = runtime()
+    org = tenant_of(rt, org)
+    end_forgotten(rt, org)
+    found = [row for row in rt.warehouse.query(org, sql) if integration in (None, row["integration_id"])]
     if as_json:
         print_json([_plain_row(row) for row in found])
     elif not found:
@@ -141,9 +146,11 @@ def restatements(
 ) -> None:
     """List what newer deliveries changed: which one replaced which, and by how much each service."""
     billing_period = str(read_period(period)) if period else None
+    rt = runtime()
+    org = tenant_of(rt, org)
     found = [
         row
-        for row in runtime().warehouse.query(org, catalogued("restatements"))
+        for row in rt.warehouse.query(org, catalogued("restatements"))
         if integration in (None, row["integration_id"]) and billing_period in (None, row["billing_period"])
     ]
     if as_json:

@@ -19,6 +19,7 @@ from common.ports import ObjectStore
 from common.records.organizations import below
 from common.runtime.bootstrap import runtime
 from costwire.output import AsJson, Org, console, exact, joined, print_json, styled, table
+from costwire.tenant import tenant_of
 
 _FINAL_SHOWN = frozenset({"replaced", "superseded"})
 
@@ -54,6 +55,7 @@ def quarantine(
 ) -> None:
     """List the lines that could not be mapped, with the reason and what they amount to."""
     rt = runtime()
+    org = tenant_of(rt, org)
     past = {name for name, one in rt.documents.list(below(org, "deliveries")) if one["state"] in _FINAL_SHOWN}
     found = [
         line

@@ -9,11 +9,10 @@ import typer
 
 from common.domain.money import plain
 from common.errors import NotFound
-from common.records import organizations as tenants
 from common.runtime.bootstrap import runtime
 from common.warehouse.rates import COLUMNS, save_rates, saved_rates
-from costwire.imports import ensure_organization
 from costwire.output import AsJson, Org, console, print_json, table
+from costwire.tenant import tenant_of
 
 app = typer.Typer(help="Exchange rates, pinned by the month, for the views in USD.", no_args_is_help=True)
 
@@ -27,7 +26,7 @@ def set_rates(
     if not path.is_file():
         raise NotFound(f"{path} does not exist; give a CSV file with the columns {','.join(COLUMNS)}")
     rt = runtime()
-    ensure_organization(rt, org)
+    org = tenant_of(rt, org, writes=True)
     count = save_rates(rt.documents, org, path.read_text(encoding="utf-8-sig"))
     console.print(f"{count} rates are kept")
 
@@ -36,8 +35,7 @@ def set_rates(
 def list_rates(org: Org = "default", as_json: AsJson = False) -> None:
     """Show the rates that are kept."""
     rt = runtime()
-    if rt.documents.get(tenants.organization_path(org)) is None:
-        raise NotFound(f"there is no organization {org}; costwire tenants list names them")
+    org = tenant_of(rt, org)
     rates = sorted(saved_rates(rt.documents, org), key=lambda rate: (rate.month, rate.currency))
     if as_json:
         print_json([{**vars(rate), "month": f"{rate.month:%Y-%m}", "usd_rate": plain(rate.usd_rate)} for rate in rates])

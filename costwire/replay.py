@@ -13,6 +13,7 @@ from common.records.deliveries import LANDED, REJECTED, change, chunks_path, loa
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.messages import reopen
 from costwire.output import AsJson, Org, console, print_json, progress
+from costwire.tenant import tenant_of
 from costwire.worker import subscribe_all, work
 
 
@@ -31,6 +32,7 @@ def replay(
     A notification that was refused, or whose tries were used up, gets new tries for everybody who does not have it.
     """
     rt = runtime()
+    org = tenant_of(rt, org)
     if isinstance(rt, EmbeddedRuntime):
         subscribe_all(rt)
     notifications = 0

@@ -8,10 +8,10 @@ import typer
 
 from common.errors import BadConfiguration
 from common.ports import Runtime
-from common.records import organizations as tenants
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from common.tenancy import schedules
 from costwire.output import AsJson, Org, console, print_json
+from costwire.tenant import tenant_of
 
 
 def schedule(
@@ -29,8 +29,9 @@ def schedule(
     if every_hours is not None and every_hours not in schedules.HOURS:
         raise typer.BadParameter(f"{every_hours} hours, expected one of {', '.join(map(str, schedules.HOURS))}")
     rt = runtime()
-    tenants.load(rt.documents, org)
-    if off or every_hours is not None:
+    sets = off or every_hours is not None
+    org = tenant_of(rt, org, writes=sets)
+    if sets:
         schedules.set_sync_interval(rt, org, schedules.OFF if off else int(every_hours or 0))
     _show(rt, org, as_json)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from common.errors import GoesOn, Retryable
+from common.ingestion.requesting import Outcome, Requested, outcome_of
 from common.ports import Runtime
 from common.records.runs import ENDED, run_path
 from common.records.stalled import end_stalled
@@ -26,6 +27,16 @@ class Step:
 
     words: str
     lost: bool = False
+
+
+def wait(rt: Runtime, requested: Requested, say: Callable[[str], None] = lambda words: None) -> Outcome:
+    """Wait until the requested runs have ended.  say: is told what is done meanwhile.  Raises as `advance`."""
+    lost = []
+    for step in advance(rt, requested.org_slug, requested.run_ids, waiting=say):
+        say(step.words)
+        if step.lost:
+            lost.append(step.words)
+    return outcome_of(rt.documents, requested, lost)
 
 
 def advance(

@@ -12,6 +12,7 @@ from typing import Any
 from common import stopping
 from common.errors import CostError, Held, Permanent
 from common.messages.subscriptions import SUBSCRIPTIONS, named
+from common.ports import Runtime
 from common.ports.bus import MAX_ATTEMPTS, Delivery
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire.given_up import end_unasked, record_given_up
@@ -36,6 +37,12 @@ def subscribe_all(rt: EmbeddedRuntime) -> None:
     for topic, subscriptions in SUBSCRIPTIONS.items():
         for one in subscriptions:
             rt.bus.subscribe(topic, one.name)
+
+
+def subscribe_here(rt: Runtime) -> None:
+    """Make the subscriptions where this process delivers their messages; a deployment has its own."""
+    if isinstance(rt, EmbeddedRuntime):
+        subscribe_all(rt)
 
 
 def work(

@@ -28,9 +28,9 @@ from common.formats.source import file_literal
 from common.messages import BudgetCheckRequested, SyncRequested
 from common.messages.subscriptions import named
 from common.records.integrations import save_integration
+from common.records.organizations import ensure_default
 from common.records.runs import queue_run
 from common.runtime import bootstrap
-from costwire.imports import ensure_organization
 from costwire.worker import deliver, subscribe_all
 from deployment.cost_counting import Counted, Counts
 
@@ -58,7 +58,7 @@ def _run(home: Path, lines: int, parts: int) -> dict[str, Any]:
     rt = Counted(Settings(home=home / "state", threads=2))
     bootstrap.use(rt)
     try:
-        ensure_organization(rt, "default")
+        ensure_default(rt.documents, rt.clock.now())
         rt.documents.set("orgs/default/budgets/cloud", as_document(_broken_budget()))
         save_integration(rt.documents, rt.clock.now(), "default", "aws", "aws", bill.as_uri(), keep_location=True)
         subscribe_all(rt)

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from common.config import Settings
+from common.ingestion.requesting import new_request_id
 from common.messages import SyncRequested
-from common.ports import FoundObject, Location
+from common.ports import FoundObject, Location, Source
 from common.records.integrations import save_integration
+from common.records.organizations import ensure_default
 from common.records.runs import queue_run
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
-from costwire.imports import ensure_organization, new_run_id
 from costwire.worker import Outcome, subscribe_all, work
 
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
@@ -63,8 +64,8 @@ class _OfItsTime:
 class Laptop(EmbeddedRuntime):
     """The embedded runtime of a test."""
 
-    def location(self, uri: str) -> Location:
-        return _OfItsTime(super().location(uri))
+    def source(self, integration: Source) -> Location:
+        return _OfItsTime(super().source(integration))
 
     @cached_property
     def clock(self) -> SetClock:
@@ -81,13 +82,13 @@ class Laptop(EmbeddedRuntime):
         allow_overlap: bool = False,
     ) -> list[Outcome]:
         """Import a bill through the real functions; returns what became of each message."""
-        ensure_organization(self, "default")
+        ensure_default(self.documents, self.clock.now())
         now, uri = self.clock.now(), path.as_uri()
         save_integration(
             self.documents, now, "default", integration, provider, uri, keep_location=True, allow_overlap=allow_overlap
         )
         subscribe_all(self)
-        request = SyncRequested(new_run_id(), "import", "default", integration)
+        request = SyncRequested(new_request_id(), "import", "default", integration)
         run_id = f"{request.run_id}.{integration}"
         queue_run(
             self.documents, self.clock, "default", run_id, integration, "import", uri, delivered_at, corrects, force

@@ -12,15 +12,15 @@ from pathlib import Path
 from common.messages import SyncRequested
 from common.records.deliveries import CURRENT
 from common.records.integrations import save_integration
+from common.records.organizations import ensure_default
 from common.runtime.bootstrap import runtime
-from costwire.imports import ensure_organization
 from costwire.worker import subscribe_all, work
 
 
 def main(file: str, total: str) -> None:
     """Deliver, check the proof, and tell the seconds of each function."""
     rt = runtime()
-    ensure_organization(rt, "default")
+    ensure_default(rt.documents, rt.clock.now())
     save_integration(rt.documents, rt.clock.now(), "default", "bench", "aws", Path(file).absolute().as_uri())
     subscribe_all(rt)
     seconds: dict[str, float] = {}

@@ -7,28 +7,28 @@ from pathlib import Path
 
 import duckdb
 
-from common.adapters.locations import open_location
 from common.errors import BadBill
 from common.formats import container as containers
 from common.formats.engine import engine
 from common.formats.recognition import Matched, recognise
 from common.formats.source import quoted, read_rows, source_sql
+from common.ports import Location
 from common.providers.discovery import data_files
 
 _SAMPLE_ROWS = 2000
 
 
 @dataclass(frozen=True)
-class Peek:
-    """What the first file tells.  account: the billing account, where the first rows name just one."""
+class FirstLook:
+    """What the first file shows.  account: the billing account, where the first rows name just one."""
 
     provider: str
     account: str | None
 
 
-def peek(path: Path) -> Peek:
-    """Look at the first data file of a place.  Raises UnknownFormat or BadBill."""
-    found = data_files(open_location(path.as_uri()))
+def look(path: Path, location: Location) -> FirstLook:
+    """Look at the first data file of a path on this machine, which is also a location.  Raises UnknownFormat or BadBill."""
+    found = data_files(location)
     if not found:
         raise BadBill(f"{path} holds no bill: no CSV, Parquet or JSON lines file was found there")
     file = path / found[0].name if path.is_dir() else path
@@ -38,7 +38,7 @@ def peek(path: Path) -> Peek:
             account = read_rows(lambda lenient: _account(replace(opened, lenient=lenient), matched))
         except duckdb.Error:
             account = None  # a damaged file; landing reads all of it, and says so
-        return Peek(matched.format.provider, account)
+        return FirstLook(matched.format.provider, account)
 
 
 def _account(opened: containers.Container, matched: Matched) -> str | None:

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from common.errors import GoesOn
-from common.ports import Runtime
-from costwire.output import progress
+from common.ports import ObjectStore
 
 
-def upload(rt: Runtime, path: Path, prefix: str, quiet: bool = False) -> str:
-    """Copy a file, or all files of a folder, below `prefix`, streaming; returns the URI of the place."""
-    try:
-        return _upload(rt, path, prefix, quiet)
-    except KeyboardInterrupt:
-        raise GoesOn(
-            "stopped while uploading; nothing was asked of the functions yet: give the command again"
-        ) from None
+def upload(objects: ObjectStore, path: Path, prefix: str, say: Callable[[str], None]) -> str:
+    """Copy a file, or all files of a folder, below `prefix`, streaming; returns the URI of the place.
 
-
-def _upload(rt: Runtime, path: Path, prefix: str, quiet: bool) -> str:
+    say: gets a line about each file before it is copied.
+    """
     files = _files(path)
-    with progress(f"uploading {len(files)} files", quiet=quiet) as say:
-        for number, file in enumerate(files, start=1):
-            relative = file.relative_to(path if path.is_dir() else path.parent).as_posix()
-            say(f"uploading {relative} ({number} of {len(files)})")
-            with file.open("rb") as stream:
-                stored = rt.objects.put(f"{prefix}/{relative}", stream)
-    return rt.objects.uri(prefix) if path.is_dir() else stored.uri
+    for number, file in enumerate(files, start=1):
+        relative = file.relative_to(path if path.is_dir() else path.parent).as_posix()
+        say(f"uploading {relative} ({number} of {len(files)})")
+        with file.open("rb") as stream:
+            stored = objects.put(f"{prefix}/{relative}", stream)
+    return objects.uri(prefix) if path.is_dir() else stored.uri
 
 
 def newest_time(path: Path) -> datetime:

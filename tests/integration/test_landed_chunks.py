@@ -13,8 +13,8 @@ from common.errors import CostError
 from common.messages import BillLanded, IngestBill, Message, as_data
 from common.records.deliveries import Delivery
 from common.records.integrations import save_integration
+from common.records.organizations import ensure_default
 from common.records.runs import fail_run, queue_run
-from costwire.imports import ensure_organization
 from costwire.replay import replay
 from costwire.worker import subscribe_all, work
 from functions.ingest_aws.main import ingest_aws
@@ -46,7 +46,7 @@ def landed(rt: Laptop, tmp_path: Path) -> BillLanded:
     """A bill that is landed; its message is kept back."""
     path = tmp_path / "bill.csv"
     path.write_text(GOOD, encoding="utf-8")
-    ensure_organization(rt, "default")
+    ensure_default(rt.documents, rt.clock.now())
     save_integration(rt.documents, rt.clock.now(), "default", "bill", "aws", path.as_uri())
     queue_run(rt.documents, rt.clock, "default", RUN, "bill", "manual")
     bus, held = rt.bus, Held()

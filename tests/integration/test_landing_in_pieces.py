@@ -20,8 +20,8 @@ from common.ingestion import progress as marks
 from common.messages import IngestBill
 from common.ports import ObjectStore
 from common.records.integrations import load_integration, save_integration
+from common.records.organizations import ensure_default
 from common.records.runs import queue_run, run_path
-from costwire.imports import ensure_organization
 from costwire.worker import deliver, subscribe_all, work
 from tests.support import Laptop, cur_line, cur_text, laptop
 
@@ -82,7 +82,7 @@ def small_folder(place: Path) -> None:
 
 def order(rt: Laptop, place: Path, provider: str = "aws") -> IngestBill:
     """An integration that reads the place, and the order to do so."""
-    ensure_organization(rt, "default")
+    ensure_default(rt.documents, rt.clock.now())
     save_integration(rt.documents, rt.clock.now(), "default", "bill", provider, place.as_uri())
     subscribe_all(rt)
     queue_run(rt.documents, rt.clock, "default", RUN, "bill", "test")

@@ -4,7 +4,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from common.records.integrations import load_integration, save_integration
-from costwire.imports import ensure_organization, import_bill, sync
+from common.records.organizations import ensure_default
+from costwire.imports import import_bill, sync
 from tests.support import cur_line, cur_text, laptop
 
 
@@ -16,7 +17,7 @@ def test_an_import_leaves_the_integration_where_it_was_connected(tmp_path: Path)
     other = tmp_path / "april.csv"
     other.write_text(cur_text([cur_line(2, "7", **april)]))
     with laptop(tmp_path / "home") as rt:
-        ensure_organization(rt, "default")
+        ensure_default(rt.documents, rt.clock.now())
         save_integration(rt.documents, rt.clock.now(), "default", "prod", "aws", place.as_uri())
         import_bill(other, integration="prod")
         assert rt.billed() == {"USD": Decimal(7)}

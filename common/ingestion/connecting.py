@@ -1,0 +1,86 @@
+"""Connect an integration: its location can be read, it is saved, its credential is stored, and its bills are fetched by the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.domain.names import identifier
+from common.errors import BadConfiguration
+from common.ports import Document, Runtime, Source
+from common.ports.keys import check_size
+from common.records.integrations import save_integration
+from common.records.organizations import check_known, open_tenant
+from common.tenancy import credentials
+from common.tenancy.schedules import ensure_schedule
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What is to be connected.
+
+    location: where the provider leaves its bills, a URI or a path.  integration_id None: the provider's name.  secret: the credential in
+    the clear.  requested_by: who stores it.  allow_overlap: its bills are shown even where another integration shows the same account.
+    """
+
+    org_slug: str
+    provider: str
+    location: str
+    integration_id: str | None = None
+    secret: bytes | None = field(default=None, repr=False)
+    requested_by: str = ""
+    allow_overlap: bool = False
+
+
+@dataclass(frozen=True)
+class Connected:
+    """An integration that can be synchronized.  integration: its document; files: how many lie at its location now."""
+
+    integration: Document
+    location: str
+    files: int
+
+    @property
+    def integration_id(self) -> str:
+        """Its name."""
+        return str(self.integration["integration_id"])
+
+
+def connect(rt: Runtime, asked: Connection) -> Connected:
+    """Check that the location can be read, then save the integration, its credential and the tenant's schedule.  Safe to repeat.
+
+    Raises NotFound for an organization that does not exist, BadConfiguration for a location that cannot be read, a credential above
+    64 KiB, an unknown provider or an id that is not valid; nothing of the integration is saved then.
+    """
+    check_known(rt.documents, asked.org_slug)
+    uri = _uri(rt, asked.location)
+    if asked.secret is not None:
+        check_size(asked.secret)
+    name = asked.integration_id or identifier(asked.provider)
+    found = rt.source(Source(uri, asked.org_slug, name, asked.provider, {"location": uri}, secret=asked.secret)).list()
+    stored_at = credentials.credential_path(asked.org_slug, name) if asked.secret is not None else None
+    open_tenant(rt.documents, rt.clock.now(), asked.org_slug)
+    document = save_integration(
+        rt.documents, rt.clock.now(), asked.org_slug, name, asked.provider, uri,
+        allow_overlap=asked.allow_overlap, credential_ref=stored_at,
+    )  # fmt: skip
+    if asked.secret is not None:
+        now = rt.clock.now()
+        credentials.store(
+            rt.documents, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by
+        )
+    ensure_schedule(rt, asked.org_slug)
+    return Connected(document, uri, len(found))
+
+
+def _uri(rt: Runtime, location: str) -> str:
+    if not location.strip():
+        raise BadConfiguration(
+            "--location is empty; give the place where the bills lie, as gs://bucket/folder or file:///folder"
+        )
+    uri = location if "://" in location else Path(location).absolute().as_uri()
+    if uri.startswith("file:") and rt.settings.runtime == "cloud":
+        raise BadConfiguration(
+            f"location is {location}, which functions in the cloud cannot read; give gs://bucket/folder, or use costwire import"
+        )
+    return uri

@@ -1,0 +1,39 @@
+"""Fetch what is new: which integrations are meant, and one request for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.errors import NotFound
+from common.ingestion.requesting import Requested, new_request_id, publish, run_id_of
+from common.messages import SyncRequested
+from common.ports import Runtime
+from common.records.integrations import load_integration
+from common.records.organizations import below, check_known
+
+
+def sync(
+    rt: Runtime,
+    org_slug: str,
+    provider: str | None = None,
+    integration_id: str | None = None,
+    billing_periods: Sequence[str] = (),
+) -> Requested:
+    """Request a synchronization of each integration that is meant; None means any.
+
+    Raises NotFound for an organization or an integration that does not exist, and where nothing is meant.
+    """
+    check_known(rt.documents, org_slug)
+    if integration_id:
+        load_integration(rt.documents, org_slug, integration_id)
+    names = [
+        one
+        for one, document in rt.documents.list(below(org_slug, "integrations"))
+        if integration_id in (None, one) and provider in (None, document["provider"])
+    ]
+    if not names:
+        raise NotFound("there is nothing to sync; connect a location first: costwire connect PROVIDER --location URI")
+    request_id = new_request_id()
+    for name in names:
+        publish(rt, SyncRequested(request_id, "manual", org_slug, name, tuple(billing_periods)))
+    return Requested(org_slug, tuple(run_id_of(request_id, name) for name in names))
