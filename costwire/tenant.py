@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from common.errors import CostError, NotFound
+from common.errors import CostError
 from common.ports import Runtime
-from common.records.organizations import check_known, check_org_slug, open_tenant
+from common.records.organizations import check_known, open_tenant, organization_path
 
 
 def tenant_of(rt: Runtime, org: str, writes: bool = False) -> str:
@@ -22,10 +22,9 @@ def tenant_of(rt: Runtime, org: str, writes: bool = False) -> str:
 
 def looked_at(rt: Runtime, org: str) -> str:
     """The same for `doctor`, which goes on where documents cannot be read, since finding out why is its work."""
-    check_org_slug(org)
+    path = organization_path(org)
     try:
-        return tenant_of(rt, org)
-    except NotFound:
-        raise
+        rt.documents.get(path)
     except CostError:
         return org
+    return tenant_of(rt, org)

@@ -94,20 +94,21 @@ def ensure_default(documents: DocumentStore, now: datetime) -> Document:
         return load(documents, DEFAULT)
 
 
-def open_tenant(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
+def open_tenant(documents: DocumentStore, now: datetime, org_slug: str) -> None:
     """The one door to a tenant for whatever may write below it; `default` is added when it is first opened.
 
     Raises BadConfiguration for what is not a slug, NotFound that names the next step for an organization that nobody has added.
     """
-    return ensure_default(documents, now) if org_slug == DEFAULT else check_known(documents, org_slug)
+    check_known(documents, org_slug)
+    if org_slug == DEFAULT:
+        ensure_default(documents, now)
 
 
-def check_known(documents: DocumentStore, org_slug: str) -> Document:
-    """The same door for whatever only reads: nothing is written.  Of `default` nothing needs to be there yet."""
-    document = documents.get(organization_path(org_slug))
-    if document is None and org_slug != DEFAULT:
+def check_known(documents: DocumentStore, org_slug: str) -> None:
+    """The same door for whatever only reads: nothing is written, and of `default` nothing needs to be there yet."""
+    path = organization_path(org_slug)
+    if org_slug != DEFAULT and documents.get(path) is None:
         raise NotFound(f"{_nobody(org_slug)}, costwire tenants add NAME --slug {org_slug} makes it")
-    return document or {}
 
 
 def load(documents: DocumentStore, org_slug: str) -> Document:

@@ -209,7 +209,7 @@ MESSAGES: dict[str, tuple[str, bytes, str]] = {
     ),
     "a tenant that is no name": (
         "bill-landed", body_of(LANDED, org_slug="../../etc"),
-        "organization '../../etc' is no name: expected 3 to 50 letters, digits and underscores",
+        "organization is '../../etc', expected 3 to 50 letters, digits or underscores",
     ),
     "a sync of a tenant that is not there": (
         "sync-requested", body_of(SyncRequested("r", "manual", "ghost_3")),

@@ -114,7 +114,7 @@ def test_words_that_are_off_end_with_2_and_say_what_is_expected(tmp_path: Path, 
     ("words", "expected"),
     [
         (["import", "no-such-file.csv"], "no-such-file.csv does not exist"),
-        (["import", "bill.csv", "--org", "a-b"], "organization 'a-b' is no name: expected 3 to 50 letters"),
+        (["import", "bill.csv", "--org", "a-b"], "organization is 'a-b', expected 3 to 50 letters"),
         (["import", "bill.csv", "--integration", "A B"], "integration id is 'A B', expected lower-case letters"),
         (["import", "bill.csv", "--provider", "gcp"], "is a bill of AWS"),
         (["import", "empty.csv"], "is empty (0 bytes)"),
@@ -172,6 +172,7 @@ def test_import_sync_replay_and_export_speak_json(home: Path, tmp_path: Path) ->
     assert [one["state"] for one in parsed(home, "sync")["deliveries"]] == ["current"]
     assert parsed(home, "replay") == {"replayed": 0, "notifications": 0, "failed": []}
     assert parsed(home, "export", str(tmp_path / "out.parquet"))["rows"] == 3
+    parsed(home, "tenants", "add", "Other", "--slug", "other")
     assert parsed(home, "connect", "gcp", "--location", str(tmp_path), "--org", "other")["status"] == "active"
 
 

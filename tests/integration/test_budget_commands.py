@@ -17,6 +17,7 @@ from common.budgets.evaluation import evaluate_period
 from common.config import Settings
 from common.domain.budgets import from_document
 from common.errors import AlreadyExists, NotFound, Permanent
+from common.records import organizations as tenants
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets
@@ -176,6 +177,8 @@ def test_the_list_shows_the_newest_period_with_charges(home: Path) -> None:
 
 def test_a_tenant_sees_its_own_budgets_only(home: Path) -> None:
     add()
+    rt = bootstrap.runtime()
+    tenants.add(rt.documents, rt.clock.now(), "Other", "other_org")
     assert as_json(budgets.app, "list", "--org", "other_org") == []
     assert as_json(alerts.app, "list", "--org", "other_org") == []
 

@@ -40,6 +40,7 @@ from common.messages import BudgetCheckRequested, SyncRequested
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.ports import Schedule
 from common.ports.inspection import Finding
+from common.records import organizations as tenants
 from common.records.integrations import save_integration
 from common.runtime.bootstrap import CloudRuntime
 from costwire.doctor import doctor
@@ -629,6 +630,7 @@ def test_only_the_integration_is_looked_at_where_one_is_named(
     rt = CloudRuntime(SETTINGS)
     vars(rt)["inspection"] = Told((Finding("key", False, "disabled"),))
     vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    tenants.add(rt.documents, datetime(2026, 4, 1, tzinfo=UTC), "Acme", "acme_1")
     save_integration(rt.documents, datetime(2026, 4, 1, tzinfo=UTC), "acme_1", "aws", "aws", tmp_path.as_uri())
     monkeypatch.setattr("common.runtime.bootstrap._runtime", rt)
     doctor(integration="aws", org="acme_1", as_json=True)
