@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from common.domain import alerts
 from common.domain.alerts import Change
 from common.errors import NotFound, Permanent
 from common.ports import Document, DocumentStore, Transaction
+from common.records.alerts import Alert, alert_path
 from common.records.organizations import below
 
 
@@ -39,17 +41,17 @@ def snooze(documents: DocumentStore, org_slug: str, alert_id: str, until: dateti
 def _act(
     documents: DocumentStore, org_slug: str, alert_id: str, action: str, change: Change, until: str | None
 ) -> Document:
-    path = below(org_slug, "alerts", alert_id)
+    path = alert_path(org_slug, alert_id)
 
     def work(transaction: Transaction) -> Document:
         document = transaction.get(path)
         if document is None:
             raise NotFound(f"there is no alert {alert_id}; `costwire alerts list` names them")
-        life = alerts.life_of(document)
-        if life.state not in alerts.ACTIVE:
-            raise Permanent(f"alert {alert_id} is {life.state}: there is nothing to {action}")
-        after, _ = alerts.advance(life, action, change, until)
-        changed = {**document, **alerts.life_fields(after)}
+        alert = Alert.from_document(document)
+        if alert.life.state not in alerts.ACTIVE:
+            raise Permanent(f"alert {alert_id} is {alert.life.state}: there is nothing to {action}")
+        life, _ = alerts.advance(alert.life, action, change, until)
+        changed = replace(alert, life=life).as_document()
         transaction.set(path, changed)
         return changed
 

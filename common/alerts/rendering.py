@@ -12,7 +12,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 
 from common.alerts import wording
 from common.alerts.blocks import to_blocks
-from common.domain.alerts import RETRACTED, TYPES
+from common.domain.alerts import RETRACTED
+from common.domain.budget_alerts import TYPES
 from common.domain.budgets import ACTUAL, FORECAST
 from common.domain.filling import filling_notes
 from common.domain.legible import one_line

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from common.alerts.raising import announce
 from common.budgets.answers import Answers, Asked, Shared
 from common.budgets.assessment import assess, compared_days, facts_of
 from common.budgets.questions import newest_period, read_drivers, read_spend
 from common.budgets.recording import record, resolve_past, take_ticket
 from common.domain.budgets import Budget, BudgetPeriod, InvalidBudget, from_document
-from common.domain.outbox import PENDING
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration, BeyondRange, NotFound
-from common.messages import AlertRaised, ChargesNormalized
+from common.messages import ChargesNormalized
 from common.ports import Clock, Document, DocumentStore, MessageBus, Transaction, Warehouse
 from common.records.organizations import below
 from common.telemetry import counted, span
@@ -130,14 +130,14 @@ def _stand(
     facts = facts_of(assessment, now)
     documents.transact(lambda transaction: record(transaction, org_slug, standing_path, ticket, assessment, facts, now))
     resolve_past(org_slug, budget, period, documents, now)
-    publish_pending(org_slug, budget.budget_id, documents, bus, run_id)
+    announce(org_slug, {"budget_id": budget.budget_id}, documents, bus, run_id)
     asked.keep(org_slug)
     return facts
 
 
 def _note_problem(org_slug: str, budget_id: str, documents: DocumentStore, problem: str | None) -> None:
     """Say on the budget why its spend cannot be told; None once it can."""
-    path = f"orgs/{org_slug}/budgets/{budget_id}"
+    path = below(org_slug, "budgets", budget_id)
 
     def work(transaction: Transaction) -> None:
         document = transaction.get(path)
@@ -145,19 +145,6 @@ def _note_problem(org_slug: str, budget_id: str, documents: DocumentStore, probl
             transaction.set(path, {**document, "problem": problem})
 
     documents.transact(work)
-
-
-def publish_pending(
-    org_slug: str, budget_id: str, documents: DocumentStore, bus: MessageBus, run_id: str | None = None
-) -> None:
-    """Announce every alert of a budget that has a message in the outbox, those of an evaluation that died included."""
-    announced: set[str] = set()
-    waiting = documents.list(below(org_slug, "notifications"), where={"budget_id": budget_id, "status": PENDING})
-    for _, notification in waiting:
-        if notification["alert_id"] not in announced:
-            announced.add(notification["alert_id"])
-            bus.publish(AlertRaised(org_slug, notification["alert_id"], notification["state"], run_id))
-            counted(alerts_raised=1)
 
 
 def _for_each_budget(org_slug: str, documents: DocumentStore, work: Callable[[Budget], object]) -> None:

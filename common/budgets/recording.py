@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from common.alerts.raising import Move, Subject, advance, lapse
 from common.budgets.assessment import Assessment, threshold_facts
 from common.domain import alerts
 from common.domain.alerts import Change, Life
+from common.domain.budget_alerts import TYPES, alert_id, observe
 from common.domain.budgets import FORECAST, Budget, BudgetPeriod, Threshold, percent_value
-from common.domain.outbox import new_notification
-from common.ports import Document, DocumentStore, Transaction
+from common.ports import DocumentStore, Transaction
+from common.records.alerts import Alert
 from common.records.organizations import below
+
+_ABOUT = (
+    "period", "period_start", "period_end", "amount", "current_spend", "percent", "projected", "projected_percent", "currency",
+    "as_of", "delivered_at",
+)  # fmt: skip
+"""What of an evaluation's facts an alert shows."""
 
 
 def resolve_all(org_slug: str, budget_id: str, documents: DocumentStore, now: datetime, by: str | None) -> None:
     """Resolve every alert of a budget that is going to be removed."""
-    for alert_id, document in documents.list(below(org_slug, "alerts"), where={"budget_id": budget_id}):
-        if document["state"] in alerts.ACTIVE:
-            _lapse(documents, below(org_slug, "alerts", alert_id), now, by)
+    for alert in _alerts_of(documents, org_slug, budget_id):
+        if alert.life.state in alerts.ACTIVE:
+            lapse(documents, org_slug, alert.alert_id, now, by)
 
 
 def take_ticket(transaction: Transaction, path: str) -> int:
@@ -47,77 +54,40 @@ def record(
         if not exists:
             transaction.delete(standing_path)
         return
-    thresholds = budget.all_thresholds
-    ids = [alerts.alert_id(budget, assessment.period, threshold) for threshold in thresholds]
-    found = [transaction.get(below(org_slug, "alerts", alert_id)) for alert_id in ids]
-    transaction.set(standing_path, {**standing, **_standing(assessment, facts), "ticket_written": ticket})
-    for threshold, alert_id, before in zip(thresholds, ids, found, strict=True):
-        for path, document in _alert_writes(alert_id, threshold, before, assessment, facts, now):
-            transaction.set(below(org_slug, path), document)
-
-
-def _standing(assessment: Assessment, facts: dict[str, Any]) -> Document:
-    return {"budget_id": assessment.budget.budget_id, "period_start": facts["period_start"], "facts": facts}
-
-
-def _alert_writes(
-    alert_id: str,
-    threshold: Threshold,
-    before: Document | None,
-    assessment: Assessment,
-    facts: dict[str, Any],
-    now: datetime,
-) -> Iterator[tuple[str, Document]]:
-    """The alert as it is now, and the notification of its new state where people must be told."""
-    life = alerts.life_of(before)
-    event = alerts.observe(life, threshold.basis, assessment.crossed(threshold), assessment.is_open, now)
-    change = Change(state="", at=now.isoformat(), current_spend=facts["current_spend"], as_of=facts["as_of"])
-    after, told = alerts.advance(life, event, change)
-    if after.state is None:
-        return
-    yield f"alerts/{alert_id}", _alert_document(alert_id, threshold, after, facts)
-    if told:
-        notification = new_notification(
-            alert_id,
-            after.notifications,
-            after.state,
-            {"type": alerts.TYPES[threshold.basis], **facts, **threshold_facts(threshold, assessment.budget)},
-            now,
-            channels=assessment.budget.channels,
-            budget_id=assessment.budget.budget_id,
-        )
-        yield f"notifications/{notification['notification_id']}", notification
-
-
-def _alert_document(alert_id: str, threshold: Threshold, life: Life, facts: dict[str, Any]) -> Document:
-    kept = (
-        "budget_id budget_name period period_start period_end amount current_spend percent projected "
-        "projected_percent currency as_of delivered_at"
+    advance(
+        transaction, org_slug, [_move(threshold, assessment, facts, now) for threshold in budget.all_thresholds], now
     )
-    return {
-        "alert_id": alert_id,
-        "type": alerts.TYPES[threshold.basis],
-        "threshold_percent": percent_value(threshold.percent),
-        **{name: facts[name] for name in kept.split()},
-        **alerts.life_fields(life),
-    }
+    now_standing = {"budget_id": budget.budget_id, "period_start": facts["period_start"], "facts": facts}
+    transaction.set(standing_path, {**standing, **now_standing, "ticket_written": ticket})
+
+
+def _move(threshold: Threshold, assessment: Assessment, facts: dict[str, Any], now: datetime) -> Move:
+    def event(life: Life) -> str | None:
+        return observe(life, threshold.basis, assessment.crossed(threshold), assessment.is_open, now)
+
+    budget = assessment.budget
+    subject = Subject(
+        kind=TYPES[threshold.basis],
+        alert_id=alert_id(budget, assessment.period, threshold),
+        facts={**facts, **threshold_facts(threshold, budget)},
+        about={"threshold_percent": percent_value(threshold.percent), **{name: facts[name] for name in _ABOUT}},
+        budget_id=budget.budget_id,
+        budget_name=budget.name,
+        channels=budget.channels,
+    )
+    change = Change(state="", at=now.isoformat(), current_spend=facts["current_spend"], as_of=facts["as_of"])
+    return Move(subject, event, change)
 
 
 def resolve_past(org_slug: str, budget: Budget, period: BudgetPeriod, documents: DocumentStore, now: datetime) -> None:
     """Resolve what has run out: forecasts of periods that have ended, and what somebody acknowledged in them."""
-    for alert_id, document in documents.list(below(org_slug, "alerts"), where={"budget_id": budget.budget_id}):
-        ended = datetime.fromisoformat(document["period_end"]) <= now
-        moot = document["type"] == alerts.TYPES[FORECAST] or document["state"] == alerts.ACKNOWLEDGED
-        if document["period"] != period.key and document["state"] in alerts.ACTIVE and ended and moot:
-            _lapse(documents, below(org_slug, "alerts", alert_id), now, None)
+    for alert in _alerts_of(documents, org_slug, budget.budget_id):
+        ended = datetime.fromisoformat(alert.about["period_end"]) <= now
+        moot = alert.kind == TYPES[FORECAST] or alert.life.state == alerts.ACKNOWLEDGED
+        if alert.about["period"] != period.key and alert.life.state in alerts.ACTIVE and ended and moot:
+            lapse(documents, org_slug, alert.alert_id, now)
 
 
-def _lapse(documents: DocumentStore, path: str, now: datetime, by: str | None) -> None:
-    def work(transaction: Transaction) -> None:
-        document = transaction.get(path)
-        if document is None:
-            return
-        after, _ = alerts.advance(alerts.life_of(document), alerts.LAPSED, Change("", now.isoformat(), by))
-        transaction.set(path, {**document, **alerts.life_fields(after)})
-
-    documents.transact(work)
+def _alerts_of(documents: DocumentStore, org_slug: str, budget_id: str) -> list[Alert]:
+    found = documents.list(below(org_slug, "alerts"), where={"budget_id": budget_id})
+    return [Alert.from_document(document) for _, document in found]

@@ -1,9 +1,9 @@
-"""Alerts: one for each budget, period and threshold, and the states it passes through.
+"""The life of an alert, whatever it is about: the states it passes through, and which of them users are told of.
 
     (none) --crossed--> open --acknowledge--> acknowledged
                          | \\--snooze--------> snoozed --snooze_passed--> open
     open, acknowledged, snoozed --cleared--> retracted --crossed--> open
-    forecast of a period that has ended, acknowledged and ended, or budget removed --lapsed--> resolved
+    what it is about has ended, or is removed --lapsed--> resolved
 
 The table below is the whole life cycle; a pair that it does not name leaves the alert as it is.
 """
@@ -11,10 +11,7 @@ The table below is the whole life cycle; a pair that it does not name leaves the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any
-
-from common.domain.budgets import ACTUAL, FORECAST, Budget, BudgetPeriod, Threshold
 
 OPEN, ACKNOWLEDGED, SNOOZED, RESOLVED, RETRACTED = "open", "acknowledged", "snoozed", "resolved", "retracted"
 STATES = (OPEN, ACKNOWLEDGED, SNOOZED, RESOLVED, RETRACTED)
@@ -44,20 +41,10 @@ TRANSITIONS: dict[tuple[str | None, str], str] = {
 NOTIFIED = frozenset({OPEN, RETRACTED})
 """States that people are told of.  The others are made by a person, or by a period that ends, and stay quiet."""
 
-MOST_AHEAD = timedelta(hours=1)
-"""How far a machine's clock may be put back without ending a snooze."""
-
-TYPES = {ACTUAL: "budget_threshold", FORECAST: "forecast_threshold"}
-
 
 def next_state(state: str | None, event: str | None) -> str | None:
     """The state after an event; the same where the table has no such transition, or nothing happened."""
     return state if event is None else TRANSITIONS.get((state, event), state)
-
-
-def alert_id(budget: Budget, period: BudgetPeriod, threshold: Threshold) -> str:
-    """The id that every evaluation of this budget, period and threshold gives."""
-    return f"{budget.budget_id}-{period.key}-{threshold}"
 
 
 @dataclass(frozen=True)
@@ -81,27 +68,6 @@ class Life:
     acknowledged_by: str | None = None
     snoozed_until: str | None = None
     history: tuple[Change, ...] = ()
-
-
-def observe(life: Life, basis: str, crossed: bool | None, period_open: bool, now: datetime) -> str | None:
-    """The event that an evaluation is to this alert; None where it cannot tell (crossed is None: no projection yet)."""
-    if basis == FORECAST and not period_open:
-        return LAPSED
-    if crossed is None:
-        return None
-    if not crossed:
-        return CLEARED
-    if life.state == ACKNOWLEDGED and not period_open:
-        return LAPSED
-    return SNOOZE_PASSED if life.state == SNOOZED and _has_passed(life, now) else CROSSED
-
-
-def _has_passed(life: Life, now: datetime) -> bool:
-    """Whether a snooze is over.  One that began in the future was counted by a clock that has been put back: told once too often is
-    better than kept quiet for as long as that clock was ahead."""
-    begun = datetime.fromisoformat(life.history[-1].at) if life.history else now
-    ends = datetime.fromisoformat(life.snoozed_until) if life.snoozed_until else None
-    return begun > now + MOST_AHEAD or (ends is not None and ends <= now)
 
 
 def advance(life: Life, event: str | None, change: Change, snoozed_until: str | None = None) -> tuple[Life, bool]:

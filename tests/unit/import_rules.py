@@ -46,7 +46,7 @@ RULES: dict[str, Rule] = {
         (*_LEAVES, "ports", "formats"),
     ),
     "common/records": Rule(
-        "one place for each document's shape and path: organization, integration, run, delivery",
+        "one place for each document's shape and path: organization, integration, run, delivery, chunk, alert, standing",
         (*_LEAVES, "messages", "ports", "formats", "providers"),
     ),
     "common/validation": Rule("the FOCUS 1.3 rules and the validator", (*_LEAVES, "focus", "formats")),
@@ -58,9 +58,11 @@ RULES: dict[str, Rule] = {
         "use cases: connecting, importing, synchronizing, dispatch, landing, what belongs together",
         (*_BILLS, "tenancy"),
     ),
-    "common/normalization": Rule("use cases: a chunk to FOCUS rows, quarantine, proof, finish", _WAREHOUSE),
-    "common/budgets": Rule("use cases: what was spent, what is expected, evaluation", _BILLS),
-    "common/alerts": Rule("use cases: acknowledging, sending, what messages say", _BILLS),
+    "common/normalization": Rule(
+        "use cases: a chunk to FOCUS rows, quarantine, proof, finish", (*_WAREHOUSE, "alerts")
+    ),
+    "common/budgets": Rule("use cases: what was spent, what is expected, evaluation", (*_BILLS, "alerts")),
+    "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule("use cases: credentials, schedules, removal, restoring", _WAREHOUSE),
     "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "warehouse")),
     "common/adapters/embedded": Rule("ports on one machine", (*_DATA, "formats", "warehouse", "adapters.shared")),

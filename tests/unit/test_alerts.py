@@ -29,8 +29,8 @@ from common.domain.alerts import (
     life_fields,
     life_of,
     next_state,
-    observe,
 )
+from common.domain.budget_alerts import observe
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CHANGE = Change("", NOW.isoformat())
