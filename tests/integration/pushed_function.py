@@ -24,7 +24,7 @@ def dispatch_sync(message: SyncRequested) -> None:
     """Write down the call, then do as told: `retryable 2` fails twice."""
     with (FOLDER / "journal").open("a") as journal:
         journal.write(f"{message.run_id} {time.time()}\n")
-    calls = sum(line.startswith(f"{message.run_id} ") for line in (FOLDER / "journal").open())
+    calls = sum(line.startswith(f"{message.run_id} ") for line in (FOLDER / "journal").read_text().splitlines())
     told = FOLDER / message.trigger
     how, times = told.read_text().split() if told.exists() else ("", "0")
     if calls > int(times):
