@@ -68,8 +68,8 @@ class CountingDocuments:
         self._counts.document("deletes")
         self._store.delete(path)
 
-    def list(self, collection: str, where: dict[str, Any] | None = None) -> Sequence[tuple[str, dict[str, Any]]]:
-        found = self._store.list(collection, where)
+    def list(self, collection: str, *page: Any, **words: Any) -> Sequence[tuple[str, dict[str, Any]]]:
+        found = self._store.list(collection, *page, **words)
         self._counts.document("reads", max(len(found), 1))
         return found
 

@@ -83,15 +83,19 @@ def _firestore() -> dict[str, Any]:
     fields = sorted(exempt | expiring, key=lambda one: (one.collection, one.field))
     return {
         "database": firestore_indexes.DATABASE,
-        "indexes": [
-            {"collection": index[0].collection, "fields": [one.field for one in index]}
-            for index in firestore_indexes.COMPOSITE_INDEXES
-        ],
+        "indexes": [index_facts(index) for index in firestore_indexes.COMPOSITE_INDEXES],
         "fields": [
             {"collection": one.collection, "field": one.field, "indexed": one not in exempt, "expires": one in expiring}
             for one in fields
         ],
     }
+
+
+def index_facts(index: firestore_indexes.Index) -> dict[str, Any]:
+    """A composite index as Terraform declares it."""
+    fields = [{"field": name, "order": "ASCENDING"} for name in index.equal]
+    last = {"field": index.order.field, "order": "DESCENDING" if index.order.descending else "ASCENDING"}
+    return {"collection": index.collection, "fields": [*fields, last]}
 
 
 def main() -> int:

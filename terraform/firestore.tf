@@ -20,7 +20,10 @@ resource "google_firestore_backup_schedule" "daily" {
 }
 
 resource "google_firestore_index" "composite" {
-  for_each = { for index in local.facts.firestore.indexes : join(".", concat([index.collection], index.fields)) => index }
+  for_each = {
+    for index in local.facts.firestore.indexes :
+    join(".", concat([index.collection], [for one in index.fields : "${one.field}-${lower(one.order)}"])) => index
+  }
 
   project    = local.project
   database   = google_firestore_database.documents.name
@@ -30,8 +33,8 @@ resource "google_firestore_index" "composite" {
     for_each = each.value.fields
 
     content {
-      field_path = fields.value
-      order      = "ASCENDING"
+      field_path = fields.value.field
+      order      = fields.value.order
     }
   }
 }

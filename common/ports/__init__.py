@@ -2,7 +2,7 @@
 
 from common.ports.bus import Delivery, MessageBus
 from common.ports.clock import Clock
-from common.ports.documents import Document, DocumentStore, Transaction
+from common.ports.documents import Document, DocumentStore, Order, Transaction
 from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location, Source
 from common.ports.notifier import ONE_PLACE, Notification, Notifier
@@ -26,6 +26,7 @@ __all__ = [
     "Notification",
     "Notifier",
     "ObjectStore",
+    "Order",
     "Readable",
     "Replacement",
     "Runtime",

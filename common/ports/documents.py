@@ -5,10 +5,23 @@ amounts are plain decimal text.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 Document = dict[str, Any]
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Order:
+    """By one top-level field: null, then false, true, integers, then text by its code points; equal ones by id, in the same direction.
+
+    A document without the field is not listed, nor is one with a list, an object or more than 1,500 bytes of text in it: no index
+    holds them whole.
+    """
+
+    field: str
+    descending: bool = False
 
 
 class Transaction(Protocol):
@@ -50,8 +63,20 @@ class DocumentStore(Protocol):
         """Remove a document; nothing happens where there is none."""
         ...
 
-    def list(self, collection: str, where: dict[str, Any] | None = None) -> Sequence[tuple[str, Document]]:
-        """(id, document) pairs of one collection, by id; `where` keeps those whose top-level fields equal."""
+    def list(
+        self,
+        collection: str,
+        where: dict[str, Any] | None = None,
+        order: Order | None = None,
+        limit: int | None = None,
+        after: tuple[str, Document] | None = None,
+    ) -> Sequence[tuple[str, Document]]:
+        """(id, document) pairs of one collection, by id or in `order`; `where` keeps those whose top-level fields equal.
+
+        limit: at most so many, 1 or more.  after: those behind the last pair of the page before; of its document only the field of
+        `order` is looked at, so that it may be one that has gone.  Equality and order together need an index in the cloud
+        (common/adapters/gcp/firestore_indexes.py).  Raises Permanent for a limit below 1, and for a cursor that does not fit the order.
+        """
         ...
 
     def transact(self, work: Callable[[Transaction], Result]) -> Result:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.errors import AlreadyExists, NotFound, Permanent
-from common.ports import DocumentStore, Transaction
+from common.ports import Document, DocumentStore, Order, Transaction
 
 SPAWN = multiprocessing.get_context("spawn")
 COUNTER = "orgs/default/usage/2026-04"
@@ -198,6 +199,63 @@ def test_list_keeps_the_documents_whose_fields_are_equal(store):
     assert ids(s="x", n=1) == ["a"]
     assert ids(s="y") == []
     assert ids() == ["a", "b", "c", "d", "e"]
+
+
+def ids(found: Sequence[tuple[str, Document]]) -> str:
+    return " ".join(document_id for document_id, _ in found)
+
+
+def test_list_orders_by_one_field_and_then_by_id_in_the_same_direction(store):
+    values = {
+        "a": "x",
+        "b": 10,
+        "c": None,
+        "d": 9,
+        "e": True,
+        "f": "X",
+        "g": 9,
+        "h": "xy",
+        "i": False,
+        "j": "ä",
+        "k": -1,
+    }
+    for name, value in values.items():
+        store.set(f"things/{name}", {"n": value, "even": name in "bdfhj"})
+    for name, unlisted in {"l": [1], "m": {"x": 1}, "n": "x" * 1501}.items():
+        store.set(f"things/{name}", {"n": unlisted, "even": True})
+    store.set("things/without", {"even": True})
+    ordered = "c i e k d g b f a h j"
+    assert ids(store.list("things", order=Order("n"))) == ordered
+    assert ids(store.list("things", order=Order("n", descending=True))) == " ".join(reversed(ordered.split()))
+    assert ids(store.list("things", {"even": True}, Order("n"))) == "d b f h j"
+    assert ids(store.list("things", {"even": True, "n": 9}, Order("n"))) == "d"
+
+
+@pytest.mark.parametrize("order", [None, Order("n"), Order("n", descending=True)])
+@pytest.mark.parametrize("where", [None, {"even": True}, {"even": True, "list": [1]}])
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_pages_give_everything_once_and_in_order(store, order, where, limit):
+    for number in range(7):
+        name = f"{number * 5 % 7}"
+        store.set(f"things/{name}", {"n": number // 2 or None, "even": number % 2 == 0, "list": [1]})
+    for name in "xyz":
+        store.set(f"things/{name}", {"n": [], "even": True, "list": [2]})
+    whole, found, after = store.list("things", where, order), [], None
+    while page := store.list("things", where, order, limit, after):
+        assert len(page) <= limit
+        found += page
+        store.delete(f"things/{page[-1][0]}")  # a cursor stays good when its document goes
+        after = page[-1]
+    assert found == whole and len(found) >= 4
+
+
+def test_a_page_that_no_store_gives_is_refused(store):
+    with pytest.raises(Permanent, match="limit of a listing is 0"):
+        store.list("things", limit=0)
+    with pytest.raises(Permanent, match="cursor has no value to order by in 'n'"):
+        store.list("things", order=Order("n"), after=("a", {}))
+    with pytest.raises(Permanent, match="order of 'expires_at'"):
+        store.list("processed", order=Order("expires_at"))
 
 
 @pytest.mark.parametrize(

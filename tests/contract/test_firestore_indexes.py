@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from common.adapters.gcp.firestore_indexes import COMPOSITE_INDEXES, EXEMPTIONS, EXPIRATIONS, Field
+from common.adapters.gcp.firestore_indexes import COMPOSITE_INDEXES, EXEMPTIONS, EXPIRATIONS, Field, Index
 from common.adapters.shared.document_rules import MAX_DOCUMENT_BYTES, stored_bytes
 from common.formats.totals import Total
+from common.ports.documents import Order
 from common.records.deliveries import LANDED, Delivery, Part, delivery_path
 
 ROOT = Path(__file__).parents[2]
@@ -47,11 +48,37 @@ def test_no_field_that_is_asked_for_is_exempted():
     assert not asked & {one.field for one in EXEMPTIONS}
 
 
-def test_no_composite_index_is_needed_while_only_equality_is_asked_for():
-    assert COMPOSITE_INDEXES == ()
-    query_calls = {"order_by", "start_after", "start_at", "end_at", "limit"}
-    source = ast.parse((ROOT / "common/adapters/gcp/firestore.py").read_text(encoding="utf-8"))
-    assert not query_calls & {node.attr for node in ast.walk(source) if isinstance(node, ast.Attribute)}
+def ordered_questions(source: str) -> Iterator[Index]:
+    """Each `.list(collection, {equal fields}, order=Order(...))` of a source; the collection is the last text that is named for it."""
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "list"):
+            continue
+        given = dict(zip(("collection", "where", "order"), node.args, strict=False))
+        given |= {one.arg: one.value for one in node.keywords if one.arg}
+        if "order" not in given:
+            continue
+        made = given["order"]
+        assert isinstance(made, ast.Call) and ast.unparse(made.func).endswith("Order"), "write Order(...) in the call"
+        words = {one.arg: ast.literal_eval(one.value) for one in made.keywords if one.arg}
+        order = Order(*map(ast.literal_eval, made.args), **words)
+        where = given.get("where")
+        keys = [ast.literal_eval(key) for key in where.keys if key] if isinstance(where, ast.Dict) else []
+        assert where is None or isinstance(where, ast.Dict), "write the equal fields of an ordered question in the call"
+        collection = [one.value for one in ast.walk(given["collection"]) if isinstance(one, ast.Constant)]
+        yield Index(str(collection[-1]), tuple(sorted(keys)), order)
+
+
+def test_a_question_with_equality_and_order_is_seen():
+    source = 'rt.documents.list(below(org, "runs"), {"status": x, "a": 1}, order=Order("started_at", descending=True))'
+    assert list(ordered_questions(source)) == [Index("runs", ("a", "status"), Order("started_at", True))]
+
+
+def test_equality_and_order_together_have_their_composite_index_and_no_other_is_paid_for():
+    sources = [path for folder in ("common", "functions", "costwire") for path in (ROOT / folder).rglob("*.py")]
+    asked = {index for path in sources for index in ordered_questions(path.read_text(encoding="utf-8"))}
+    assert set(COMPOSITE_INDEXES) == {index for index in asked if index.equal}
+    exempted = {(one.collection, one.field) for one in EXEMPTIONS}
+    assert not exempted & {(index.collection, index.order.field) for index in asked}
 
 
 def test_what_expires_is_named_once_and_its_growing_moment_is_not_indexed():

@@ -17,6 +17,7 @@ from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import from_template, identified
 from common.messages.subscriptions import SUBSCRIPTIONS
+from common.ports.documents import Order
 from common.telemetry.metrics import METRICS
 from common.tenancy.data import KINDS
 from deployment import facts
@@ -133,6 +134,12 @@ def test_firestore_has_the_fields_and_indexes_of_the_manifest() -> None:
     assert {pair for pair, one in fields.items() if one["expires"]} == pairs["expiring"]
     assert len(WRITTEN["firestore"]["fields"]) == len(fields)  # two resources of one field would undo each other
     assert len(WRITTEN["firestore"]["indexes"]) == len(firestore_indexes.COMPOSITE_INDEXES)
+
+
+def test_a_composite_index_is_told_with_its_directions() -> None:
+    index = firestore_indexes.Index("runs", ("status",), Order("started_at", descending=True))
+    fields = [{"field": "status", "order": "ASCENDING"}, {"field": "started_at", "order": "DESCENDING"}]
+    assert facts.index_facts(index) == {"collection": "runs", "fields": fields}
 
 
 def test_the_budget_check_is_a_message_of_ours() -> None:

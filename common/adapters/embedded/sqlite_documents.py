@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from common.adapters.embedded.sqlite_database import BUSY_SECONDS, TRIES, SqliteDatabase
-from common.adapters.shared.document_rules import check_collection, matches, split_path, to_json
+from common.adapters.shared.document_rules import check_collection, check_page, matches, paged, split_path, to_json
 from common.errors import AlreadyExists, Permanent
-from common.ports.documents import Document, Result, Transaction
+from common.ports.documents import Document, Order, Result, Transaction
 
 _SCHEMA = """
 create table if not exists documents (
@@ -48,16 +48,24 @@ class SqliteDocumentStore:
         """Remove a document; nothing happens where there is none."""
         self.transact(lambda transaction: transaction.delete(path))
 
-    def list(self, collection: str, where: dict[str, Any] | None = None) -> Sequence[tuple[str, Document]]:
-        """(id, document) pairs of one collection, by id; `where` keeps those whose top-level fields equal."""
+    def list(
+        self,
+        collection: str,
+        where: dict[str, Any] | None = None,
+        order: Order | None = None,
+        limit: int | None = None,
+        after: tuple[str, Document] | None = None,
+    ) -> Sequence[tuple[str, Document]]:
+        """A page of (id, document) pairs of one collection, as common.ports.DocumentStore says."""
         check_collection(collection)
+        check_page(collection, order, limit, after)
         rows = self._database.read(
             lambda connection: connection.execute(
                 "select id, body from documents where collection = ? order by id", (collection,)
             ).fetchall()
         )
         pairs = [(document_id, cast(Document, json.loads(body))) for document_id, body in rows]
-        return [(document_id, document) for document_id, document in pairs if matches(document, where)]
+        return paged((pair for pair in pairs if matches(pair[1], where)), order, limit, after)
 
     def transact(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in a transaction and commit.

@@ -3,7 +3,8 @@
 Every call ends: one that reads or writes directly after CALL_SECONDS with its retries; in a transaction each step of the SDK after its
 own 60 seconds, and no further try begins after TRANSACTION_SECONDS.
 
-Reading a collection asks only for equal fields, in the order of ids, so that no composite index is needed: `firestore_indexes.py`.
+Reading a collection asks for equal fields, in the order of ids or of one field; both together need an index: `firestore_indexes.py`.
+A page is asked for again behind its last document while some of what came does not fit, so that a short page is the last one.
 The moment by which a document expires is a timestamp in Firestore, so that its TTL policy sees it, and text on both sides of it.
 """
 
@@ -25,9 +26,18 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from common.adapters.gcp.failures import explained, explaining
 from common.adapters.gcp.firestore_indexes import DATABASE
-from common.adapters.shared.document_rules import MAX_ID_BYTES, check_collection, expiry, matches, split_path, to_json
+from common.adapters.shared.document_rules import (
+    check_collection,
+    check_page,
+    expiry,
+    is_short,
+    matches,
+    paged,
+    split_path,
+    to_json,
+)
 from common.errors import AlreadyExists, BadConfiguration, Contention, CostError, Permanent
-from common.ports.documents import Document, Result, Transaction
+from common.ports.documents import Document, Order, Result, Transaction
 
 CALL_SECONDS = 30.0
 TRANSACTION_SECONDS = 60.0
@@ -84,15 +94,38 @@ class FirestoreDocumentStore:
         with _explaining(f"document {path}"):
             reference.delete(retry=_ALONE, timeout=CALL_SECONDS)
 
-    def list(self, collection: str, where: dict[str, Any] | None = None) -> Sequence[tuple[str, Document]]:
-        """(id, document) pairs of one collection, by id; `where` keeps those whose top-level fields equal."""
+    def list(
+        self,
+        collection: str,
+        where: dict[str, Any] | None = None,
+        order: Order | None = None,
+        limit: int | None = None,
+        after: tuple[str, Document] | None = None,
+    ) -> Sequence[tuple[str, Document]]:
+        """A page of (id, document) pairs of one collection, as common.ports.DocumentStore says."""
         query: Any = self._client.collection(check_collection(collection))
+        check_page(collection, order, limit, after)
         for name, value in _conditions(collection, where).items():
             query = query.where(filter=FieldFilter(FieldPath(name).to_api_repr(), "==", value))
-        with _explaining(f"collection {collection}"):
-            found = list(query.stream(retry=_ALONE, timeout=CALL_SECONDS))
-        pairs = [(one.id, _shown(collection, one) or {}) for one in found]
-        return sorted((pair for pair in pairs if matches(pair[1], where)), key=lambda pair: pair[0])
+        query = query if order is None and limit is None and after is None else _ordered(query, order)
+        listed: list[tuple[str, Document]] = []
+        cursor = None if after is None else self._cursor(collection, after[0], after[1], order)
+        while True:
+            asked = query if limit is None else query.limit(limit - len(listed))
+            with _explaining(f"collection {collection}"):
+                found = list(
+                    (asked.start_after(cursor) if cursor else asked).stream(retry=_ALONE, timeout=CALL_SECONDS)
+                )
+            pairs = [(one.id, _shown(collection, one) or {}) for one in found]
+            listed += paged((pair for pair in pairs if matches(pair[1], where)), order, None, None)
+            if limit is None or len(listed) >= limit or not found:
+                return listed
+            cursor = self._cursor(collection, found[-1].id, found[-1].to_dict() or {}, order)
+
+    def _cursor(self, collection: str, document_id: str, document: Document, order: Order | None) -> tuple[Any, ...]:
+        """Where a page begins, in the fields of `_ordered`."""
+        name = self._client.collection(collection).document(document_id)
+        return (name,) if order is None else (document[order.field], name)
 
     def transact(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in a transaction and commit; `work` may run again when another writer was faster.
@@ -207,18 +240,24 @@ def _shown(path: str, snapshot: firestore.DocumentSnapshot[Any]) -> Document | N
     return {**document, field: plain.isoformat()}
 
 
+def _ordered(query: Any, order: Order | None) -> Any:
+    """Ids in the direction of the order: what a single-field index has."""
+    if order is None:
+        return query.order_by("__name__")
+    direction = firestore.Query.DESCENDING if order.descending else firestore.Query.ASCENDING
+    return query.order_by(FieldPath(order.field).to_api_repr(), direction=direction).order_by(
+        "__name__", direction=direction
+    )
+
+
 def _conditions(collection: str, where: Mapping[str, Any] | None) -> dict[str, Any]:
     """What Firestore is asked; `matches` decides the rest.  An index keeps only the beginning of a long text, and no whole lists."""
     asked = {name: value for name, value in (where or {}).items() if name != expiry(collection)}
     return {
         name: value
         for name, value in asked.items()
-        if not isinstance(value, list | tuple | dict | str) or (isinstance(value, str) and _is_short(value))
+        if not isinstance(value, list | tuple | dict | str) or (isinstance(value, str) and is_short(value))
     }
-
-
-def _is_short(text: str) -> bool:
-    return len(text.encode(errors="replace")) <= MAX_ID_BYTES
 
 
 @contextmanager

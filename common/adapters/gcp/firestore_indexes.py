@@ -1,8 +1,9 @@
 """What the Firestore database needs beside its documents, as data: Terraform declares the same, and a test compares them.
 
-No composite index: the store asks only whether top-level fields equal values, of one collection, in the order of ids.  Firestore
-answers that from the single-field indexes that it keeps by itself, and merges them where several fields are asked for
-(https://cloud.google.com/firestore/docs/query-data/index-overview).  A question with a range, or another order, would need one.
+The store asks whether top-level fields equal values, of one collection, in the order of ids; or lists a collection in the order of one
+field.  Firestore answers both from the single-field indexes that it keeps by itself, and merges them where several fields are asked for
+(https://cloud.google.com/firestore/docs/query-data/index-overview).  Equality and an order in one question need a composite index; a
+test finds such questions (`.list(..., where, order=...)`) and expects theirs here.
 
 Exempted are fields that may grow large and are never asked for.  Without that each element of a list is an index entry of its own and
 each value in an object two, of which a document may have 40,000 (https://cloud.google.com/firestore/quotas); and each is written and
@@ -18,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.adapters.shared.document_rules import EXPIRY
+from common.ports.documents import Order
 
 DATABASE = "(default)"
 
@@ -30,8 +32,16 @@ class Field:
     field: str
 
 
-COMPOSITE_INDEXES: tuple[tuple[Field, ...], ...] = ()
-"""The fields of each composite index, in their order."""
+@dataclass(frozen=True)
+class Index:
+    """A composite index.  equal: the fields that are asked for by a value, in alphabetical order; order: that of the answer."""
+
+    collection: str
+    equal: tuple[str, ...]
+    order: Order
+
+
+COMPOSITE_INDEXES: tuple[Index, ...] = ()
 
 EXEMPTIONS: tuple[Field, ...] = (
     Field("deliveries", "parts"),

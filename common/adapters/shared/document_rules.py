@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from common.errors import Permanent
+from common.ports.documents import Document, Order
 
 MAX_DOCUMENT_BYTES = 1 << 20
 MAX_ID_BYTES = 1500
 MAX_LEVELS = 20
+MAX_INDEXED_BYTES = 1500
+"""Of a text: an index holds no more, so that longer ones are neither asked for nor ordered by."""
 EXPIRY = {"processed": "expires_at"}
 """Collection, wherever it lies -> the field after whose moment a document may vanish: UTC, as datetime.isoformat() writes it."""
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
@@ -79,6 +82,55 @@ def expiry(path: str) -> str | None:
 def matches(document: Mapping[str, Any], where: Mapping[str, Any] | None) -> bool:
     """Whether all named top-level fields are there and equal; 1, true and "1" are three values."""
     return all(name in document and _same(document[name], value) for name, value in (where or {}).items())
+
+
+def is_short(text: str) -> bool:
+    """Whether an index holds all of a text."""
+    return len(text.encode(errors="replace")) <= MAX_INDEXED_BYTES
+
+
+def check_page(collection: str, order: Order | None, limit: int | None, after: tuple[str, Document] | None) -> None:
+    """Raises Permanent for an order, a limit or a cursor that no store takes."""
+    if order is not None and order.field == expiry(collection):
+        raise Permanent(
+            f"collection '{collection}' cannot be listed in the order of '{order.field}', which no index holds"
+        )
+    if limit is not None and limit < 1:
+        raise Permanent(f"the limit of a listing is {limit}, expected 1 or more")
+    if after is not None and order is not None and order_key(after[1], order) is None:
+        raise Permanent(f"the cursor has no value to order by in '{order.field}'; start again from the first page")
+
+
+def order_key(document: Mapping[str, Any], order: Order) -> tuple[int, Any] | None:
+    """What documents are ordered by, as Firestore orders kinds of values; None for one that is not listed."""
+    if order.field not in document:
+        return None
+    value = document[order.field]
+    if value is None:
+        return 0, 0
+    if isinstance(value, bool | int):
+        return (1 if isinstance(value, bool) else 2), value
+    return (3, value) if isinstance(value, str) and is_short(value) else None
+
+
+def paged(
+    pairs: Iterable[tuple[str, Document]],
+    order: Order | None,
+    limit: int | None,
+    after: tuple[str, Document] | None,
+) -> list[tuple[str, Document]]:
+    """The page of a listing, from all pairs that fit it."""
+
+    def key(pair: tuple[str, Document]) -> tuple[Any, ...]:
+        return (pair[0],) if order is None else (order_key(pair[1], order), pair[0])
+
+    backwards = order is not None and order.descending
+    listed = [pair for pair in pairs if order is None or order_key(pair[1], order) is not None]
+    listed.sort(key=key, reverse=backwards)
+    if after is not None:
+        last = key(after)
+        listed = [pair for pair in listed if (key(pair) < last if backwards else key(pair) > last)]
+    return listed[:limit]
 
 
 def _same(left: Any, right: Any) -> bool:

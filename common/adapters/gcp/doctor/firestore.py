@@ -10,6 +10,7 @@ from google.cloud.firestore_admin_v1.types import Database, Field, Index
 
 from common.adapters.gcp import firestore_indexes as declared
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Deployment, Notes
+from common.ports.documents import Order
 
 DATA_VARIABLE = "FIRESTORE_EMULATOR_HOST"
 EMULATOR_VARIABLE = "FIRESTORE_ADMIN_EMULATOR_HOST"
@@ -94,10 +95,10 @@ def _look_at_indexes(notes: Notes, admin: FirestoreAdminClient) -> None:
     )
     if listed is None:
         return
-    ready = {_index_key(one) for one in listed if one.state == Index.State.READY}
+    ready = {_declared_index(one) for one in listed if one.state == Index.State.READY}
     missing = [one for one in declared.COMPOSITE_INDEXES if one not in ready]
     faults = {
-        f"no index of {', '.join(f'{one.collection}.{one.field}' for one in index)}": notes.deployment.deploy
+        f"no index of {index.collection} by {', '.join((*index.equal, index.order.field))}": notes.deployment.deploy
         for index in missing
     }
     notes.expect("Firestore indexes", f"{len(declared.COMPOSITE_INDEXES)} are ready", faults)
@@ -108,6 +109,10 @@ def _key(found: Field) -> declared.Field:
     return declared.Field(steps[-3], steps[-1])
 
 
-def _index_key(found: Index) -> tuple[declared.Field, ...]:
-    collection = found.name.split("/")[-3]
-    return tuple(declared.Field(collection, one.field_path) for one in found.fields if one.field_path != "__name__")
+def _declared_index(found: Index) -> declared.Index | None:
+    """An index that exists, as ours are declared; None for one without fields."""
+    fields = [one for one in found.fields if one.field_path != "__name__"]
+    if not fields:
+        return None
+    order = Order(fields[-1].field_path, fields[-1].order == Index.IndexField.Order.DESCENDING)
+    return declared.Index(found.name.split("/")[-3], tuple(one.field_path for one in fields[:-1]), order)
