@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -36,9 +36,9 @@ def print_deliveries(deliveries: Iterable[Delivery]) -> None:
     """One line a delivery and currency, then what deserves a word."""
     shown = table("bill", "period", "rows", "total", "", "proof", numbers=("rows", "total"))
     for one in deliveries:
-        for proof in one.extra.get("proof", []):
+        for proof in one.proof or ():
             shown.add_row(
-                one.integration_id, one.billing_period, f"{one.extra.get('rows', 0):,}", exact(proof["source"]),
+                one.integration_id, one.billing_period, f"{one.rows or 0:,}", exact(proof["source"]),
                 proof["currency"] or "(no currency)", _proof_words(one, proof),
             )  # fmt: skip
     if shown.row_count:
@@ -52,7 +52,7 @@ def print_deliveries(deliveries: Iterable[Delivery]) -> None:
         console.print(joined(styled(f"{names}:", "dim"), f" {line}"))
 
 
-def _proof_words(delivery: Delivery, proof: dict[str, Any]) -> Text:
+def _proof_words(delivery: Delivery, proof: Mapping[str, Any]) -> Text:
     if proof["difference"] != "0":
         return styled(f"differs by {exact(proof['difference'])}", "red")
     if delivery.state == REJECTED:
@@ -63,21 +63,22 @@ def _proof_words(delivery: Delivery, proof: dict[str, Any]) -> Text:
 
 def _remarks(delivery: Delivery) -> list[str]:
     lines = list(delivery.notes)
-    extra = delivery.extra
     if delivery.state == REJECTED:
-        lines.append(f"rejected: {extra.get('reason')}")
+        lines.append(f"rejected: {delivery.reason}")
     if delivery.state == SUPERSEDED:
-        lines.append(f"not shown: {extra.get('reason')}; it was delivered {delivery.delivered_at:%Y-%m-%d %H:%M}")
+        lines.append(f"not shown: {delivery.reason}; it was delivered {delivery.delivered_at:%Y-%m-%d %H:%M}")
     if delivery.state == HELD:
-        lines.append(f"held back, not counted: {extra.get('reason')}")
-    if extra.get("quarantined_rows"):
+        lines.append(f"held back, not counted: {delivery.reason}")
+    if delivery.quarantined_rows:
         amounts = ", ".join(
-            f"{money(one['quarantined'])} {one['currency']}" for one in extra["proof"] if one["quarantined"] != "0"
+            f"{money(one['quarantined'])} {one['currency']}"
+            for one in delivery.proof or ()
+            if one["quarantined"] != "0"
         )
         lines.append(
-            f"{extra['quarantined_rows']:,} lines in quarantine ({amounts or 'no amount'}); see costwire quarantine"
+            f"{delivery.quarantined_rows:,} lines in quarantine ({amounts or 'no amount'}); see costwire quarantine"
         )
-    broken = [one for one in extra.get("conformance", []) if one["keyword"] == "MUST"]
+    broken = [one for one in delivery.conformance or () if one["keyword"] == "MUST"]
     if broken:
         lines.append(f"{len(broken)} MUST rules of FOCUS 1.3 fail; see costwire deliveries")
     if delivery.unknown_columns:

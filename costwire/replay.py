@@ -83,7 +83,7 @@ def _refused_again(rt: Runtime, org: str, delivery_id: str) -> list[str]:
     found = load(rt.documents, org, delivery_id)
     if found is None or found.state != REJECTED:
         return []
-    return [f"delivery {delivery_id} is rejected again: {found.extra.get('reason')}"]
+    return [f"delivery {delivery_id} is rejected again: {found.reason}"]
 
 
 def _again(rt: Runtime, org: str, delivery_id: str) -> int:
@@ -95,7 +95,7 @@ def _again(rt: Runtime, org: str, delivery_id: str) -> int:
             f"delivery {delivery_id} could not be read when it came in, so there is nothing to replay; mend the bill, "
             f"then costwire sync --integration {found.integration_id}"
         )
-    whole = load(rt.documents, org, str(found.extra.get("joined_into", "")) or delivery_id)
+    whole = load(rt.documents, org, found.joined_into or delivery_id)
     if found.state == REJECTED and whole is not None and whole.state == REJECTED:
         found, delivery_id = whole, whole.delivery_id  # shown alone it would replace what it adds to
     if found.state == REJECTED:

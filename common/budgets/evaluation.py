@@ -22,6 +22,7 @@ from common.errors import BadConfiguration, BeyondRange, NotFound
 from common.messages import ChargesNormalized
 from common.ports import Clock, Document, DocumentStore, MessageBus, Transaction, Warehouse
 from common.records.organizations import below
+from common.records.standings import standing_path
 from common.telemetry import counted, span
 
 
@@ -115,8 +116,8 @@ def _stand(
     run_id: str | None = None,
 ) -> Document:
     """The standing and alerts of one period, from answers at least as new as the ticket."""
-    standing_path = below(org_slug, "budget_status", f"{budget.budget_id}-{period.key}")
-    ticket = documents.transact(lambda transaction: take_ticket(transaction, standing_path))
+    path = standing_path(org_slug, budget.budget_id, period.key)
+    ticket = documents.transact(lambda transaction: take_ticket(transaction, path))
     asked.renew(org_slug)
     now = clock.now()
     try:
@@ -128,7 +129,7 @@ def _stand(
     _note_problem(org_slug, budget.budget_id, documents, None)
     assessment = assess(budget, period, spend, drivers, now)
     facts = facts_of(assessment, now)
-    documents.transact(lambda transaction: record(transaction, org_slug, standing_path, ticket, assessment, facts, now))
+    documents.transact(lambda transaction: record(transaction, org_slug, path, ticket, assessment, facts, now))
     resolve_past(org_slug, budget, period, documents, now)
     announce(org_slug, {"budget_id": budget.budget_id}, documents, bus, run_id)
     asked.keep(org_slug)

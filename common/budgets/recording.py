@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from common.domain.budgets import FORECAST, Budget, BudgetPeriod, Threshold, per
 from common.ports import DocumentStore, Transaction
 from common.records.alerts import Alert
 from common.records.organizations import below
+from common.records.standings import Standing
 
 _ABOUT = (
     "period", "period_start", "period_end", "amount", "current_spend", "percent", "projected", "projected_percent", "currency",
@@ -31,16 +33,16 @@ def resolve_all(org_slug: str, budget_id: str, documents: DocumentStore, now: da
 
 def take_ticket(transaction: Transaction, path: str) -> int:
     """The place of an evaluation among those of its budget and period."""
-    standing = transaction.get(path) or {"ticket_written": 0, "facts": None}
-    ticket = int(standing.get("ticket_taken", 0)) + 1
-    transaction.set(path, {**standing, "ticket_taken": ticket})
-    return ticket
+    standing = Standing.from_document(transaction.get(path) or {})
+    taken = replace(standing, ticket_taken=standing.ticket_taken + 1)
+    transaction.set(path, taken.as_document())
+    return taken.ticket_taken
 
 
 def record(
     transaction: Transaction,
     org_slug: str,
-    standing_path: str,
+    path: str,
     ticket: int,
     assessment: Assessment,
     facts: dict[str, Any],
@@ -48,17 +50,20 @@ def record(
 ) -> None:
     """Write the standing, the alerts and their notifications, unless a later ticket or a removal came before."""
     budget = assessment.budget
-    standing = transaction.get(standing_path)
+    before = transaction.get(path)
+    standing = Standing.from_document(before) if before else None
     exists = transaction.get(below(org_slug, "budgets", budget.budget_id)) is not None
-    if not exists or standing is None or standing["ticket_written"] > ticket:
+    if not exists or standing is None or standing.ticket_written > ticket:
         if not exists:
-            transaction.delete(standing_path)
+            transaction.delete(path)
         return
     advance(
         transaction, org_slug, [_move(threshold, assessment, facts, now) for threshold in budget.all_thresholds], now
     )
-    now_standing = {"budget_id": budget.budget_id, "period_start": facts["period_start"], "facts": facts}
-    transaction.set(standing_path, {**standing, **now_standing, "ticket_written": ticket})
+    written = replace(
+        standing, budget_id=budget.budget_id, period_start=facts["period_start"], facts=facts, ticket_written=ticket
+    )
+    transaction.set(path, written.as_document())
 
 
 def _move(threshold: Threshold, assessment: Assessment, facts: dict[str, Any], now: datetime) -> Move:

@@ -53,7 +53,7 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     landed, refused = outcome
     record_deliveries(rt.documents, rt.clock, org_slug, message.run_id, [one.delivery_id for one in landed])
     unread = bool(refused)
-    refused += [str(one.extra.get("reason")) for one in landed if one.state == REJECTED]
+    refused += [str(one.reason) for one in landed if one.state == REJECTED]
     if refused:
         fail_run(rt.documents, rt.clock, org_slug, message.run_id, refused[0], rejected=True, unread=unread)
     note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, refused[0] if refused else None)

@@ -153,10 +153,10 @@ def _deliver(
         delivery = store(_as_landed(whole, request, found, source_format, notes, ports), found, ports)
         if own.state == LANDED:
             # what readers still see keeps its claims until they see the whole
-            state = CURRENT if own.extra.get("was_current") else JOINED
+            state = CURRENT if own.was_current else JOINED
             change(ports.documents, own, state=state, joined_into=delivery.delivery_id)
     landed = [delivery]
-    if own.extra.get("moved"):
+    if own.moved:
         to_show = _to_show(own, request, found, source_format, notes, ports)
         if to_show is not None:
             landed = [to_show, *(one for one in landed if one.delivery_id != to_show.delivery_id)]
@@ -165,7 +165,7 @@ def _deliver(
             for message in one.messages():
                 # each run that lands it hears what becomes of its own messages
                 ports.bus.publish(replace(message, run_id=request.run_id))
-    if own.extra.get("moved"):
+    if own.moved:
         change(ports.documents, own, moved=False)
     return landed
 
@@ -186,7 +186,7 @@ def _to_show(
         wanted = store(_as_landed(wanted, request, found, source_format, notes, ports), found, ports)
     if wanted.state in (REJECTED, CURRENT, LANDED):
         return wanted if wanted.state == LANDED else None
-    was_shown = wanted.state == REPLACED or bool(wanted.extra.get("was_shown"))
+    was_shown = wanted.state == REPLACED or bool(wanted.was_shown)
     return change(ports.documents, wanted, state=LANDED, was_shown=was_shown)
 
 
@@ -200,13 +200,13 @@ def _as_landed(
 ) -> Delivery:
     """A delivery that was joined, as it lands now; what is known of the one that it is made from is not known of it."""
     return replace(
-        whole,
+        whole.as_new(),
+        cost_column=source_format.cost,
         state=LANDED,
         run_id=request.run_id,
         landed_at=ports.clock.now(),
         version=found.version,
         notes=(*notes, *_notes_of_half(whole.parts, source_format)),
-        extra={"cost_column": source_format.cost},
     )
 
 
@@ -245,7 +245,7 @@ def _own(
         notes=(*notes, *_notes_of_half(parts, source_format)),
         seen_at=found.seen_at or found.delivered_at,
         completeness=completeness(parts, source_format),
-        extra={"cost_column": source_format.cost},
+        cost_column=source_format.cost,
     )
 
 
@@ -289,7 +289,7 @@ def _record_rejected(
         run_id=request.run_id,
         landed_at=ports.clock.now(),
         version=found.version,
-        extra={"reason": reason},
+        reason=reason,
     )
     ports.documents.set(delivery_path(request.org_slug, delivery_id), delivery.as_document())
     counted(deliveries_rejected=1)

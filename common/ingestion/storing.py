@@ -65,7 +65,7 @@ def _again(before: Delivery, made: Delivery, found: FoundDelivery) -> Delivery:
     shown_before = before.state == CURRENT and moved
     shown_later = before.state in (REPLACED, SUPERSEDED) and after.rank > before.rank
     if before.state == HELD or shown_before or shown_later:
-        known = {"was_shown": before.state in (CURRENT, REPLACED) or bool(before.extra.get("was_shown"))}
+        known = {"was_shown": before.state in (CURRENT, REPLACED) or bool(before.was_shown)}
         return after.with_(state=LANDED, run_id=made.run_id, was_current=before.state == CURRENT, **known)
     return after
 

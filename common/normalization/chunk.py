@@ -22,6 +22,7 @@ from common.normalization.mapping import focus_select, mapping_sql, pairs_sql, p
 from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import too_large, written_sums
 from common.ports import Runtime
+from common.records.chunks import ChunkResult, Numbers
 from common.records.deliveries import Delivery, Part
 from common.telemetry import span
 from common.validation import Failure, validate_relation
@@ -57,8 +58,8 @@ class _Work:
         self.connection.execute(f"create or replace temp view source as {rows}")
 
 
-def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> dict[str, Any]:
-    """Write `focus/` and, where needed, `quarantine/` of one chunk; returns what its document is to hold.
+def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> ChunkResult:
+    """Write `focus/` and, where needed, `quarantine/` of one chunk; returns where they are and what they add up to.
 
     Safe to repeat: objects that a killed run left are kept, and the numbers are those of what is stored.
     Raises BadBill for a file whose lines cannot be told apart or whose amounts cannot be added up, NoSpace on a full disk, NoMemory.
@@ -73,7 +74,7 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> dict[str, An
         raise BadBill(f"{part.name} is a Parquet file with text that is not UTF-8; export it again") from None
 
 
-def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> dict[str, Any]:
+def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> ChunkResult:
     with _bench(delivery, part, rt, lenient) as work:
         name = f"{delivery.folder}/{part.chunk:05d}.parquet"
         target = work.folder / "focus.parquet"
@@ -87,13 +88,10 @@ def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> di
         if quarantine and quarantine.unmapped:
             work.see()
             _copy(work, f"select * from ({_rows(work)}) where ChargeCategory is not null", target)
-        result: dict[str, Any] = {"chunk": part.chunk, "quarantine_uri": None, "pairs_uri": _pairs(work, rt)}
-        if quarantine:
-            result["quarantine_uri"] = rt.objects.put_file(f"quarantine/{name}", quarantine.path).uri
-        focus = rt.objects.put_file(f"focus/{name}", target)
-        result["focus_uri"] = focus.uri
-        result |= _numbers(work, rt, focus.uri, result["quarantine_uri"])
-        return result
+        pairs_uri = _pairs(work, rt)
+        quarantine_uri = rt.objects.put_file(f"quarantine/{name}", quarantine.path).uri if quarantine else None
+        focus_uri = rt.objects.put_file(f"focus/{name}", target).uri
+        return _result(work, rt, focus_uri, quarantine_uri, pairs_uri)
 
 
 @contextmanager
@@ -104,7 +102,7 @@ def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterat
         engine(Path(folder), rt.settings.threads) as connection,
     ):
         matched = recognise(container.names)
-        cost = str(delivery.extra.get("cost_column", matched.format.cost))
+        cost = str(delivery.cost_column or matched.format.cost)
         net = cost != matched.format.cost
         prepare(connection)
         for name, value in _variables(delivery, part, net).items():
@@ -166,26 +164,34 @@ def _pairs(work: _Work, rt: Runtime) -> str | None:
     return rt.objects.put_file(f"focus/{work.delivery.folder}/{work.part.chunk:05d}.pairs.parquet", target).uri
 
 
-def _numbers(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None) -> dict[str, Any]:
+def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None, pairs_uri: str | None) -> ChunkResult:
     """Rows, sums and failed rules of what is stored, not of what was meant to be."""
     with rt.objects.local(focus_uri) as path:
-        result = {**written_numbers(work.connection, path), "quarantined": [], "quarantined_lines": 0}
+        numbers = written_numbers(work.connection, path)
+    quarantined: list[dict[str, Any]] = []
     if quarantine_uri:
         with rt.objects.local(quarantine_uri) as path:
-            quarantined = work.connection.execute(
+            found = work.connection.execute(
                 # in two parts, since the sum may be wider than the column
                 f"select {QUARANTINE_COLUMNS[3]}, coalesce(sum(cast(trunc(amount) as decimal(38, 0))), 0), "
                 f"coalesce(sum(amount - trunc(amount)), 0), count(*), count(*) - count(amount) from {_parquet(path)} group by all"
             ).fetchall()
-        result["quarantined"] = [
+        quarantined = [
             {"currency": currency or "", "amount": plain(add((whole, rest))), "lines": lines, "unreadable": unreadable}
-            for currency, whole, rest, lines, unreadable in quarantined
+            for currency, whole, rest, lines, unreadable in found
         ]
-        result["quarantined_lines"] = sum(entry["lines"] for entry in result["quarantined"])
-    return result
+    return ChunkResult(
+        **vars(numbers),
+        chunk=work.part.chunk,
+        focus_uri=focus_uri,
+        quarantine_uri=quarantine_uri,
+        pairs_uri=pairs_uri,
+        quarantined=quarantined,
+        quarantined_lines=sum(entry["lines"] for entry in quarantined),
+    )
 
 
-def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Numbers:
     """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
     written, rows = written_sums(connection)
@@ -195,12 +201,12 @@ def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[s
     ).fetchall()
     with span("validate", rows=rows):
         report = validate_relation(connection, "focus_rows")
-    return {
-        "rows": rows,
-        "written": written,
-        "accounts": [{"provider": provider, "billing_account_id": account} for provider, account in accounts],
-        "conformance": [_failed(failure) for failure in report.failures],
-    }
+    return Numbers(
+        rows=rows,
+        written=written,
+        accounts=[{"provider": provider, "billing_account_id": account} for provider, account in accounts],
+        conformance=[_failed(failure) for failure in report.failures],
+    )
 
 
 def _failed(failure: Failure) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,26 @@ from common.normalization.proof import failure, prove
 from common.normalization.sums import beyond, too_large
 from common.ports import Runtime
 from common.records.charges_version import mark_changed
-from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, Part, change, chunks_path, load
+from common.records.chunks import ChunkResult, load_chunks
+from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, Part, change, load
 from common.records.integrations import note_sync
 from common.records.runs import finish_runs
 from common.telemetry import counted, span, told
 from common.warehouse.showing import note, show
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the chunks of a delivery add up to, as fields of Delivery."""
+
+    rows: int
+    quarantined_rows: int
+    totals: Mapping[str, str]
+    proof: Sequence[Mapping[str, Any]]
+    conformance: Sequence[Mapping[str, Any]]
+    accounts: Sequence[Mapping[str, str]]
+    difference: str | None
+    beyond: str | None
 
 
 def finish(delivery: Delivery, rt: Runtime) -> None:
@@ -36,7 +52,7 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
 
     A delivery that cannot be proved, or of which every line is in quarantine, is rejected: the slice keeps what it has.
     """
-    chunks = [document for _, document in rt.documents.list(chunks_path(delivery.org_slug, delivery.delivery_id))]
+    chunks = load_chunks(rt.documents, delivery)
     if len(chunks) < len(delivery.parts) or delivery.state in FINISHED:
         return
     try:
@@ -47,22 +63,22 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
     results = [*chunks, adjustments] if adjustments else chunks
     with span("prove", chunks=len(results)):
         facts = _facts(delivery, results)
-    told(totals=facts["totals"])
+    told(totals=facts.totals)
     refusal = _refusal(facts)
     if refusal:
-        if facts["difference"]:
+        if facts.difference:
             counted(proofs_failed=1)
             alarm.sound(delivery, refusal, rt)
-        reject(delivery, refusal, rt, **facts)
+        reject(delivery, refusal, rt, **vars(facts))
         return
-    files = [result["focus_uri"] for result in results if result["rows"]]
-    proved = change(rt.documents, delivery, reason=None, proved_at=rt.clock.now().isoformat(), **facts)
+    files = [result.focus_uri for result in results if result.rows]
+    proved = change(rt.documents, delivery, reason=None, proved_at=rt.clock.now().isoformat(), **vars(facts))
     _trust_parts(proved, rt)
-    with span("swap", rows=facts["rows"], files=len(files)):
+    with span("swap", rows=facts.rows, files=len(files)):
         try:
             shown = show(proved, files, rt)
         except BadBill as error:
-            reject(delivery, str(error), rt, **facts)
+            reject(delivery, str(error), rt, **vars(facts))
             return
     if shown.delivery:
         mark_changed(rt.documents, delivery.org_slug)  # before anybody is told
@@ -79,8 +95,8 @@ def _normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNorma
         integration_id=shown.integration_id,
         billing_period=shown.billing_period,
         delivery_id=shown.delivery_id,
-        rows=shown.extra["rows"],
-        totals=shown.extra["totals"],
+        rows=shown.rows or 0,
+        totals=dict(shown.totals or {}),
         restatement=restatement,
         run_id=run_id,
     )
@@ -99,33 +115,31 @@ def reject(delivery: Delivery, reason: str, rt: Runtime, part: Part | None = Non
     counted(deliveries_rejected=1)
 
 
-def _facts(delivery: Delivery, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _facts(delivery: Delivery, results: Sequence[ChunkResult]) -> _Facts:
     column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
-    written = _by_currency((result["written"], column) for result in results)
-    quarantined = _by_currency((result["quarantined"], "amount") for result in results)
+    written = _by_currency((result.written, column) for result in results)
+    quarantined = _by_currency((result.quarantined, "amount") for result in results)
     if "" in quarantined and delivery.fallback_currency:
         fallback = delivery.fallback_currency
         quarantined[fallback] = add((quarantined.get(fallback, Decimal(0)), quarantined.pop("")))
     proofs = prove(delivery.control(), written, quarantined, column)
-    return {
-        "rows": sum(result["rows"] for result in results),
-        "quarantined_rows": sum(result["quarantined_lines"] for result in results),
-        "totals": {currency: plain(amount) for currency, amount in written.items()},
-        "proof": [proof.as_document() for proof in proofs],
-        "conformance": _conformance(results),
-        "accounts": _accounts(results),
-        "difference": failure(proofs),
-        "beyond": beyond(results),
-    }
+    return _Facts(
+        rows=sum(result.rows for result in results),
+        quarantined_rows=sum(result.quarantined_lines for result in results),
+        totals={currency: plain(amount) for currency, amount in written.items()},
+        proof=[proof.as_document() for proof in proofs],
+        conformance=_conformance(results),
+        accounts=_accounts(results),
+        difference=failure(proofs),
+        beyond=beyond(results),
+    )
 
 
-def _refusal(facts: Mapping[str, Any]) -> str | None:
-    if facts["difference"]:
-        return str(facts["difference"])
-    if facts["beyond"]:
-        return str(facts["beyond"])
-    lines = facts["quarantined_rows"]
-    if lines and not facts["rows"]:
+def _refusal(facts: _Facts) -> str | None:
+    if facts.difference or facts.beyond:
+        return facts.difference or facts.beyond
+    lines = facts.quarantined_rows
+    if lines and not facts.rows:
         return f"every one of its {lines} lines is in quarantine; see costwire quarantine"
     return None
 
@@ -138,24 +152,24 @@ def _by_currency(entries: Any) -> dict[str, Decimal]:
     return totals
 
 
-def _conformance(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _conformance(results: Sequence[ChunkResult]) -> list[dict[str, Any]]:
     counts: Counter[str] = Counter()
-    rules: dict[str, dict[str, Any]] = {}
-    for failed in (entry for result in results for entry in result["conformance"]):
+    rules: dict[str, Mapping[str, Any]] = {}
+    for failed in (entry for result in results for entry in result.conformance):
         counts[failed["rule"]] += failed["count"]
         rules.setdefault(failed["rule"], failed)
     return [{**rules[rule], "count": count} for rule, count in sorted(counts.items())]
 
 
-def _accounts(results: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def _accounts(results: Sequence[ChunkResult]) -> list[dict[str, str]]:
     """The billing accounts in all chunks, each once."""
-    found = {(one["provider"], one["billing_account_id"]) for result in results for one in result.get("accounts", ())}
+    found = {(one["provider"], one["billing_account_id"]) for result in results for one in result.accounts}
     return [{"provider": provider, "billing_account_id": account} for provider, account in sorted(found)]
 
 
-def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Runtime) -> dict[str, Any] | None:
+def _adjustments(delivery: Delivery, chunks: Sequence[ChunkResult], rt: Runtime) -> ChunkResult | None:
     """Rows for what did not cancel across the delivery, such as covered usage without its savings plan negation."""
-    uris = [chunk["pairs_uri"] for chunk in chunks if chunk["pairs_uri"]]
+    uris = [chunk.pairs_uri for chunk in chunks if chunk.pairs_uri]
     statement = adjustments_sql(delivery.source_format)
     if not uris or statement is None:
         return None
@@ -174,7 +188,7 @@ def _adjustments(delivery: Delivery, chunks: Sequence[Mapping[str, Any]], rt: Ru
         stored = rt.objects.put_file(f"focus/{delivery.folder}/adjustments.parquet", target)
         with rt.objects.local(stored.uri) as path:
             numbers = written_numbers(connection, path)
-    return {**numbers, "focus_uri": stored.uri, "quarantined": [], "quarantined_lines": 0}
+    return ChunkResult(**vars(numbers), focus_uri=stored.uri)
 
 
 def _distrust_parts(delivery: Delivery, reason: str, rt: Runtime, part: Part | None) -> None:

@@ -8,7 +8,8 @@ from common.normalization.checking import check_stored, landed_part
 from common.normalization.chunk import normalize_chunk
 from common.normalization.finish import finish, reject
 from common.ports import Runtime
-from common.records.deliveries import FINISHED, chunks_path, load
+from common.records.chunks import chunk_path
+from common.records.deliveries import FINISHED, load
 from common.records.runs import finish_runs
 from common.telemetry import counted, skipped
 
@@ -28,13 +29,13 @@ def normalize(message: BillLanded, rt: Runtime) -> None:
         finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
         skipped()
         return
-    path = f"{chunks_path(delivery.org_slug, delivery.delivery_id)}/{message.chunk:05d}"
+    path = chunk_path(delivery.org_slug, delivery.delivery_id, message.chunk)
     if rt.documents.get(path) is None:
         check_stored(part, rt.objects)
         try:
             result = normalize_chunk(delivery, part, rt)
-            rt.documents.set(path, result)
-            counted(rows=result["rows"], quarantined_rows=result["quarantined_lines"])
+            rt.documents.set(path, result.as_document())
+            counted(rows=result.rows, quarantined_rows=result.quarantined_lines)
         except BadBill as error:
             reject(delivery, str(error), rt, part)
             return

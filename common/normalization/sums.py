@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 import duckdb
 
 from common.domain.money import add, plain
 from common.errors import BadBill
+from common.records.chunks import Numbers
 
 BOUND = {"cost": Decimal(10) ** 14, "quantity": Decimal(10) ** 26}
 """What the amounts of a delivery, without their signs, must stay below in a currency: what DECIMAL(38,24) and DECIMAL(38,12) hold, so
@@ -47,10 +47,10 @@ def written_sums(connection: duckdb.DuckDBPyConnection) -> tuple[list[dict[str, 
     return totals, sum(row[3] for row in found)
 
 
-def beyond(results: Iterable[Mapping[str, Any]]) -> str | None:
+def beyond(results: Iterable[Numbers]) -> str | None:
     """Why the chunks together cannot be shown, where their amounts add up to too much."""
     totals: dict[tuple[str, str], Decimal] = {}
-    for entry in (entry for result in results for entry in result["written"]):
+    for entry in (entry for result in results for entry in result.written):
         for kind, name in zip(BOUND, _gross_names(), strict=True):
             key = (kind, entry["currency"])
             totals[key] = add((totals.get(key, Decimal(0)), Decimal(entry.get(name, 0))))

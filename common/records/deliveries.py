@@ -7,7 +7,7 @@ chunks can finish at once without meeting in one document.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -57,15 +57,25 @@ class Part:
 
 _MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
 _LISTS = ("unknown_columns", "notes", "joined_from")
+_LATER = (
+    "cost_column", "rows", "quarantined_rows", "totals", "proof", "conformance", "accounts", "difference", "beyond", "reason",
+    "proved_at", "joined_into", "was_shown", "was_current", "moved",
+)  # fmt: skip
+"""What a document has only once it is known; null where it was known and is not any more."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """What the document of a delivery holds; `extra` is what normalization adds.
+    """What the document of a delivery holds.
 
     delivered_at: the provider's time.  seen_at: the newest time that its files themselves had, where a user stated another.
     joined_from: the deliveries whose parts it is made of, where they arrived one by one; completeness: how many belong together here;
-    joined_at: the provider's time of the older one of a pair.
+    joined_at: the provider's time of the older one of a pair.  cost_column: of the source, where it is not the format's own.
+    Once its chunks are done: rows and quarantined_rows; totals: currency -> decimal text of what was written; proof, conformance: an
+    entry per currency and per failed rule; accounts: `provider` and `billing_account_id` of each; difference, beyond: why it cannot be
+    shown, None where it can.  reason: why it is not shown.  proved_at: UTC, ISO 8601.  was_shown: readers saw it once; was_current: they
+    do, while it is landed again; moved: its time was put right, so that another one may be the one to show.
+    cleared: those of these that the document holds as null.  unknown: fields of another release, which stay as they are.
     """
 
     delivery_id: str
@@ -86,7 +96,23 @@ class Delivery:
     joined_from: tuple[str, ...] = ()
     completeness: int = 1
     joined_at: datetime | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    cost_column: str | None = None
+    rows: int | None = None
+    quarantined_rows: int | None = None
+    totals: Mapping[str, str] | None = None
+    proof: Sequence[Mapping[str, Any]] | None = None
+    conformance: Sequence[Mapping[str, Any]] | None = None
+    accounts: Sequence[Mapping[str, str]] | None = None
+    difference: str | None = None
+    beyond: str | None = None
+    reason: str | None = None
+    proved_at: str | None = None
+    joined_into: str | None = None
+    was_shown: bool | None = None
+    was_current: bool | None = None
+    moved: bool | None = None
+    cleared: frozenset[str] = frozenset()
+    unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rank(self) -> Rank:
@@ -164,27 +190,35 @@ class Delivery:
 
     def as_document(self) -> dict[str, Any]:
         """Plain types only."""
-        document = {name: value for name, value in self.__dict__.items() if name not in ("extra", "parts")}
+        later = {name: getattr(self, name) for name in _LATER}
+        document = {name: value for name, value in self.__dict__.items() if name not in (*_LATER, "cleared", "unknown")}
         document |= {name: _text(document[name]) if document[name] else None for name in _MOMENTS}
         document |= {name: list(document[name]) for name in _LISTS}
         document["parts"] = [_part_document(part) for part in self.parts]
-        return {**document, **self.extra}
+        document |= {name: value for name, value in later.items() if value is not None or name in self.cleared}
+        return {**document, **self.unknown}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Delivery:
         """The delivery of a document."""
-        known = {name: document[name] for name in cls.__dataclass_fields__ if name in document and name != "extra"}
-        extra = {name: value for name, value in document.items() if name not in cls.__dataclass_fields__}
+        names = cls.__dataclass_fields__.keys() - {"cleared", "unknown"}
+        known = {name: value for name, value in document.items() if name in names}
         known["parts"] = tuple(_part(entry) for entry in document["parts"])
         known |= {name: datetime.fromisoformat(known[name]) for name in _MOMENTS if known.get(name)}
         known |= {name: tuple(known.get(name, ())) for name in _LISTS}
-        return cls(**known, extra=extra)
+        cleared = frozenset(name for name in _LATER if name in document and document[name] is None)
+        unknown = {name: value for name, value in document.items() if name not in names}
+        return cls(**known, cleared=cleared, unknown=unknown)
 
     def with_(self, **changes: Any) -> Delivery:
-        """A copy; names that are no fields go to `extra`."""
-        fields = {name: value for name, value in changes.items() if name in self.__dataclass_fields__}
-        others = {name: value for name, value in changes.items() if name not in self.__dataclass_fields__}
-        return replace(self, **fields, extra={**self.extra, **others})
+        """A copy with other values of its fields; None clears one that is known later."""
+        cleared = {name for name in _LATER if name in changes and changes[name] is None}
+        return replace(self, **changes, cleared=(self.cleared - changes.keys()) | cleared)
+
+    def as_new(self) -> Delivery:
+        """A copy of which nothing is known yet but what it was landed with."""
+        nothing: dict[str, Any] = dict.fromkeys(_LATER)
+        return replace(self, **nothing, cleared=frozenset(), unknown={})
 
 
 def delivery_path(org_slug: str, delivery_id: str) -> str:

@@ -2,16 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from common.ports import Clock, DocumentStore
-from common.records.deliveries import FINISHED, REJECTED, Delivery, delivery_path
+from common.ports import Clock, Document, DocumentStore, Transaction
+from common.records.deliveries import FINISHED, REJECTED, Delivery, load
 from common.records.organizations import below
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, REFUSED = "queued", "running", "succeeded", "failed", "rejected"
 ENDED = frozenset({SUCCEEDED, FAILED, REFUSED})
+
+
+_ALONE = ("landing", "lost", "tries", "unread")
+"""What a document has only while there is something to say."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the document of a run holds.  Moments are UTC, ISO 8601.
+
+    location: read this once instead of the integration's.  delivered_at: how new the bills there are, where no manifest says so;
+    corrects: a user says so.  force: a time in the future is taken as it is.  records, bytes: of its finished deliveries.  landing:
+    more deliveries are still to land.  lost: delivery -> why a message of it was given up.  tries: event -> when its last try is over.
+    unread: a bill of it was refused that became no delivery, so that no replay can undo it.  unknown: fields of another release,
+    which stay as they are.
+    """
+
+    run_id: str
+    org_slug: str
+    integration_id: str
+    trigger: str
+    started_at: str
+    location: str | None = None
+    delivered_at: str | None = None
+    corrects: bool = False
+    force: bool = False
+    status: str = QUEUED
+    ended_at: str | None = None
+    records: int = 0
+    bytes: int = 0
+    error: str | None = None
+    delivery_ids: Sequence[str] = ()
+    landing: bool | None = None
+    lost: Mapping[str, str] | None = None
+    tries: Mapping[str, str] | None = None
+    unread: bool | None = None
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_document(self) -> Document:
+        """Plain types only."""
+        document = {name: value for name, value in self.__dict__.items() if name != "unknown"}
+        document = {name: value for name, value in document.items() if value is not None or name not in _ALONE}
+        return {**document, "delivery_ids": list(self.delivery_ids), **self.unknown}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Run:
+        """The run of a document."""
+        names = cls.__dataclass_fields__.keys() - {"unknown"}
+        known = {name: value for name, value in document.items() if name in names}
+        return cls(**known, unknown={name: value for name, value in document.items() if name not in names})
 
 
 def run_path(org_slug: str, run_id: str) -> str:
@@ -36,53 +87,47 @@ def queue_run(
     location: to be read this once instead of the integration's.  delivered_at: how new the bills there are, where no manifest says so;
     corrects: a user says so, whatever was known before.  force: a time in the future is taken as it is.
     """
+    queued = Run(
+        run_id=run_id,
+        org_slug=org_slug,
+        integration_id=integration_id,
+        trigger=trigger,
+        location=location,
+        delivered_at=delivered_at.isoformat() if delivered_at else None,
+        corrects=corrects,
+        force=force,
+        started_at=clock.now().isoformat(),
+    )
     path = run_path(org_slug, run_id)
 
-    def work(transaction: Any) -> None:
+    def work(transaction: Transaction) -> None:
         if transaction.get(path) is None:
-            transaction.set(
-                path,
-                {
-                    "run_id": run_id,
-                    "org_slug": org_slug,
-                    "integration_id": integration_id,
-                    "trigger": trigger,
-                    "location": location,
-                    "delivered_at": delivered_at.isoformat() if delivered_at else None,
-                    "corrects": corrects,
-                    "force": force,
-                    "status": QUEUED,
-                    "started_at": clock.now().isoformat(),
-                    "ended_at": None,
-                    "records": 0,
-                    "bytes": 0,
-                    "error": None,
-                    "delivery_ids": [],
-                },
-            )
+            transaction.set(path, queued.as_document())
 
     documents.transact(work)
+
+
+def load_run(documents: DocumentStore, org_slug: str, run_id: str) -> Run | None:
+    """The run, or None."""
+    document = documents.get(run_path(org_slug, run_id))
+    return Run.from_document(document) if document else None
 
 
 def begin_run(documents: DocumentStore, org_slug: str, run_id: str) -> None:
     """Note that a queued run is worked on; one that has come further stays as it is."""
 
-    def change(run: dict[str, Any]) -> None:
-        if run["status"] == QUEUED:
-            run["status"] = RUNNING
-
-    _change(documents, org_slug, run_id, change)
+    change_run(documents, org_slug, run_id, lambda run: replace(run, status=RUNNING) if run.status == QUEUED else run)
 
 
 def note_landing(documents: DocumentStore, org_slug: str, run_id: str) -> None:
     """More of the run's deliveries are still to land: it does not end with those that are finished before."""
-    _change(documents, org_slug, run_id, lambda run: run.update(status=RUNNING, landing=True))
+    change_run(documents, org_slug, run_id, lambda run: replace(run, status=RUNNING, landing=True))
 
 
 def has_landed(documents: DocumentStore, org_slug: str, run_id: str) -> bool:
     """Whether all that the run found has landed without fault."""
-    run = documents.get(run_path(org_slug, run_id)) or {}
-    return bool(run.get("delivery_ids")) and run["status"] in (RUNNING, SUCCEEDED) and not run.get("landing")
+    run = load_run(documents, org_slug, run_id)
+    return run is not None and bool(run.delivery_ids) and run.status in (RUNNING, SUCCEEDED) and not run.landing
 
 
 def record_deliveries(
@@ -90,12 +135,11 @@ def record_deliveries(
 ) -> None:
     """Note which deliveries a run landed; it ends with the last of them, at once where all of them have ended."""
 
-    def change(run: dict[str, Any]) -> None:
-        run["delivery_ids"] = sorted({*run["delivery_ids"], *delivery_ids})
-        run |= {"status": RUNNING, "error": None, "ended_at": None}
-        run.pop("landing", None)
+    def change(run: Run) -> Run:
+        landed = sorted({*run.delivery_ids, *delivery_ids})
+        return replace(run, delivery_ids=landed, status=RUNNING, error=None, ended_at=None, landing=None)
 
-    _change(documents, org_slug, run_id, change)
+    change_run(documents, org_slug, run_id, change)
     _finish(documents, clock, org_slug, run_id)
 
 
@@ -116,16 +160,16 @@ def fail_run(
     of what was landed may come later and would make the run wait for it.
     """
 
-    def change(run: dict[str, Any]) -> None:
+    def change(run: Run) -> Run:
         if delivery_id:
-            run["lost"] = {**run.get("lost", {}), delivery_id: reason}
+            run = replace(run, lost={**(run.lost or {}), delivery_id: reason})
         if unread:
-            run["unread"] = True
-        if run["status"] in ENDED and (run["error"] or not rejected):
-            return
-        run |= {"status": REFUSED if rejected else FAILED, "error": reason, "ended_at": clock.now().isoformat()}
+            run = replace(run, unread=True)
+        if run.status in ENDED and (run.error or not rejected):
+            return run
+        return replace(run, status=REFUSED if rejected else FAILED, error=reason, ended_at=clock.now().isoformat())
 
-    _change(documents, org_slug, run_id, change)
+    change_run(documents, org_slug, run_id, change)
 
 
 def fail_queued(documents: DocumentStore, clock: Clock, org_slug: str, request_id: str, reason: str) -> None:
@@ -142,51 +186,54 @@ def finish_runs(documents: DocumentStore, clock: Clock, delivery: Delivery) -> N
     """
     for status in (RUNNING, FAILED, REFUSED):
         where = {"integration_id": delivery.integration_id, "status": status}
-        for run_id, run in documents.list(below(delivery.org_slug, "runs"), where):
-            if delivery.delivery_id in run["delivery_ids"]:
+        for run_id, document in documents.list(below(delivery.org_slug, "runs"), where):
+            if delivery.delivery_id in Run.from_document(document).delivery_ids:
                 _finish(documents, clock, delivery.org_slug, run_id)
 
 
 def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
-    run = documents.get(run_path(org_slug, run_id))
-    if run is None or _is_done(run) or run.get("landing"):
+    run = load_run(documents, org_slug, run_id)
+    if run is None or _is_done(run) or run.landing:
         return
-    deliveries = {one: documents.get(delivery_path(org_slug, one)) or {} for one in run["delivery_ids"]}
-    found = [one for one in deliveries.values() if one.get("state") in FINISHED]
-    refused = [one for one in found if one["state"] == REJECTED]
-    open_ones = [name for name, one in deliveries.items() if one.get("state") not in FINISHED]
+    seen = run.delivery_ids
+    deliveries = {one: load(documents, org_slug, one) for one in seen}
+    found = [one for one in deliveries.values() if one is not None and one.state in FINISHED]
+    refused = [one for one in found if one.state == REJECTED]
+    open_ones = [name for name, one in deliveries.items() if one is None or one.state not in FINISHED]
 
-    def change(document: dict[str, Any]) -> None:
-        if document["delivery_ids"] != run["delivery_ids"] or _is_done(document):
-            return  # somebody else knows more
-        reasons = [document.get("lost", {}).get(name) for name in open_ones]
-        if not all(reasons) or (reasons and document["status"] in ENDED) or (refused and document["status"] == REFUSED):
-            return
-        document |= {
-            "status": FAILED if reasons else REFUSED if refused else SUCCEEDED,
-            "error": reasons[0] if reasons else refused[0].get("reason") if refused else None,
-            "ended_at": clock.now().isoformat(),
-            "records": sum(one.get("rows", 0) for one in found),
-            "bytes": sum(part["size_bytes"] for one in found for part in one["parts"]),
-        }
+    def change(run: Run) -> Run:
+        if list(run.delivery_ids) != list(seen) or _is_done(run):
+            return run  # somebody else knows more
+        reasons = [(run.lost or {}).get(name) for name in open_ones]
+        if not all(reasons) or (reasons and run.status in ENDED) or (refused and run.status == REFUSED):
+            return run
+        return replace(
+            run,
+            status=FAILED if reasons else REFUSED if refused else SUCCEEDED,
+            error=reasons[0] if reasons else refused[0].reason if refused else None,
+            ended_at=clock.now().isoformat(),
+            records=sum(one.rows or 0 for one in found),
+            bytes=sum(part.size_bytes for one in found for part in one.parts),
+        )
 
-    _change(documents, org_slug, run_id, change)
+    change_run(documents, org_slug, run_id, change)
 
 
-def _is_done(run: Mapping[str, Any]) -> bool:
+def _is_done(run: Run) -> bool:
     """Whether no delivery can change how the run ended."""
-    return run["status"] == SUCCEEDED or (run["status"] == REFUSED and bool(run.get("unread")))
+    return run.status == SUCCEEDED or (run.status == REFUSED and bool(run.unread))
 
 
-def _change(documents: DocumentStore, org_slug: str, run_id: str, change: Any) -> None:
+def change_run(documents: DocumentStore, org_slug: str, run_id: str, change: Callable[[Run], Run]) -> None:
+    """Change a run that others may be changing meanwhile; nothing happens where there is none, or nothing changes."""
     path = run_path(org_slug, run_id)
 
-    def work(transaction: Any) -> None:
-        run = transaction.get(path)
-        if run is not None:
-            before = dict(run)
-            change(run)
-            if run != before:
-                transaction.set(path, run)
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(path)
+        if document is not None:
+            before = Run.from_document(document)
+            after = change(before)
+            if after != before:
+                transaction.set(path, after.as_document())
 
     documents.transact(work)

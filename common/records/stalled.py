@@ -6,14 +6,14 @@ when a try ends.  Whoever looks at runs later ends those whose time is over.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from common.messages.subscriptions import Subscription
-from common.ports import Clock, DocumentStore, Transaction
+from common.ports import Clock, DocumentStore
 from common.ports.bus import MAX_ATTEMPTS
 from common.records.organizations import below
-from common.records.runs import QUEUED, RUNNING, fail_run, run_path
+from common.records.runs import QUEUED, RUNNING, Run, change_run, fail_run
 
 KEPT = timedelta(days=8)
 """Longer than Pub/Sub keeps a message that nobody acknowledges (7 days): a run that is older has no message left."""
@@ -35,19 +35,14 @@ def given_up_at(own: Subscription, attempt: int, now: datetime) -> datetime:
 
 def note_try(documents: DocumentStore, org_slug: str, run_id: str, event_id: str, until: datetime | None) -> None:
     """A try of the event begins, and the last one is over at `until`; None: it has ended in an answer.  Safe to repeat."""
-    path = run_path(org_slug, run_id)
 
-    def work(transaction: Transaction) -> None:
-        run = transaction.get(path)
-        if run is None:
-            return
-        tries = {name: one for name, one in run.get("tries", {}).items() if name != event_id}
+    def change(run: Run) -> Run:
+        tries = {name: one for name, one in (run.tries or {}).items() if name != event_id}
         if until is not None:
             tries[event_id] = until.isoformat()
-        if tries != run.get("tries", {}):
-            transaction.set(path, {**run, "tries": tries})
+        return run if tries == (run.tries or {}) else replace(run, tries=tries)
 
-    documents.transact(work)
+    change_run(documents, org_slug, run_id, change)
 
 
 def end_stalled(documents: DocumentStore, clock: Clock, org_slug: str) -> None:
@@ -55,12 +50,12 @@ def end_stalled(documents: DocumentStore, clock: Clock, org_slug: str) -> None:
     now = clock.now()
     for status in (QUEUED, RUNNING):
         for run_id, run in documents.list(below(org_slug, "runs"), {"status": status}):
-            reason = _reason(run, now)
+            reason = _reason(Run.from_document(run), now)
             if reason:
                 fail_run(documents, clock, org_slug, run_id, reason)
 
 
-def _reason(run: dict[str, Any], now: datetime) -> str | None:
-    if any(datetime.fromisoformat(until) < now for until in run.get("tries", {}).values()):
+def _reason(run: Run, now: datetime) -> str | None:
+    if any(datetime.fromisoformat(until) < now for until in (run.tries or {}).values()):
         return _SILENT
-    return _LOST if datetime.fromisoformat(run["started_at"]) + KEPT < now else None
+    return _LOST if datetime.fromisoformat(run.started_at) + KEPT < now else None

@@ -78,7 +78,7 @@ def _live(entries: _Entries, accounts: set[str], at_work: Any) -> _Entries:
 
 def _by_provider(delivery: Delivery) -> dict[str, tuple[str, list[str]]]:
     found: dict[str, tuple[str, list[str]]] = {}
-    for entry in delivery.extra.get("accounts", ()):
+    for entry in delivery.accounts or ():
         name = f"{identifier(entry['provider'])}_{delivery.billing_period}"
         path = below(delivery.org_slug, "shown_accounts", name)
         found.setdefault(path, (entry["provider"], []))[1].append(entry["billing_account_id"])

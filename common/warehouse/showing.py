@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from common.errors import Contention, NotFound
 from common.ports import Runtime, Transaction
+from common.records.chunks import load_chunks
 from common.records.deliveries import (
     CURRENT,
     HELD,
@@ -21,7 +22,6 @@ from common.records.deliveries import (
     SUPERSEDED,
     Delivery,
     change,
-    chunks_path,
     delivery_path,
     load,
     of_slice,
@@ -77,7 +77,7 @@ def show_again(delivery: Delivery, rt: Runtime) -> Shown:
 def _candidates(proved: Delivery, rt: Runtime) -> list[Delivery]:
     """What could be shown of the slice, the best first."""
     known = of_slice(rt.documents, proved.slice)
-    others = [one for one in known if one.state in _PROVED and one.extra.get("proved_at")]
+    others = [one for one in known if one.state in _PROVED and one.proved_at]
     return by_preference([proved, *(one for one in others if one.delivery_id != proved.delivery_id)], known)
 
 
@@ -138,7 +138,7 @@ def _outranked(delivery: Delivery, by: Delivery) -> Shown:
 
 
 def _was_shown(delivery: Delivery) -> bool:
-    return delivery.state in (CURRENT, REPLACED) or bool(delivery.extra.get("was_shown"))
+    return delivery.state in (CURRENT, REPLACED) or bool(delivery.was_shown)
 
 
 def _ended_as(delivery: Delivery, state: str) -> str:
@@ -194,13 +194,13 @@ def _note_current(shown: Delivery, rt: Runtime) -> None:
 
 def normalized_files(rt: Runtime, delivery: Delivery) -> Sequence[str]:
     """The files of a proved delivery: of every chunk with rows, and the adjustments of the whole.  Raises NotFound."""
-    chunks = [one for _, one in rt.documents.list(chunks_path(delivery.org_slug, delivery.delivery_id))]
+    chunks = load_chunks(rt.documents, delivery)
     if len(chunks) < len(delivery.parts):
         raise NotFound(
             f"{len(chunks)} of {len(delivery.parts)} chunks of delivery {delivery.delivery_id} are known; "
             f"fetch it again: costwire sync --integration {delivery.integration_id} --org {delivery.org_slug}"
         )
-    files = [str(one["focus_uri"]) for one in chunks if one["rows"]]
+    files = [one.focus_uri for one in chunks if one.rows]
     adjustments = rt.objects.uri(f"focus/{delivery.folder}/adjustments.parquet")
     there = {item.uri for item in rt.objects.list(f"focus/{delivery.folder}/")}
     return [*files, adjustments] if adjustments in there else files

@@ -49,7 +49,7 @@ def documents(tmp_path: Path) -> SqliteDocumentStore:
 
 
 def deliver(documents: SqliteDocumentStore, state: str, delivery_id: str = DELIVERY) -> Delivery:
-    made = Delivery(delivery_id, ORG, "aws", "aws", "aws_cur", "2026-03", NOW, state, (), RUN, NOW, extra={"rows": 7})
+    made = Delivery(delivery_id, ORG, "aws", "aws", "aws_cur", "2026-03", NOW, state, (), RUN, NOW, rows=7)
     documents.set(delivery_path(ORG, delivery_id), made.as_document())
     return made
 
