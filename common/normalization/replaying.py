@@ -1,0 +1,101 @@
+"""Another try: for dead letters once their cause is gone, for a delivery from what was landed, for notifications that were given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.domain import outbox
+from common.errors import BadConfiguration, NotFound
+from common.messages import AlertRaised
+from common.ports import Runtime, Transaction
+from common.records.deliveries import LANDED, REJECTED, Delivery, change, chunks_path, load
+from common.records.organizations import below
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How many messages were published again, and how many notifications have new tries."""
+
+    messages: int
+    notifications: int = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was anything to replay."""
+        return bool(self.messages or self.notifications)
+
+
+def replay_dead_letters(rt: Runtime, org_slug: str, topic: str | None = None) -> Replayed:
+    """Publish dead letters again, of every organization, and give notifications that were given up new tries.
+
+    topic: only of this one, as `bill-landed`; notifications belong to `alert-raised`.
+    org_slug: an organization that is meant too, where it has no document of its own.  Raises BadConfiguration for what is none.
+    """
+    notifications = 0
+    if topic in (None, AlertRaised.topic):
+        everyone = dict.fromkeys([*(name for name, _ in rt.documents.list("orgs")), org_slug])
+        notifications = sum(replay_notifications(rt, one) for one in everyone)
+    return Replayed(rt.bus.replay(topic), notifications)
+
+
+def replay_notifications(rt: Runtime, org_slug: str) -> int:
+    """Give every message of an organization that was given up new tries, and announce it; returns how many messages."""
+    announced: dict[str, AlertRaised] = {}
+    found = rt.documents.list(below(org_slug, "notifications"), where={"status": outbox.FAILED})
+    for name, document in found:
+        _reopen(rt, below(org_slug, "notifications", name))
+        announced[document["alert_id"]] = AlertRaised(org_slug, document["alert_id"], document["state"])
+    for message in announced.values():
+        rt.bus.publish(message)
+    return len(found)
+
+
+def replay_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> Replayed:
+    """Normalize a delivery again from its raw files; what a rejected one had half made goes first.
+
+    Raises NotFound, and BadConfiguration for one that could not be read when it came in.
+    """
+    found = load(rt.documents, org_slug, delivery_id)
+    if found is None:
+        raise NotFound(f"there is no delivery {delivery_id} in {org_slug}; see costwire deliveries")
+    if found.state == REJECTED and not found.source_format:
+        raise BadConfiguration(
+            f"delivery {delivery_id} could not be read when it came in, so there is nothing to replay; mend the bill, "
+            f"then costwire sync --integration {found.integration_id}"
+        )
+    whole = load(rt.documents, org_slug, found.joined_into or delivery_id)
+    if found.state == REJECTED and whole is not None and whole.state == REJECTED:
+        found = whole  # shown alone it would replace what it adds to
+    if found.state == REJECTED:
+        _clear(rt, found)
+        found = change(rt.documents, found, state=LANDED, reason=None)
+    for message in found.messages():
+        rt.bus.publish(message)
+    return Replayed(len(found.parts))
+
+
+def refused_again(rt: Runtime, org_slug: str, delivery_id: str) -> list[str]:
+    """Why a delivery that was replayed is rejected again; nothing where it is not."""
+    found = load(rt.documents, org_slug, delivery_id)
+    if found is None or found.state != REJECTED:
+        return []
+    return [f"delivery {delivery_id} is rejected again: {found.reason}"]
+
+
+def _clear(rt: Runtime, rejected: Delivery) -> None:
+    """Take away what was made of a delivery of which nothing was ever shown."""
+    chunks = chunks_path(rejected.org_slug, rejected.delivery_id)
+    for chunk, _ in rt.documents.list(chunks):
+        rt.documents.delete(f"{chunks}/{chunk}")
+    for kind in ("focus", "quarantine"):
+        for item in rt.objects.list(f"{kind}/{rejected.folder}/"):
+            rt.objects.delete(item.uri)
+
+
+def _reopen(rt: Runtime, path: str) -> None:
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(path)
+        if document is not None and document["status"] == outbox.FAILED:
+            transaction.set(path, outbox.reopened(document))
+
+    rt.documents.transact(work)
