@@ -10,7 +10,8 @@ import typer
 from common.domain.money import plain
 from common.errors import NotFound
 from common.runtime.bootstrap import runtime
-from common.warehouse.rates import COLUMNS, save_rates, saved_rates
+from common.tenancy import rates as keeping
+from common.warehouse.rates import COLUMNS
 from costwire.output import AsJson, Org, console, print_json, table
 from costwire.tenant import tenant_of
 
@@ -27,7 +28,7 @@ def set_rates(
         raise NotFound(f"{path} does not exist; give a CSV file with the columns {','.join(COLUMNS)}")
     rt = runtime()
     org = tenant_of(rt, org, writes=True)
-    count = save_rates(rt.documents, org, path.read_text(encoding="utf-8-sig"))
+    count = keeping.set_rates(rt, org, path.read_text(encoding="utf-8-sig"))
     console.print(f"{count} rates are kept")
 
 
@@ -35,10 +36,9 @@ def set_rates(
 def list_rates(org: Org = "default", as_json: AsJson = False) -> None:
     """Show the rates that are kept."""
     rt = runtime()
-    org = tenant_of(rt, org)
-    rates = sorted(saved_rates(rt.documents, org), key=lambda rate: (rate.month, rate.currency))
+    rates = keeping.list_rates(rt, tenant_of(rt, org))
     if as_json:
-        print_json([{**vars(rate), "month": f"{rate.month:%Y-%m}", "usd_rate": plain(rate.usd_rate)} for rate in rates])
+        print_json([keeping.rate_as_json(rate) for rate in rates])
         return
     shown = table("month", "currency", "USD for one", "source", numbers=("USD for one",))
     for rate in rates:
