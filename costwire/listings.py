@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
-from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from common.domain.money import add, plain
-from common.records.organizations import below
+from common.reporting.deliveries import DeliveryReport, list_deliveries
+from common.reporting.restatements import Restatement, list_restatements
+from common.reporting.runs import RunReport, list_runs
 from common.runtime.bootstrap import runtime
-from common.warehouse.cost_report import catalogued
-from costwire.export import read_period
+from costwire.arguments import read_period
 from costwire.given_up import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
 from costwire.quarantine import quarantine
@@ -41,14 +39,11 @@ def deliveries(
     integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
 ) -> None:
     """List what came in, newest first: its state, its rows, and the proof of its total."""
-    where = {"integration_id": integration, "billing_period": str(read_period(period)) if period else None}
-    wanted = {name: value for name, value in where.items() if value is not None}
     rt = runtime()
     org = tenant_of(rt, org)
-    found = [document for _, document in rt.documents.list(below(org, "deliveries"), wanted or None)]
-    found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
+    found = list_deliveries(rt, org, integration, read_period(period))
     if as_json:
-        print_json(found)
+        print_json([one.as_json() for one in found])
     elif not found:
         console.print("No deliveries yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
     else:
@@ -56,11 +51,11 @@ def deliveries(
         for one in found:
             shown.add_row(
                 stacked(
-                    f"{one['integration_id']} {one['billing_period'] or '(no month)'}",
-                    styled(one["delivery_id"], "dim"),
+                    f"{one.integration_id} {one.billing_period or '(no month)'}",
+                    styled(one.delivery_id, "dim"),
                 ),
-                stacked(_styled(one["state"]), styled(_minute(one["delivered_at"]), "dim")),
-                stacked(f"{one.get('rows', 0):,}", *_quarantined(one)),
+                stacked(_styled(one.state), styled(_minute(one.delivered_at), "dim")),
+                stacked(f"{one.rows:,}", *_quarantined(one)),
                 _proof(one),
             )
         console.print(shown)
@@ -68,74 +63,68 @@ def deliveries(
             console.print(line, soft_wrap=True)
 
 
-def _quarantined(delivery: Mapping[str, Any]) -> Iterable[Text]:
-    lines = delivery.get("quarantined_rows", 0)
-    if lines:
-        yield styled(f"{lines:,} quarantined", "yellow")
+def _quarantined(delivery: DeliveryReport) -> Iterable[Text]:
+    if delivery.quarantined_rows:
+        yield styled(f"{delivery.quarantined_rows:,} quarantined", "yellow")
 
 
-def _proof(delivery: Mapping[str, Any]) -> Text:
+def _proof(delivery: DeliveryReport) -> Text:
     """The source's total of each currency, and whether every cent of it is accounted for."""
     lines: list[str | Text] = []
-    for one in delivery.get("proof", ()):
-        difference = Decimal(one["difference"])
-        lines.append(f"{money(one['source'])} {one['currency'] or '(no currency)'}")
-        lines.append(styled(f"off by {exact(difference)}", "red") if difference else styled("proved", "green"))
-    refused = delivery["state"] == "rejected"
+    for one in delivery.proof:
+        lines.append(f"{money(one.source)} {one.currency or '(no currency)'}")
+        proved = styled("proved", "green")
+        lines.append(styled(f"off by {exact(one.difference)}", "red") if one.difference else proved)
+    refused = delivery.state == "rejected"
     nothing = styled("not readable", "red") if refused else styled("not proved yet", "dim")
     return stacked(*lines) if lines else nothing
 
 
-def _remarks(delivery: Mapping[str, Any]) -> Iterable[Text]:
-    name = styled(delivery["delivery_id"][:8], "bold")
-    if delivery.get("reason"):
-        yield joined(name, f" {delivery['reason']}")
-    for note in delivery.get("notes", ()):
+def _remarks(delivery: DeliveryReport) -> Iterable[Text]:
+    name = styled(delivery.delivery_id[:8], "bold")
+    if delivery.reason:
+        yield joined(name, f" {delivery.reason}")
+    for note in delivery.notes:
         yield joined(name, f" {note}")
-    unknown = delivery.get("unknown_columns", ())
+    unknown = delivery.unknown_columns
     if unknown:
         more = f" and {len(unknown) - _NAMED_COLUMNS} more; --json names them" if len(unknown) > _NAMED_COLUMNS else ""
         yield joined(name, f" {len(unknown)} columns are kept out: {', '.join(unknown[:_NAMED_COLUMNS])}{more}")
-    failed = delivery.get("conformance", ())
-    for rule in (one for one in failed if one["keyword"].startswith("MUST")):
-        keyword = styled(f"FOCUS {rule['keyword']}", "red")
-        yield joined(name, " ", keyword, f", {rule['count']:,} rows: {rule['text']} ({rule['rule']})")
-    advice = sum(not one["keyword"].startswith("MUST") for one in failed)
+    for rule in (one for one in delivery.failed_rules if one.binding):
+        keyword = styled(f"FOCUS {rule.keyword}", "red")
+        yield joined(name, " ", keyword, f", {rule.count:,} rows: {rule.text} ({rule.rule})")
+    advice = sum(not one.binding for one in delivery.failed_rules)
     if advice:
         yield joined(name, " ", styled(f"{advice} FOCUS recommendations not met; --json lists them", "dim"))
 
 
 def runs(integration: Integration = None, org: Org = "default", as_json: AsJson = False) -> None:
     """List synchronisations, newest first: who asked, how it ended, how much it brought."""
-    sql = catalogued("runs")
     rt = runtime()
     org = tenant_of(rt, org)
     end_forgotten(rt, org)
-    found = [row for row in rt.warehouse.query(org, sql) if integration in (None, row["integration_id"])]
+    found = list_runs(rt, org, integration)
     if as_json:
-        print_json([_plain_row(row) for row in found])
+        print_json([one.as_json() for one in found])
     elif not found:
         console.print("No runs yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
     else:
         shown = table("integration", "asked by", "status", "started", "took", "rows", "size", numbers=_RUN_NUMBERS)
-        for row in found:
+        for one in found:
             shown.add_row(
-                row["integration_id"] or "",
-                row["trigger"] or "",
-                _styled(row["status"]),
-                _minute(row["started_at"]),
-                _took(row["started_at"], row["ended_at"]),
-                f"{row['records'] or 0:,}",
-                _size(row["bytes"] or 0),
+                one.integration_id or "",
+                one.trigger or "",
+                _styled(one.status),
+                _minute(one.started_at),
+                _took(one),
+                f"{one.records or 0:,}",
+                _size(one.bytes or 0),
             )
         console.print(shown)
-        for row in found:
-            if row["error"]:
-                started = _minute(row["started_at"])
-                console.print(
-                    joined(styled(f"{row['integration_id'] or ''} {started}", "bold"), f" {row['error']}"),
-                    soft_wrap=True,
-                )
+        for one in found:
+            if one.error:
+                name = styled(f"{one.integration_id or ''} {_minute(one.started_at)}", "bold")
+                console.print(joined(name, f" {one.error}"), soft_wrap=True)
 
 
 _RUN_NUMBERS = ("took", "rows", "size")
@@ -145,59 +134,40 @@ def restatements(
     integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
 ) -> None:
     """List what newer deliveries changed: which one replaced which, and by how much each service."""
-    billing_period = str(read_period(period)) if period else None
     rt = runtime()
     org = tenant_of(rt, org)
-    found = [
-        row
-        for row in rt.warehouse.query(org, catalogued("restatements"))
-        if integration in (None, row["integration_id"]) and billing_period in (None, row["billing_period"])
-    ]
+    found = list_restatements(rt, org, integration, read_period(period))
     if as_json:
-        print_json([_plain_row(row) for row in found])
+        print_json([day.as_json() for one in found for day in one.days])
     elif not found:
         console.print("Nothing was restated: no newer delivery changed a cost that was shown before.", soft_wrap=True)
     else:
-        for number, (_, rows) in enumerate(groupby(found, key=_replacement)):
+        for number, one in enumerate(found):
             console.line(int(number > 0))
-            _print_restatement(list(rows))
+            _print_restatement(one)
 
 
-def _replacement(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("replaced_at", "integration_id", "billing_period", "delivery_now"))
-
-
-def _print_restatement(rows: Sequence[Mapping[str, Any]]) -> None:
-    head = rows[0]
+def _print_restatement(one: Restatement) -> None:
     console.print(
         joined(
-            styled(f"{head['integration_id']} {head['billing_period']}", "bold"),
-            f", {_minute(head['replaced_at'])} UTC: {head['delivery_now']} replaced {head['delivery_replaced']}",
+            styled(f"{one.integration_id} {one.billing_period}", "bold"),
+            f", {_minute(one.replaced_at)} UTC: {one.delivery_now} replaced {one.delivery_replaced}",
         ),
         soft_wrap=True,
     )
     numbers = ("days", "before", "after", "change")
     shown = table("service", "days", "before", "after", "change", "", numbers=numbers)
-    for (currency, service), group in groupby(rows, key=lambda row: (row["currency"], row["service_name"])):
-        days = list(group)
-        before, after, billed, effective = (add(row[name] for row in days) for name in _CHANGES)
-        change = f"{billed:+,.2f}" if billed or not effective else f"effective {effective:+,.2f}"
-        shown.add_row(service or "", f"{len(days)}", money(before), money(after), change, currency)
+    for service in one.services():
+        billed, effective = service.billed_cost_delta, service.effective_cost_delta
+        shown.add_row(
+            service.service_name or "",
+            f"{service.days}",
+            money(service.billed_cost_before),
+            money(service.billed_cost_after),
+            f"{billed:+,.2f}" if billed or not effective else f"effective {effective:+,.2f}",
+            service.currency,
+        )
     console.print(shown)
-
-
-_CHANGES = ("billed_cost_before", "billed_cost_after", "billed_cost_delta", "effective_cost_delta")
-
-
-def _plain_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row for programs: exact decimals as text, times in ISO form."""
-    return {name: _plain(value) for name, value in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return plain(value)
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _styled(state: str) -> str | Text:
@@ -205,17 +175,14 @@ def _styled(state: str) -> str | Text:
     return styled(state, style) if style else state
 
 
-def _minute(moment: datetime | str | None) -> str:
-    if moment is None:
-        return ""
-    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{read.astimezone(UTC):%Y-%m-%d %H:%M}"
+def _minute(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def _took(started_at: datetime | None, ended_at: datetime | None) -> str:
-    if started_at is None or ended_at is None:
+def _took(run: RunReport) -> str:
+    seconds = run.took_seconds
+    if seconds is None:
         return ""
-    seconds = int((ended_at - started_at).total_seconds())
     return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from common.budgets.questions import scope_filters
 from common.domain.budgets import Scope
 from common.focus import storage_schema
-from common.warehouse.cost_report import catalogued
+from common.warehouse.cost_report import Metric, costs_sql
 from common.warehouse.restatement import COMPARED
 
 HERE = Path(__file__).parent
@@ -294,8 +294,7 @@ def _beside(name: str) -> Decimal:
 
 def _dashboard_columns() -> set[str]:
     """The columns that `costs by service` reads, as a dashboard would ask."""
-    sql = catalogued("costs").replace("the_column", "ServiceName").replace("the_name", "ServiceName")
-    return _columns_in(sql.replace("the_metric", "EffectiveCost").replace("the_key", "grouped"))
+    return _columns_in(costs_sql("service", Metric.EFFECTIVE_COST))
 
 
 def _columns_in(sql: str) -> set[str]:

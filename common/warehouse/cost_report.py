@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,7 +15,14 @@ from common.domain.money import add
 from common.errors import BadConfiguration
 from common.ports import Warehouse
 
-METRICS = ("BilledCost", "EffectiveCost", "ListCost")
+
+class Metric(StrEnum):
+    """What charges are added up by: a cost column."""
+
+    BILLED_COST = "BilledCost"
+    EFFECTIVE_COST = "EffectiveCost"
+    LIST_COST = "ListCost"
+
 
 DIMENSIONS = {
     "service": ("ServiceName", "ServiceName"),
@@ -49,6 +57,15 @@ class CurrencyCosts:
     total: Decimal
     rows: tuple[CostRow, ...]
 
+    @property
+    def charges(self) -> int:
+        """How many FOCUS rows."""
+        return sum(row.charges for row in self.rows)
+
+    def share_percent(self, row: CostRow) -> Decimal | None:
+        """A row's part of the total, for people; None where there is no total above 0 to share."""
+        return row.cost / self.total * 100 if self.total > 0 else None
+
 
 @cache
 def catalogued(name: str) -> str:
@@ -64,7 +81,7 @@ def report_costs(
     by: one of DIMENSIONS, or `tag:KEY`.  Returns one entry a currency, by its code.
     Raises BadConfiguration for an unknown dimension or metric.
     """
-    rows = warehouse.query(org_slug, _costs_sql(by, metric), _parameters(by, first_day, last_day))
+    rows = warehouse.query(org_slug, costs_sql(by, metric), _parameters(by, first_day, last_day))
     currencies = sorted({row["currency"] for row in rows})
     return [_of_currency(currency, rows, by) for currency in currencies]
 
@@ -73,7 +90,7 @@ def costs_scan(
     warehouse: Warehouse, org_slug: str, by: str, metric: str, first_day: date | None, last_day: date | None
 ) -> int | None:
     """How many bytes `report_costs` would be billed for; None where it costs nothing."""
-    return warehouse.scanned_bytes(org_slug, _costs_sql(by, metric), _parameters(by, first_day, last_day))
+    return warehouse.scanned_bytes(org_slug, costs_sql(by, metric), _parameters(by, first_day, last_day))
 
 
 def report_span(warehouse: Warehouse, org_slug: str) -> tuple[date, date] | None:
@@ -92,9 +109,10 @@ def _parameters(by: str, first_day: date | None, last_day: date | None) -> dict[
     return parameters
 
 
-def _costs_sql(by: str, metric: str) -> str:
-    if metric not in METRICS:
-        raise BadConfiguration(f"metric is '{metric}', expected {', '.join(METRICS)}")
+def costs_sql(by: str, metric: str) -> str:
+    """The question in BigQuery SQL.  Raises BadConfiguration for an unknown dimension or metric."""
+    if metric not in list(Metric):
+        raise BadConfiguration(f"metric is '{metric}', expected {', '.join(Metric)}")
     if by.startswith(TAG):
         column, name, key = "Tags", "cast(null as string)", "json_value(grouped, @tag_path)"
     elif by in DIMENSIONS:

@@ -22,8 +22,8 @@ import zstandard
 
 from common.domain.money import add
 from common.errors import CostError
+from common.reporting.quarantine import QuarantinedLine, read_lines
 from costwire.imports import import_bill
-from costwire.quarantine import QuarantinedLine, read_lines
 from costwire.replay import replay
 from tests.support import CUR_HEADER, Laptop, cur_line, cur_text, laptop
 

@@ -16,8 +16,8 @@ import zstandard
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.config import Settings
 from common.ports import Readable
+from common.reporting.quarantine import read_lines
 from common.runtime import bootstrap
-from costwire.quarantine import read_lines
 from tests.support import Laptop, cur_line, cur_text
 
 BILLS = Path(__file__).parents[1] / "fixtures" / "bills"

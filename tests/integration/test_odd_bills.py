@@ -15,7 +15,7 @@ import pytest
 
 from common.domain.budgets import Budget, Scope, as_document
 from common.errors import BadConfiguration
-from costwire.quarantine import read_lines
+from common.reporting.quarantine import read_lines
 from tests.support import CUR_HEADER, Laptop, cur_line, cur_text, laptop
 
 GCP = Path(__file__).parents[1] / "fixtures" / "bills" / "gcp" / "detailed_nise_2026-03_usd.ndjson"

@@ -59,11 +59,17 @@ RULES: dict[str, Rule] = {
         (*_BILLS, "tenancy"),
     ),
     "common/normalization": Rule(
-        "use cases: a chunk to FOCUS rows, quarantine, proof, finish", (*_WAREHOUSE, "alerts")
+        "use cases: a chunk to FOCUS rows, quarantine, proof, finish, another try", (*_WAREHOUSE, "alerts")
     ),
-    "common/budgets": Rule("use cases: what was spent, what is expected, evaluation", (*_BILLS, "alerts")),
+    "common/budgets": Rule(
+        "use cases: setting and removing, what was spent, what is expected, evaluation", (*_BILLS, "alerts")
+    ),
     "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
-    "common/tenancy": Rule("use cases: credentials, schedules, removal, restoring", _WAREHOUSE),
+    "common/tenancy": Rule("use cases: credentials, schedules, exchange rates, removal, restoring", _WAREHOUSE),
+    "common/reporting": Rule(
+        "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, messages, health",
+        (*_BILLS, "warehouse"),
+    ),
     "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "warehouse")),
     "common/adapters/embedded": Rule("ports on one machine", (*_DATA, "formats", "warehouse", "adapters.shared")),
     "common/adapters/gcp": Rule(

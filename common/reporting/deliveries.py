@@ -1,0 +1,98 @@
+"""What came in: each delivery with its state, its rows, the proof of its total, and what is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from common.domain.period import BillingPeriod
+from common.ports import Document, Runtime
+from common.records.organizations import below
+
+
+@dataclass(frozen=True)
+class ProvedTotal:
+    """The source's total in one currency, "" for none.  difference: what is not accounted for; 0 where the total is proved."""
+
+    currency: str
+    source: Decimal
+    difference: Decimal
+
+
+@dataclass(frozen=True)
+class FailedRule:
+    """A FOCUS rule that rows break.  keyword: `MUST` and its like, or weaker ones, which are advice."""
+
+    rule: str
+    keyword: str
+    text: str
+    count: int
+
+    @property
+    def binding(self) -> bool:
+        """Whether the rule is more than advice."""
+        return self.keyword.startswith("MUST")
+
+
+@dataclass(frozen=True)
+class DeliveryReport:
+    """One delivery.  billing_period: empty where its bill names no month.  proof: empty while nothing is proved.
+
+    reason: why it is not shown.  document: all that is recorded, as programs get it.
+    """
+
+    delivery_id: str
+    integration_id: str
+    billing_period: str
+    state: str
+    delivered_at: datetime
+    rows: int
+    quarantined_rows: int
+    proof: tuple[ProvedTotal, ...]
+    reason: str | None
+    notes: tuple[str, ...]
+    unknown_columns: tuple[str, ...]
+    failed_rules: tuple[FailedRule, ...]
+    document: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: the document."""
+        return dict(self.document)
+
+
+def list_deliveries(
+    rt: Runtime, org_slug: str, integration_id: str | None = None, billing_period: BillingPeriod | None = None
+) -> list[DeliveryReport]:
+    """The deliveries, newest first.  Raises BadConfiguration for what is no organization."""
+    where = {"integration_id": integration_id, "billing_period": str(billing_period) if billing_period else None}
+    wanted = {name: value for name, value in where.items() if value is not None}
+    found = [document for _, document in rt.documents.list(below(org_slug, "deliveries"), wanted or None)]
+    found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
+    return [_report(document) for document in found]
+
+
+def _report(document: Document) -> DeliveryReport:
+    return DeliveryReport(
+        delivery_id=document["delivery_id"],
+        integration_id=document["integration_id"],
+        billing_period=document["billing_period"] or "",
+        state=document["state"],
+        delivered_at=datetime.fromisoformat(document["delivered_at"]),
+        rows=document.get("rows", 0),
+        quarantined_rows=document.get("quarantined_rows", 0),
+        proof=tuple(
+            ProvedTotal(one["currency"] or "", Decimal(one["source"]), Decimal(one["difference"]))
+            for one in document.get("proof", ())
+        ),
+        reason=document.get("reason"),
+        notes=tuple(document.get("notes", ())),
+        unknown_columns=tuple(document.get("unknown_columns", ())),
+        failed_rules=tuple(
+            FailedRule(one["rule"], one["keyword"], one["text"], one["count"])
+            for one in document.get("conformance", ())
+        ),
+        document=document,
+    )

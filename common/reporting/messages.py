@@ -1,0 +1,64 @@
+"""What became of notifications: to whom they went, who still waits, who will not get one and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from common.domain import outbox
+from common.ports import Document, Runtime
+from common.records.organizations import below
+
+
+class Fate(StrEnum):
+    """What became of a message at one recipient.  WAITING: it is tried again.  LOST: it is not, until it is replayed."""
+
+    SENT = "sent"
+    WAITING = "waiting"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class MessageOutcome:
+    """One message at one recipient.
+
+    recipient: as `email to ada@example.com`.  where: where a sent one went.  reason: why one was not sent, or not yet.
+    """
+
+    alert_id: str
+    recipient: str
+    fate: Fate
+    where: str | None = None
+    reason: str | None = None
+
+
+def message_outcomes(rt: Runtime, org_slug: str, budget_id: str | None = None) -> list[MessageOutcome]:
+    """What became of each message about a budget, or about all of them, at each recipient it was tried at; the oldest first."""
+    where = {"budget_id": budget_id} if budget_id else None
+    documents = [document for _, document in rt.documents.list(below(org_slug, "notifications"), where=where)]
+    documents.sort(key=lambda document: (document["created_at"], _threshold_percent(document["facts"])))
+    return list(_outcomes(documents))
+
+
+def lost_messages(rt: Runtime, org_slug: str) -> list[MessageOutcome]:
+    """Everybody who does not have a message and will not get it unless it is replayed."""
+    found = rt.documents.list(below(org_slug, "notifications"), where={"status": outbox.FAILED})
+    return [one for one in _outcomes(document for _, document in found) if one.fate is Fate.LOST]
+
+
+def _outcomes(documents: Iterable[Document]) -> Iterator[MessageOutcome]:
+    for document in documents:
+        lost = dict(outbox.losses(document))
+        for key, entry in document["channels"].items():
+            alert_id, recipient = str(document["alert_id"]), outbox.in_words(key)
+            if entry["status"] == outbox.SENT:
+                yield MessageOutcome(alert_id, recipient, Fate.SENT, where=entry["where"])
+            else:
+                fate = Fate.LOST if key in lost else Fate.WAITING
+                yield MessageOutcome(alert_id, recipient, fate, reason=entry.get("reason", entry["status"]))
+
+
+def _threshold_percent(facts: Document) -> Decimal:
+    return Decimal(str(facts.get("threshold_percent", 0)))

@@ -1,0 +1,28 @@
+"""What was typed, read as the typed arguments of a use case; what cannot be read is a usage error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from common.domain.budgets import InvalidBudget
+from common.domain.period import BillingPeriod
+from common.reporting import arguments
+from common.reporting.arguments import InvalidQuestion
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Arguments that make no question or no budget leave as BadParameter, in their own words."""
+    try:
+        yield
+    except (InvalidBudget, InvalidQuestion) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def read_period(text: str | None) -> BillingPeriod | None:
+    """A billing period of the command line.  Raises BadParameter for what is none."""
+    with usage_errors():
+        return arguments.read_period(text) if text else None
