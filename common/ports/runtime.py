@@ -7,6 +7,7 @@ from common.config import Settings
 from common.ports.bus import OperatedBus
 from common.ports.clock import Clock
 from common.ports.documents import DocumentStore
+from common.ports.inspection import Inspection
 from common.ports.keys import KeyRing
 from common.ports.locations import Location, Source
 from common.ports.notifier import Notifier
@@ -59,6 +60,9 @@ class Runtime(Protocol):
 
     @property
     def notifiers(self) -> tuple[Notifier, ...]: ...
+
+    @property
+    def inspection(self) -> Inspection: ...
 
     def source(self, integration: Source) -> Location:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""

@@ -128,6 +128,12 @@ class EmbeddedRuntime:
 
         return configured(self.settings, self.home / "outbox")
 
+    @cached_property
+    def inspection(self) -> Inspection:
+        from common.adapters.embedded.home_inspection import HomeInspection
+
+        return HomeInspection(self.home, self.bus, self.notifiers)
+
 
 @dataclass(frozen=True)
 class CloudRuntime:
@@ -190,7 +196,6 @@ class CloudRuntime:
 
     @cached_property
     def inspection(self) -> Inspection:
-        """What looks at the deployment itself, for `costwire doctor`."""
         from common.adapters.gcp.doctor.inspection import DeploymentInspection
 
         return DeploymentInspection.connect(self.settings)

@@ -1,0 +1,36 @@
+"""What is wrong with an installation on one machine: room on its disk, channels to people, messages that are stuck."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from common.ports import Notifier
+from common.ports.bus import PullBus
+from common.ports.inspection import Finding
+
+_LOW_DISK_BYTES = 2 << 30
+
+
+class HomeInspection:
+    """Keeps common.ports.inspection.Inspection."""
+
+    def __init__(self, home: Path, bus: PullBus, notifiers: Sequence[Notifier]) -> None:
+        self._home = home
+        self._bus = bus
+        self._notifiers = notifiers
+
+    def findings(self) -> Iterator[Finding]:
+        """The state folder, where notifications go, messages that are not done, and each dead letter."""
+        free = shutil.disk_usage(self._home).free
+        low = free < _LOW_DISK_BYTES
+        room = f"{self._home}, {free >> 30} GiB free"
+        yield Finding("state folder", not low, room, "free some disk space" if low else "")
+        channels = ", ".join(one.channel for one in self._notifiers)
+        yield Finding("notifications", True, f"sent to: {channels}")
+        pending = self._bus.pending()
+        yield Finding("messages", pending == 0, f"{pending} not done", "costwire sync finishes them" if pending else "")
+        for letter in self._bus.dead_letters():
+            mend = f"mend the cause, then costwire replay --topic {letter.topic}"
+            yield Finding(f"{letter.topic}-dead", False, letter.reason, mend)

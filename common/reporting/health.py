@@ -1,0 +1,78 @@
+"""What is wrong: with the installation or deployment, with an organization's integrations, with what it was to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.errors import CostError
+from common.ports import Document, Runtime
+from common.ports.inspection import Finding
+from common.records.deliveries import HELD
+from common.records.integrations import source_of
+from common.records.organizations import below
+from common.reporting.messages import lost_messages
+
+
+def look(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Iterator[Finding]:
+    """Everything that can be wrong, each with what to do about it; nothing is changed.
+
+    integration_id: only this integration.  What could not be looked at is a finding too, and no fault.
+    """
+    if integration_id is None:
+        yield from rt.inspection.findings()
+    yield from look_at_integrations(rt, org_slug, integration_id)
+    if integration_id is None:
+        yield from look_at_messages(rt, org_slug)
+
+
+def look_at_integrations(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Iterator[Finding]:
+    """Whether each integration's location can be read and its last fetch went well, and which months are held back."""
+    try:
+        found = rt.documents.list(below(org_slug, "integrations"))
+    except CostError as error:
+        yield Finding(f"integrations of {org_slug}", None, f"not checked: {error}")
+        return
+    for name, document in found:
+        if integration_id in (None, name):
+            yield _integration(rt, org_slug, name, document)
+            yield from _held(rt, org_slug, name)
+
+
+def look_at_messages(rt: Runtime, org_slug: str) -> Iterator[Finding]:
+    """Who does not have a message and is not tried any more."""
+    try:
+        lost = lost_messages(rt, org_slug)
+    except CostError:
+        return  # the documents cannot be read, as look_at_integrations says
+    for one in lost:
+        yield Finding(
+            f"alert {one.alert_id}",
+            False,
+            f"not sent by {one.recipient}: {one.reason}",
+            "fix the cause, then costwire replay",
+        )
+
+
+def _held(rt: Runtime, org_slug: str, name: str) -> Iterator[Finding]:
+    """Months of an integration that are held back, since another one shows them."""
+    held = rt.documents.list(below(org_slug, "deliveries"), {"integration_id": name, "state": HELD})
+    for _, document in held:
+        yield Finding(
+            f"{name} {document['billing_period']}",
+            False,
+            f"held back: {document['reason']}",
+            f"costwire deliveries --integration {name} shows it; to count both: costwire import or connect with --allow-overlap",
+        )
+
+
+def _integration(rt: Runtime, org_slug: str, name: str, document: Document) -> Finding:
+    source = source_of(org_slug, document)
+    try:
+        count = len(rt.source(source).list())
+    except CostError as error:
+        return Finding(name, False, str(error), f"costwire connect {document['provider']} --id {name} --location URI")
+    if document["error_message"]:
+        return Finding(
+            name, False, str(document["error_message"]), f"costwire sync --integration {name} after mending it"
+        )
+    return Finding(name, True, f"{count} files at {source.location}")
