@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from datetime import date
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated
 
 import typer
 
-from common.budgets.evaluation import evaluate_budget_now
-from common.budgets.recording import resolve_all
+from common.budgets import manage
+from common.budgets.manage import Standing
 from common.domain.budgets import (
     CHANNELS,
     DEFAULT_FORECAST_THRESHOLDS,
     DEFAULT_THRESHOLDS,
     KINDS,
     METRICS,
-    Budget,
     InvalidBudget,
     Scope,
-    as_document,
     read_amount,
     read_percent,
     read_tags,
 )
-from common.domain.filling import filling_notes
-from common.errors import AlreadyExists, NotFound
-from common.ports import Document, Runtime
-from common.records.organizations import below
+from common.domain.money import plain
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
+from costwire.arguments import usage_errors
 from costwire.messages import WAITING, messages_sent
 from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.tenant import tenant_of
-from costwire.worker import deliver, subscribe_all
+from costwire.worker import deliver_due, subscribe_all
 
 app = typer.Typer(help="Amounts that must not be exceeded unnoticed.", no_args_is_help=True)
-_UNFIT = re.compile(r"[^a-z0-9]+")
 _Values = list[str] | None
 
 
@@ -68,12 +62,8 @@ def add_budget(
     as_json: AsJson = False,
 ) -> None:
     """Set a budget and evaluate what is spent already."""
-    rt = runtime()
-    org = tenant_of(rt, org)
-    now = rt.clock.now()
-    try:
-        budget = Budget(
-            budget_id=_budget_id(name, now.isoformat()),
+    with usage_errors():
+        request = manage.BudgetRequest(
             name=name,
             amount=read_amount(amount),
             currency=currency.upper(),
@@ -86,20 +76,21 @@ def add_budget(
             channels=tuple(channel or ()),
             starts_on=_day("--start", start),
             ends_on=_day("--end", end),
-            created_at=now.isoformat(),
         )
-    except InvalidBudget as error:
-        raise typer.BadParameter(str(error)) from None
-    if any(document["name"] == name for _, document in rt.documents.list(below(org, "budgets"))):
-        raise AlreadyExists(f"there is a budget '{name}' already; choose another name, or remove that one")
-    tenant_of(rt, org, writes=True)
-    rt.documents.create(below(org, "budgets", budget.budget_id), as_document(budget))
-    facts, messages = _evaluate(rt, org, budget.budget_id)
+    rt = runtime()
+    org = tenant_of(rt, org, writes=True)
+    if isinstance(rt, EmbeddedRuntime):
+        subscribe_all(rt)
+    added = manage.add_budget(rt, org, request)
+    if isinstance(rt, EmbeddedRuntime):
+        deliver_due(rt, ["send_notifications"])
+    messages = messages_sent(rt, org, added.budget_id)
     if as_json:
-        print_json({**as_document(budget), "standing": facts, "messages": messages})
+        print_json({**added.as_json(), "messages": messages})
         return
-    console.print(f"Budget {budget.name} is set: {money(budget.amount)} {budget.currency}, {period}.")
-    _print_standings([facts])
+    standing = added.standing()
+    console.print(f"Budget {added.name} is set: {money(standing.amount)} {standing.currency}, {period}.")
+    _print_standings([standing])
     for message in messages:
         console.print(f"Alert {message}", soft_wrap=True)
     if any(message.startswith(WAITING) for message in messages):
@@ -110,20 +101,16 @@ def add_budget(
 def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
     """Show each budget's newest evaluated period: spend, percent, projection."""
     rt = runtime()
-    org = tenant_of(rt, org)
-    documents = rt.documents
-    budgets = [document for _, document in documents.list(below(org, "budgets"))]
-    standings = {document["budget_id"]: _newest_facts(org, document["budget_id"]) for document in budgets}
+    found = manage.list_budgets(rt, tenant_of(rt, org))
     if as_json:
-        print_json([{**document, "standing": standings[document["budget_id"]]} for document in budgets])
-        return
-    if not budgets:
+        print_json([one.as_json() for one in found])
+    elif not found:
         console.print("No budgets yet.  Set one: costwire budgets add NAME --amount 10000 --currency USD")
-        return
-    _print_standings([standings[document["budget_id"]] or _not_evaluated(document) for document in budgets])
-    for document in budgets:
-        if document.get("problem"):
-            console.print(f"{document['name']}: its spend could not be told: {document['problem']}", soft_wrap=True)
+    else:
+        _print_standings([one.standing() for one in found])
+        for one in found:
+            if one.problem:
+                console.print(f"{one.name}: its spend could not be computed: {one.problem}", soft_wrap=True)
 
 
 @app.command("remove")
@@ -134,74 +121,39 @@ def remove_budget(
 ) -> None:
     """Remove a budget; its alerts are resolved and stay on record."""
     rt = runtime()
-    org = tenant_of(rt, org)
-    found = [
-        document
-        for _, document in rt.documents.list(below(org, "budgets"))
-        if name in (document["name"], document["budget_id"])
-    ]
-    if not found:
-        raise NotFound(f"there is no budget '{name}'; `costwire budgets list` names them")
-    budget_id = found[0]["budget_id"]
-    rt.documents.delete(below(org, "budgets", budget_id))
-    resolve_all(org, budget_id, rt.documents, rt.clock.now(), by=None)
-    for standing_id, _ in rt.documents.list(below(org, "budget_status"), where={"budget_id": budget_id}):
-        rt.documents.delete(below(org, "budget_status", standing_id))
+    removed = manage.remove_budget(rt, tenant_of(rt, org), name)
     if as_json:
-        print_json(found[0])
+        print_json(removed.as_json())
     else:
-        console.print(f"Budget {found[0]['name']} is removed; its alerts are resolved.")
+        console.print(f"Budget {removed.name} is removed; its alerts are resolved.")
 
 
-def _evaluate(rt: Runtime, org: str, budget_id: str) -> tuple[Document, list[str]]:
-    """Evaluate a budget and try once to send what comes of it; the standing, and what became of the messages."""
-    if isinstance(rt, EmbeddedRuntime):
-        subscribe_all(rt)
-    facts = evaluate_budget_now(org, budget_id, rt.documents, rt.warehouse, rt.bus, rt.clock)
-    if isinstance(rt, EmbeddedRuntime):
-        while (delivery := rt.bus.pull(["send_notifications"])) is not None:
-            deliver(rt, delivery)
-    return facts, messages_sent(rt, org, budget_id)
-
-
-def _newest_facts(org: str, budget_id: str) -> Document | None:
-    """The standing in the newest period that has charges, or in the newest without any."""
-    standings = runtime().documents.list(below(org, "budget_status"), where={"budget_id": budget_id})
-    known: list[Document] = [document["facts"] for _, document in standings if document.get("facts")]
-    return max(known, key=lambda facts: (facts["charges"] > 0, str(facts["period_start"])), default=None)
-
-
-def _not_evaluated(document: Document) -> Document:
-    empty = {"period": document["period"], "current_spend": None, "percent": None, "projected": None, "as_of": None}
-    return {**empty, "budget_name": document["name"], "amount": document["amount"], "currency": document["currency"]}
-
-
-def _print_standings(standings: list[Document]) -> None:
+def _print_standings(standings: list[Standing]) -> None:
     columns = ("budget", "period", "amount", "spend", "percent", "projection", "currency", "as of")
     made = table(*columns, numbers=("amount", "spend", "percent", "projection"))
-    for facts in standings:
+    for one in standings:
         made.add_row(
-            facts["budget_name"],
-            f"{facts['period']}{'' if facts.get('period_open', True) else ', closed'}",
-            money(facts["amount"]),
-            _money(facts["current_spend"]),
-            f"{facts['percent']} %" if facts["percent"] else "-",
-            _money(facts["projected"]),
-            facts["currency"],
-            facts["as_of"][:10] if facts["as_of"] else "no charges",
+            one.budget_name,
+            f"{one.period}{'' if one.period_open else ', closed'}",
+            money(one.amount),
+            _money(one.current_spend),
+            "-" if one.spent_percent is None else f"{plain(one.spent_percent)} %",
+            _money(one.projected),
+            one.currency,
+            "no charges" if one.as_of is None else f"{one.as_of:%Y-%m-%d}",
         )
     console.print(made)
-    for facts in standings:
-        for other in facts.get("not_counted", []):
+    for one in standings:
+        for other in one.not_counted:
             console.print(
-                f"{facts['budget_name']}: not counted, since the budget is in {facts['currency']}: "
-                f"{money(other['spend'])} {other['currency']} in scope (charges: {other['charges']:,})."
+                f"{one.budget_name}: not counted, since the budget is in {one.currency}: "
+                f"{money(other.spend)} {other.currency} in scope (charges: {other.charges:,})."
             )
-        for note in filling_notes(facts):
-            console.print(f"{facts['budget_name']}: {note[0].lower()}{note[1:]}", soft_wrap=True)
+        for note in one.notes:
+            console.print(f"{one.budget_name}: {note[0].lower()}{note[1:]}", soft_wrap=True)
 
 
-def _money(amount: str | None) -> str:
+def _money(amount: Decimal | None) -> str:
     return "-" if amount is None else money(amount)
 
 
@@ -215,7 +167,7 @@ def _scope(providers: _Values, accounts: _Values, services: _Values, regions: _V
     )
 
 
-def _percents(texts: _Values, default: tuple[Any, ...]) -> tuple[Any, ...]:
+def _percents(texts: _Values, default: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
     return tuple(sorted(read_percent(text) for text in texts)) if texts else default
 
 
@@ -226,9 +178,3 @@ def _day(option: str, text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidBudget(f"{option} is '{text}', expected a day such as 2026-03-01") from None
-
-
-def _budget_id(name: str, created_at: str) -> str:
-    """A readable id that a later budget of the same name does not get again."""
-    slug = _UNFIT.sub("-", name.lower()).strip("-")[:40] or "budget"
-    return f"{slug}-{hashlib.sha256(f'{name}|{created_at}'.encode()).hexdigest()[:4]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,12 @@ def work(
             continue
         waiting(f"waiting until {due:%H:%M:%S} UTC: a message failed and is tried again then; Ctrl-C stops")
         sleep(min(max((due - rt.clock.now()).total_seconds(), 0.005), 1.0))
+
+
+def deliver_due(rt: EmbeddedRuntime, subscriptions: Sequence[str]) -> None:
+    """Deliver to some subscriptions what is due now, and wait for nothing."""
+    while (delivery := rt.bus.pull(subscriptions)) is not None:
+        deliver(rt, delivery)
 
 
 def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
