@@ -85,6 +85,52 @@ def test_functions_meet_only_in_messages() -> None:
         assert not [name for name in imports(path) if name.startswith(("functions.", "costwire"))], path
 
 
+def test_the_cost_estimate_knows_no_command() -> None:
+    outside = {name for name in imports(ROOT / "deployment" / "cost_model.py") if name.split(".")[0] in OURS}
+    assert not {name for name in outside if not name.startswith("common.")}
+
+
+MAY_REACH_STORES = frozenset(
+    {
+        "given_up.py",  # these four do the work of messages, on the laptop
+        "waiting.py",
+        "watch.py",
+        "worker.py",
+        "alerts.py",  # these do not call a use case for all they do yet
+        "demo.py",
+        "imports.py",
+        "keys.py",
+        "schedule.py",
+        "tenants.py",
+        "uploads.py",
+    }
+)
+"""Modules of the command line that may take documents, objects, the warehouse or the bus from a runtime."""
+STORES = frozenset({"documents", "objects", "warehouse", "bus"})
+
+
+def reached(source: str) -> set[str]:
+    """The stores that a module takes from something, by name or by a name in a string."""
+    tree = ast.parse(source)
+    named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr"]
+    asked = {one.value for call in calls for one in call.args if isinstance(one, ast.Constant)}
+    return STORES & (named | asked)
+
+
+def test_commands_reach_no_store_but_through_a_use_case() -> None:
+    for path in files("costwire"):
+        found = reached(path.read_text(encoding="utf-8"))
+        assert path.name in MAY_REACH_STORES or not found, f"{path.relative_to(ROOT)}: {sorted(found)}"
+
+
+@pytest.mark.parametrize(
+    "line", ["rt.documents.list('x')", "found = runtime().warehouse", "use(rt.bus)", "getattr(rt, 'objects')"]
+)
+def test_reaching_a_store_is_seen(line: str) -> None:
+    assert reached(line)
+
+
 @pytest.mark.parametrize("package", [False, True], ids=["files", "packages"])
 def test_there_is_no_circle(package: bool) -> None:
     graph: dict[str, set[str]] = {}
