@@ -90,6 +90,15 @@ def test_the_cost_estimate_knows_no_command() -> None:
     assert not {name for name in outside if not name.startswith("common.")}
 
 
+@pytest.mark.parametrize("folder", [name for name, rule in RULES.items() if rule.what.startswith("use cases")])
+def test_use_cases_print_nothing(folder: str) -> None:
+    for path in files(folder):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called != "print" and not called.startswith(("sys.stdout", "sys.stderr", "typer.")), path
+
+
 MAY_REACH_STORES = frozenset(
     {
         "given_up.py",  # these four do the work of messages, on the laptop
