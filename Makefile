@@ -1,4 +1,4 @@
-# Everything a newcomer, a developer and CI type.  `make help` lists it.
+# The commands of users, developers and CI.  `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$one && break; done)
@@ -11,9 +11,9 @@ WORKERS ?= 2
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-install: .venv/.installed ## a .venv with the locked dependencies and the costwire command
-install-cloud: .venv/.installed-cloud ## the same with the SDKs of Google Cloud, to work on a deployment
-install-dev: .venv/.installed-dev ## the same with what tests and linters need
+install: .venv/.installed ## install the locked dependencies and the costwire command into .venv
+install-cloud: .venv/.installed-cloud ## the same with Google Cloud's SDKs, to operate a deployment
+install-dev: .venv/.installed-dev ## the same with the dependencies of tests and linters
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Costwire needs Python 3.11 or newer; none was found" >&2; exit 1; }
@@ -38,45 +38,45 @@ install-dev: .venv/.installed-dev ## the same with what tests and linters need
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ .venv/.installed .venv/.installed-cloud
 
-run: install ## the main job on the bills in samples/, in a fresh state folder
+run: install ## run the whole pipeline on the bills in samples/, in a fresh state folder
 	@$(BIN)/costwire demo
 
-test: install-dev ## the whole suite that needs no cloud account, with coverage
+test: install-dev ## run the whole suite that needs no cloud account, with coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --durations=10
 
 PEERS := $(BIN)/python -m tests.emulators $(if $(REQUIRE),--require-all) -- $(BIN)/python -m tests.emulators.suite
 
-test-cloud: install-dev ## the contract tests and the whole flow against emulators; REQUIRE=1 fails where one is not to be had
+test-cloud: install-dev ## run the contract tests and the whole flow against emulators; REQUIRE=1 fails where one is not available
 	$(PEERS) contract integration
 	$(PEERS) cloud  # with fresh peers: that of BigQuery slows down with the number of tables it has had
 
-check: install-dev ## linters and types
+check: install-dev ## run linters and type checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar common functions
 
-format: install-dev ## let the formatter have its way
+format: install-dev ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install-dev ## benchmarks, with ratios against stated peers; needs 8 GB of disk
+bench: install-dev ## run the benchmarks, with ratios against stated peers; needs 8 GB of disk
 	$(BIN)/python -m benchmarks
 
-bench-cloud: install-dev ## on the emulators: seconds from landed to alert, and 200 deliveries of 50 tenants at once
+bench-cloud: install-dev ## benchmark on the emulators: seconds from landed to alert, and 200 deliveries of 50 tenants at once
 	$(BIN)/python -m tests.emulators --require-all -- $(BIN)/python -m benchmarks.cloud
 
-lock: ## resolve the dependencies again (needs uv)
+lock: ## update the lock files (needs uv)
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud pyproject.toml -o requirements-cloud.lock
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra dev pyproject.toml -o requirements-dev.lock
 
-facts: install-dev ## write terraform/facts.json and the table of docs/permissions.md from what the code and terraform say
+facts: install-dev ## write terraform/facts.json and the table of docs/permissions.md from the code and terraform/
 	$(BIN)/python -m deployment.facts
 	$(BIN)/python -m tests.terraform.permissions
 
-check-terraform: install-dev .emulators/checkov/.installed ## terraform/ against the code, the provider's schema and checkov
+check-terraform: install-dev .emulators/checkov/.installed ## check terraform/ against the code, the provider's schema and checkov
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi
 	$(BIN)/python -m pytest -q tests/unit/test_terraform*.py
 	.emulators/checkov/bin/checkov -d terraform --config-file terraform/.checkov.yaml
@@ -91,17 +91,17 @@ ENV_FILE ?= terraform/evaluation.tfvars
 DEPLOYMENT = $(BIN)/python -m deployment.deploy
 IN_PROJECT = --project "$(PROJECT)" --variables "$(ENV_FILE)"
 
-plan: install ## what a deployment would change: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
+plan: install ## show what a deployment would change: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
 	@$(DEPLOYMENT) plan $(IN_PROJECT)
 
-deploy: install-cloud ## deploy or upgrade the platform, asks first: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars; YES=1 does not ask
+deploy: install-cloud ## deploy or upgrade the platform after confirmation: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars; YES=1 skips the confirmation
 	@$(DEPLOYMENT) apply $(IN_PROJECT) $(if $(YES),--yes)
 
-environment: install ## what a shell needs to work on a deployment: eval "$$(make -s environment PROJECT=my-project)"
+environment: install ## print the variables that a shell needs to work on a deployment: eval "$$(make -s environment PROJECT=my-project)"
 	@$(DEPLOYMENT) environment $(IN_PROJECT)
 
-destroy: install ## remove the platform, asks for the project's name: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
+destroy: install ## remove the platform after the project's name is typed: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
 	@$(DEPLOYMENT) destroy $(IN_PROJECT)
 
-clean: ## remove what the targets made
+clean: ## remove what the targets created
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

@@ -24,25 +24,25 @@ class Settings(BaseSettings):
     smtp_host: str | None = Field(None, description="Mail server; e-mail is off without it")
     smtp_port: int = Field(587, description="Port of the mail server")
     smtp_starttls: bool = Field(True, description="Encrypt the connection to the mail server")
-    smtp_user: str | None = Field(None, description="Account at the mail server")
-    smtp_password: SecretStr | None = Field(None, description="Password of that account")
+    smtp_user: str | None = Field(None, description="User name at the mail server")
+    smtp_password: SecretStr | None = Field(None, description="Password of that user")
     smtp_sender: str | None = Field(None, description="From address of e-mail")
-    smtp_recipients: str | None = Field(None, description="Addresses that get alerts, separated by commas")
+    smtp_recipients: str | None = Field(None, description="Addresses that receive alerts, separated by commas")
     slack_webhook_url: SecretStr | None = Field(None, description="Slack incoming webhook; Slack is off without it")
 
     project: str | None = Field(None, description="Google Cloud project of the deployment")
     region: str = Field("us-central1", description="Region of functions, bucket, datasets, keys and scheduler jobs")
-    env: str = Field("prod", description="Name of the deployment: the end of each dataset's name, <org>_<env>")
+    env: str = Field("prod", description="Name of the deployment: the last part of each dataset's name, <org>_<env>")
     bucket: str | None = Field(None, description="Bucket of raw, normalized and quarantined files")
     kms_key: str | None = Field(
         None, description="Key of tenants' credentials: projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>"
     )
     maximum_bytes_billed: int = Field(
-        1 << 40, description="Most that one question to BigQuery may scan, in bytes; above it is refused", gt=0
+        1 << 40, description="Most bytes that one BigQuery query may scan; a larger query is refused", gt=0
     )
     push_auth: Literal["token", "platform"] = Field(
         "token",
-        description="Who checks that a push comes from Pub/Sub: token, the function; platform, Cloud Run's invoker role",
+        description="What verifies that a push comes from Pub/Sub: token, the function; platform, Cloud Run's invoker role",
     )
     push_audience: str | None = Field(None, description="Audience that a push's OIDC token must have")
     push_service_account: str | None = Field(
@@ -51,16 +51,16 @@ class Settings(BaseSettings):
 
     traces: Literal["off", "otlp", "cloud"] = Field(
         "off",
-        description="Where traces go: off, nowhere; otlp, as the OTEL_EXPORTER_OTLP_* variables say; cloud, to Cloud Trace",
+        description="Where traces are sent: off, nowhere; otlp, as the OTEL_EXPORTER_OTLP_* variables configure; cloud, to Cloud Trace",
     )
 
     work_seconds: int | None = Field(
         None,
-        description="Seconds after which a long landing hands the rest to a message of its own; none on the laptop by default",
+        description="Seconds after which a long landing passes the rest to a new message; no limit on the embedded runtime by default",
         ge=0,
     )
 
-    fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages by this seed")
+    fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages with this seed")
 
 
 def settings_of_environment() -> Settings:

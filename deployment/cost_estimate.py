@@ -34,8 +34,8 @@ from deployment.cost_model import (
 
 PAGE = HERE.parent / "docs" / "cost.md"
 TARGET_SHARE = Decimal("0.0005")
-FIXED = "there anyway"
-CLOCK = "budget checks by the clock"
+FIXED = "fixed cost"
+CLOCK = "scheduled budget checks"
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ def _months() -> str:
         [FIXED, *(_shown(one.fixed) for one in found)],
         ["**a month, at list price**", *(f"**{_shown(one.total)}**" for one in found)],
         ["a month, less what is free", *(_shown(one.after_free) for one in found)],
-        ["for a tenant", *(_shown(one.total / one.tenant.count) for one in found)],
-        ["for a million lines of the month's bill", *(_shown(one.total / each * million) for one, each in zip(found, lines, strict=True))],
-        ["for a million lines taken in", *(_shown(one.total / each * million) for one, each in zip(found, taken_in, strict=True))],
-        ["of the spend watched", *(_percent(one.share) for one in found)],
+        ["per tenant", *(_shown(one.total / one.tenant.count) for one in found)],
+        ["per million lines of the month's bill", *(_shown(one.total / each * million) for one, each in zip(found, lines, strict=True))],
+        ["per million lines imported", *(_shown(one.total / each * million) for one, each in zip(found, taken_in, strict=True))],
+        ["share of the monitored spend", *(_percent(one.share) for one in found)],
     ]  # fmt: skip
     return _table(["USD", *(one.tenant.title for one in found)], rows)
 
@@ -131,12 +131,12 @@ def _checks() -> str:
     every = int(assumed["clock_checks_per_day"])
     world = load_world(assumed, load_measured())
     asking = [f"{asking_checks(tenant, world).normalize():f}" for tenant in tenants.values()]
-    rows = [_check_row(f"**{', '.join(dict.fromkeys(asking))}, as it is**", estimates())]
+    rows = [_check_row(f"**{', '.join(dict.fromkeys(asking))}, current**", estimates())]
     rows += [
-        _check_row(f"{number}, if so many did", estimates(clock_checks_that_ask_per_day=number))
+        _check_row(f"{number}, if that many did", estimates(clock_checks_that_ask_per_day=number))
         for number in (10, 24, every)
     ]
-    return _table(["checks a day that ask", *(one.title for one in tenants.values())], rows)
+    return _table(["checks a day that query the warehouse", *(one.title for one in tenants.values())], rows)
 
 
 def _check_row(title: str, found: Sequence[Estimate]) -> list[str]:

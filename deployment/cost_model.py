@@ -137,11 +137,11 @@ def month(tenant: Tenant, world: World) -> list[Part]:
     _add(
         parts["alerts and notifications"], _messages("send_notifications", world, 1, Decimal(2)), Decimal(tenant.alerts)
     )
-    _add(parts["budget checks by the clock"], _clock_check(tenant, world), world.assumed["days"])
+    _add(parts["scheduled budget checks"], _clock_check(tenant, world), world.assumed["days"])
     questions = {"bigquery_scanned_byte": _question(_dashboard_columns(), tenant.lines * Decimal("1.5"), world)}
-    _add(parts["questions of people"], questions, tenant.questions_per_day * world.assumed["days"])
-    _add(parts["kept in the bucket"], _bucket(kinds, world), Decimal(1))
-    _add(parts["kept in the warehouse"], _warehouse(tenant, world), Decimal(1))
+    _add(parts["queries of users"], questions, tenant.questions_per_day * world.assumed["days"])
+    _add(parts["stored in the bucket"], _bucket(kinds, world), Decimal(1))
+    _add(parts["stored in the warehouse"], _warehouse(tenant, world), Decimal(1))
     _add(parts["its schedules and keys"], {"scheduler_job": Decimal(tenant.integrations)}, Decimal(1))
     return [(name, dict(quantities)) for name, quantities in parts.items()]
 

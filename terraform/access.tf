@@ -13,7 +13,7 @@ locals {
       roles    = ["roles/datastore.user"]
       on       = ["project"]
       accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "operators"]
-      why      = "reads and writes the documents of tenants, and which events are done (processed)"
+      why      = "reads and writes the documents of tenants, and records which events are done (processed)"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
@@ -26,13 +26,13 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-focus"]
       accounts = ["dispatch_sync"]
-      why      = "asks for the bills of each integration"
+      why      = "requests the bills of each integration"
     }
     dispatch_dead = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["dead-topic:sync-requested"]
       accounts = ["dispatch_sync"]
-      why      = "gives up a message with its reason"
+      why      = "dead-letters a message with its reason"
     }
 
     landed = {
@@ -45,37 +45,37 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-aws", "dead-topic:ingest-aws"]
       accounts = ["ingest_aws"]
-      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
     ingest_azure = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-azure", "dead-topic:ingest-azure"]
       accounts = ["ingest_azure"]
-      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
     ingest_gcp = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-gcp", "dead-topic:ingest-gcp"]
       accounts = ["ingest_gcp"]
-      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
     ingest_oci = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-oci", "dead-topic:ingest-oci"]
       accounts = ["ingest_oci"]
-      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
     ingest_focus = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-focus", "dead-topic:ingest-focus"]
       accounts = ["ingest_focus"]
-      why      = "hands the rest of a long landing to a message of its own; gives up a message with its reason"
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
     ingest_raw = {
       roles    = ["roles/storage.objectUser"]
       on       = ["objects:raw/"]
       accounts = local.ingest
-      why      = "lands bills, notes their digest, removes what it landed under a passing name"
+      why      = "lands bills, records their digest, removes what it landed under a temporary name"
     }
     ingest_uploads = {
       roles    = ["roles/storage.objectViewer"]
@@ -87,7 +87,7 @@ locals {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
       accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus"]
-      why      = "lists names: without that Cloud Storage answers 403 instead of 404 for an object that is not there"
+      why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
     normalized = {
@@ -100,13 +100,13 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["dead-topic:bill-landed"]
       accounts = ["normalize_focus"]
-      why      = "gives up a message with its reason"
+      why      = "dead-letters a message with its reason"
     }
     normalize_read = {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
       accounts = ["normalize_focus"]
-      why      = "reads landed chunks, and what it has made of them for the proof and for BigQuery's load jobs"
+      why      = "reads landed chunks, and the files that it has written from them for the proof and for BigQuery's load jobs"
     }
     normalize_write = {
       roles    = ["roles/storage.objectCreator"]
@@ -118,13 +118,13 @@ locals {
       roles    = ["roles/bigquery.dataOwner"]
       on       = ["project"]
       accounts = ["normalize_focus"]
-      why      = "makes the dataset, tables and views of a tenant where they are missing or of an earlier version, whoever made them, and labels the dataset as done; replaces slices in it"
+      why      = "creates the dataset, tables and views of a tenant where they are missing or of an earlier version, whichever account created them, and labels the dataset as done; replaces slices in it"
     }
     spend = {
       roles    = ["roles/bigquery.dataViewer", "roles/bigquery.user"]
       on       = ["project"]
       accounts = ["evaluate_budgets"]
-      why      = "runs questions for what has been spent; makes the dataset of a tenant that has none yet"
+      why      = "queries what has been spent; creates the dataset of a tenant that has none yet"
     }
 
     questions = {
@@ -137,13 +137,13 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:alert-raised", "topic:budget-check-requested"]
       accounts = ["evaluate_budgets"]
-      why      = "announces alerts; makes a check of all tenants into one of each"
+      why      = "announces alerts; splits a check of all tenants into one per tenant"
     }
     budgets_dead = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["dead-topic:charges-normalized", "dead-topic:budget-check-requested"]
       accounts = ["evaluate_budgets"]
-      why      = "gives up a message with its reason"
+      why      = "dead-letters a message with its reason"
     }
 
     channels = {
@@ -156,26 +156,26 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["dead-topic:alert-raised"]
       accounts = ["send_notifications"]
-      why      = "gives up a message with its reason"
+      why      = "dead-letters a message with its reason"
     }
 
     operate_objects = {
       roles    = ["roles/storage.objectUser"]
       on       = ["bucket"]
       accounts = ["operators"]
-      why      = "uploads bills, looks at quarantine, removes a tenant"
+      why      = "uploads bills, reads quarantine, removes a tenant"
     }
     operate_key = {
       roles    = ["roles/cloudkms.cryptoKeyEncrypterDecrypter"]
       on       = ["key"]
       accounts = ["operators"]
-      why      = "seals credentials on connect, and anew after a rotation"
+      why      = "encrypts credentials on connect, and re-encrypts them after a rotation"
     }
     operate_rotation = {
       roles    = ["roles/cloudkms.admin"]
       on       = ["key"]
       accounts = ["operators"]
-      why      = "makes a new version of the key and enables or disables versions"
+      why      = "creates a new version of the key and enables or disables versions"
     }
     operate_secrets = {
       roles    = ["roles/secretmanager.secretVersionManager"]
@@ -187,7 +187,7 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["project"]
       accounts = ["operators"]
-      why      = "asks for a sync; replays dead letters to the topic that they came from"
+      why      = "requests a sync; replays dead letters to the topic that they came from"
     }
     operate_dead_letters = {
       roles = ["roles/pubsub.subscriber"]

@@ -1,6 +1,6 @@
-"""The metrics, as data: each is read by Cloud Logging from the outcome line of a function (docs/metrics.md says why).
+"""The metrics, as data: each is read by Cloud Logging from the outcome line of a function (docs/metrics.md gives the reason).
 
-terraform/ makes one log-based metric of each, of the same name, filter, unit, labels and buckets.
+terraform/ creates one log-based metric for each, of the same name, filter, unit, labels and buckets.
 """
 
 from __future__ import annotations
@@ -70,17 +70,17 @@ _MANY = Buckets(1, 10, 12)
 
 METRICS: tuple[Metric, ...] = (
     _counter(
-        "costwire_messages_handled", "1", "Tries to handle a message: done, retried, dead-lettered or skipped as done",
+        "costwire_messages_handled", "1", "Attempts to handle a message: done, retried, dead-lettered or skipped as done",
         "", "function", "outcome",
     ),
     _distribution(
-        "costwire_handler_milliseconds", "ms", "Time that one try to handle a message took, start of the instance not included",
+        "costwire_handler_milliseconds", "ms", "Time that one attempt to handle a message took, without the start of the instance",
         "milliseconds", Buckets(4, 2, 18), "function", "outcome",
     ),
     _distribution("costwire_rows_normalized", "{row}", "FOCUS rows written, before the proof", "rows", _MANY, "provider"),
     _distribution("costwire_bytes_landed", "By", "Bytes of bills as delivered, copied into the bucket", "landed_bytes", _MANY, "provider"),
     _distribution(
-        "costwire_rows_quarantined", "{row}", "Lines that could not be read or mapped, kept aside with the reason",
+        "costwire_rows_quarantined", "{row}", "Lines that could not be read or mapped, stored with the reason",
         "quarantined_rows", _MANY, "provider",
     ),
     _counter(
@@ -91,20 +91,20 @@ METRICS: tuple[Metric, ...] = (
         "costwire_deliveries_shown", "1", "Deliveries proved and shown in the warehouse", "jsonPayload.deliveries_shown>0", "provider",
     ),
     _distribution(
-        "costwire_deliveries_rejected", "1", "Deliveries that may not be shown: unreadable, all in quarantine or not proved",
+        "costwire_deliveries_rejected", "1", "Deliveries that must not be shown: unreadable, all in quarantine or not proved",
         "deliveries_rejected", _FEW, "provider",
     ),
     _distribution(
-        "costwire_landed_to_shown_seconds", "s", "From the moment a delivery had landed to the moment its rows were shown",
+        "costwire_landed_to_shown_seconds", "s", "Time from the landing of a delivery until its rows were shown",
         "landed_to_shown_seconds", Buckets(1, 2, 16), "provider",
     ),
     _distribution("costwire_alerts_raised", "{alert}", "Alerts announced because their state changed", "alerts_raised", _FEW),
-    _distribution("costwire_notifications_sent", "{message}", "Messages that a channel took", "notifications_sent", _FEW),
+    _distribution("costwire_notifications_sent", "{message}", "Messages that a channel accepted", "notifications_sent", _FEW),
     _distribution(
-        "costwire_notifications_failed", "{message}", "Tries of a channel to send that failed", "notifications_failed", _FEW
+        "costwire_notifications_failed", "{message}", "Failed attempts of a channel to send", "notifications_failed", _FEW
     ),
     _counter(
-        "costwire_messages_dead_lettered", "1", "Messages given up: at once for a permanent error, else after the last try",
+        "costwire_messages_dead_lettered", "1", "Messages dead-lettered: at once for a permanent error, otherwise after the last attempt",
         'jsonPayload.outcome="dead-lettered"', "function",
     ),
 )  # fmt: skip

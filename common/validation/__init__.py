@@ -1,4 +1,4 @@
-"""Checking FOCUS rows against every FOCUS 1.3 rule that a file can show to be kept or broken."""
+"""Checking FOCUS rows against every FOCUS 1.3 rule whose violation is visible in a file."""
 
 from __future__ import annotations
 

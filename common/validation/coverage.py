@@ -1,4 +1,4 @@
-"""The page that says how each rule is checked, made from the catalogue.
+"""The page that says how each rule is checked, generated from the catalogue.
 
 `python -m common.validation.coverage > docs/validation.md`
 """

@@ -1,4 +1,4 @@
-"""What a validation found, for programs and for people."""
+"""The findings of a validation, for programs and for users."""
 
 from __future__ import annotations
 

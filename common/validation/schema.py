@@ -1,4 +1,4 @@
-"""What column names show: columns that lack, are misspelt, appear twice, or are no FOCUS columns; another version."""
+"""What column names show: columns that are missing, misspelt, duplicated, or not part of FOCUS; another version."""
 
 from __future__ import annotations
 
