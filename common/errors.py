@@ -1,10 +1,10 @@
 """What can go wrong, and what the platform does about it.
 
 CostError
-|- GoesOn       a person stopped a command that only watched
+|- GoesOn       a user stopped a command that only watched
 |- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
-|  |- Unanswered        a message to people was handed over and the answer was lost: it may have arrived
-|  `- Held      another worker has claimed the same work: the message waits for it, which counts as no try
+|  |- Unanswered        a notification was sent and the answer was lost: it may have arrived
+|  `- Held      another worker has claimed the same work: the message waits for it, which does not count as an attempt
 `- Permanent    the cause stays: recorded, the message is dead-lettered and acked
    |- MalformedMessage
    |- NotFound

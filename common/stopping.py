@@ -1,12 +1,12 @@
 """Ctrl-C and SIGTERM on the command line: the process ends within two seconds, with nothing half-written and nothing recorded as failed.
 
-A handler of Python's alone would not do.  It runs in the main thread between two steps of Python, and that thread may be inside
-DuckDB for minutes; what it raises inside a function that DuckDB calls comes out as an error of the query; and a handler of errors
-would take it for a failed try.  So:
+A Python signal handler alone is not enough.  It runs in the main thread between two steps of Python, and that thread may be inside
+DuckDB for minutes; what it raises inside a function that DuckDB calls comes out as an error of the query; and an error handler
+would treat it as a failed attempt.  So:
 
-- a thread hears of the signal at once (`signal.set_wakeup_fd`), interrupts every DuckDB query, and raises in the main thread;
-- from then on nothing is written (`check`): whatever an interrupted step makes of it is no result;
-- at the end (`at_end`) messages that were taken are given back, so that another process has them at once and no try is counted;
+- a thread receives the signal at once (`signal.set_wakeup_fd`), interrupts every DuckDB query, and raises in the main thread;
+- from then on nothing is written (`check`): the output of an interrupted step does not count as a result;
+- at the end (`at_end`) messages that were received are returned, so that another process gets them at once and no attempt is counted;
 - where the main thread does not come out in time, the thread does that and ends the process: a kill at any moment is safe, and is tested.
 
 Only the command line installs this.  Deployed functions keep the handlers of their server.

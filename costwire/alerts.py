@@ -19,17 +19,17 @@ from costwire.messages import AGAIN, messages_lost
 from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.tenant import tenant_of
 
-app = typer.Typer(help="What has crossed a threshold, and who has it in hand.", no_args_is_help=True)
+app = typer.Typer(help="List, acknowledge and snooze budget alerts.", no_args_is_help=True)
 _SPAN = re.compile(r"(\d{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-AlertId = Annotated[str, typer.Argument(help="The alert's id, or as much of its beginning as is unique.")]
-By = Annotated[str | None, typer.Option("--by", help="Who does it; the account's name by default.")]
+AlertId = Annotated[str, typer.Argument(help="The alert's id, or a unique prefix of it.")]
+By = Annotated[str | None, typer.Option("--by", help="Name of the user; the operating system's user name by default.")]
 
 
 @app.command("list")
 def list_alerts(
     state: Annotated[str | None, typer.Option("--state", help=f"Only one state: {', '.join(STATES)}.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Resolved alerts too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include resolved alerts.")] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +61,7 @@ def list_alerts(
 
 @app.command("ack")
 def acknowledge_alert(alert_id: AlertId, by: By = None, org: Org = "default", as_json: AsJson = False) -> None:
-    """Say that somebody has taken an alert on."""
+    """Acknowledge an alert."""
     rt = runtime()
     org = tenant_of(rt, org)
     found = alerting.find_alert(rt.documents, org, alert_id)
@@ -72,13 +72,17 @@ def acknowledge_alert(alert_id: AlertId, by: By = None, org: Org = "default", as
 @app.command("snooze")
 def snooze_alert(
     alert_id: AlertId,
-    span: Annotated[str | None, typer.Option("--for", help="How long, as 90m, 8h, 3d or 2w; a day by default.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Until when, YYYY-MM-DD or ISO 8601, in UTC.")] = None,
+    span: Annotated[
+        str | None, typer.Option("--for", help="Duration, such as 90m, 8h, 3d or 2w; one day by default.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="End of the snooze, YYYY-MM-DD or ISO 8601, in UTC.")
+    ] = None,
     by: By = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Keep an alert quiet for a while; if spend is still over then, the next evaluation opens it again."""
+    """Silence an alert for a while; if spend is still over the threshold then, the next evaluation reopens it."""
     rt = runtime()
     org = tenant_of(rt, org)
     now = rt.clock.now()

@@ -1,4 +1,4 @@
-"""How `import`, `sync` and `demo` show what came in: one line a delivery and currency, then what deserves a word."""
+"""How `import`, `sync` and `demo` print deliveries: one line per delivery and currency, then remarks."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ def _remarks(delivery: Delivery) -> list[str]:
         lines.append(f"{len(broken)} MUST rules of FOCUS 1.3 fail; see costwire deliveries")
     if delivery.unknown_columns:
         some = ", ".join(delivery.unknown_columns[:3]) + ("…" if len(delivery.unknown_columns) > 3 else "")
-        lines.append(f"{len(delivery.unknown_columns)} columns are kept out ({some})")
+        lines.append(f"{len(delivery.unknown_columns)} columns are not recognized and are ignored ({some})")
     return lines

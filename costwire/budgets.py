@@ -30,38 +30,45 @@ from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.tenant import tenant_of
 from costwire.worker import deliver_due, subscribe_all
 
-app = typer.Typer(help="Amounts that must not be exceeded unnoticed.", no_args_is_help=True)
+app = typer.Typer(help="Add, list and remove budgets.", no_args_is_help=True)
 _Values = list[str] | None
 
 
 @app.command("add")
 def add_budget(
-    name: Annotated[str, typer.Argument(help="What people call the budget.")],
-    amount: Annotated[str, typer.Option("--amount", help="How much may be spent in a period, as 10000 or 2500.50.")],
-    currency: Annotated[str, typer.Option("--currency", help="ISO 4217 code; other currencies never count.")],
+    name: Annotated[str, typer.Argument(help="Name of the budget.")],
+    amount: Annotated[str, typer.Option("--amount", help="Amount per period, such as 10000 or 2500.50.")],
+    currency: Annotated[
+        str, typer.Option("--currency", help="ISO 4217 code; charges in other currencies do not count.")
+    ],
     period: Annotated[str, typer.Option("--period", help=f"One of {', '.join(KINDS)}.")] = "monthly",
     start: Annotated[str | None, typer.Option("--start", help="First day of a custom period, YYYY-MM-DD.")] = None,
     end: Annotated[str | None, typer.Option("--end", help="First day after a custom period, YYYY-MM-DD.")] = None,
-    provider: Annotated[_Values, typer.Option("--provider", help="Count this provider only; repeat for more.")] = None,
+    provider: Annotated[_Values, typer.Option("--provider", help="Only this provider; repeatable.")] = None,
     account: Annotated[_Values, typer.Option("--account", help="Sub account or billing account; repeatable.")] = None,
     service: Annotated[_Values, typer.Option("--service", help="Service name; repeatable.")] = None,
     region: Annotated[_Values, typer.Option("--region", help="Region id or name; repeatable.")] = None,
-    tag: Annotated[_Values, typer.Option("--tag", help="key=value; one key's values are choices.")] = None,
+    tag: Annotated[
+        _Values, typer.Option("--tag", help="key=value; repeatable.  Values of one key combine with OR.")
+    ] = None,
     metric: Annotated[str, typer.Option("--metric", help=f"One of {', '.join(METRICS)}.")] = "BilledCost",
     threshold: Annotated[
         _Values, typer.Option("--threshold", help="Percent of the amount; repeatable.  50, 80, 95 and 100 by default.")
     ] = None,
     forecast_threshold: Annotated[
-        _Values, typer.Option("--forecast-threshold", help="Percent, of projected spend; repeatable.  100 by default.")
+        _Values,
+        typer.Option(
+            "--forecast-threshold", help="Percent of the amount, for projected spend; repeatable.  100 by default."
+        ),
     ] = None,
-    owner: Annotated[str | None, typer.Option("--owner", help="Who answers for it; named in messages.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Budget owner; named in messages.")] = None,
     channel: Annotated[
         _Values, typer.Option("--channel", help=f"One of {', '.join(CHANNELS)}; repeatable.  All by default.")
     ] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Set a budget and evaluate what is spent already."""
+    """Add a budget and evaluate the charges to date."""
     with usage_errors():
         request = manage.BudgetRequest(
             name=name,
@@ -99,7 +106,7 @@ def add_budget(
 
 @app.command("list")
 def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
-    """Show each budget's newest evaluated period: spend, percent, projection."""
+    """List budgets with their newest evaluated period: spend, percent, projection."""
     rt = runtime()
     found = manage.list_budgets(rt, tenant_of(rt, org))
     if as_json:
@@ -119,7 +126,7 @@ def remove_budget(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Remove a budget; its alerts are resolved and stay on record."""
+    """Remove a budget; its alerts are resolved and remain in the history."""
     rt = runtime()
     removed = manage.remove_budget(rt, tenant_of(rt, org), name)
     if as_json:

@@ -68,29 +68,29 @@ def _quoted_fit() -> Iterator[None]:
 app = typer.Typer(
     name="costwire",
     cls=Commands,
-    help="Bills of any cloud become FOCUS 1.3 rows whose totals are proved, and budgets that warn in minutes.\n\n"
-    "State lies under $COSTWIRE_HOME (default ./.costwire).  Start with: costwire import YOUR-BILL.csv",
+    help="Turn cloud bills into FOCUS 1.3 rows with proved totals, and alert on budgets within minutes.\n\n"
+    "State is stored in $COSTWIRE_HOME (default ./.costwire).  Start with: costwire import YOUR-BILL.csv",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 _COMMANDS = (
-    ("import", imports.import_bill, "Bring in a bill on disk."),
-    ("connect", imports.connect, "Set up a place where a provider leaves its bills."),
+    ("import", imports.import_bill, "Import a bill from disk."),
+    ("connect", imports.connect, "Register a location where a provider delivers bills."),
     ("sync", imports.sync, "Fetch what is new, as the scheduler would."),
-    ("schedule", schedule.schedule, "How often bills are fetched."),
-    ("watch", watch.watch, "The laptop's scheduler: fetch and check until stopped."),
-    ("costs", costs.costs, "Show what was charged, by one dimension."),
-    ("export", export.export, "Write the current rows as FOCUS 1.3."),
-    ("deliveries", listings.deliveries, "What came in, when, proved or not."),
-    ("runs", listings.runs, "Who asked for what, and how it ended."),
-    ("quarantine", listings.quarantine, "Lines that could not be mapped, and why."),
-    ("restatements", listings.restatements, "What newer deliveries changed."),
+    ("schedule", schedule.schedule, "Show or set how often bills are fetched."),
+    ("watch", watch.watch, "Run the embedded scheduler and functions until stopped."),
+    ("costs", costs.costs, "Show costs by one dimension."),
+    ("export", export.export, "Export the current rows as FOCUS 1.3."),
+    ("deliveries", listings.deliveries, "List deliveries and whether each is proved."),
+    ("runs", listings.runs, "List synchronisations and their results."),
+    ("quarantine", listings.quarantine, "List lines that could not be mapped, with reasons."),
+    ("restatements", listings.restatements, "List what newer deliveries changed."),
     ("validate", validate.validate, "Check a FOCUS file against the rules of 1.3."),
-    ("replay", replay.replay, "Another try, once the cause of a failure is gone."),
-    ("doctor", doctor.doctor, "What is wrong here, and its mend."),
-    ("demo", demo.demo, "Everything once, on the sample bills."),
+    ("replay", replay.replay, "Retry failed messages, notifications or a delivery."),
+    ("doctor", doctor.doctor, "Find faults and show how to fix each."),
+    ("demo", demo.demo, "Run the whole pipeline on the sample bills."),
 )
 for _name, _function, _summary in _COMMANDS:
     app.command(_name, short_help=_summary)(_function)
@@ -110,7 +110,7 @@ def _say_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Say the version and stop.", callback=_say_version, is_eager=True)
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_say_version, is_eager=True)
     ] = False,
 ) -> None:
     pass

@@ -1,4 +1,4 @@
-"""Command `costs`: what was charged, by one dimension."""
+"""Command `costs`: costs by one dimension."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def costs(
         str, typer.Option("--by", help="service, provider, account, region, day, month or tag:KEY.")
     ] = "service",
     first: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD (UTC).")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last day, included, YYYY-MM-DD (UTC).")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day (inclusive), YYYY-MM-DD (UTC).")] = None,
     metric: Annotated[str, typer.Option("--metric", help="BilledCost, EffectiveCost or ListCost.")] = "BilledCost",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Ask nothing; say what the question would scan, and its list price.")
+        bool, typer.Option("--dry-run", help="Do not run the query; show how much it would scan, and its list price.")
     ] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Show what was charged, by one dimension; each currency by itself."""
+    """Show costs by one dimension; each currency separately."""
     question = _question(by, metric, first, last)
     rt = runtime()
     org = tenant_of(rt, org)

@@ -1,4 +1,4 @@
-"""Command `demo`: the main job on the bills in `samples/`, in a state folder of its own."""
+"""Command `demo`: the whole pipeline on the bills in `samples/`, in a separate state folder."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _INTEGRATIONS = ("aws", "azure", "gcp", "oci", "focus")
 
 
 def demo() -> None:
-    """Run everything once on the sample bills: five sources in, totals proved, a budget watched, its alerts sent.
+    """Run the whole pipeline on the sample bills: import five sources, prove totals, evaluate a budget, send its alerts.
 
-    State goes to ./.costwire-demo, which is made anew each time; your own data is not touched.
+    State is stored in ./.costwire-demo, which is recreated each time; your own data is not changed.
     """
     if not SAMPLES.is_dir():
         raise NotFound("the sample bills are in the source tree's samples/; run `make run` in a clone")

@@ -1,4 +1,4 @@
-"""Command `doctor`: what is wrong with this installation, or with a deployment, and the exact mend."""
+"""Command `doctor`: faults of this installation, or of a deployment, each with its exact fix."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MARKS = {True: ("ok", "green"), False: ("no", "red"), None: ("?", "yellow")}
 
 
 def doctor(
-    integration: Annotated[str | None, typer.Option("--integration", help="Look at this integration only.")] = None,
+    integration: Annotated[str | None, typer.Option("--integration", help="Check only this integration.")] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Look at everything that can be wrong, and say what to do about each; nothing is changed.
+    """Check everything that can be wrong, and show how to fix each fault; nothing is changed.
 
-    On a laptop: the state folder, messages that are stuck, every integration's location.  With COSTWIRE_RUNTIME=cloud: settings,
-    credentials, every service of the deployment, permissions.  What could not be looked at is told, and is no fault.
+    Embedded: the state folder, messages that are stuck, every integration's location.  With COSTWIRE_RUNTIME=cloud: settings,
+    credentials, every service of the deployment, permissions.  A check that was not possible is listed, and does not count as a fault.
     """
     rt = runtime()
     findings = list(look(rt, looked_at(rt, org), integration))

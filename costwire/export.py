@@ -17,13 +17,15 @@ __all__ = ["export", "read_period"]
 
 
 def export(
-    out: Annotated[Path, typer.Argument(help="File to write, ending in .parquet or .csv; replaced if it is there.")],
+    out: Annotated[
+        Path, typer.Argument(help="File to write, ending in .parquet or .csv; an existing file is replaced.")
+    ],
     period: Annotated[str | None, typer.Option("--period", help="Only this billing period, YYYY-MM.")] = None,
     integration: Annotated[str | None, typer.Option("--integration", help="Only this integration.")] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Write the current rows as FOCUS 1.3: the columns of the specification, then x_ ones."""
+    """Export the current rows as FOCUS 1.3: the columns of the specification, then x_ ones."""
     with usage_errors():
         request = ExportRequest(out, read_period(period), integration)
     rt = runtime()

@@ -1,4 +1,4 @@
-"""Runs whose work nobody does any more: each is ended with its reason."""
+"""Abandoned runs: each is ended with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that bring bills in: `import`, `connect`, `sync`."""
+"""Commands that import bills: `import`, `connect`, `sync`."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def import_bill(
     path: Annotated[Path, typer.Argument(help="A bill: a file, a folder of parts, or a provider's bucket layout.")],
     provider: Provider = "auto",
     integration: Annotated[
-        str | None, typer.Option("--integration", help="Name for where this bill comes from.")
+        str | None, typer.Option("--integration", help="Name of the integration that this bill belongs to.")
     ] = None,
     delivered_at: Annotated[
         datetime | None,
-        typer.Option("--delivered-at", help="How new the bill is, in UTC, where its file's time is wrong."),
+        typer.Option("--delivered-at", help="When the bill was delivered, in UTC, if its file's time is wrong."),
     ] = None,
     allow_overlap: AllowOverlap = False,
     force: Annotated[bool, typer.Option("--force", help="Accept a delivery time in the future.")] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Bring in a bill on disk: land it, map it to FOCUS 1.3, prove its totals, evaluate budgets.
+    """Import a bill from disk: land it, map it to FOCUS 1.3, prove its totals, evaluate budgets.
 
-    The same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
-    does not.  Without --integration the name is made of the provider and the billing account in the bill.  --delivered-at, given with
-    a bill that came in before, puts its time right.
+    Importing the same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
+    does not.  Without --integration the name is built from the provider and the billing account in the bill.  --delivered-at with
+    a bill that was imported before corrects its time.
     """
     rt = runtime()
     stated = delivered_at.replace(tzinfo=delivered_at.tzinfo or UTC) if delivered_at else None
@@ -66,19 +66,20 @@ def import_bill(
 def connect(
     provider: Annotated[str, typer.Argument(help=f"One of {', '.join(PROVIDERS)}.")],
     location: Annotated[
-        str, typer.Option("--location", help="Where the provider leaves its bills: gs://bucket/folder, file:///folder.")
+        str,
+        typer.Option("--location", help="Where the provider delivers its bills: gs://bucket/folder, file:///folder."),
     ],
     integration: Annotated[
         str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")
     ] = None,
     credential: Annotated[
-        Path | None, typer.Option("--credential", help="File with the credential, kept encrypted.")
+        Path | None, typer.Option("--credential", help="File with the credential, which is stored encrypted.")
     ] = None,
     allow_overlap: AllowOverlap = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Set up an integration and check that its location can be read.  `costwire sync` then fetches its bills."""
+    """Register an integration and check that its location can be read.  `costwire sync` then fetches its bills."""
     _check_provider(provider, *PROVIDERS)
     rt = runtime()
     secret = read_credential(credential) if credential is not None else None
@@ -103,7 +104,7 @@ def sync(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Fetch what is new, as the scheduler would, and finish whatever an interrupted run left."""
+    """Fetch new bills, as the scheduler does, and finish the work of interrupted runs."""
     if provider is not None:
         _check_provider(provider, *PROVIDERS)
     rt = runtime()

@@ -1,4 +1,4 @@
-"""`costwire keys rotate|reencrypt`: the key under which credentials are kept."""
+"""`costwire keys rotate|reencrypt`: the key that encrypts stored credentials."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from common.tenancy import credentials
 from costwire.output import AsJson, console, print_json, progress
 from costwire.tenant import tenant_of
 
-app = typer.Typer(help="The key under which credentials are kept.", no_args_is_help=True)
+app = typer.Typer(help="Rotate the key that encrypts stored credentials.", no_args_is_help=True)
 
 
 @app.command("rotate")
 def rotate(as_json: AsJson = False) -> None:
-    """Make a new version of the key, for what is kept from now on.  What older ones sealed still opens."""
+    """Create a new version of the key, for new credentials.  Credentials encrypted with older versions can still be decrypted."""
     version = runtime().keys.rotate()
     if as_json:
         print_json({"key_version": version})
@@ -31,7 +31,7 @@ def reencrypt(
     org: Annotated[str | None, typer.Option("--org", help="Only this organization; all by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Seal by the newest version what an older one sealed.  Safe to repeat and while bills are fetched."""
+    """Re-encrypt stored credentials with the newest version.  Idempotent, and safe while bills are fetched."""
     rt = runtime()
     org_slugs = [tenant_of(rt, org)] if org is not None else [one for one, _ in rt.documents.list("orgs")]
     with progress("sealing credentials", quiet=as_json) as say:

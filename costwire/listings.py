@@ -1,4 +1,4 @@
-"""Commands `deliveries`, `runs` and `restatements`: what came in, when, proved or not, and what it changed."""
+"""Commands `deliveries`, `runs` and `restatements`: deliveries and whether each is proved, synchronisations, and changes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NAMED_COLUMNS = 6
 def deliveries(
     integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
 ) -> None:
-    """List what came in, newest first: its state, its rows, and the proof of its total."""
+    """List deliveries, newest first: state, rows, and the proof of the total."""
     rt = runtime()
     org = tenant_of(rt, org)
     found = list_deliveries(rt, org, integration, read_period(period))
@@ -89,7 +89,10 @@ def _remarks(delivery: DeliveryReport) -> Iterable[Text]:
     unknown = delivery.unknown_columns
     if unknown:
         more = f" and {len(unknown) - _NAMED_COLUMNS} more; --json names them" if len(unknown) > _NAMED_COLUMNS else ""
-        yield joined(name, f" {len(unknown)} columns are kept out: {', '.join(unknown[:_NAMED_COLUMNS])}{more}")
+        yield joined(
+            name,
+            f" {len(unknown)} columns are not recognized and are ignored: {', '.join(unknown[:_NAMED_COLUMNS])}{more}",
+        )
     for rule in (one for one in delivery.failed_rules if one.binding):
         keyword = styled(f"FOCUS {rule.keyword}", "red")
         yield joined(name, " ", keyword, f", {rule.count:,} rows: {rule.text} ({rule.rule})")
@@ -99,7 +102,7 @@ def _remarks(delivery: DeliveryReport) -> Iterable[Text]:
 
 
 def runs(integration: Integration = None, org: Org = "default", as_json: AsJson = False) -> None:
-    """List synchronisations, newest first: who asked, how it ended, how much it brought."""
+    """List synchronisations, newest first: trigger, result, rows and size."""
     rt = runtime()
     org = tenant_of(rt, org)
     end_forgotten(rt, org)
@@ -133,7 +136,7 @@ _RUN_NUMBERS = ("took", "rows", "size")
 def restatements(
     integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
 ) -> None:
-    """List what newer deliveries changed: which one replaced which, and by how much each service."""
+    """List what newer deliveries changed: which delivery replaced which, and the difference per service."""
     rt = runtime()
     org = tenant_of(rt, org)
     found = list_restatements(rt, org, integration, read_period(period))

@@ -1,4 +1,4 @@
-"""What became of notifications, in words: to whom they went, who still waits, who will not get one and why."""
+"""The state of notifications, in words: who received them, who is waiting, who will not receive one and why."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""How commands print: tables for people, JSON for programs, progress on a terminal.
+"""How commands print: tables for users, JSON for programs, progress on a terminal.
 
 What a command prints may hold names of a bill, a file or a tenant.  So a string is plain text on one line here: nothing in it is read
-as markup, and what would act on a terminal or hide is shown as a replacement sign.  Style is given apart from the text, by `styled`.
+as markup, and terminal controls and hidden characters are shown as a replacement sign.  Style is
+passed separately from the text, by `styled`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from rich.text import Text
 
 from common.domain.legible import json_text, lines, one_line
 
-Org = Annotated[str, typer.Option("--org", help="Organization whose data is meant.")]
+Org = Annotated[str, typer.Option("--org", help="Organization to use.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs; amounts are exact decimals as text.")]
 
 _WIDTH = None if sys.stdout.isatty() else 120  # a file or a pipe has no width of its own

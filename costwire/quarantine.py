@@ -1,4 +1,4 @@
-"""Command `quarantine`: lines that gave no FOCUS row, and why."""
+"""Command `quarantine`: lines without a FOCUS row, and the reasons."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from costwire.tenant import tenant_of
 
 def quarantine(
     delivery: Annotated[
-        str | None, typer.Option("--delivery", help="Only this delivery; also one that was replaced since.")
+        str | None, typer.Option("--delivery", help="Only this delivery, even if it has been replaced.")
     ] = None,
     show_rows: Annotated[
-        bool, typer.Option("--show-rows", help="Print the lines themselves; --json has them exactly as they came.")
+        bool, typer.Option("--show-rows", help="Print the lines themselves; --json prints them exactly as delivered.")
     ] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """List the lines that could not be mapped, with the reason and what they amount to."""
+    """List the lines that could not be mapped, with the reason and the amount."""
     rt = runtime()
     org = tenant_of(rt, org)
     found = list_quarantine(rt, org, delivery, show_rows)

@@ -1,4 +1,4 @@
-"""`costwire rates set|list`: what other currencies were worth in US dollars, for the views in USD."""
+"""`costwire rates set|list`: exchange rates to US dollars, for the views in USD."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.warehouse.rates import COLUMNS
 from costwire.output import AsJson, Org, console, print_json, table
 from costwire.tenant import tenant_of
 
-app = typer.Typer(help="Exchange rates, pinned by the month, for the views in USD.", no_args_is_help=True)
+app = typer.Typer(help="Set and list exchange rates, fixed per month, for the views in USD.", no_args_is_help=True)
 
 
 @app.command("set")
@@ -23,7 +23,7 @@ def set_rates(
     path: Annotated[Path, typer.Argument(help=f"A CSV file with the columns {', '.join(COLUMNS)}.")],
     org: Org = "default",
 ) -> None:
-    """Keep the rates of a file instead of the organization's earlier ones."""
+    """Replace the organization's rates with those of a file."""
     if not path.is_file():
         raise NotFound(f"{path} does not exist; give a CSV file with the columns {','.join(COLUMNS)}")
     rt = runtime()
@@ -34,7 +34,7 @@ def set_rates(
 
 @app.command("list")
 def list_rates(org: Org = "default", as_json: AsJson = False) -> None:
-    """Show the rates that are kept."""
+    """Show the stored rates."""
     rt = runtime()
     rates = keeping.list_rates(rt, tenant_of(rt, org))
     if as_json:

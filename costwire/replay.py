@@ -1,4 +1,4 @@
-"""Command `replay`: give failed messages, or a delivery, another try."""
+"""Command `replay`: retry failed messages, or a delivery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from costwire.worker import subscribe_all, work
 
 def replay(
     topic: Annotated[
-        str | None, typer.Option("--topic", help="Only dead letters of this topic, as bill-landed.")
+        str | None, typer.Option("--topic", help="Only dead letters of this topic, such as bill-landed.")
     ] = None,
     delivery: Annotated[
         str | None, typer.Option("--delivery", help="Normalize this delivery again from its raw files.")
@@ -24,9 +24,9 @@ def replay(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Publish dead letters again once their cause is gone, or take a rejected delivery up again from what was landed.
+    """Publish dead letters again once their cause is fixed, or normalize a rejected delivery again from its landed files.
 
-    A notification that was refused, or whose tries were used up, gets new tries for everybody who does not have it.
+    A notification that was refused, or whose attempts were used up, gets new attempts for every recipient that does not have it.
     """
     rt = runtime()
     org = tenant_of(rt, org)

@@ -1,4 +1,4 @@
-"""Command `schedule`: how often a tenant's bills are fetched."""
+"""Command `schedule`: how often an organization's bills are fetched."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def schedule(
         int | None,
         typer.Option("--every-hours", help=f"Fetch this often: {', '.join(map(str, schedules.HOURS))}."),
     ] = None,
-    off: Annotated[bool, typer.Option("--off", help="Fetch only when somebody asks.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Fetch only on request.")] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Show how often a tenant's bills are fetched, or set it."""
+    """Show or set how often an organization's bills are fetched."""
     if off and every_hours is not None:
         raise typer.BadParameter("--off and --every-hours say different things, expected one of them")
     if every_hours is not None and every_hours not in schedules.HOURS:

@@ -18,21 +18,21 @@ from common.runtime.bootstrap import runtime
 from common.tenancy import data as tenant_data
 from costwire.output import AsJson, console, joined, print_json, progress, styled, table
 
-app = typer.Typer(help="The organizations whose bills are watched.", no_args_is_help=True)
+app = typer.Typer(help="Manage the organizations whose bills are monitored.", no_args_is_help=True)
 Slug = Annotated[str, typer.Argument(help="The organization's slug, as `costwire tenants list` shows it.")]
 _STYLES = {tenants.TRIAL: "green", tenants.ACTIVE: "green"}
 
 
 @app.command("add")
 def add_tenant(
-    name: Annotated[str, typer.Argument(help="The organization's name, as people write it.")],
+    name: Annotated[str, typer.Argument(help="The organization's display name.")],
     slug: Annotated[
-        str | None, typer.Option("--slug", help="Its name in paths and datasets; made of name and time by default.")
+        str | None, typer.Option("--slug", help="Its name in paths and datasets; built from name and time by default.")
     ] = None,
     plan: Annotated[str, typer.Option("--plan", help=f"One of {', '.join(tenants.plans())}.")] = "Starter",
     as_json: AsJson = False,
 ) -> None:
-    """Make an organization, on trial for 14 days."""
+    """Add an organization, on trial for 14 days."""
     rt = runtime()
     document = tenants.add(rt.documents, rt.clock.now(), name, slug, plan)
     if as_json:
@@ -45,7 +45,7 @@ def add_tenant(
 
 @app.command("list")
 def list_tenants(as_json: AsJson = False) -> None:
-    """Show every organization and what it has."""
+    """List organizations with what each contains."""
     rt = runtime()
     found = []
     for org_slug, document in rt.documents.list("orgs"):
@@ -67,13 +67,13 @@ def list_tenants(as_json: AsJson = False) -> None:
 
 @app.command("suspend")
 def suspend_tenant(slug: Slug, as_json: AsJson = False) -> None:
-    """Start nothing new for an organization; what it has stays readable."""
+    """Suspend an organization: nothing new starts; existing data stays readable."""
     _tell(tenant_data.suspend(runtime(), slug), as_json)
 
 
 @app.command("resume")
 def resume_tenant(slug: Slug, as_json: AsJson = False) -> None:
-    """Let an organization run again."""
+    """Resume a suspended organization."""
     _tell(tenant_data.resume(runtime(), slug), as_json)
 
 
@@ -81,11 +81,11 @@ def resume_tenant(slug: Slug, as_json: AsJson = False) -> None:
 def remove_tenant(
     slug: Slug,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask: all that the organization has goes for good.")
+        bool, typer.Option("--yes", help="Do not ask; all data of the organization is removed permanently.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove an organization for good: schedules, warehouse, files, documents.  Safe to repeat where it was interrupted."""
+    """Remove an organization permanently: schedules, warehouse, files, documents.  Run it again if it was interrupted."""
     if not yes:
         _confirm(slug)
     with progress(f"removing {slug}", quiet=as_json) as say:
@@ -110,7 +110,8 @@ def remove_tenant(
 def restore_tenant(
     slug: Slug,
     history: Annotated[
-        bool, typer.Option("--history", help="Earlier deliveries too, in order, so that restatements come about again.")
+        bool,
+        typer.Option("--history", help="Restore earlier deliveries too, in order, which recreates the restatements."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""costwire validate: a FOCUS file against every FOCUS 1.3 rule that a file can show to be kept or broken."""
+"""costwire validate: a FOCUS file against every FOCUS 1.3 rule whose violation is visible in a file."""
 
 from __future__ import annotations
 

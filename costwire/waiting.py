@@ -1,4 +1,4 @@
-"""Until runs have ended: worked off on the laptop, watched in the cloud, where functions do the work."""
+"""Waiting until runs have ended: the embedded runtime does the work itself; in the cloud, functions do it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Command `watch`: the laptop's scheduler and functions, until it is stopped."""
+"""Command `watch`: the embedded scheduler and functions, until stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMED = ("org_slug", "integration_id", "billing_period", "alert_id")
 
 
 def watch() -> None:
-    """Do what is scheduled and what others ask for, until Ctrl-C.  Any number of these may run, and commands beside them."""
+    """Run schedules and process requests of other commands until Ctrl-C.  Any number may run in parallel, also beside other commands."""
     rt = embedded()
     try:
         subscribe_all(rt)

@@ -1,1 +1,1 @@
-"""One folder a function; they meet only in messages."""
+"""One folder per function; they communicate only through messages."""

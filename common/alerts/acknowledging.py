@@ -1,4 +1,4 @@
-"""What people do with alerts: find one, acknowledge it, snooze it."""
+"""What users do with alerts: find one, acknowledge it, snooze it."""
 
 from __future__ import annotations
 

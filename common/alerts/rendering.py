@@ -1,4 +1,4 @@
-"""From a notification document to what each channel sends: subject, plain text, HTML and Slack blocks."""
+"""Rendering a notification document for each channel: subject, plain text, HTML and Slack blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amounts, percents and times as people read them."""
+"""Amounts, percentages and times, formatted for display."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Answers that are kept: a check by the clock asks the warehouse nothing while the tenant's charges are what they were.
+"""Cached answers: a scheduled check does not query the warehouse while the tenant's charges are unchanged.
 
-What people are told depends on the answers to a few questions, on the budget, on its alerts and on the moment.  Only the
-answers cost much, and they change with the charges alone.  So it is they that are kept, beside the standings, under the
-mark of the charges (common/records/charges_version.py); all that time does, as snoozes that run out and periods that end, is worked
-out from them anew at every check, just as from fresh ones.
+A notification depends on the answers to a few queries, on the budget, on its alerts and on the time.  Only the
+answers are expensive, and they change only with the charges.  So they are cached, beside the budget's status, under the
+version of the charges (common/records/charges_version.py); the effects of time, such as snoozes that expire and periods
+that end, are computed from them at every check, just as from fresh ones.
 
-An answer is found again by its whole question, text and parameters: a budget that somebody changed asks another one.
-The mark is read before the question is asked, never after.  The day belongs to the mark: what was changed by hand, as a
-table that was restored, is seen a day later at the most.
+An answer is found by its whole query, text and parameters: a changed budget runs another one.
+The version is read before the query runs, never after.  The day is part of the version: a manual change, such as a
+restored table, is seen a day later at most.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a budget stands in one period, decided from its spend alone, without effects."""
+"""The status of a budget in one period, computed from its spend alone, without effects."""
 
 from __future__ import annotations
 

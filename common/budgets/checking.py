@@ -1,4 +1,4 @@
-"""A check by the clock: what only time changes, as snoozes that run out and periods that end."""
+"""A scheduled check: what only time changes, such as snoozes that expire and periods that end."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Evaluate budgets: read the spend, move the alerts, put what people must be told in the outbox, and say so on the bus.
+"""Evaluate budgets: read the spend, update the alerts, write notifications to the outbox, and announce them on the bus.
 
 Evaluations of one budget and period may run at once and finish in any order.  Each takes a ticket before it reads the
-warehouse; one that comes to write after a later ticket has been written changes nothing, since the later one has read
-data at least as new.  Answers that are kept (answers.py) are held against the mark of the charges after the ticket is
-taken, so that they are no exception.
+warehouse; one that writes after a later ticket has been written changes nothing, since the later one has read
+data at least as new.  Cached answers (answers.py) are compared with the version of the charges after the ticket is
+taken, so the same holds for them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a budget's scope has cost: the questions to the warehouse, and their answers as plain types."""
+"""What a budget's scope has cost: the warehouse queries, and their answers as plain types."""
 
 from __future__ import annotations
 

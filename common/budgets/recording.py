@@ -1,4 +1,4 @@
-"""What an evaluation writes, each step in one transaction: the standing, the alerts and the outbox together."""
+"""What an evaluation writes, each step in one transaction: the status, the alerts and the outbox together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sources of a budget's charges, from the rows of spend_by_day.sql: what is whole of each, and what is still filling."""
+"""The sources of a budget's charges, from the rows of spend_by_day.sql: which days of each are whole, and which are still filling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgets: an amount for a scope and a period, and the shares of it at which people want to hear.
+"""Budgets: an amount for a scope and a period, and the shares of it at which budget owners want to be alerted.
 
 Monthly, quarterly and yearly budgets count charges by billing period, so that they agree with the invoice; a custom
 budget runs from one day to another and counts charges by the start of their charge period.

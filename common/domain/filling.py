@@ -1,4 +1,4 @@
-"""Days that a source still fills: lines of a day arrive for days after it, so its newest days look cheaper than they are.
+"""Days that a source still fills: a day's lines continue to arrive for days, so the newest days look cheaper than they are.
 
 The days are counted back from the source's own newest delivery, never from today: a source that has stopped delivering
 left its last days as they were at its last delivery.

@@ -1,11 +1,11 @@
-"""Text fit for people: what a bill, a file name or a setting says, without what would act on a terminal or hide from the eye.
+"""Text that is safe to display: the content of a bill, a file name or a setting without terminal control or hidden characters.
 
-Shown as U+FFFD, so that it is seen that something was there:
+Replaced by U+FFFD, so that the removal is visible:
 - control characters: C0 (ESC, BEL, backspace, ...), DEL and C1 (the one-character CSI, ...), so that no escape sequence is left;
 - what reorders or hides text: bidi embeddings, overrides, isolates and marks, zero-width spaces, soft hyphens, fillers, tags, byte order
   marks, and the rest of Unicode's invisible format characters;
 - lone surrogates, as in file names that are not UTF-8, and noncharacters.
-Line breaks and tabs become spaces.  Kept, since scripts and emoji need them: zero-width joiners between signs of scripts that join
+Line breaks and tabs become spaces.  Preserved, since scripts and emoji need them: zero-width joiners between signs of scripts that join
 (never beside Latin, Greek or Cyrillic), and a variation selector behind a visible sign.  Letters, accents and right-to-left scripts
 stay as they are.
 Source: Unicode 15, DerivedCoreProperties (Default_Ignorable_Code_Point) and UnicodeData (Cc, Cf, Cs).

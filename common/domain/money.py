@@ -1,4 +1,4 @@
-"""Exact amounts: decimals from the first byte to the last, and currencies that never add up silently."""
+"""Exact amounts: decimals from the first byte to the last; different currencies are never added."""
 
 from __future__ import annotations
 

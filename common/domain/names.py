@@ -1,4 +1,4 @@
-"""What tenants and integrations may be called.  Paths, datasets and objects are made of these names."""
+"""Valid names of tenants and integrations.  Paths, datasets and objects are built from them."""
 
 from __future__ import annotations
 

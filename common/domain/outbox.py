@@ -1,4 +1,4 @@
-"""The outbox: notifications, written in one transaction with the state they tell of, each sent once to each recipient.
+"""The outbox: notifications, written in one transaction with the state that they announce, each sent once to each recipient.
 
 A recipient is one place that a channel leads to: a mail address, Slack's webhook, a folder.  Each is claimed, tried and recorded
 by itself, under the key that `unit` makes:

@@ -1,4 +1,4 @@
-"""What a period will have cost when it ends: the promised projection, and a forecast with an interval.
+"""What a period is expected to cost when it ends: the promised projection, and a forecast with an interval.
 
 The projection is net cost to date / days elapsed x days in the period, over the days that are whole: simple, exact, and
 wrong wherever spend is uneven.  The forecast learns from the days before as well (forecast.py).  Both take each source by

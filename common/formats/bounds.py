@@ -1,4 +1,4 @@
-"""What a file may ask of its readers, looked at before any of them has it: how long a line is, how much is packed in it.
+"""Limits of a file, checked before any reader opens it: the length of a line, the size when unpacked.
 
 One pass with little memory.  A compressed file is read to its end, so that half a bill never passes for one; of a plain file only as
 much as shows a line end in every stretch.

@@ -1,4 +1,4 @@
-"""The cells of one CSV line: what is told of lines that the fast readers refuse."""
+"""The cells of one CSV line: what is reported of lines that the fast readers refuse."""
 
 from __future__ import annotations
 

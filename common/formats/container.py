@@ -1,4 +1,4 @@
-"""What a file is, told by its bytes: compression, container, column names.
+"""What a file is, detected from its bytes: compression, container, column names.
 
 Nothing here trusts a file's name.  CSV (BOM, quotes, embedded newlines), Parquet and JSON lines; none, gzip, zstd and zip.
 """

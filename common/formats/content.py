@@ -1,4 +1,4 @@
-"""The bytes of a bill's file for both kinds of readers: Python opens them, DuckDB is told a name.
+"""The bytes of a bill's file for both kinds of readers: Python opens them, DuckDB gets a name.
 
 A file on this machine goes by its path.  All else, an object in a bucket or the member of a zip, DuckDB reads through Python,
 by a file system that `engine` registers; nothing is copied to disk or held whole in memory.

@@ -1,4 +1,4 @@
-"""Control totals: what a file adds up to, told by a second reader that shares no code with the mapping.
+"""Control totals: the sums of a file, computed by a second reader that shares no code with the mapping.
 
 The mapping reads bills with DuckDB; this reads them with Arrow (CSV, Parquet) and Python (JSON lines), so that a line which one of
 the two loses or reads otherwise shows as a difference in the proof.

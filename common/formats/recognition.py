@@ -1,6 +1,6 @@
-"""Source formats: which columns they have, and which one a file is in, told by its columns alone.
+"""Source formats: which columns they have, and which one a file is in, detected from its columns alone.
 
-One TOML file per format in its provider's folder, found by being there.  Column names are compared without case and signs
+One TOML file per format in its provider's folder, found automatically.  Column names are compared without case and punctuation
 (`lineItem/UnblendedCost`, `line_item_unblended_cost` and `LineItemUnblendedCost` are one), so that a format lists an alias only where the
 letters differ.
 """

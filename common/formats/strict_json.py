@@ -1,6 +1,6 @@
-"""JSON as bills may write it: RFC 8259 to the letter, since readers of JSON differ in what else they take, and in what they make of it.
+"""JSON in bills: strictly RFC 8259, since JSON readers differ in what else they accept, and in how they interpret it.
 
-What one reader takes for a number or an object and another does not would make the two sides of the proof differ.
+A value that one reader accepts as a number or an object and another does not would make the two sides of the proof differ.
 """
 
 from __future__ import annotations

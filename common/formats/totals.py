@@ -1,4 +1,4 @@
-"""What bills add up to: exact sums by billing period and currency, and how their months, codes and amounts are read."""
+"""Totals of bills: exact sums by billing period and currency, and how their months, codes and amounts are read."""
 
 from __future__ import annotations
 

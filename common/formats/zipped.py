@@ -1,4 +1,4 @@
-"""The one file in a zip, read where it lies.
+"""The one file in a zip, read in place.
 
 A deflated member is the body of a gzip stream: between a gzip header and the checksum that the zip's directory holds it is one,
 for every reader of gzip (RFC 1952; PKWARE's APPNOTE 4.3.7).

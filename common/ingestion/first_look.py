@@ -1,4 +1,4 @@
-"""A first look at a bill on disk: whose it is, before anything is landed."""
+"""A first look at a bill on disk: its provider and billing account, before anything is landed."""
 
 from __future__ import annotations
 

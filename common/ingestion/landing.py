@@ -1,7 +1,7 @@
 """Landing: from files at a location to deliveries in object storage, with their control totals, announced chunk by chunk.
 
-What every ingest function does alike.  Safe to repeat: the same bytes land as the same delivery, and an interrupted
-landing is taken up again.
+The steps that all ingest functions share.  Idempotent: the same bytes land as the same delivery, and an interrupted
+landing continues.
 """
 
 from __future__ import annotations

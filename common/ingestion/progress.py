@@ -1,4 +1,4 @@
-"""How far a landing has come, so that whoever takes it up again neither copies nor reads a part twice.
+"""The progress of a landing, so that a continued one neither copies nor reads a part twice.
 
 `orgs/<org>/landings/<mark>` holds, each with the run that it belongs to:
 

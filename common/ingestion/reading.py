@@ -1,4 +1,4 @@
-"""Reading a delivery's files: into the object store, told what they are, added up."""
+"""Reading a delivery's files: copy them into the object store, detect their format, compute their totals."""
 
 from __future__ import annotations
 

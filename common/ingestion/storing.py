@@ -1,6 +1,6 @@
 """A delivery's document when it lands: written once, and brought up to date when the same bytes are delivered again.
 
-Bytes say what a delivery holds, not when it was delivered: a provider that takes a correction back delivers the earlier bytes as the
+Bytes identify what a delivery contains, not when it was delivered: a provider that withdraws a correction delivers the earlier bytes as the
 newest.  So the same bytes again may move a delivery's time, and a delivery that was replaced may be the one to show.
 """
 

@@ -1,4 +1,4 @@
-"""What functions say to each other: one frozen dataclass a message, a CloudEvent 1.0 on the wire.
+"""The messages between functions: one frozen dataclass per message type, a CloudEvent 1.0 on the wire.
 
 Messages carry references and facts, never bulk data.  `topic` names the Pub/Sub topic; `key` is what makes two messages
 the same work, whatever their message ids; `ordering_key` is the slice that must not be worked on out of order.

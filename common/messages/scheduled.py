@@ -1,4 +1,4 @@
-"""Messages that a scheduler publishes: written once, without the id that each publication gives them."""
+"""Messages that a scheduler publishes: written once, without the id that each publication adds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which function gets which topic, and how: the one table that the worker, doctor, Terraform's test and Pub/Sub's adapter read."""
+"""Which function receives which topic, and how: the one table that the worker, doctor, Terraform's test and Pub/Sub's adapter read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a chunk's message says, and what lies in object storage, must be what the delivery's document says was landed."""
+"""A chunk's message and the bytes in object storage must match what the delivery's document recorded at landing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last chunk is done: balance what must cancel, prove the totals, show the rows, say so."""
+"""After the last chunk: balance what must cancel, prove the totals, show the rows, announce the delivery."""
 
 from __future__ import annotations
 

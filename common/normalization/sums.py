@@ -1,4 +1,4 @@
-"""Sums of written rows, and whether every question that adds them up can be answered."""
+"""Sums of written rows, and whether every query that adds them up can be answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that DuckDB could not read as rows: their text, why, and what they amount to."""
+"""Lines that DuckDB could not read as rows: their text, the reason, and their amount."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the functions need from the world, as protocols; adapters keep them, contract tests hold them to it."""
+"""What the functions need from outside, as protocols; adapters implement them, contract tests verify that."""
 
 from common.ports.bus import Delivery, MessageBus
 from common.ports.clock import Clock

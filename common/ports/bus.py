@@ -1,4 +1,4 @@
-"""The bus: messages delivered at least once, with backoff, dead letters and replay (Pub/Sub; SQLite on the laptop)."""
+"""The bus: messages delivered at least once, with backoff, dead letters and replay (Pub/Sub; embedded: SQLite)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

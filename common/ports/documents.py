@@ -1,4 +1,4 @@
-"""Documents: small JSON records under paths, with transactions (Firestore; SQLite on the laptop).
+"""Documents: small JSON records under paths, with transactions (Firestore; embedded: SQLite).
 
 A path alternates collection and id, as in `orgs/default/budgets/cloud`.  A document is a JSON object of plain types;
 amounts are plain decimal text.

@@ -1,4 +1,4 @@
-"""Inspection: what is wrong with a deployment, each thing with its exact mend (Google Cloud's services; the state folder on the laptop)."""
+"""Inspection: faults, each with its exact fix (Google Cloud's services through their own APIs; the state folder on one machine)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

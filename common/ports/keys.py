@@ -1,4 +1,4 @@
-"""Keys: encryption bound to a tenant and an integration (Cloud KMS; a key file on the laptop)."""
+"""Keys: encryption bound to a tenant and an integration (Cloud KMS; embedded: a key file)."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Locations: where a provider leaves its bills (a folder here; buckets and containers in the cloud)."""
+"""Locations: where a provider delivers its bills (a local folder; buckets and containers in the cloud)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Notifiers: how a message reaches people (e-mail, Slack, a folder where nothing is configured)."""
+"""Notifiers: how a message reaches its recipients (e-mail, Slack, a folder where nothing is configured)."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

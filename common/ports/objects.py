@@ -1,4 +1,4 @@
-"""Objects: files written once and never changed (Cloud Storage; a folder on the laptop)."""
+"""Objects: files written once and never changed (Cloud Storage; embedded: a folder)."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

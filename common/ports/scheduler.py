@@ -1,4 +1,4 @@
-"""The scheduler: messages that are published again and again by the clock (Cloud Scheduler; documents on the laptop)."""
+"""The scheduler: messages that are published repeatedly at set times (Cloud Scheduler; embedded: documents)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

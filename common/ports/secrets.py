@@ -1,4 +1,4 @@
-"""Secrets: the platform's own (Secret Manager; the environment on the laptop).  Tenants' credentials are KeyRing's."""
+"""Secrets: the platform's own (Secret Manager; embedded: the environment).  Tenants' credentials are KeyRing's."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""The warehouse: one dataset a tenant, slices of it replaced in one step (BigQuery; DuckDB over Parquet on the laptop)."""
+"""The warehouse: one dataset per tenant, slices of it replaced in one step (BigQuery; embedded: DuckDB over Parquet)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

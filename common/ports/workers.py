@@ -1,4 +1,4 @@
-"""Workers: who holds a claim, and whether that one is gone."""
+"""Workers: which worker holds a claim, and whether that worker has ended."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""What is one provider's: how its deliveries are found, and what its bills need beside the common way."""
+"""What is specific to one provider: how its deliveries are found, and what its bills need in addition to the common steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The providers there are.  To add one: its folder beside this file, and its line here."""
+"""The supported providers.  To add one, add its folder beside this file, and its line here."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""A mark that changes with a tenant's charges: who kept an answer under a mark may keep it for as long as the mark stays.
+"""The version of a tenant's charges: an answer cached under a version is valid while the version stays the same.
 
-One small document a tenant, written after each swap and before anybody is told of it.  Whoever reads the mark first and
-the charges then has an answer that is as new as the mark, or newer: a swap that the answer lacks has still to write its
-mark, and no two marks are alike.
+One small document per tenant, written after each swap and before the swap is announced.  A reader that reads first the
+version and then the charges has an answer that is as new as the version, or newer: a swap that the answer does not include
+has yet to write its version, and no two versions are equal.
 
-Why not the documents that there are: looking at the current deliveries, or at slices, costs a read for each integration
-and month that is kept, at every look, and slices are documents on the embedded runtime only.  This costs one write a
-delivery and one read a look; it is written blindly, so that no two deliveries get in each other's way.
+Existing documents do not suffice: reading the current deliveries, or the slices, costs one read for each stored integration
+and month, at every check, and slices are documents on the embedded runtime only.  This costs one write per delivery
+and one read per check; the write is unconditional, so that no two deliveries conflict.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Deliveries: one version of one slice's bill, its parts, what they add up to, and how far it has come.
+"""Deliveries: one version of one slice's bill, its parts, their totals, and its progress.
 
-The document `orgs/<org>/deliveries/<delivery_id>` tells the whole story; each finished chunk adds one of its own below it, so that many
-chunks can finish at once without meeting in one document.
+The document `orgs/<org>/deliveries/<delivery_id>` has the whole state; each finished chunk adds its own document below it, so that many
+chunks can finish at once without contending for one document.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which deliveries belong together: files of a month that add up, and the two views of a month of one run day.
 
-A bill that arrives in several deliveries is shown as one that is made of all their parts.  What is shown depends on the deliveries
-alone, not on the order or the times at which they came in: whoever lands one writes its document first and looks at the others then,
+A bill that arrives in several deliveries is shown as one delivery of all their parts.  What is shown depends only on the deliveries,
+not on the order or the times of their arrival: each landing first writes its document and then reads the others,
 so the last of several at once sees them all.
 """
 

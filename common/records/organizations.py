@@ -1,4 +1,4 @@
-"""Tenants: the document `orgs/<org_slug>`, how it comes into being, and who may run."""
+"""Tenants: the document `orgs/<org_slug>`, how it is created, and which may run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Runs whose message Pub/Sub gave up without a word to us: no try of it was answered, so no function could record why.
+"""Runs whose message Pub/Sub gave up silently: no attempt was answered, so no function could record the reason.
 
-From its second try on, a message notes on its run until when Pub/Sub has certainly tried it for the last time, and takes the note back
-when a try ends.  Whoever looks at runs later ends those whose time is over.
+From its second attempt on, a message records on its run when Pub/Sub's last attempt is certainly over, and removes the record
+when an attempt ends.  A later reader of runs ends those whose time is over.
 """
 
 from __future__ import annotations

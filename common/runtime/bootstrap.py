@@ -1,4 +1,4 @@
-"""The one place where ports meet adapters.  Nothing is opened until the first function asks."""
+"""The one place that connects ports to adapters.  Nothing is opened until a function first uses it."""
 
 from __future__ import annotations
 

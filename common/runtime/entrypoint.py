@@ -1,4 +1,4 @@
-"""From an event to a handler: decode, name the work in every log line, and let errors do what `common/errors.py` says.
+"""From an event to a handler: decode, name the work in every log line, and treat errors as `common/errors.py` defines.
 
 A handler stays a plain function of its message.  Around it: a CloudEvent is decoded; the tenant that it names must exist; a Permanent
 error is recorded and raised as it is, so that the runtime dead-letters the message; everything else leaves the handler and the bus

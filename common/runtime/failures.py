@@ -1,4 +1,4 @@
-"""What becomes of a message that failed for good: its reason stands on the run that waits for it."""
+"""Permanently failed messages: the reason is written on the run that waits for them."""
 
 from __future__ import annotations
 

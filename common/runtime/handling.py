@@ -1,4 +1,4 @@
-"""One try to handle a message, as seen from outside: its outcome line, its span, and the spans exported before it ends."""
+"""One attempt to handle a message, as seen from outside: its outcome line, its span, and the spans exported before it ends."""
 
 from __future__ import annotations
 

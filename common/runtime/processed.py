@@ -1,6 +1,6 @@
 """Events that a function has finished: a repeated delivery of one is acknowledged without doing its work again.
 
-It spares work, and no more than that: what a handler does bears being done twice, since an instance may end between its work and the note.
+It only saves work: every handler is idempotent, since an instance may end between its work and the record.
 """
 
 from __future__ import annotations

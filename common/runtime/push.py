@@ -1,7 +1,7 @@
-"""A pushed delivery: let in, unwrapped, worked on once, and answered so that Pub/Sub does what `common/errors.py` says.
+"""A pushed delivery: authenticated, unwrapped, handled once, and answered so that Pub/Sub does what `common/errors.py` defines.
 
 2xx: done, or dead-lettered with its reason.  5xx: Pub/Sub delivers again with the subscription's backoff.  Pub/Sub's own dead-letter
-policy stays for what never answers (a killed process, a deadline) and for bodies that functions-framework refuses with 400.
+policy remains for what never answers (a killed process, a deadline) and for bodies that functions-framework refuses with 400.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where spans go: OTLP over HTTP, to any collector or to Google Cloud.  Imported only where traces are on.
+"""Where spans are sent: OTLP over HTTP, to any collector or to Google Cloud.  Imported only where traces are on.
 
 Source: https://cloud.google.com/trace/docs/migrate-to-otlp-endpoints (endpoint, gcp.project_id; the role is
 roles/telemetry.tracesWriter) and https://opentelemetry.io/docs/specs/otel/protocol/exporter/

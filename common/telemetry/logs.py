@@ -1,4 +1,4 @@
-"""Logs as Cloud Logging reads them: one JSON object a line, with the trace and what is worked on.
+"""Logs as Cloud Logging reads them: one JSON object per line, with the trace and the ids of the work.
 
 Source: https://cloud.google.com/logging/docs/structured-logging and
 https://cloud.google.com/error-reporting/docs/formatting-error-messages

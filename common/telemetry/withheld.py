@@ -1,6 +1,6 @@
-"""What may be said of an error: its class and where it happened; its words only where they are ours.
+"""What may be logged of an error: its class and its location; its message only where Costwire wrote it.
 
-Exceptions of libraries quote what they worked on: a line of a bill, a URL with a token in it.
+Exceptions of libraries quote their input: a line of a bill, a URL with a token in it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is being worked on: one message, what it is about, and the numbers that its outcome line will tell.
+"""The current work: one message, its ids, and the numbers that its outcome line will report.
 
-Kept in a context variable, so that lines of libraries, logged while a message is worked on, can name it too.
+Stored in a context variable, so that lines that libraries log while a message is handled can name it too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Credentials of integrations, kept sealed (`orgs/<org>/credentials/<integration>`); only a fingerprint stays readable."""
+"""Credentials of integrations, stored encrypted (`orgs/<org>/credentials/<integration>`); only a fingerprint is readable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that a tenant has, everywhere: taken away for good, or shown again after its warehouse was lost."""
+"""All data of a tenant, everywhere: removed permanently, or restored after its warehouse was lost."""
 
 from __future__ import annotations
 

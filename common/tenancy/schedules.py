@@ -1,6 +1,6 @@
-"""Which schedules there are, and how often they tick: a tenant's synchronisations, and the platform's budget checks.
+"""Which schedules exist, and how often they tick: a tenant's synchronisations, and the platform's budget checks.
 
-Intervals lie in `orgs/<org>/settings/general`, the platform's own in `settings/general`; what neither says has a default.
+Intervals are in `orgs/<org>/settings/general`, the platform's own in `settings/general`; an interval in neither has a default.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The question behind `costwire costs`: what was charged, by one dimension, each currency by itself."""
+"""The query behind `costwire costs`: charges by one dimension, each currency separately."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The same bill under two integrations: which of them shows a billing account's month, so that no money counts twice.
+"""The same bill under two integrations: which of them shows a billing account's month, so that no cost counts twice.
 
-`orgs/<org>/shown_accounts/<provider>_<month>` lists who shows what: billing account, integration, and the deliveries that were to be
-shown with it.  A delivery claims its billing accounts in one transaction before it is shown, so that two at once see each other.
+`orgs/<org>/shown_accounts/<provider>_<month>` lists which integration shows what: billing account, integration, and the
+deliveries that were to be shown with it.  A delivery claims its billing accounts in one transaction before it is
+shown, so that two at once see each other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a tenant's dataset holds beside its charges: the promised views, and the tables that the platform fills on demand."""
+"""What a tenant's dataset contains in addition to its charges: the promised views, and the tables that the platform fills on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exchange rates: pinned by the month, supplied by the tenant, never guessed.
+"""Exchange rates: fixed per month, supplied by the tenant, never guessed.
 
 `exchange_rates.csv` has the columns month (YYYY-MM), currency (ISO 4217), usd_rate (US dollars for one unit of the
 currency, at most 9 fractional digits) and source (where the rate was published, as in "ECB euro reference rates,

@@ -1,8 +1,8 @@
-"""Which delivery of a slice readers see: the proved one of greatest rank that no other integration's delivery keeps back.
+"""Which delivery of a slice readers see: the proved one of greatest rank that no other integration's delivery holds back.
 
-The warehouse swaps from one delivery to another or not at all; which one it is to be is decided here, from the deliveries' documents.
-What is written down in between leaves the proved delivery `landed` until the very end, so that a repeated message takes an
-interrupted swap up again.
+The warehouse swaps from one delivery to another or not at all; this module decides which one, from the deliveries' documents.
+Intermediate writes leave the proved delivery `landed` until the very end, so that a repeated message continues an
+interrupted swap.
 """
 
 from __future__ import annotations

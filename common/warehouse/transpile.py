@@ -1,7 +1,7 @@
 """BigQuery SQL -> DuckDB SQL, with the answers that BigQuery would give.
 
-sqlglot knows most of the way.  This module mends what it leaves wrong, and refuses, with what to write instead, what
-would be wrong without a word:
+sqlglot translates most of it.  This module corrects what it leaves wrong, and refuses, with a suggestion, what
+would be silently wrong:
 
 - NUMERIC is DECIMAL(38,9) and BIGNUMERIC DECIMAL(38,24); bare they would lose digits.
 - SAFE_DIVIDE is exact: both sides as NUMERIC, the quotient rounded half away from zero to 9 fractional digits, null for

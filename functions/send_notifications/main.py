@@ -1,4 +1,4 @@
-"""send_notifications: alert-raised -> what waits in the outbox for that alert goes to people."""
+"""send_notifications: alert-raised -> sends what waits in the outbox for that alert to its recipients."""
 
 import functions_framework
 

@@ -27,7 +27,7 @@ _WAREHOUSE = (*_BILLS, "validation", "warehouse")
 
 RULES: dict[str, Rule] = {
     "common/domain": Rule(
-        "money, periods, names, budgets, alerts, days still filling, forecast, the outbox, text fit for people: pure",
+        "money, periods, names, budgets, alerts, days still filling, forecast, the outbox, displayed text: pure",
         (),
     ),
     "common/errors.py": Rule("what can go wrong, and what the platform does about it", ()),
@@ -77,7 +77,7 @@ RULES: dict[str, Rule] = {
         (*_DATA, "formats", "providers", "records", "tenancy", "warehouse", "adapters.shared"),
     ),
     "common/adapters/locations": Rule("where bills are left", (*_DATA, "adapters.gcp")),
-    "common/adapters/notifiers": Rule("channels to people", _DATA),
+    "common/adapters/notifiers": Rule("notification channels", _DATA),
     "common/runtime": Rule(
         "bootstrap (adapters chosen), entry point, pushes, processed events",
         (

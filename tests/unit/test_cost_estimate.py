@@ -115,17 +115,17 @@ def test_as_many_checks_ask_as_were_counted_to() -> None:
 
 
 def test_small_questions_pay_the_least_that_there_is() -> None:
-    found = parts(replace(TENANT, lines=Decimal(10), questions_per_day=2))["questions of people"]
+    found = parts(replace(TENANT, lines=Decimal(10), questions_per_day=2))["queries of users"]
     assert found["bigquery_scanned_byte"] == 2 * 30 * MINIMUM_SCAN
 
 
 def test_what_is_kept() -> None:
     here = world()
     found = parts(TENANT)
-    assert found["kept in the warehouse"]["bigquery_active_gib_month"] == 100_000 * here.row_bytes / GIB * 3
+    assert found["stored in the warehouse"]["bigquery_active_gib_month"] == 100_000 * here.row_bytes / GIB * 3
     raw, focus = (Decimal(here.large[name]) / here.large["lines"] for name in ("source_bytes", "focus_bytes"))
     taken_in = Decimal(100_000) * 15  # 30 times half a month
-    assert found["kept in the bucket"]["bucket_gib_month"] == taken_in * (raw * 4 + focus * 12) / GIB
+    assert found["stored in the bucket"]["bucket_gib_month"] == taken_in * (raw * 4 + focus * 12) / GIB
 
 
 def test_a_message_is_paid_from_publication_to_its_note() -> None:

@@ -19,10 +19,10 @@ WRITTEN_ALWAYS = {"milliseconds"}
 
 
 def table() -> str:
-    lines = ["| metric | kind | unit | what it tells | log field | labels |", "|---|---|---|---|---|---|"]
+    lines = ["| metric | kind | unit | meaning | log field | labels |", "|---|---|---|---|---|---|"]
     for metric in METRICS:
         condition = metric.condition.replace("jsonPayload.", "").replace(">=0", "")
-        source = f"`{metric.value_field or condition}`" if metric.value_field or condition else "one a line"
+        source = f"`{metric.value_field or condition}`" if metric.value_field or condition else "one per line"
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         lines.append(
             f"| `{metric.name}` | {metric.kind} | `{metric.unit}` | {metric.description} | {source} | {labels} |"

@@ -1,4 +1,4 @@
-"""What happens to messages on purpose: rest after a failure, and the cloud's habits for tests."""
+"""Deliberate delays and faults of messages: backoff after a failure, and the cloud's behaviour for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tenant's dataset as an in-memory DuckDB: relations over its current files, and nothing else within reach."""
+"""One tenant's dataset as an in-memory DuckDB: relations over its current files, and access to nothing else."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Objects in a folder: written once under their names, with their digests beside them.
 
     <root>/raw/...            the objects themselves, under their names
-    <root>/.digests/raw/...   digest, and the size, time and inode of the file that it was taken of
+    <root>/.digests/raw/...   digest, and the size, time and inode of the hashed file
     <root>/.incoming/         files that are being written
 
-An object appears whole or not at all: it is written aside, synced, and linked to its name, which fails where the name
-is taken.  A digest that is missing or was taken of another file is taken again: a crash in between costs only time.
+An object appears whole or not at all: it is written under a temporary name, synced, and linked to its name, which fails where the
+name is taken.  A digest that is missing or belongs to another file is computed again: a crash in between costs only time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Copying a stream while its digest is taken."""
+"""Copying a stream while computing its digest."""
 
 from __future__ import annotations
 

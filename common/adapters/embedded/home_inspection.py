@@ -1,4 +1,4 @@
-"""What is wrong with an installation on one machine: room on its disk, channels to people, messages that are stuck."""
+"""The faults of an installation on one machine: free disk space, notification channels, undelivered messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys in a file of their owner's: AES-256-GCM with the context as associated data."""
+"""Keys in a file that only its owner can read: AES-256-GCM with the context as associated data."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Which process holds something, and whether that process is certainly gone.
+"""Which process holds a claim or lease, and whether that process has certainly ended.
 
-A pid alone is used again sooner or later, so on Linux the start time goes with it, and what the pid is valid within:
+A pid is reused sooner or later, so on Linux the start time is stored with it, and the scope in which the pid is valid:
 the boot and the pid namespace (a container has its own).  Source: proc(5).  Elsewhere the pid alone can prove a death.
 """
 

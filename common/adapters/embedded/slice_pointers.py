@@ -1,4 +1,4 @@
-"""Slice pointers: which delivery's files a tenant's readers see, one document a slice, swapped in one transaction."""
+"""Slice pointers: which delivery's files a tenant's readers see, one document per slice, swapped in one transaction."""
 
 from __future__ import annotations
 

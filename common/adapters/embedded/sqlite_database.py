@@ -1,7 +1,7 @@
-"""A SQLite file that many threads and processes write: one connection a thread, one writer at a time.
+"""A SQLite file that many threads and processes write: one connection per thread, one writer at a time.
 
 Write-ahead logging: what was committed survives a killed process in any case.  A synced commit survives a loss of power
-too; without it a message could be lost that its producer had been told is safe.
+too; without it a message could be lost after its producer had received the confirmation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The tables of the embedded bus, and what is done to them inside a transaction.  Times are microseconds since 1970.
+"""The tables of the embedded bus, and the operations on them inside a transaction.  Times are microseconds since 1970.
 
-The machine's clock may be put back.  So a message that never failed is due at 0, one that rests longer than any rest lasts (`horizon`)
-is due at once, and a lease that lasts longer than any is cut to one from now.
+The machine's clock may be set back.  So a message that never failed is due at 0, one that would wait longer than the longest backoff
+(`horizon`) is due at once, and a lease longer than the longest one is shortened to end that long from now.
 """
 
 from __future__ import annotations

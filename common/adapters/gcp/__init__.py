@@ -1,1 +1,1 @@
-"""Google Cloud: one module a port, each the only place that imports its SDK."""
+"""Google Cloud: one module per port, each the only place that imports its SDK."""

@@ -1,4 +1,4 @@
-"""A tenant's dataset: made on first use, with its tables, views and labels, in the deployment's region.
+"""A tenant's dataset: created on first use, with its tables, views and labels, in the deployment's region.
 
 Views are the files of common/warehouse/views; BigQuery wants the tables in them fully named, which is done to the
 parsed statement's own positions, so that their text stays as it was written.

@@ -1,4 +1,4 @@
-"""BigQuery's refusals as ours, told by their reasons.
+"""BigQuery's errors as Costwire's errors, classified by their reasons.
 
 Source: https://cloud.google.com/bigquery/docs/error-messages
 """

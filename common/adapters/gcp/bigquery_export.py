@@ -1,4 +1,4 @@
-"""Rows that come over the Storage Read API, laid down slice by slice for the writer that both warehouses share."""
+"""Rows from the Storage Read API, written slice by slice for the writer that both warehouses share."""
 
 from __future__ import annotations
 

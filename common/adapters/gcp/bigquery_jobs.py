@@ -1,4 +1,4 @@
-"""Jobs of BigQuery: bounded waits, typed parameters, and jobs that are named for their work, so that it is done once."""
+"""Jobs of BigQuery: bounded waits, typed parameters, and jobs that are named for their work, so that each runs once."""
 
 from __future__ import annotations
 

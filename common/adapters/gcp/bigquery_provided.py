@@ -1,7 +1,7 @@
-"""Tables whose truth lies elsewhere, brought up to date before a question reads them.
+"""Tables whose source of truth is elsewhere, updated before a query reads them.
 
-The rows are loaded aside and put in place by one statement that also labels the table with their digest: whoever comes
-late with older rows labels them as what they are, and the next question mends it.
+The rows are loaded into a staging table and put in place by one statement that also labels the table with their digest: a late
+writer of older rows labels them with their own digest, and the next query corrects the table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Questions to a tenant's dataset: refused where the laptop refuses them, bounded in bytes, answered in plain Python types."""
+"""Queries of a tenant's dataset: refused where the embedded runtime refuses them, bounded in bytes, answered in plain Python types."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A slice's delivery shown instead of the earlier one: files loaded aside by a load job, then one multi-statement transaction.
+"""A slice's delivery shown instead of the earlier one: staged by a load job, then one multi-statement transaction.
 
 Both jobs are named for their work, so that a repeated or concurrent delivery finds them.  The transaction compares the
 slice's pointer with what was read before (as the embedded warehouse does), writes the restatement, deletes the earlier
-delivery's rows within the days that they lie in, inserts the new ones and moves the pointer: readers see all or nothing.
+delivery's rows within their range of days, inserts the new ones and moves the pointer: readers see all or nothing.
 """
 
 from __future__ import annotations

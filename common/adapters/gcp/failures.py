@@ -1,4 +1,4 @@
-"""What Google's services answer when they refuse, as our errors; told by code, never by message text."""
+"""Refusals of Google's services as Costwire's errors; classified by code, never by message text."""
 
 from __future__ import annotations
 

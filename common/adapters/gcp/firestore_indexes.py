@@ -1,17 +1,17 @@
-"""What the Firestore database needs beside its documents, as data: Terraform declares the same, and a test compares them.
+"""What the Firestore database needs in addition to its documents, as data: Terraform declares the same, and a test compares them.
 
-The store asks whether top-level fields equal values, of one collection, in the order of ids; or lists a collection in the order of one
-field.  Firestore answers both from the single-field indexes that it keeps by itself, and merges them where several fields are asked for
-(https://cloud.google.com/firestore/docs/query-data/index-overview).  Equality and an order in one question need a composite index; a
-test finds such questions (`.list(..., where, order=...)`) and expects theirs here.
+The store queries for equal values of top-level fields, in one collection, in the order of ids; or lists a collection in the order of one
+field.  Firestore answers both from the single-field indexes that it maintains automatically
+(https://cloud.google.com/firestore/docs/query-data/index-overview).  Equality and an order in one query need a composite index; a
+test finds such queries (`.list(..., where, order=...)`) and expects their index here.
 
-Exempted are fields that may grow large and are never asked for.  Without that each element of a list is an index entry of its own and
+Fields that may grow large and are never queried are exempt.  Otherwise each element of a list is an index entry of its own and
 each value in an object two, of which a document may have 40,000 (https://cloud.google.com/firestore/quotas); and each is written and
-paid for.  Exempting an object exempts what lies in it.
+paid for.  Exempting an object exempts its fields.
 
 How large a delivery may be: a part takes about 570 bytes with one currency and the names that providers give, 160 more with each further
 currency, so 1 MiB holds some 1,800, or 1,100 with three.  Landing refuses a delivery of more than `common.ingestion.landing.MOST_PARTS`
-before anything of it is kept.  Entries are no limit: a delivery has fewer than 50, however many parts.
+before anything of it is stored.  Entries do not limit it: a delivery has fewer than 50, however many parts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Workers that are instances of functions: nobody can tell whether one is gone, so only time ends its claims."""
+"""Workers that are instances of functions: whether one has ended cannot be detected, so only time ends its claims."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Keys in Cloud KMS: a credential is sealed by the service itself, with the context as additional authenticated data.
+"""Keys in Cloud KMS: the service itself encrypts a credential, with the context as additional authenticated data.
 
-Checksums go along both ways, so that a bit that flips on the wire is noticed while it can be mended
+Checksums are sent in both directions, so that a bit flipped in transit is noticed while it can be corrected
 (https://cloud.google.com/kms/docs/data-integrity-guidelines).
 """
 

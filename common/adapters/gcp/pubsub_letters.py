@@ -1,6 +1,6 @@
-"""What stands on a Pub/Sub message beside its body: attributes of events, of dead letters and of replays; and how they are read.
+"""The attributes of a Pub/Sub message: those of events, of dead letters and of replays; and how they are read.
 
-Nothing of ours is decided by the descriptive attributes: they are for filters and for people.  Only `replay_for` and the reason of a
+No decision depends on the descriptive attributes: they are for filters and for operators.  Only `replay_for` and the reason of a
 dead letter are read again.  Limits: https://cloud.google.com/pubsub/quotas#resource_limits
 """
 

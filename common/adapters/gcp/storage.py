@@ -4,8 +4,8 @@ Written once: an upload asks that the name be free (`ifGenerationMatch=0`), whic
 also looks before it uploads: bytes that are there already are then only compared, never sent.  An upload that breaks off leaves
 nothing, since a resumable upload is an object only after its last chunk.
 
-A stream's digest is known only when it has ended, so it is written into the metadata right behind the upload.  Whoever finds an
-object without it (a process died in between) takes it of the bytes, as the folder store does: that costs time and nothing else,
+A stream's digest is known only when it has ended, so it is written into the metadata right after the upload.  If a process died in
+between, the next reader computes it from the bytes, as the folder store does: that costs time and nothing else,
 since bytes never change.  Files and copies have their digest before they are written.
 
 The service's crc32c guards every upload, every whole download, and every stream that is read from its beginning to its end.

@@ -1,4 +1,4 @@
-"""Locations: where providers leave bills."""
+"""Locations: where providers deliver bills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels to people, and which of them are configured."""
+"""Notification channels, and which of them are configured."""
 
 from __future__ import annotations
 

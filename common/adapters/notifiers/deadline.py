@@ -1,6 +1,6 @@
-"""The end of one try to send: connections that are still open then are cut, however slowly the other side talks.
+"""The deadline of one attempt to send: connections that are still open then are closed, however slowly the other side answers.
 
-Time-outs of a socket bound each read by itself, so a server that says one character a second would outlast the claim on the recipient,
+A socket's time-out limits each read separately, so a server that sends one character a second would outlast the claim on the recipient,
 and another worker would send the message too.
 """
 

@@ -1,4 +1,4 @@
-"""The log as a channel: where nothing else is configured, an alert is a line that Cloud Logging keeps and can alert on."""
+"""The log as a channel: where nothing else is configured, an alert is a line that Cloud Logging stores and can alert on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where no channel is configured, messages become files that a person can read."""
+"""Where no channel is configured, messages become readable files in a folder."""
 
 from __future__ import annotations
 

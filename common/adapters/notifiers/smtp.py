@@ -1,4 +1,4 @@
-"""E-mail over SMTP, each recipient by itself: a message of its own, that names nobody else.
+"""E-mail over SMTP: each recipient gets a separate message that names no other recipient.
 
 A recipient's message has the same Message-ID on every try, so that a mail system can drop a repeat.  A message is sent once the server
 has answered its end with 2xx; how the connection ends after that changes nothing.

@@ -1,8 +1,8 @@
-"""What every document store accepts, so that a document that fits the laptop fits the cloud.
+"""What every document store accepts, so that a document that the embedded store accepts also fits the cloud.
 
 Limits are Firestore's (https://cloud.google.com/firestore/quotas): 1 MiB a document as Firestore stores it
 (https://cloud.google.com/firestore/docs/storage-size), 20 levels, 64-bit integers, no list directly in a list, names of at most 1,500
-bytes that are not `.`, `..` (ids) or `__name__`.  A field by which documents expire holds a moment, see EXPIRY.
+bytes that are not `.`, `..` (ids) or `__name__`.  A field by which documents expire holds a time, see EXPIRY.
 """
 
 from __future__ import annotations

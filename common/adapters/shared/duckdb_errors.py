@@ -1,4 +1,4 @@
-"""DuckDB's errors as ours: what a person can act on, and never a row's content."""
+"""DuckDB's errors as Costwire's errors: actionable, and without a row's content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that adapters make paths and datasets of."""
+"""Names from which adapters build paths and datasets."""
 
 from common.domain.names import integration_id_fault, org_slug_fault
 from common.domain.period import BillingPeriod

@@ -1,4 +1,4 @@
-"""What every scheduler accepts, so that a schedule that ticks on the laptop ticks in the cloud.
+"""What every scheduler accepts, so that a schedule that works in the embedded runtime works in the cloud.
 
 Cron texts are Cloud Scheduler's: five fields of numbers or names, ranges, lists and steps, in UTC
 (https://cloud.google.com/scheduler/docs/configuring/cron-job-schedules); no `L`, no `#`, no step after a single number.

@@ -1,4 +1,4 @@
-"""Which names secrets may have, and what of a stored value is the secret, in the environment as in Secret Manager."""
+"""Which names secrets may have, and which part of a stored value is the secret, in the environment and in Secret Manager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS bills at a location: legacy CUR and Data Exports told by their manifests, or plain files without any."""
+"""AWS bills at a location: legacy CUR and Data Exports detected from their manifests, or plain files without any."""
 
 from __future__ import annotations
 

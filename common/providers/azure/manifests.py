@@ -1,4 +1,4 @@
-"""Azure exports at a location: runs told by their manifests, or plain files without any."""
+"""Azure exports at a location: runs detected from their manifests, or plain files without any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a cost details file is the actual or the amortized view of its month, told by what it holds.
+"""Whether a cost details file is the actual or the amortized view of its month, detected from its content.
 
 Both views have the same columns.  In the actual view commitments are paid for and the usage that they cover costs
 nothing; the amortized view spreads the payment over that usage and adds what went unused.

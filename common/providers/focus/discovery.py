@@ -1,4 +1,4 @@
-"""Native FOCUS bills at a location: AWS and Azure exports told by their manifests, or plain files without any."""
+"""Native FOCUS bills at a location: AWS and Azure exports detected from their manifests, or plain files without any."""
 
 from __future__ import annotations
 

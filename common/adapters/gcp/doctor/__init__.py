@@ -1,1 +1,1 @@
-"""What `costwire doctor` looks at in a deployment: one module a service, each check on its own."""
+"""What `costwire doctor` checks in a deployment: one module per service, each check independent."""

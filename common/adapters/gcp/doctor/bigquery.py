@@ -1,4 +1,4 @@
-"""The tenants' datasets: where they lie, and whether everything stands in them as this version makes it."""
+"""The tenants' datasets: their location, and whether their contents match what this version creates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database, and what it needs beside its documents: TTL policies, fields without an index, indexes."""
+"""The Firestore database, and what it needs in addition to its documents: TTL policies, fields without an index, indexes."""
 
 from __future__ import annotations
 

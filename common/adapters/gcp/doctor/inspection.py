@@ -1,4 +1,4 @@
-"""The whole deployment, service by service; each is looked at by itself, and all at once."""
+"""The whole deployment, service by service; each is checked independently, and all in parallel."""
 
 from __future__ import annotations
 

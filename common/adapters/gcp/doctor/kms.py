@@ -1,4 +1,4 @@
-"""The key of tenants' credentials: there, in use, renewed by itself, and the caller may use it."""
+"""The key of tenants' credentials: it exists, is enabled and rotated automatically, and the caller may use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings of one service, and what its refusals mean to whoever looks."""
+"""Findings of one service, and what its refusals mean for the operator."""
 
 from __future__ import annotations
 

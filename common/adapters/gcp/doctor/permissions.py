@@ -1,4 +1,4 @@
-"""Who may do what: the caller, by asking; functions and Pub/Sub itself, by the policies, since nobody can ask in their place."""
+"""Permissions: the caller's, by testing them; those of functions and of Pub/Sub, from the policies, since only they can test their own."""
 
 from __future__ import annotations
 

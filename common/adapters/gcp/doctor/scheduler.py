@@ -1,4 +1,4 @@
-"""The jobs of Cloud Scheduler: there, ticking, their last try accepted; one for every tenant that has something to fetch."""
+"""The jobs of Cloud Scheduler: each exists, is enabled, and its last attempt was accepted; one for every tenant with bills to fetch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The platform's own secrets: which have a value, and whether alerts reach anybody.  No value is read."""
+"""The platform's own secrets: which have a value, and whether alerts reach a recipient.  No value is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bucket: where it lies, who may reach it, what goes when, and what the caller may do with it."""
+"""The bucket: its location, access, retention, and what the caller may do with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tenants of a deployment, as far as its inspection needs to know them."""
+"""The tenants of a deployment, with the fields that its inspection needs."""
 
 from __future__ import annotations
 

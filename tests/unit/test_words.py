@@ -1,0 +1,136 @@
+"""Text that users and engineers read is standard English: the words below have a plainer one, and appear nowhere in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from costwire.cli import app
+
+ROOT = Path(__file__).parents[2]
+
+WORDS = {
+    r"\btold (?:by|from)\b|\btells\b": "detected from, computed by, shows",
+    # "there is no" is standard, and so are "is no longer" and "is no more than"
+    r"(?<!there )\b(?:is|are) no (?!longer\b|more\b|less\b|fewer\b)\w": "is not a valid ...",
+    r"\b(?:is|are) none\b": "is not one of ...",
+    r"\bmend(?:s|ed|ing)?\b": "fix, resolve",
+    r"\bbears? (?:repeats?|being)\b|\b(?:is|are) borne\b": "is idempotent",
+    r"\bwords are off\b|\bwrong words\b": "usage error",
+    r"\b(?:one|an?) (?:\w+ )?an? (?:tenant|chunk|function|slice|month|format|message|delivery|port|service)\b": "one per ...",
+    r"\bkept out\b": "ignored, not recognized",
+    r"\b(?:keeps|kept)\b": "stores, stored",
+    r"\bin hand\b": "acknowledged by",
+    r"\bat hand\b|\bto be had\b": "available",
+    r"\bdearest\b": "most expensive",
+    r"\blet(?:s|ting)? (?:\w+ ){0,2}in\b(?! \w+ing)": "authenticates, accepts",
+    r"\banew\b|\bseal(?:s|ed|ing)?\b": "re-encrypted, encrypted",
+    r"\b(?:there|paid) anyway\b": "fixed cost",
+    r"\ba person\b|\bpeople\b": "user, operator, budget owner",
+    r"\bcom(?:es?|ing) into being\b|\bthere is an? \w": "is created, exists",
+    r"\bwhat (?:\w+ ){1,2}brought\b|\bhow much it brought\b|\bwho asked\b": "a noun: Source, Requested by",
+}
+"""Regular expression, whatever the case -> what to write instead."""
+
+IN_CODE = {r"\blaptop\b": "embedded"}
+"""The same, for text in code: a document may say where something runs."""
+
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "terraform/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "functions").glob("*/README.md")),
+    *sorted((ROOT / "common").rglob("README.md")),
+    *sorted((ROOT / "common").rglob("introduction.md")),
+]
+MODULES = [path for folder in ("common", "functions", "costwire") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def found(text: str, words: dict[str, str]) -> list[str]:
+    """What is to be written otherwise, line breaks notwithstanding; code is not looked at."""
+    prose = " ".join(re.sub(r"```.*?```|`[^`\n]*`|https?://\S+", "``", text, flags=re.DOTALL).split())
+    return [
+        f"'{prose[max(0, hit.start() - 30) : hit.end() + 20]}': say {instead}"
+        for pattern, instead in words.items()
+        for hit in re.finditer(pattern, prose, re.IGNORECASE)
+    ]
+
+
+def helps(command: Any, name: str) -> Iterator[tuple[str, str]]:
+    """(command, all that its --help says), and those of its commands."""
+    texts = [command.help or "", command.short_help or "", command.epilog or ""]
+    texts += [getattr(one, "help", None) or "" for one in command.params]
+    yield name, "\n".join(texts)
+    for word, below in getattr(command, "commands", {}).items():
+        yield from helps(below, f"{name} {word}")
+
+
+HELPS = dict(helps(typer.main.get_command(app), "costwire"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_document_is_in_plain_english(path: Path) -> None:
+    assert not found(path.read_text(encoding="utf-8"), WORDS)
+
+
+@pytest.mark.parametrize("name", HELPS)
+def test_the_help_of_a_command_is_in_plain_english(name: str) -> None:
+    assert HELPS[name].strip(), f"{name} has no help"
+    assert not found(HELPS[name], WORDS | IN_CODE)
+
+
+def test_the_help_of_make_is_in_plain_english() -> None:
+    targets = re.findall(r"^[a-z-]+:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(targets) > 15
+    assert not found("\n".join(targets), WORDS | IN_CODE)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_header_of_a_module_is_in_plain_english(path: Path) -> None:
+    header = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert not found(header, WORDS | IN_CODE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The format is told by its columns",
+        "what one of the two tells",
+        "This is no JSON",
+        "if there is a manifest",
+        "the exact mend",
+        "bears being done twice",
+        "a dataset a tenant, or one a chunk",
+        "it was kept",
+        "who has it in hand",
+        "emulators are\nto be had",
+        "pushes are let in",
+        "made anew",
+        "what it brought",
+        "how people call it",
+    ],
+)
+def test_a_word_to_avoid_is_found(text: str) -> None:
+    assert found(text, WORDS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "there is no manifest",
+        "it is no longer shown",
+        "0.10 USD a month",
+        "16 deliveries a minute",
+        "`kept` is the name of a column",
+        "one per chunk",
+        "letting a query run in parallel",
+        "a tenant that is suspended",
+    ],
+)
+def test_standard_english_is_not_found(text: str) -> None:
+    assert not found(text, WORDS | IN_CODE)
