@@ -30,26 +30,25 @@ _ZSTD_BYTES = 1 << 10
 
 
 def check_bounds(content: Content, compression: str, kind: str, label: str) -> None:
-    """Read through a CSV or JSON lines file; nothing of Parquet, which has no lines.
+    """Read through a CSV or JSON lines file; of Parquet, which has no lines, read the footer.
 
     Raises BadBill for a stream that breaks off, for more bytes in it than MOST_PLAIN_BYTES and MOST_EXPANSION allow, and for a line
     longer than MAX_LINE_BYTES (of a plain file: for every one of twice as many, and for none that is shorter than that).
     """
+    if kind == "parquet":
+        _check_pages(content, label)
+        return
     ends = (b"\n",) if kind == "json" else (b"\n", b"\r")
     if compression == "none":
-        if kind != "parquet":
-            _check_stretches(content, ends, label)
+        _check_stretches(content, ends, label)
         return
-    most = max(MOST_PLAIN_BYTES, MOST_EXPANSION * content.size_bytes)
+    most = _most_unpacked(content)
     total = running = 0
     try:
         for piece in _unpacked(content, compression):
             total += len(piece)
             if total > most:
-                raise BadBill(
-                    f"{label} unpacks to more than {most >> 20:,} MB from {max(1, content.size_bytes >> 20):,} MB, which no bill does: "
-                    f"expected at most 1 GB or {MOST_EXPANSION} times its size; export it again, or import it unpacked"
-                )
+                raise _too_much(content, label, "import it unpacked")
             first = _first_end(piece, ends)
             running += len(piece) if first < 0 else first
             if running > MAX_LINE_BYTES:
@@ -58,6 +57,33 @@ def check_bounds(content: Content, compression: str, kind: str, label: str) -> N
                 running = len(piece) - 1 - max(piece.rfind(end) for end in ends)
     except TRUNCATED as error:
         raise breaks_off(label, compression) from error
+
+
+def _check_pages(content: Content, label: str) -> None:
+    """By the sizes that the footer declares, of the row groups or of their columns, whichever is more."""
+    import pyarrow.parquet as pq
+
+    most = _most_unpacked(content)
+    with content.open() as stream:
+        footer = pq.read_metadata(stream)
+    groups = columns = 0
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        groups += group.total_byte_size
+        columns += sum(group.column(place).total_uncompressed_size for place in range(group.num_columns))
+        if max(groups, columns) > most:
+            raise _too_much(content, label, "as CSV")
+
+
+def _most_unpacked(content: Content) -> int:
+    return max(MOST_PLAIN_BYTES, MOST_EXPANSION * content.size_bytes)
+
+
+def _too_much(content: Content, label: str, otherwise: str) -> BadBill:
+    return BadBill(
+        f"{label} unpacks to more than {_most_unpacked(content) >> 20:,} MB from {max(1, content.size_bytes >> 20):,} MB, which no bill "
+        f"does: expected at most 1 GB or {MOST_EXPANSION} times its size; export it again, or {otherwise}"
+    )
 
 
 def too_long(label: str) -> BadBill:

@@ -42,8 +42,10 @@ class Container:
 
     content: never zipped, but perhaps gzip or zstd.  kind: csv, parquet or json (lines).  names: the file's column names, nested
     fields with dots.  nested: names of list, map and record columns (JSON text when read).  top_level: Parquet's own columns.
-    lenient: CSV lines end in more than one way, which DuckDB reads only when told so.  shown_as: what DuckDB calls a column of Parquet
-    whose name differs from that of an earlier one by case at most; it tells no case in names.
+    lenient: CSV lines end in more than one way, or text in Parquet is not UTF-8, which DuckDB reads only
+    when told so.  shown_as: what DuckDB calls a column of Parquet
+    whose name differs from that of an earlier one by case at most; it tells no case in names.  empty: columns of Parquet that have no type,
+    since they hold nulls only; DuckDB takes them for another type than it gives them.
     """
 
     content: Content
@@ -54,6 +56,7 @@ class Container:
     top_level: frozenset[str] = frozenset()
     lenient: bool = False
     shown_as: Mapping[str, str] = field(default_factory=dict)
+    empty: frozenset[str] = frozenset()
 
 
 @contextmanager
@@ -209,9 +212,12 @@ def _parquet(content: Content, label: str) -> Container:
         raise too_wide(label, len(schema.names))
     names: list[str] = []
     nested: set[str] = set()
+    empty: set[str] = set()
 
     def walk(prefix: str, one: Any) -> None:
         name = prefix + one.name
+        if pa.types.is_null(one.type):
+            empty.add(name)
         if pa.types.is_struct(one.type):
             for child in one.type:
                 walk(name + ".", child)
@@ -230,6 +236,7 @@ def _parquet(content: Content, label: str) -> Container:
         frozenset(nested),
         frozenset(schema.names),
         shown_as=_told_apart(schema.names),
+        empty=frozenset(empty),
     )
 
 

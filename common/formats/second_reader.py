@@ -158,11 +158,49 @@ def _reach(batch: pa.RecordBatch, name: str, container: Container) -> pa.Array:
 def _as_text(column: pa.Array, nested: bool) -> pa.Array:
     if nested:
         return pa.array(
-            [json.dumps(value, default=str) if value else None for value in column.to_pylist()], pa.string()
+            [json.dumps(value, default=_plain) if value else None for value in _undecoded(column).to_pylist()],
+            pa.string(),
         )
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return pc.strftime(column, format="%Y-%m-%d")
-    return column.cast(pa.string())
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return _decoded(column) if _is_text(column.type) else column.cast(pa.string())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(
+        is_one(kind)
+        for is_one in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    )
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    """The text of a column, with U+FFFD for what is not UTF-8; the line is one in quarantine."""
+    try:
+        text = column.cast(pa.string())
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        values = column.cast(pa.binary()).to_pylist()
+        return pa.array([None if one is None else one.decode(errors="replace") for one in values], pa.string())
+    return text
+
+
+def _undecoded(column: pa.Array) -> pa.Array:
+    """A nested column whose text is bytes, since Arrow would decode it strictly."""
+    return column.cast(_in_bytes(column.type))
+
+
+def _in_bytes(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_in_bytes(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_in_bytes(kind.value_type)))
+    return pa.binary() if _is_text(kind) else kind
+
+
+def _plain(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def json_batches(container: Container, wanted: Wanted, matched: Matched) -> Iterator[Batch]:

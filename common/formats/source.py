@@ -22,18 +22,21 @@ BUFFER_BYTES = 2 * MAX_LINE_BYTES
 """How much of a CSV file is read at once.  DuckDB would take 16 of the longest lines: slower, and more than its memory."""
 _MAY_BE_ODD = r",\s*[}\]]|[:\[,]\s*-?(i|I|[nN][aA])|[\x0b\x0c]|([\[{][^\[{]*){" + str(MOST_LEVELS + 1) + "}"
 """A comma before an end, NaN and infinities, space that is none in JSON, many brackets; or text that looks so."""
+_NEED_LENIENCE = ("state machine", "string encoding")
+"""Words of DuckDB's, which has no codes: a CSV file's lines end in more than one way; text in Parquet is not UTF-8."""
 NUMBER_END = "|"
 """Ends the number of a numbered line, so that it can be told from what a mapping puts behind it."""
 
 
 def read_rows(read: Callable[[bool], Result]) -> Result:
-    """What `read(lenient)` gives: first strictly; leniently where DuckDB finds that a CSV file's lines end in more than one way."""
+    """What `read(lenient)` gives: first strictly; leniently where DuckDB finds that a file needs it, as `Container` says."""
     try:
         return read(False)
     except duckdb.InvalidInputException as error:
-        if "state machine" not in str(error):  # DuckDB has no code for it
+        if not any(words in str(error) for words in _NEED_LENIENCE):
             raise
-        return read(True)
+    # not within the handler: DuckDB's words may hold a line of the bill
+    return read(True)
 
 
 def quoted(name: str) -> str:
@@ -57,14 +60,19 @@ def file_literal(path: str) -> str:
 
 
 def source_sql(
-    container: Container, matched: Matched, only: frozenset[str] | None = None, numbered: bool = False
+    container: Container,
+    matched: Matched,
+    only: frozenset[str] | None = None,
+    numbered: bool = False,
+    undecodable: bool = False,
 ) -> str:
     """A SELECT over the file that gives the format's canonical columns, its bags, and `source_row_id`.
 
     It runs on an `engine` that was made while the container was open.
     only: leave out every canonical column but these.  numbered: lines are told by number even where they have an id of their own.
+    undecodable: of a Parquet file that is read leniently, those rows that are left out otherwise.
     """
-    reader = _READERS[container.kind]
+    reader = _undecodable if undecodable else _READERS[container.kind]
     wanted = [name for name in matched.format.all_columns if only is None or name in only]
     columns = [f"{_column(container, matched, name)} as {quoted(name)}" for name in wanted]
     if only is None:
@@ -94,6 +102,8 @@ def _cell(container: Container, raw: str) -> str:
         return f"c{container.names.index(raw)}"
     if container.kind == "json":
         return quoted(_json_path(raw))
+    if raw in container.empty:
+        return "cast(null as varchar)"
     if raw in container.nested:
         return f"cast(to_json({_parquet_path(raw, container)}) as varchar)"
     return f"cast({_parquet_path(raw, container)} as varchar)"
@@ -196,7 +206,31 @@ def _json(container: Container, matched: Matched) -> str:
 
 
 def _parquet(container: Container, matched: Matched) -> str:
-    return f"read_parquet({file_literal(container.content.name)}, hive_partitioning = false, file_row_number = true)"
+    if not container.lenient:
+        return _read_parquet(container)
+    return (
+        f"(select * from {_read_parquet(container, 'replace')} where file_row_number not in ({_odd_rows(container)}))"
+    )
+
+
+def _undecodable(container: Container, matched: Matched) -> str:
+    """The rows with text that is not UTF-8, in which each such byte is a question mark."""
+    return f"(select * from {_read_parquet(container, 'replace')} where file_row_number in ({_odd_rows(container)}))"
+
+
+def _odd_rows(container: Container) -> str:
+    """The numbers of those that differ where such bytes are replaced from where they are left out."""
+    return (
+        f"select replaced.file_row_number from {_read_parquet(container, 'replace')} as replaced "
+        f"positional join {_read_parquet(container, 'ignore')} as ignored where replaced is distinct from ignored"
+    )
+
+
+def _read_parquet(container: Container, validation: str = "strict") -> str:
+    return (
+        f"read_parquet({file_literal(container.content.name)}, hive_partitioning = false, file_row_number = true, "
+        f"utf8_validation = {literal(validation)})"
+    )
 
 
 _READERS = {"csv": _csv, "json": _json, "parquet": _parquet}

@@ -220,12 +220,14 @@ def _own(
     ports: Ports,
 ) -> Delivery:
     """What was found, as a delivery of one month."""
-    first = period == min(found_period for read in reads for found_period in read.control.periods)
+    first = min(found_period for read in reads for found_period in read.control.periods)
     parts: list[Part] = []
     for read in reads:
-        control, others = part_control(read.control, period, takes_strays=first)
+        # the file's own first month, so that its strays stay there whatever it is delivered with
+        takes_strays = period == min(read.control.periods, default=first)
+        control, others = part_control(read.control, period, takes_strays)
         if control:
-            parts.append(_part(len(parts), read, control, others, takes_strays=first))
+            parts.append(_part(len(parts), read, control, others, takes_strays))
     if source_format.adds_up:
         parts = [replace(part, chunk=number) for number, part in enumerate(sorted(parts, key=_by_name))]
     return Delivery(

@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 
 from common.domain.money import add, plain
-from common.errors import BadBill
 from common.formats import container as containers
 from common.formats.container import Container
 from common.formats.engine import engine
@@ -42,9 +41,9 @@ class _Work:
     part: Part
     folder: Path
 
-    def see(self, numbered: bool = False) -> None:
+    def see(self, numbered: bool = False, undecodable: bool = False) -> None:
         """Make the view `source`: the slice's lines of the file."""
-        rows = source_sql(self.container, self.matched, numbered=numbered)
+        rows = source_sql(self.container, self.matched, numbered=numbered, undecodable=undecodable)
         months = self.part.months(self.delivery.billing_period)
         if months is not None:
             kind = self.matched.format
@@ -68,10 +67,6 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> ChunkResult:
         return read_rows(lambda lenient: _normalize(delivery, part, rt, lenient))
     except duckdb.OutOfRangeException:  # some sum on the way; a cell that is too large is null and in quarantine
         raise too_large() from None
-    except duckdb.InvalidInputException as error:
-        if "string encoding" not in str(error):  # DuckDB has no code for it, and its words hold the text
-            raise
-        raise BadBill(f"{part.name} is a Parquet file with text that is not UTF-8; export it again") from None
 
 
 def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> ChunkResult:

@@ -47,15 +47,18 @@ def write_quarantine(
     target: Path,
     mapping: str,
     unmapped: int,
-    see: Callable[[bool], None],
+    see: Callable[[bool, bool], None],
 ) -> Quarantine | None:
     """Write the lines that gave no good row; None where there are none.
 
-    unmapped: how many the mapping refused.  see: makes the view `source`, with numbered lines when called with True.
+    unmapped: how many the mapping refused.  see(numbered, undecodable): makes the view `source`, as `source_sql` takes them.
     """
     unread = count_unread(connection)
-    if not unmapped and not unread:
+    undecodable = container.kind == "parquet" and container.lenient
+    if not unmapped and not unread and not undecodable:
         return None
+    # a line that repeats a billed one stands for what would have been billed, not for its spread cost
+    repeats = delivery.repeats(part)
     with pq.ParquetWriter(target, _SCHEMA, compression="zstd") as writer:
         written = 0
         months = part.months(delivery.billing_period)
@@ -63,19 +66,39 @@ def write_quarantine(
             mine = [line for line, month in lines if months is None or month in months]
             written += len(mine)
             writer.write_table(pa.Table.from_pylist(mine, _SCHEMA))
+        if undecodable:
+            see(True, True)
+            for batch in _undecodable_lines(connection, matched, mapping, repeats):
+                written += batch.num_rows
+                writer.write_batch(batch.cast(_SCHEMA))
         if unmapped:
-            see(True)
+            see(True, False)
             keep_broken_lines(connection, container, matched)
-            # a line that repeats a billed one stands for what would have been billed, not for its spread cost
-            billed = "refused.billed" if delivery.repeats(part) else None
+            billed = "refused.billed" if repeats else None
             for batch in _unmapped_lines(connection, matched, mapping, billed):
                 writer.write_batch(batch.cast(_SCHEMA))
     return Quarantine(target, unmapped, written) if unmapped or written else None
 
 
+def _undecodable_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, mapping: str, repeats: bool) -> Any:
+    """Batches of the lines of a Parquet file with text that is not UTF-8.  repeats: each stands for what would have been billed."""
+    number = f"split_part(source_row_id, {literal(NUMBER_END)}, 1)"
+    billed = f"select {number} as number, sum(BilledCost) as billed from ({mapping}) group by all"
+    return connection.sql(
+        f"""
+        select lines.number as source_row_id,
+            'the line is not UTF-8 text' as reason,
+            cast({"mapped.billed" if repeats else _source_amount(matched)} as decimal(38, 24)) as amount,
+            {_currency(matched)} as currency,
+            cast(to_json(lines) as varchar) as source_row
+        from (select *, {number} as number from source) as lines
+        {f"left join ({billed}) as mapped using (number)" if repeats else ""}
+        """
+    ).to_arrow_reader(10_000)
+
+
 def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, mapping: str, amount: str | None) -> Any:
     """Batches of the lines that the mapping refused.  amount: how much each stands for, by default what the source says."""
-    currency = quoted(matched.format.currency)
     amount = amount or _source_amount(matched)
     number = f"split_part(source_row_id, {literal(NUMBER_END)}, 1)"
     return connection.sql(
@@ -83,7 +106,7 @@ def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, map
         select lines.number as source_row_id,
             coalesce(broken.reason, refused.reason) as reason,
             cast({amount} as decimal(38, 24)) as amount,
-            case when regexp_full_match(trim({currency}), '[A-Za-z]{{3}}') then trim({currency}) else '' end as currency,
+            {_currency(matched)} as currency,
             coalesce(broken.text, cast(to_json(lines) as varchar)) as source_row
         from (select *, {number} as number from source) as lines
         join (
@@ -93,6 +116,11 @@ def _unmapped_lines(connection: duckdb.DuckDBPyConnection, matched: Matched, map
         left join broken on broken.number = lines.number
         """
     ).to_arrow_reader(10_000)
+
+
+def _currency(matched: Matched) -> str:
+    cell = quoted(matched.format.currency)
+    return f"case when regexp_full_match(trim({cell}), '[A-Za-z]{{3}}') then trim({cell}) else '' end"
 
 
 def _source_amount(matched: Matched) -> str:

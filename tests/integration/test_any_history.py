@@ -16,7 +16,7 @@ from tests.support import laptop
 
 DAY = datetime(2026, 4, 1, tzinfo=UTC)
 FEW = settings(
-    max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.too_slow]
+    max_examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.too_slow]
 )
 hours = st.sampled_from([0, 1, 10, 24, 60, -30])
 seeds = st.one_of(st.none(), st.integers(0, 99))
@@ -28,7 +28,7 @@ def at(hour: int) -> datetime:
 
 @FEW
 @given(
-    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["10", "12", "15"]), hours), min_size=2, max_size=7),
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["10", "12", "15"]), hours), min_size=2, max_size=5),
     seeds,
 )
 def test_of_restatements_the_newest_is_shown_and_of_an_account_one(
@@ -47,7 +47,7 @@ def test_of_restatements_the_newest_is_shown_and_of_an_account_one(
 
 
 @FEW
-@given(st.lists(st.tuples(st.sets(st.integers(0, 3), min_size=1), hours, st.booleans()), min_size=2, max_size=6), seeds)
+@given(st.lists(st.tuples(st.sets(st.integers(0, 3), min_size=1), hours, st.booleans()), min_size=2, max_size=5), seeds)
 def test_files_that_add_up_are_all_shown(steps: list[tuple[set[int], int, bool]], seed: int | None) -> None:
     """Files alone and in folders, some of them seen before, with times that are put right."""
     header, *lines = REPORT.read_text().splitlines()
@@ -68,7 +68,7 @@ halves = st.tuples(st.sampled_from(["actual", "amortized", "other"]), hours)
 
 
 @FEW
-@given(st.lists(halves, min_size=2, max_size=7), seeds)
+@given(st.lists(halves, min_size=2, max_size=5), seeds)
 def test_halves_are_shown_as_the_newest_pair_or_half(steps: list[tuple[str, int]], seed: int | None) -> None:
     """Two actual exports and an amortized one of a month, each brought at times that the user puts right."""
     with tempfile.TemporaryDirectory() as folder, laptop(Path(folder) / "home", fault_seed=seed) as rt:

@@ -12,13 +12,14 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from tests.support import cur_line, cur_text, laptop
+from tests.support import CUR_HEADER, cur_line, cur_text, laptop
 
 GOOD = cur_text([cur_line(number, "1.25") for number in range(3)]).encode()
 BILLS = Path(__file__).parents[1] / "fixtures" / "bills"
@@ -29,14 +30,15 @@ FILLER = b"x" * (4 << 20)
 """A line of this many times 4 MiB would be 1.5 GB, and packs into a few MB."""
 TIMES = 375
 READ = """
-import resource, sys
+import sys
 from pathlib import Path
 from tests.support import laptop
 with laptop(Path(sys.argv[1])) as rt:
     errors = [outcome.error for outcome in rt.bring(Path(sys.argv[2]), provider=sys.argv[3]) if outcome.error]
     (delivery,) = rt.deliveries()
 print(errors, delivery["state"], delivery["reason"])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# not ru_maxrss, which has what the process that started this one took
+print(next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")))
 """
 
 
@@ -100,6 +102,25 @@ def test_what_unpacks_to_far_more_than_a_bill_is_refused_with_little_memory(tmp_
         out.write(GOOD)
         for _ in range((1 << 30) // len(lines) + 1):
             out.write(lines)
+    said, peak = read_aside(tmp_path / "home", tmp_path / "bill")
+    assert said.startswith("[] rejected") and "unpacks to more than 1,024 MB" in said, said
+    assert peak < MOST_KB
+
+
+@pytest.mark.parametrize("named", ["note", "lineItem/UnblendedCost"])
+def test_parquet_pages_that_unpack_to_far_more_than_a_bill_are_refused_with_little_memory(
+    tmp_path: Path, named: str
+) -> None:
+    """Pages of 400 MB in a file of less than 1 MB, of a column that one reader or that both read."""
+    lines = [cur_line(number, "1.25") for number in range(100)]
+    columns = {name: [line[name.split("/", 1)[1]] for line in lines] for name in CUR_HEADER}
+    table = pa.table({**columns, named: [FILLER.decode()] * len(lines)})
+    how: dict[str, Any] = {"use_dictionary": False, "compression": "zstd", "write_statistics": False}
+    with pq.ParquetWriter(tmp_path / "bill", table.schema, **how) as writer:
+        for _ in range(3):
+            writer.write_table(table)
+    del table
+    assert (tmp_path / "bill").stat().st_size < 1 << 20
     said, peak = read_aside(tmp_path / "home", tmp_path / "bill")
     assert said.startswith("[] rejected") and "unpacks to more than 1,024 MB" in said, said
     assert peak < MOST_KB

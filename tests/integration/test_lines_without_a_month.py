@@ -42,4 +42,6 @@ def test_lines_without_a_month_count_in_exactly_one_of_two_deliveries(tmp_path: 
         assert sum(Decimal(proof["written"]) + Decimal(proof["quarantined"]) for proof in proofs) == 333
         assert sum(proof["source_lines"] for proof in proofs) == 6
         assert sum(one["rows"] + one["quarantined_rows"] for one in deliveries) == 6
-        assert [sum(Decimal(proof["source"]) for proof in one["proof"]) for one in deliveries] == [303, 30]
+        # in the first month of their own file
+        expected = [3, 330] if files[-1] == ["2026-03", ""] else [303, 30]
+        assert [sum(Decimal(proof["source"]) for proof in one["proof"]) for one in deliveries] == expected

@@ -3,6 +3,8 @@
 # ruff: noqa: RUF001
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -19,6 +21,7 @@ from common.reporting.quarantine import read_lines
 from tests.support import CUR_HEADER, Laptop, cur_line, cur_text, laptop
 
 GCP = Path(__file__).parents[1] / "fixtures" / "bills" / "gcp" / "detailed_nise_2026-03_usd.ndjson"
+TWINS = GCP.parents[1] / "azure" / "twins"
 WIDEST = "99999999999999." + "9" * 24
 
 
@@ -84,7 +87,7 @@ def test_an_odd_json_line_is_one_line_in_quarantine(
     rest = [line for number, line in enumerate(lines) if number != at]
     whole = brought(rt, tmp_path / "rest.json", "\n".join(rest), provider="gcp", integration="rest")
     lines[at] = broken(lines[at])
-    delivery = brought(rt, tmp_path / "bill.json", "\n".join(lines), provider="gcp")
+    delivery = brought(rt, tmp_path / "bill.json", "\n".join(lines), provider="gcp", allow_overlap=True)
     assert (delivery["state"], delivery["rows"]) == ("current", whole["rows"]), delivery.get("reason")
     (line,) = (line for line in read_lines(rt.objects, "default", with_rows=True))
     assert why in line.reason and line.source_row
@@ -181,11 +184,91 @@ def test_of_other_columns_that_differ_by_letter_case_the_first_counts(rt: Laptop
     assert second in delivery["unknown_columns"]
 
 
-def test_text_in_parquet_that_is_no_utf8_is_refused_in_words(rt: Laptop, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("column", "cell", "amount"),
+    [
+        ("lineItem/LineItemDescription", b"caf\xe9", Decimal(2)),
+        ("lineItem/LineItemType", b"Usag\xe9", Decimal(2)),
+        ("lineItem/UnblendedCost", b"2\xe9", None),
+        ("lineItem/CurrencyCode", b"US\xe9", Decimal(2)),
+        ("bill/PayerAccountId", b"11112222333\xe9", Decimal(2)),
+        ("bill/BillingPeriodStartDate", b"2026-\xe9", Decimal(2)),
+    ],
+)
+def test_text_in_parquet_that_is_no_utf8_is_one_line_in_quarantine(
+    rt: Laptop, tmp_path: Path, column: str, cell: bytes, amount: Decimal | None
+) -> None:
+    lines = [cur_line(number, str(number)) for number in range(1, 5)]
+    texts = {name: [line[name.split("/", 1)[1]].encode() for line in lines] for name in CUR_HEADER}
+    texts["resourceTags/user:note"] = [b"k\xc3\xa4se?", b"", b"\xef\xbf\xbd", b"plain"]
+    texts["lineItem/NetUnblendedCost"] = texts["lineItem/UnblendedCost"]
+    texts[column][1] = cell
+    made = tmp_path / "made"
+    pq.write_table(
+        pa.table({name: pa.array(cells, pa.binary()).view(pa.string()) for name, cells in texts.items()}), made
+    )
+    delivery = brought(rt, tmp_path / "bill", made.read_bytes())
+    assert (delivery["state"], delivery["rows"]) == ("current", 3), delivery.get("reason")
+    assert {proof["difference"] for proof in delivery["proof"]} == {"0"}
+    (line,) = read_lines(rt.objects, "default", with_rows=True)
+    assert (line.source_row_id, line.reason, line.amount) == ("2", "the line is not UTF-8 text", amount)
+    assert rt.billed() == {"USD": Decimal(8)}
+
+
+def test_text_that_is_no_utf8_in_a_column_of_no_format_costs_nothing(rt: Laptop, tmp_path: Path) -> None:
     text = pa.array([b"caf\xe9"], pa.binary()).view(pa.string())
     delivery = brought(rt, tmp_path / "bill", as_parquet(tmp_path / "made", [cur_line(1, "1")], note=text))
-    assert delivery["state"] in ("current", "rejected")
-    assert delivery["state"] == "current" or "text that is not UTF-8" in delivery["reason"]
+    assert (delivery["state"], delivery["quarantined_rows"]) == ("current", 0), delivery.get("reason")
+
+
+def test_columns_of_nulls_in_parquet_that_have_no_type_are_empty(rt: Laptop, tmp_path: Path) -> None:
+    table = pa.Table.from_pylist([json.loads(line) for line in GCP.read_text(encoding="utf-8").splitlines()[:4]])
+    assert pa.null() in table.schema.types
+    pq.write_table(table, tmp_path / "made")
+    delivery = brought(rt, tmp_path / "bill", (tmp_path / "made").read_bytes(), provider="gcp")
+    assert (delivery["state"], delivery["quarantined_rows"]) == ("current", 0), delivery.get("reason")
+
+
+def test_a_credit_in_parquet_with_text_that_is_no_utf8_counts_with_its_line(rt: Laptop, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in GCP.read_text(encoding="utf-8").splitlines()[:4]]
+    for line in lines:
+        line["credits"] = [{"type": "DISCOUNT", "name": "bytes here", "amount": -0.25}]
+    pq.write_table(
+        pa.Table.from_pylist(lines), tmp_path / "made", use_dictionary=False, compression="none", write_statistics=False
+    )
+    content = (tmp_path / "made").read_bytes()
+    assert content.count(b"bytes here") >= 4
+    delivery = brought(rt, tmp_path / "bill", content.replace(b"bytes here", b"bytes h\xe9re", 1), provider="gcp")
+    assert (delivery["state"], delivery["quarantined_rows"]) == ("current", 1), delivery.get("reason")
+    assert {proof["difference"] for proof in delivery["proof"]} == {"0"}
+
+
+@pytest.mark.parametrize("odd", ["cells", "utf8", "parquet"])
+def test_a_line_of_the_amortized_view_that_is_no_row_counts_no_money_again(
+    rt: Laptop, tmp_path: Path, odd: str
+) -> None:
+    actual, amortized = ((TWINS / f"part_0_{view}.csv").read_bytes() for view in ("actual", "amortized"))
+    header, line, *rest = amortized.splitlines()
+    if odd == "cells":
+        line += b",too,many"
+    elif odd == "utf8":
+        line = line.replace(b"Microsoft", b"Micros\xf6ft", 1)
+    amortized = b"\n".join([header, line, *rest, b""])
+    if odd == "parquet":
+        rows = list(csv.DictReader(io.StringIO(amortized.decode("utf-8-sig"))))
+        cells = {name: [row[name].encode() for row in rows] for name in rows[0]}
+        cells["ConsumedService"][0] = b"Micros\xf6ft"
+        texts = {name: pa.array(column, pa.binary()).view(pa.string()) for name, column in cells.items()}
+        pq.write_table(pa.table(texts), tmp_path / "made")
+        amortized = (tmp_path / "made").read_bytes()
+    folder = tmp_path / "twins"
+    folder.mkdir()
+    (folder / "part_0_actual.csv").write_bytes(actual)
+    (folder / f"part_0_amortized.{'parquet' if odd == 'parquet' else 'csv'}").write_bytes(amortized)
+    assert [outcome.error for outcome in rt.bring(folder, provider="azure") if outcome.error] == []
+    (delivery,) = (one for one in rt.deliveries() if len(one["parts"]) == 2)
+    assert (delivery["state"], delivery["quarantined_rows"]) == ("current", 1), delivery.get("reason")
+    assert {proof["difference"] for proof in delivery["proof"]} == {"0"}
 
 
 def test_a_budget_over_more_than_a_cost_holds_says_so_and_buries_nothing(rt: Laptop, tmp_path: Path) -> None:
