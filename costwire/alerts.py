@@ -5,15 +5,16 @@ from __future__ import annotations
 import getpass
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Annotated
 
 import typer
 
 from common.alerts import acknowledging as alerting
-from common.domain.alerts import RESOLVED, STATES
+from common.domain.alerts import STATES
+from common.domain.money import plain
 from common.ports import Document
-from common.records.organizations import below
+from common.reporting import alerts as reported
+from common.reporting.alerts import AlertReport
 from common.runtime.bootstrap import runtime
 from costwire.messages import AGAIN, messages_lost
 from costwire.output import AsJson, Org, console, money, print_json, table
@@ -38,22 +39,19 @@ def list_alerts(
         raise typer.BadParameter(f"state is '{state}', expected one of {', '.join(STATES)}")
     rt = runtime()
     org = tenant_of(rt, org)
-    found = [document for _, document in rt.documents.list(below(org, "alerts"))]
-    wanted = [document for document in found if _is_wanted(document, state, everything)]
-    wanted.sort(key=lambda document: Decimal(str(document.get("threshold_percent") or 0)))
-    wanted.sort(key=lambda document: str(document["triggered_at"]), reverse=True)
+    wanted = reported.list_alerts(rt, org, state, resolved=everything)
     if as_json:
-        print_json(wanted)
+        print_json([one.as_json() for one in wanted])
         return
     if not wanted:
         console.print("No alerts.")
         return
-    shown = {document["alert_id"] for document in wanted}
+    shown = {one.alert_id for one in wanted}
     lost = [one for one in messages_lost(rt, org) if one[0] in shown]
     made = table("alert", "state", "budget", "spend", "percent", "as of", numbers=("spend", "percent"))
     made.columns[0].no_wrap = True  # an id is copied whole; it names period and threshold
-    for document in wanted:
-        made.add_row(*_row(document))
+    for alert in wanted:
+        made.add_row(*_row(alert))
     console.print(made)
     for found_id, whom, why in lost:
         console.print(f"{found_id}: not sent by {whom}: {why}; {AGAIN}", soft_wrap=True)
@@ -64,9 +62,8 @@ def acknowledge_alert(alert_id: AlertId, by: By = None, org: Org = "default", as
     """Acknowledge an alert."""
     rt = runtime()
     org = tenant_of(rt, org)
-    found = alerting.find_alert(rt.documents, org, alert_id)
-    document = alerting.acknowledge(rt.documents, org, found, by or _account(), rt.clock.now())
-    _say(document, f"Alert {found} is acknowledged by {document['acknowledged_by']}.", as_json)
+    document = alerting.acknowledge_alert(rt, org, alert_id, by or _account())
+    _say(document, f"Alert {document['alert_id']} is acknowledged by {document['acknowledged_by']}.", as_json)
 
 
 @app.command("snooze")
@@ -85,11 +82,9 @@ def snooze_alert(
     """Silence an alert for a while; if spend is still over the threshold then, the next evaluation reopens it."""
     rt = runtime()
     org = tenant_of(rt, org)
-    now = rt.clock.now()
-    end = _until(span, until, now)
-    found = alerting.find_alert(rt.documents, org, alert_id)
-    document = alerting.snooze(rt.documents, org, found, end, by or _account(), now)
-    _say(document, f"Alert {found} is snoozed until {end:%Y-%m-%d %H:%M} UTC.", as_json)
+    end = _until(span, until, rt.clock.now())
+    document = alerting.snooze_alert(rt, org, alert_id, end, by or _account())
+    _say(document, f"Alert {document['alert_id']} is snoozed until {end:%Y-%m-%d %H:%M} UTC.", as_json)
 
 
 def _account() -> str:
@@ -99,19 +94,14 @@ def _account() -> str:
         raise typer.BadParameter("this account has no name; say who you are with --by") from None
 
 
-def _is_wanted(document: Document, state: str | None, everything: bool) -> bool:
-    return document["state"] == state if state else everything or document["state"] != RESOLVED
-
-
-def _row(document: Document) -> list[str]:
-    percent, spend, as_of = document.get("percent"), document.get("current_spend"), document.get("as_of")
+def _row(alert: AlertReport) -> list[str]:
     return [
-        document["alert_id"],
-        document["state"],
-        document.get("budget_name") or document["type"],
-        f"{money(spend)} {document['currency']}" if spend is not None else "-",
-        f"{percent} %" if percent is not None else "-",
-        as_of[:10] if as_of else "-",
+        alert.alert_id,
+        alert.state,
+        alert.budget_name or alert.kind,
+        f"{money(alert.current_spend)} {alert.currency}" if alert.current_spend is not None else "-",
+        f"{plain(alert.percent)} %" if alert.percent is not None else "-",
+        f"{alert.as_of:%Y-%m-%d}" if alert.as_of else "-",
     ]
 
 

@@ -8,9 +8,21 @@ from datetime import datetime
 from common.domain import alerts
 from common.domain.alerts import Change
 from common.errors import NotFound, Permanent
-from common.ports import Document, DocumentStore, Transaction
+from common.ports import Document, DocumentStore, Runtime, Transaction
 from common.records.alerts import Alert, alert_path
 from common.records.organizations import below
+
+
+def acknowledge_alert(rt: Runtime, org_slug: str, prefix: str, by: str) -> Document:
+    """Acknowledge the one alert whose id is, or begins with, `prefix`, now.  Returns the alert.  Raises NotFound, Permanent."""
+    alert_id = find_alert(rt.documents, org_slug, prefix)
+    return acknowledge(rt.documents, org_slug, alert_id, by, rt.clock.now())
+
+
+def snooze_alert(rt: Runtime, org_slug: str, prefix: str, until: datetime, by: str) -> Document:
+    """Snooze the one alert whose id is, or begins with, `prefix`.  until: UTC.  Returns the alert.  Raises NotFound, Permanent."""
+    alert_id = find_alert(rt.documents, org_slug, prefix)
+    return snooze(rt.documents, org_slug, alert_id, until, by, rt.clock.now())
 
 
 def find_alert(documents: DocumentStore, org_slug: str, prefix: str) -> str:
