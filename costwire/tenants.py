@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -13,9 +13,9 @@ from common.domain.legible import one_line
 from common.errors import BadConfiguration, CostError
 from common.ports import Document
 from common.records import organizations as tenants
-from common.records.organizations import below
 from common.runtime.bootstrap import runtime
 from common.tenancy import data as tenant_data
+from common.tenancy.organizations import OrganizationReport, add_organization, list_organizations
 from costwire.output import AsJson, console, joined, print_json, progress, styled, table
 
 app = typer.Typer(help="Manage the organizations whose bills are monitored.", no_args_is_help=True)
@@ -33,8 +33,7 @@ def add_tenant(
     as_json: AsJson = False,
 ) -> None:
     """Add an organization, on trial for 14 days."""
-    rt = runtime()
-    document = tenants.add(rt.documents, rt.clock.now(), name, slug, plan)
+    document = add_organization(runtime(), name, slug, plan)
     if as_json:
         print_json(document)
         return
@@ -46,22 +45,16 @@ def add_tenant(
 @app.command("list")
 def list_tenants(as_json: AsJson = False) -> None:
     """List organizations with what each contains."""
-    rt = runtime()
-    found = []
-    for org_slug, document in rt.documents.list("orgs"):
-        integrations = [one for _, one in rt.documents.list(below(org_slug, "integrations"))]
-        found.append({**document, "org_slug": org_slug, **_synchronized(integrations)})
+    found = list_organizations(runtime())
     if as_json:
-        print_json(found)
+        print_json([one.as_json() for one in found])
     elif not found:
         console.print("No organizations yet. Start with: costwire tenants add NAME", soft_wrap=True)
     else:
         shown = table("slug", "name", "plan", "status", "integrations", "last sync", numbers=("integrations",))
         for one in found:
-            shown.add_row(
-                one["org_slug"], str(one.get("name", "")), str(one.get("plan", "")), _status(one),
-                str(one["integrations"]), (one["last_sync"] or "never")[:16].replace("T", " "),
-            )  # fmt: skip
+            last_sync = f"{one.last_sync:%Y-%m-%d %H:%M}" if one.last_sync else "never"
+            shown.add_row(one.org_slug, one.name, one.plan, _status(one), str(one.integrations), last_sync)
         console.print(shown)
 
 
@@ -90,12 +83,13 @@ def remove_tenant(
         _confirm(slug)
     with progress(f"removing {slug}", quiet=as_json) as say:
         removed = tenant_data.remove(runtime(), slug, say)
+    counts = asdict(removed)
     if as_json:
-        print_json({"org_slug": slug, **asdict(removed)})
+        print_json({"org_slug": slug, **counts})
         return
     console.print(
         f"{slug} is removed: {removed.schedules} schedules, {'its' if removed.dataset else 'no'} rows in the warehouse, "
-        f"{removed.objects} files, {removed.documents} documents",
+        f"{counts['objects']} files, {counts['documents']} documents",
         soft_wrap=True,
     )
     if removed.under_way:
@@ -143,15 +137,6 @@ def _tell(document: Document, as_json: bool) -> None:
         console.print(f"{document['org_slug']} is {document['status']}", soft_wrap=True)
 
 
-def _status(document: Document) -> Text:
-    status = str(document.get("status", ""))
-    words = styled(status, _STYLES.get(status, "red"))
-    ends = document.get("trial_ends_at")
-    return joined(words, f" until {ends[:10]}") if status == tenants.TRIAL and ends else words
-
-
-def _synchronized(integrations: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "integrations": len(integrations),
-        "last_sync": max((one["last_sync"] for one in integrations if one.get("last_sync")), default=None),
-    }
+def _status(one: OrganizationReport) -> Text:
+    words, ends = styled(one.status, _STYLES.get(one.status, "red")), one.trial_ends_at
+    return joined(words, f" until {ends:%Y-%m-%d}") if one.status == tenants.TRIAL and ends else words

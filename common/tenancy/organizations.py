@@ -1,0 +1,67 @@
+"""The organizations of a deployment: adding one, and listing all with their integrations and last synchronization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.ports import Document, Runtime
+from common.records import organizations
+from common.records.organizations import below
+
+
+@dataclass(frozen=True)
+class OrganizationReport:
+    """One organization.  integrations: how many it has.  last_sync: the newest of any of them, None before the first.
+
+    name, plan, status: empty where nothing is recorded.  document: all that is recorded.
+    """
+
+    org_slug: str
+    name: str
+    plan: str
+    status: str
+    trial_ends_at: datetime | None
+    integrations: int
+    last_sync: datetime | None
+    document: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: the document, and what was counted."""
+        return {
+            **self.document,
+            "org_slug": self.org_slug,
+            "integrations": self.integrations,
+            "last_sync": self.last_sync.isoformat() if self.last_sync else None,
+        }
+
+
+def add_organization(rt: Runtime, name: str, org_slug: str | None, plan: str) -> Document:
+    """Add an organization, on trial; returns its document.  org_slug None: built from name and time.
+
+    Raises AlreadyExists for a slug that is taken, BadConfiguration for a name, slug or plan that is not valid.
+    """
+    return organizations.add(rt.documents, rt.clock.now(), name, org_slug, plan)
+
+
+def list_organizations(rt: Runtime) -> list[OrganizationReport]:
+    """Every organization, by slug."""
+    return [_report(rt, org_slug, document) for org_slug, document in rt.documents.list("orgs")]
+
+
+def _report(rt: Runtime, org_slug: str, document: Document) -> OrganizationReport:
+    integrations = [one for _, one in rt.documents.list(below(org_slug, "integrations"))]
+    synchronized = [datetime.fromisoformat(one["last_sync"]) for one in integrations if one.get("last_sync")]
+    ends = document.get("trial_ends_at")
+    return OrganizationReport(
+        org_slug=org_slug,
+        name=str(document.get("name", "")),
+        plan=str(document.get("plan", "")),
+        status=str(document.get("status", "")),
+        trial_ends_at=datetime.fromisoformat(ends) if ends else None,
+        integrations=len(integrations),
+        last_sync=max(synchronized, default=None),
+        document=document,
+    )
