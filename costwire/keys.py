@@ -33,9 +33,9 @@ def reencrypt(
 ) -> None:
     """Re-encrypt stored credentials with the newest version.  Idempotent, and safe while bills are fetched."""
     rt = runtime()
-    org_slugs = [tenant_of(rt, org)] if org is not None else [one for one, _ in rt.documents.list("orgs")]
+    org_slug = tenant_of(rt, org) if org is not None else None
     with progress("sealing credentials", quiet=as_json) as say:
-        outcome = credentials.reencrypt(rt.documents, rt.keys, rt.clock.now(), org_slugs, say)
+        outcome = credentials.reencrypt_stored(rt, org_slug, say)
     if as_json:
         print_json(outcome.__dict__)
     else:

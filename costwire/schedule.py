@@ -38,22 +38,22 @@ def schedule(
 
 def _show(rt: Runtime, org: str, as_json: bool) -> None:
     """What the settings say, and whether the scheduler does it."""
-    name, hours = schedules.sync_name(org), schedules.sync_interval_hours(rt.documents, org)
-    made = next((one for one in rt.scheduler.list(name) if one.name == name), None)
+    shown = schedules.shown_sync_schedule(rt, org)
+    hours = shown.hours
     if as_json:
-        print_json({"org_slug": org, "sync_interval_hours": hours, "cron": made.cron if made else None})
+        print_json(shown.as_json())
     elif hours == schedules.OFF:
         console.print(f"{org}: bills are fetched only when somebody asks: costwire sync")
-    elif made is None:
+    elif shown.cron is None:
         console.print(f"{org}: nothing is scheduled yet; costwire connect does it, or --every-hours {hours}")
     else:
         often = "every hour" if hours == 1 else f"every {hours} hours"
-        console.print(f"{org}: bills are fetched {often} ({made.cron}, UTC)")
+        console.print(f"{org}: bills are fetched {often} ({shown.cron}, UTC)")
         if isinstance(rt, EmbeddedRuntime):
             console.print("costwire watch does it, as long as it runs")
-    wanted = schedules.sync_schedule(org, hours).cron if hours != schedules.OFF else None
-    if made and made.cron != wanted:
+    wanted = shown.expected_cron
+    if shown.cron and shown.cron != wanted:
         mend = f"--every-hours {hours}" if wanted else "--off"
         raise BadConfiguration(
-            f"the scheduler ticks by {made.cron}, the settings say {wanted or 'never'}; costwire schedule {mend} mends it"
+            f"the scheduler ticks by {shown.cron}, the settings say {wanted or 'never'}; costwire schedule {mend} mends it"
         )

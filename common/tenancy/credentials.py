@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.errors import DecryptionFailed, NotFound, Permanent
-from common.ports import Document, DocumentStore, KeyRing, Transaction
+from common.ports import Document, DocumentStore, KeyRing, Runtime, Transaction
 from common.ports.keys import FAILED, Sealed, check_size
 from common.records.organizations import below
 
@@ -75,6 +75,14 @@ def load(documents: DocumentStore, keys: KeyRing, org_slug: str, integration_id:
             "--credential FILE keeps one"
         )
     return keys.decrypt(_sealed(document), _context(org_slug, integration_id))
+
+
+def reencrypt_stored(
+    rt: Runtime, org_slug: str | None = None, say: Callable[[str], None] = lambda name: None
+) -> Reencryption:
+    """The same as `reencrypt`, of one organization, or of all for None."""
+    org_slugs = [org_slug] if org_slug is not None else [one for one, _ in rt.documents.list("orgs")]
+    return reencrypt(rt.documents, rt.keys, rt.clock.now(), org_slugs, say)
 
 
 def reencrypt(

@@ -6,6 +6,7 @@ Intervals are in `orgs/<org>/settings/general`, the platform's own in `settings/
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from common.errors import BadConfiguration
@@ -20,6 +21,31 @@ MINUTES = (5, 10, 15, 20, 30, 60)
 OFF = 0
 BUDGET_CHECK = "budget-check"
 _SYNC = "sync-"
+
+
+@dataclass(frozen=True)
+class SyncSchedule:
+    """How often an organization's bills are fetched.  hours: by its settings, OFF for never.  cron: of the scheduler, None for nothing."""
+
+    org_slug: str
+    hours: int
+    cron: str | None
+
+    @property
+    def expected_cron(self) -> str | None:
+        """What the scheduler should have, None for nothing.  Raises BadConfiguration for an interval that does not divide a day."""
+        return sync_schedule(self.org_slug, self.hours).cron if self.hours != OFF else None
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"org_slug": self.org_slug, "sync_interval_hours": self.hours, "cron": self.cron}
+
+
+def shown_sync_schedule(rt: Runtime, org_slug: str) -> SyncSchedule:
+    """What the settings say and what the scheduler does.  Raises BadConfiguration for a setting that is not a number."""
+    name, hours = sync_name(org_slug), sync_interval_hours(rt.documents, org_slug)
+    made = next((one for one in rt.scheduler.list(name) if one.name == name), None)
+    return SyncSchedule(org_slug, hours, made.cron if made else None)
 
 
 def sync_name(org_slug: str) -> str:
