@@ -8,11 +8,9 @@ from pathlib import Path
 
 from common.config import Settings
 from common.errors import NotFound
-from common.ingestion.requesting import Requested, new_request_id, run_id_of
-from common.messages import SyncRequested
+from common.ingestion.connecting import Connection, connect
+from common.ingestion.syncing import request_all
 from common.providers.registry import TITLES
-from common.records.integrations import save_integration
-from common.records.organizations import ensure_default
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets, costs
@@ -40,10 +38,8 @@ def demo() -> None:
     _connect(rt)
     budgets.add_budget("Cloud spend", amount="33000", currency="USD", provider=["aws", "azure", "gcp"])
     _heading("1. Bills come in, become FOCUS 1.3 rows, and are proved against their source")
-    request_id = new_request_id()
     subscribe_all(rt)
-    rt.bus.publish(SyncRequested(request_id, "demo", _ORG))
-    report(rt, Requested(_ORG, tuple(run_id_of(request_id, name) for name in _INTEGRATIONS)), as_json=False)
+    report(rt, request_all(rt, _ORG, "demo", _INTEGRATIONS), as_json=False)
     _heading("2. What it cost")
     costs.costs(by="provider")
     _heading("3. Budgets")
@@ -57,10 +53,8 @@ def demo() -> None:
 
 
 def _connect(rt: EmbeddedRuntime) -> None:
-    ensure_default(rt.documents, rt.clock.now())
     for name in _INTEGRATIONS:
-        location = (SAMPLES / name).absolute().as_uri()
-        save_integration(rt.documents, rt.clock.now(), _ORG, name, name, location)
+        connect(rt, Connection(_ORG, name, (SAMPLES / name).absolute().as_uri(), requested_by="demo"))
         console.print(f"connected {TITLES[name]}: {(SAMPLES / name).relative_to(SAMPLES.parent)}")
 
 

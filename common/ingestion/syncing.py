@@ -37,3 +37,13 @@ def sync(
     for name in names:
         publish(rt, SyncRequested(request_id, "manual", org_slug, name, tuple(billing_periods)))
     return Requested(org_slug, tuple(run_id_of(request_id, name) for name in names))
+
+
+def request_all(rt: Runtime, org_slug: str, trigger: str, integration_ids: Sequence[str]) -> Requested:
+    """One request for the whole organization, as the scheduler publishes it.
+
+    integration_ids: its integrations, in the order in which their runs are told.
+    """
+    request_id = new_request_id()
+    rt.bus.publish(SyncRequested(request_id, trigger, org_slug))
+    return Requested(org_slug, tuple(run_id_of(request_id, name) for name in integration_ids))
