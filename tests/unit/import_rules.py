@@ -65,9 +65,11 @@ RULES: dict[str, Rule] = {
         "use cases: setting and removing, what was spent, what is expected, evaluation", (*_BILLS, "alerts")
     ),
     "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
-    "common/tenancy": Rule("use cases: credentials, schedules, exchange rates, removal, restoring", _WAREHOUSE),
+    "common/tenancy": Rule(
+        "use cases: organizations, credentials, schedules, exchange rates, removal, restoring", _WAREHOUSE
+    ),
     "common/reporting": Rule(
-        "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, messages, health",
+        "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, alerts, health",
         (*_BILLS, "warehouse"),
     ),
     "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "warehouse")),

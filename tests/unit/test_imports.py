@@ -106,12 +106,6 @@ MAY_REACH_STORES = frozenset(
         "watch.py",
         "worker.py",
         "tenant.py",  # the one door to an organization
-        "alerts.py",  # these do not call a use case for all they do yet
-        "demo.py",
-        "imports.py",
-        "keys.py",
-        "schedule.py",
-        "tenants.py",
     }
 )
 """Modules of the command line that may take documents, objects, the warehouse or the bus from a runtime."""
