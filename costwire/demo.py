@@ -54,7 +54,7 @@ def demo() -> None:
 
 def _connect(rt: EmbeddedRuntime) -> None:
     for name in _INTEGRATIONS:
-        connect(rt, Connection(_ORG, name, (SAMPLES / name).absolute().as_uri(), requested_by="demo"))
+        connect(rt, Connection(_ORG, name, (SAMPLES / name).absolute().as_uri(), scheduled=False))
         console.print(f"connected {TITLES[name]}: {(SAMPLES / name).relative_to(SAMPLES.parent)}")
 
 

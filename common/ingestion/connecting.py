@@ -21,6 +21,7 @@ class Connection:
 
     location: where the provider leaves its bills, a URI or a path.  integration_id None: the provider's name.  secret: the credential in
     the clear.  requested_by: who stores it.  allow_overlap: its bills are shown even where another integration shows the same account.
+    scheduled False: no schedule is made for the organization, as in the demo, whose bills never change.
     """
 
     org_slug: str
@@ -30,6 +31,7 @@ class Connection:
     secret: bytes | None = field(default=None, repr=False)
     requested_by: str = ""
     allow_overlap: bool = False
+    scheduled: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
         credentials.store(
             rt.documents, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by
         )
-    ensure_schedule(rt, asked.org_slug)
+    if asked.scheduled:
+        ensure_schedule(rt, asked.org_slug)
     return Connected(document, uri, len(found))
 
 
