@@ -21,7 +21,7 @@ A message says what was found, what was expected and what to do, in one line, an
 import errno
 from datetime import datetime
 
-AGAIN = "it is tried again"
+AGAIN = "it will be retried"
 """How a Retryable ends that only time mends: true of functions, whose messages come again; a command line says it otherwise."""
 
 
@@ -101,9 +101,9 @@ def resource_error(error: BaseException) -> CostError | None:
     """A full disk or memory as our error, whoever noticed it; None for all else.  DuckDB tells them by words and class name only."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left on device" in str(error) or "max_temp_directory_size" in str(error):
-        return NoSpace("the disk is full: nothing of the bill is shown; free some space, then run costwire replay")
+        return NoSpace("the disk is full: no rows of the bill are shown; free some space, then run costwire replay")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
         return NoMemory(
-            "memory does not suffice: nothing of the bill is shown; set COSTWIRE_THREADS=1, then run costwire replay"
+            "not enough memory: no rows of the bill are shown; set COSTWIRE_THREADS=1, then run costwire replay"
         )
     return None

@@ -160,5 +160,5 @@ def _leave(number: int) -> None:
     os._exit(128 + number)
 
 
-WORDS = "stopped; run costwire sync to go on where it was"
+WORDS = "stopped; run costwire sync to continue"
 """What a person reads who stopped a command."""

@@ -91,7 +91,7 @@ def _account() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        raise typer.BadParameter("this account has no name; say who you are with --by") from None
+        raise typer.BadParameter("this account has no name; give yours with --by") from None
 
 
 def _row(alert: AlertReport) -> list[str]:

@@ -101,7 +101,7 @@ def add_budget(
     for message in messages:
         console.print(f"Alert {message}", soft_wrap=True)
     if any(message.startswith(WAITING) for message in messages):
-        console.print("What is not sent yet is tried again with the next costwire sync.")
+        console.print("Unsent notifications are retried by the next costwire sync.")
 
 
 @app.command("list")

@@ -141,7 +141,7 @@ class _OneLine(logging.Formatter):
 def _words(error: BaseException) -> str:
     """One line about an error.  Of one that nobody foresaw its own words may hold a line of a bill and are not repeated."""
     if isinstance(error, Retryable):
-        return str(error).replace(AGAIN, "give the command again later, costwire doctor finds a cause that stays")
+        return str(error).replace(AGAIN, "run the command again later, costwire doctor shows a cause that persists")
     if isinstance(error, CostError):
         return str(error)
     known = resource_error(error)
@@ -152,6 +152,6 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, ValueError) and "null byte" in str(error):
-        return "a path or a name has a NUL character in it, which none can have; give it without"
+        return "a path or a name contains a NUL character, which is not valid; remove it"
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: this is a fault of Costwire; please report it"
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}: this is a bug in Costwire; please report it"

@@ -55,7 +55,7 @@ def _question(by: str, metric: str, first: str | None, last: str | None) -> Cost
         dimension, measure = read_dimension(by), read_metric(metric)
         first_day, last_day = _day(first), _day(last)
     if first_day and last_day and last_day < first_day:
-        raise typer.BadParameter(f"--to {last_day} lies before --from {first_day}")
+        raise typer.BadParameter(f"--to {last_day} is before --from {first_day}")
     return CostsQuestion(dimension, measure, first_day, last_day)
 
 
@@ -67,7 +67,7 @@ def _say_price(price: CostsPrice, as_json: bool) -> None:
     if as_json:
         print_json(price.as_json())
     elif price.list_price_usd is None:
-        console.print("The question would be answered on this machine, for nothing.")
+        console.print("The query would run on this machine, at no charge.")
     else:
         usd = money(price.list_price_usd, 6)
         console.print(f"The question would scan {price.scanned_bytes:,} bytes: {usd} USD at list price.")

@@ -37,7 +37,7 @@ def demo() -> None:
     bootstrap.use(rt)
     _connect(rt)
     budgets.add_budget("Cloud spend", amount="33000", currency="USD", provider=["aws", "azure", "gcp"])
-    _heading("1. Bills come in, become FOCUS 1.3 rows, and are proved against their source")
+    _heading("1. Bills are imported, converted to FOCUS 1.3 rows, and proved against their source")
     subscribe_all(rt)
     report(rt, request_all(rt, _ORG, "demo", _INTEGRATIONS), as_json=False)
     _heading("2. What it cost")
@@ -66,7 +66,7 @@ def _heading(text: str) -> None:
 def _next_steps() -> None:
     for line in (
         "your own bill:      .venv/bin/costwire import YOUR-BILL.csv      (AWS, Azure, Google Cloud, OCI, FOCUS)",
-        "look around here:   export COSTWIRE_HOME=.costwire-demo; .venv/bin/costwire costs --by service",
+        "explore the demo:   export COSTWIRE_HOME=.costwire-demo; .venv/bin/costwire costs --by service",
         "check a FOCUS file: .venv/bin/costwire validate samples/focus/focus-1.0.csv",
         "all commands:       .venv/bin/costwire --help",
     ):

@@ -28,7 +28,7 @@ def doctor(
     rt = runtime()
     findings = list(look(rt, looked_at(rt, org), integration))
     if as_json:
-        print_json([finding.__dict__ for finding in findings])
+        print_json([one.as_document() for one in findings])
     else:
         _print(findings)
     if any(one.well is False for one in findings):
@@ -36,17 +36,17 @@ def doctor(
 
 
 def _print(findings: list[Finding]) -> None:
-    """What was found; below it each mend once, on a line of its own, so that it can be copied."""
-    shown = table("", "what", "found")
+    """What was found; below it each fix once, on a line of its own, so that it can be copied."""
+    shown = table("", "check", "found")
     for one in findings:
         shown.add_row(styled(*_MARKS[one.well]), one.what, one.found)
     console.print(shown)
     about: dict[str, list[str]] = {}
     for one in sorted(findings, key=lambda one: one.well is None):
-        if one.mend:
-            about.setdefault(one.mend, []).append(one.what)
-    for mend, things in about.items():
+        if one.fix:
+            about.setdefault(one.fix, []).append(one.what)
+    for fix, things in about.items():
         more = f" and {len(things) - 3} more" if len(things) > 3 else ""
         console.line()
         console.print(styled(f"{', '.join(things[:3])}{more}:", "dim"), soft_wrap=True)
-        console.print(f"  {mend}", soft_wrap=True)
+        console.print(f"  {fix}", soft_wrap=True)

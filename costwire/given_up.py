@@ -17,7 +17,9 @@ from common.runtime.failures import record_failure
 GRACE = timedelta(seconds=10)
 """How long after a run is queued its request may still be on its way to the bus."""
 
-_NEVER_ASKED = "its request never reached the queue: the command that asked was stopped, or the disk was full; give the command again"
+_NEVER_ASKED = (
+    "its request never reached the queue: the command was stopped, or the disk was full; run the command again"
+)
 
 
 def end_forgotten(rt: Runtime, org_slug: str) -> None:

@@ -124,4 +124,4 @@ def read_credential(file: Path) -> bytes:
 
 def _check_provider(provider: str, *known: str) -> None:
     if provider not in known:
-        raise typer.BadParameter(f"'{provider}' is no provider, expected one of {', '.join(known)}")
+        raise typer.BadParameter(f"'{provider}' is not a provider, expected one of {', '.join(known)}")

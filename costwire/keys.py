@@ -23,7 +23,7 @@ def rotate(as_json: AsJson = False) -> None:
         print_json({"key_version": version})
         return
     console.print(f"new key version: {version}", soft_wrap=True)
-    console.print("next: costwire keys reencrypt seals by it what is kept already")
+    console.print("next: costwire keys reencrypt re-encrypts the stored credentials with it")
 
 
 @app.command("reencrypt")
@@ -34,15 +34,15 @@ def reencrypt(
     """Re-encrypt stored credentials with the newest version.  Idempotent, and safe while bills are fetched."""
     rt = runtime()
     org_slug = tenant_of(rt, org) if org is not None else None
-    with progress("sealing credentials", quiet=as_json) as say:
+    with progress("re-encrypting credentials", quiet=as_json) as say:
         outcome = credentials.reencrypt_stored(rt, org_slug, say)
     if as_json:
         print_json(outcome.__dict__)
     else:
         version = f" by version {outcome.key_version}" if outcome.key_version else ""
-        console.print(f"{outcome.anew} sealed anew{version}, {outcome.left} already were", soft_wrap=True)
+        console.print(f"{outcome.anew} re-encrypted{version}, {outcome.left} already up to date", soft_wrap=True)
     if outcome.failed:
         reasons = "; ".join(f"{name} ({reason})" for name, reason in sorted(outcome.failed.items()))
         raise CostError(
-            f"{len(outcome.failed)} cannot be sealed anew: {reasons}; connect them again with --credential, or mend the key"
+            f"{len(outcome.failed)} cannot be re-encrypted: {reasons}; connect them again with --credential, or fix the key"
         )

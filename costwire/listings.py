@@ -112,7 +112,7 @@ def runs(integration: Integration = None, org: Org = "default", as_json: AsJson 
     elif not found:
         console.print("No runs yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
     else:
-        shown = table("integration", "asked by", "status", "started", "took", "rows", "size", numbers=_RUN_NUMBERS)
+        shown = table("integration", "requested by", "status", "started", "took", "rows", "size", numbers=_RUN_NUMBERS)
         for one in found:
             shown.add_row(
                 one.integration_id or "",
@@ -143,7 +143,7 @@ def restatements(
     if as_json:
         print_json([day.as_json() for one in found for day in one.days])
     elif not found:
-        console.print("Nothing was restated: no newer delivery changed a cost that was shown before.", soft_wrap=True)
+        console.print("Nothing was restated: no newer delivery changed a cost that was already shown.", soft_wrap=True)
     else:
         for number, one in enumerate(found):
             console.line(int(number > 0))

@@ -6,13 +6,13 @@ from common.ports import Runtime
 from common.reporting.messages import Fate, MessageOutcome, lost_messages, message_outcomes
 
 WAITING = "not sent yet"
-AGAIN = "once the cause is gone, costwire replay sends it"
+AGAIN = "once the cause is fixed, costwire replay sends it"
 
 
 def messages_sent(rt: Runtime, org: str, budget_id: str | None = None) -> list[str]:
     """What became of each message about a budget, or about all of them, for each recipient.
 
-    Each reads `sent: <where>`, `not sent yet by <whom>: <why>` (it is tried again) or `not sent by <whom>: <why>` (it is not).
+    Each reads `sent: <where>`, `not sent yet by <whom>: <why>` (it will be retried) or `not sent by <whom>: <why>` (it is not).
     """
     return [_in_words(one) for one in message_outcomes(rt, org, budget_id)]
 

@@ -29,7 +29,7 @@ def set_rates(
     rt = runtime()
     org = tenant_of(rt, org, writes=True)
     count = keeping.set_rates(rt, org, path.read_text(encoding="utf-8-sig"))
-    console.print(f"{count} rates are kept")
+    console.print(f"{count} rates are stored")
 
 
 @app.command("list")

@@ -49,13 +49,13 @@ def _print(replayed: Replayed, failed: list[str] | None) -> None:
         console.print("there is nothing to replay")
     elif failed is None:
         console.print(
-            f"{replayed.messages} messages sent again; the functions work on them, see costwire runs and costwire deliveries"
+            f"{replayed.messages} messages sent again; the functions process them, see costwire runs and costwire deliveries"
         )
     else:
         console.print(f"{replayed.messages} messages sent again, {len(failed)} failed")
     if replayed.notifications:
         console.print(
-            f"{replayed.notifications} notifications that were given up are tried again, for whoever does not have them"
+            f"{replayed.notifications} abandoned notifications are retried for recipients who did not receive them"
         )
 
 

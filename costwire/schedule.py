@@ -25,7 +25,7 @@ def schedule(
 ) -> None:
     """Show or set how often an organization's bills are fetched."""
     if off and every_hours is not None:
-        raise typer.BadParameter("--off and --every-hours say different things, expected one of them")
+        raise typer.BadParameter("--off and --every-hours contradict each other, expected one of them")
     if every_hours is not None and every_hours not in schedules.HOURS:
         raise typer.BadParameter(f"{every_hours} hours, expected one of {', '.join(map(str, schedules.HOURS))}")
     rt = runtime()
@@ -43,17 +43,17 @@ def _show(rt: Runtime, org: str, as_json: bool) -> None:
     if as_json:
         print_json(shown.as_json())
     elif hours == schedules.OFF:
-        console.print(f"{org}: bills are fetched only when somebody asks: costwire sync")
+        console.print(f"{org}: bills are fetched only on request: costwire sync")
     elif shown.cron is None:
         console.print(f"{org}: nothing is scheduled yet; costwire connect does it, or --every-hours {hours}")
     else:
         often = "every hour" if hours == 1 else f"every {hours} hours"
         console.print(f"{org}: bills are fetched {often} ({shown.cron}, UTC)")
         if isinstance(rt, EmbeddedRuntime):
-            console.print("costwire watch does it, as long as it runs")
+            console.print("costwire watch does it while it runs")
     wanted = shown.expected_cron
     if shown.cron and shown.cron != wanted:
-        mend = f"--every-hours {hours}" if wanted else "--off"
+        fix = f"--every-hours {hours}" if wanted else "--off"
         raise BadConfiguration(
-            f"the scheduler ticks by {shown.cron}, the settings say {wanted or 'never'}; costwire schedule {mend} mends it"
+            f"the scheduler runs at {shown.cron}, the settings say {wanted or 'never'}; costwire schedule {fix} fixes it"
         )

@@ -38,7 +38,7 @@ def add_tenant(
         print_json(document)
         return
     org_slug = document["org_slug"]
-    console.print(f"{org_slug} is there, on trial until {document['trial_ends_at'][:10]}", soft_wrap=True)
+    console.print(f"{org_slug} exists, on trial until {document['trial_ends_at'][:10]}", soft_wrap=True)
     console.print(f"next: costwire connect PROVIDER --location URI --org {org_slug}", soft_wrap=True)
 
 
@@ -94,8 +94,8 @@ def remove_tenant(
     )
     if removed.under_way:
         console.print(
-            f"{removed.under_way} runs were under way; in an hour, costwire tenants remove {slug} --yes removes what they still "
-            "wrote, or says that there is nothing",
+            f"{removed.under_way} runs were in progress; in an hour, costwire tenants remove {slug} --yes removes what they wrote "
+            "afterwards, or reports that there is nothing",
             soft_wrap=True,
         )
 
@@ -125,9 +125,9 @@ def restore_tenant(
 
 def _confirm(slug: str) -> None:
     if not sys.stdin.isatty():
-        raise BadConfiguration(f"removing {slug} takes all that it has for good; say so with --yes")
-    if typer.prompt(one_line(f"All that {slug} has goes for good. Type its slug to go on")) != slug:
-        raise BadConfiguration("that is not the slug; nothing was removed")
+        raise BadConfiguration(f"removing {slug} deletes all its data permanently; confirm with --yes")
+    if typer.prompt(one_line(f"All data of {slug} is deleted permanently. Type its slug to confirm")) != slug:
+        raise BadConfiguration("the slug does not match; nothing was removed")
 
 
 def _tell(document: Document, as_json: bool) -> None:

@@ -57,7 +57,7 @@ def advance(
     try:
         yield from _watch(rt, org, run_ids, sleep)
     except KeyboardInterrupt:
-        raise GoesOn("stopped waiting; the functions go on without it: costwire runs shows the end") from None
+        raise GoesOn("stopped waiting; the functions continue: costwire runs shows the outcome") from None
 
 
 def _watch(rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float], None]) -> Iterator[Step]:
@@ -69,8 +69,8 @@ def _watch(rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float
             return
         if waited > TAKEN_SECONDS and all(run is None or run["status"] == "queued" for run in runs):
             raise Retryable(
-                f"nothing took the request up within {TAKEN_SECONDS:.0f} seconds; it is kept: costwire doctor finds the cause, "
-                "costwire runs shows the end"
+                f"no function accepted the request within {TAKEN_SECONDS:.0f} seconds; it is stored: costwire doctor shows the cause, "
+                "costwire runs shows the outcome"
             )
         yield Step(f"the functions are at work: {ended} of {len(runs)} runs have ended")
         sleep(POLL_SECONDS)

@@ -35,7 +35,7 @@ def watch() -> None:
         for line in events(rt):
             _say(rt, line)
     except KeyboardInterrupt:
-        raise GoesOn("stopped; what is not done is kept for the next costwire watch or sync") from None
+        raise GoesOn("stopped; unfinished work is stored for the next costwire watch or sync") from None
 
 
 def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[Text]:
@@ -62,7 +62,7 @@ def _words(outcome: Outcome) -> Text:
     done = joined(outcome.delivery.subscription, styled(f" {about}" if about else "", "dim"))
     if outcome.error is None:
         return joined(done, ": done")
-    end = "given up" if outcome.final else "tried again later"
+    end = "given up" if outcome.final else "will be retried later"
     return joined(done, ": ", styled("failed", "red"), f", {end}: {outcome.error}")
 
 

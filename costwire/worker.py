@@ -68,7 +68,7 @@ def work(
             waiting("another process works on what is left")
             sleep(0.05)
             continue
-        waiting(f"waiting until {due:%H:%M:%S} UTC: a message failed and is tried again then; Ctrl-C stops")
+        waiting(f"waiting until {due:%H:%M:%S} UTC: a message failed and will be retried then; Ctrl-C stops")
         sleep(min(max((due - rt.clock.now()).total_seconds(), 0.005), 1.0))
 
 

@@ -43,7 +43,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "`costwire doctor` says how many wait and why; mend the cause, then `costwire replay`; see docs/operations.md."
+    content   = "`costwire doctor` says how many wait and why; fix the cause, then `costwire replay`; see docs/operations.md."
   }
 }
 

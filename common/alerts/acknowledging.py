@@ -31,9 +31,11 @@ def find_alert(documents: DocumentStore, org_slug: str, prefix: str) -> str:
     if prefix in found:
         return prefix
     if not found:
-        raise NotFound(f"there is no alert {prefix}; `costwire alerts list` names them")
+        raise NotFound(f"there is no alert {prefix}; `costwire alerts list` shows them")
     if len(found) > 1:
-        raise NotFound(f"{prefix} begins {len(found)} alerts ({', '.join(found[:3])}, ...); give more of the id")
+        raise NotFound(
+            f"{prefix} matches {len(found)} alerts ({', '.join(found[:3])}, ...); give more characters of the id"
+        )
     return found[0]
 
 
@@ -58,7 +60,7 @@ def _act(
     def work(transaction: Transaction) -> Document:
         document = transaction.get(path)
         if document is None:
-            raise NotFound(f"there is no alert {alert_id}; `costwire alerts list` names them")
+            raise NotFound(f"there is no alert {alert_id}; `costwire alerts list` shows them")
         alert = Alert.from_document(document)
         if alert.life.state not in alerts.ACTIVE:
             raise Permanent(f"alert {alert_id} is {alert.life.state}: there is nothing to {action}")

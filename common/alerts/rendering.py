@@ -83,8 +83,8 @@ def _subject(facts: Mapping[str, Any], state: str) -> str:
         return f'Cloud budget "{name}" at {wording.whole_percent(facts["percent"])} {figures}'
     figures = f"({wording.number(facts['projected'])} of {amount} {currency} projected)"
     if state == RETRACTED:
-        return f'Retracted: cloud budget "{name}" no longer heads for {threshold} {figures}'
-    return f'Cloud budget "{name}" heads for {wording.whole_percent(facts["projected_percent"])} {figures}'
+        return f'Retracted: cloud budget "{name}" is no longer projected to reach {threshold} {figures}'
+    return f'Cloud budget "{name}" is projected to reach {wording.whole_percent(facts["projected_percent"])} {figures}'
 
 
 def _headline(facts: Mapping[str, Any], state: str) -> str:
@@ -125,7 +125,7 @@ def _outlook(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [("Projection", "none, the period has ended")]
     currency = facts["currency"]
     if facts["projected"] is None:
-        rows = [("Projection", "none yet, it takes five whole days with charges")]
+        rows = [("Projection", "none yet, needs five full days with charges")]
     else:
         projected = f"{wording.money(facts['projected'], currency)} ({wording.percent(facts['projected_percent'])})"
         rows = [("Projection", f"{projected}, at the pace so far")]
@@ -133,7 +133,7 @@ def _outlook(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     if forecast is not None:
         between = f"{wording.number(forecast['low'])} and {wording.number(forecast['high'])}"
         expected = wording.money(forecast["expected"], currency)
-        rows.append(("Forecast", f"{expected}, in 80 of 100 cases between {between}"))
+        rows.append(("Forecast", f"{expected}, 80 % likely between {between}"))
     return rows
 
 

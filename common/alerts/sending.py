@@ -107,7 +107,7 @@ def _claim(
     """Claim the recipient; `_DONE`, until when another worker has it, or None when it is ours now."""
     document = transaction.get(path)
     if document is None:
-        raise NotFound(f"notification {path} is gone; nothing is sent")
+        raise NotFound(f"notification {path} no longer exists; nothing is sent")
     if outbox.is_over(document, channel):
         return _DONE
     until = outbox.held_until(document, channel, now)

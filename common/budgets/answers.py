@@ -137,7 +137,7 @@ def _tagged(value: Any) -> dict[str, str]:
         return {"moment": value.isoformat()}
     if isinstance(value, date):
         return {"day": value.isoformat()}
-    raise TypeError(f"an answer holds a {type(value).__name__}, expected plain types, decimals and times")
+    raise TypeError(f"an answer contains a {type(value).__name__}, expected plain types, decimals and times")
 
 
 _READERS: dict[str, Callable[[str], Any]] = {

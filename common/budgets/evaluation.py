@@ -66,7 +66,7 @@ def evaluate_budget_now(
     """
     document = documents.get(below(org_slug, "budgets", budget_id))
     if document is None:
-        raise NotFound(f"there is no budget {budget_id}; `costwire budgets list` names them")
+        raise NotFound(f"there is no budget {budget_id}; `costwire budgets list` shows them")
     return _evaluate_newest(org_slug, from_document(document), documents, warehouse, bus, clock, Shared())
 
 

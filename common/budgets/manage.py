@@ -119,7 +119,7 @@ def add_budget(rt: Runtime, org_slug: str, request: BudgetRequest) -> BudgetRepo
     created_at = rt.clock.now().isoformat()
     budget = request.budget(_budget_id(request.name, created_at), created_at)
     if any(document["name"] == budget.name for _, document in rt.documents.list(below(org_slug, "budgets"))):
-        raise AlreadyExists(f"there is a budget '{budget.name}' already; choose another name, or remove that one")
+        raise AlreadyExists(f"budget '{budget.name}' already exists; choose another name, or remove that one")
     document = as_document(budget)
     rt.documents.create(below(org_slug, "budgets", budget.budget_id), document)
     facts = evaluate_budget_now(org_slug, budget.budget_id, rt.documents, rt.warehouse, rt.bus, rt.clock)
@@ -139,7 +139,7 @@ def remove_budget(rt: Runtime, org_slug: str, name: str) -> RemovedBudget:
     budgets = [document for _, document in rt.documents.list(below(org_slug, "budgets"))]
     found = next((one for one in budgets if name in (one["name"], one["budget_id"])), None)
     if found is None:
-        raise NotFound(f"there is no budget '{name}'; `costwire budgets list` names them")
+        raise NotFound(f"there is no budget '{name}'; `costwire budgets list` shows them")
     budget_id = found["budget_id"]
     rt.documents.delete(below(org_slug, "budgets", budget_id))
     resolve_all(org_slug, budget_id, rt.documents, rt.clock.now(), by=None)

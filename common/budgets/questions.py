@@ -232,7 +232,7 @@ def tag_path(key: str) -> str:
 
 def _sql(name: str, budget: Budget, filters: str) -> str:
     if budget.metric not in METRICS:
-        raise ValueError(f"metric {budget.metric} is no cost column")
+        raise ValueError(f"metric {budget.metric} is not a cost column")
     counted_by = "BillingPeriodStart" if budget.counts_by_billing_period else "ChargePeriodStart"
     return _text(name).format(metric=budget.metric, counted_by=counted_by, scope=filters)
 

@@ -254,7 +254,7 @@ def rounded(amount: Decimal) -> Decimal:
 
 def _check(budget: Budget) -> None:
     if not budget.name.strip():
-        raise InvalidBudget("name is empty, expected words that people know the budget by")
+        raise InvalidBudget("name is empty, expected the name that users know the budget by")
     if not budget.name.isprintable():
         raise InvalidBudget("name holds control characters or line breaks, expected plain words")
     if budget.amount <= 0:
@@ -268,7 +268,7 @@ def _check(budget: Budget) -> None:
     for percents in (budget.thresholds, budget.forecast_thresholds):
         _check_percents(percents)
     if not budget.thresholds and not budget.forecast_thresholds:
-        raise InvalidBudget("a budget without thresholds would never say anything; give at least one")
+        raise InvalidBudget("a budget without thresholds would never alert; give at least one")
     _check_dates(budget)
 
 

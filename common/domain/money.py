@@ -99,5 +99,5 @@ class Money:
 
     def _same(self, other: Money) -> Decimal:
         if other.currency != self.currency:
-            raise CurrencyMismatch(f"{self.currency} and {other.currency} do not add up; convert one of them first")
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} cannot be added; convert one of them first")
         return other.amount

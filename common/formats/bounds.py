@@ -89,7 +89,8 @@ def _too_much(content: Content, label: str, otherwise: str) -> BadBill:
 def too_long(label: str) -> BadBill:
     """What a bill with such a line is refused with."""
     return BadBill(
-        f"{label} has a line longer than {MAX_LINE_BYTES >> 20} MB, perhaps since its line ends are lost or a quoted cell does not end; "
+        f"{label} has a line longer than {MAX_LINE_BYTES >> 20} MB, possibly because line breaks are missing or a quoted cell "
+        "does not end; "
         "export it again"
     )
 
@@ -103,7 +104,7 @@ def too_wide(label: str, found: int) -> BadBill:
 
 def breaks_off(label: str, compression: str) -> BadBill:
     """What a bill is refused with whose compressed stream is not whole."""
-    return BadBill(f"{label} breaks off: the {compression} stream is truncated or damaged; fetch it again")
+    return BadBill(f"{label} is incomplete: the {compression} stream is truncated or damaged; fetch it again")
 
 
 def _first_end(piece: bytes, ends: tuple[bytes, ...]) -> int:

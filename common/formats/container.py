@@ -183,7 +183,7 @@ def _check_text(text: bytes, label: str) -> None:
         raise BadBill(f"{label} is not UTF-8 text, perhaps Windows-1252 or Latin-1; save it as UTF-8")
     start = text.removeprefix(_UTF8_MARK).lstrip()[:1]
     if start == b"[":
-        raise BadBill(f"{label} is a JSON array, expected JSON lines: one object a line; jq -c '.[]' makes them")
+        raise BadBill(f"{label} is a JSON array, expected JSON lines: one object per line; jq -c '.[]' creates them")
     if start == b"<":
         raise BadBill(
             f"{label} is an HTML or XML page, perhaps an error page that was saved as the bill; fetch it again"

@@ -56,7 +56,7 @@ def control_totals(container: Container, matched: Matched, label: str) -> Contro
         # Arrow's words may hold a line of the bill and are not passed on
         if "straddling" in str(error):
             raise too_long(label) from None
-        raise BadBill(f"{label} breaks off or is damaged while it is read; fetch it again") from None
+        raise BadBill(f"{label} is incomplete or damaged; fetch it again") from None
 
 
 def _csv_totals(container: Container, wanted: Wanted, matched: Matched) -> ControlTotals:

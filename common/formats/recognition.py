@@ -230,7 +230,7 @@ def _shown(names: Sequence[str]) -> str:
     """The first names, for a message; what does not read like one may be a line of the bill and stays out."""
     readable = [name for name in names if _READS_LIKE_A_NAME.fullmatch(name)]
     if len(readable) < len(names) / 2:
-        return "most of them do not read like column names"
+        return "most of them do not look like column names"
     return ", ".join(readable[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
@@ -245,8 +245,8 @@ def _once_each(matched: Matched) -> Matched:
         alike = [one for one in matched.names if name is not None and squeeze(one) == squeeze(name)]
         if len(alike) > 1:
             other = next((one for one in alike if one != name), None)
-            words = f"columns {name} and {other} are one name" if other else f"column {name} is there twice"
-            raise UnknownFormat(f"{words}, and which one counts is not told; export the bill again with one of them")
+            words = f"columns {name} and {other} have the same name" if other else f"column {name} occurs twice"
+            raise UnknownFormat(f"{words}, and which one applies is not known; export the bill again with one of them")
     return matched
 
 

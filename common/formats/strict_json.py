@@ -53,14 +53,14 @@ def parse_line(line: bytes, records: Iterable[str]) -> dict[str, Any]:
     try:
         value = parse(line.strip(_SPACE).decode())
     except UnicodeDecodeError:
-        raise NotStrict("the line is no JSON object") from None
+        raise NotStrict("the line is not a JSON object") from None
     except NotStrict as error:
         why = f": {error}" if str(error) else ""
-        raise NotStrict(f"the line is no JSON object{why}") from None
+        raise NotStrict(f"the line is not a JSON object{why}") from None
     if not isinstance(value, dict):
-        raise NotStrict("the line is no JSON object")
+        raise NotStrict("the line is not a JSON object")
     if isinstance(value, Doubled) or any(isinstance(_reach(value, path), Doubled) for path in records):
-        raise NotStrict("a key stands twice in the line, and which one counts is not known")
+        raise NotStrict("a key occurs twice in the line, and which one applies is not known")
     return value
 
 
@@ -118,7 +118,7 @@ def _check_text(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise NotStrict("half of a surrogate pair stands in it") from None
+        raise NotStrict("it contains half of a surrogate pair") from None
 
 
 def _is_deeper(value: Any, most: int) -> bool:

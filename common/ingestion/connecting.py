@@ -79,11 +79,11 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
 def _uri(rt: Runtime, location: str) -> str:
     if not location.strip():
         raise BadConfiguration(
-            "--location is empty; give the place where the bills lie, as gs://bucket/folder or file:///folder"
+            "--location is empty; give the location of the bills, as gs://bucket/folder or file:///folder"
         )
     uri = location if "://" in location else Path(location).absolute().as_uri()
     if uri.startswith("file:") and rt.settings.runtime == "cloud":
         raise BadConfiguration(
-            f"location is {location}, which functions in the cloud cannot read; give gs://bucket/folder, or use costwire import"
+            f"location is {location}, which cloud functions cannot read; give gs://bucket/folder, or use costwire import"
         )
     return uri

@@ -73,7 +73,7 @@ def _uploaded(rt: Runtime, path: Path, prefix: str, say: Callable[[str], None]) 
         return upload(rt.objects, path, prefix, say)
     except KeyboardInterrupt:
         raise GoesOn(
-            "stopped while uploading; nothing was asked of the functions yet: give the command again"
+            "stopped while uploading; nothing was requested from the functions yet: run the command again"
         ) from None
 
 

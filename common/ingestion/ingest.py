@@ -9,7 +9,7 @@ from typing import Any
 
 from common.errors import BadBill, BadConfiguration, CostError
 from common.ingestion.landing import land
-from common.ingestion.progress import Marks, Pace, TimeUsed, plan_of
+from common.ingestion.progress import LandingProgress, Pace, TimeUsed, plan_of
 from common.ingestion.reading import IngestRequest, Ports
 from common.messages import IngestBill
 from common.ports import Location, Runtime
@@ -39,12 +39,12 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     """
     org_slug, integration_id = message.org_slug, message.integration_id
     check_may_run(rt.documents, org_slug)  # the tenant's state is no fault of the integration
-    marks = Marks(rt.documents, rt.objects, org_slug, integration_id, message.run_id)
-    if has_landed(rt.documents, org_slug, message.run_id) and marks.none():
+    progress = LandingProgress(rt.documents, rt.objects, org_slug, integration_id, message.run_id)
+    if has_landed(rt.documents, org_slug, message.run_id) and progress.none():
         return  # the message once more, or its twin: copying 100 GB again would change nothing
     begin_run(rt.documents, org_slug, message.run_id)
     try:
-        outcome = _land_all(message, rt, marks, provider(message.provider))
+        outcome = _land_all(message, rt, progress, provider(message.provider))
     except CostError as error:
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
         raise
@@ -57,11 +57,11 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     if refused:
         fail_run(rt.documents, rt.clock, org_slug, message.run_id, refused[0], rejected=True, unread=unread)
     note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, refused[0] if refused else None)
-    marks.clear()
+    progress.clear()
 
 
 def _land_all(
-    message: IngestBill, rt: Runtime, marks: Marks, provider: Provider
+    message: IngestBill, rt: Runtime, progress: LandingProgress, provider: Provider
 ) -> tuple[list[Delivery], list[str]] | None:
     """What was landed, and why others were refused; None where the rest went to another message."""
     org_slug, integration_id = message.org_slug, message.integration_id
@@ -72,7 +72,7 @@ def _land_all(
     location = rt.source(source_of(org_slug, integration, run.get("location")))
     request = IngestRequest(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
     pace = Pace(rt.clock, rt.settings.work_seconds)
-    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, marks, pace)
+    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, progress, pace)
     landed: list[Delivery] = []
     refused: list[str] = []
     found = [_as_stated(one, run) for one in _found(provider, location, message.billing_periods, refused)]
@@ -86,7 +86,7 @@ def _land_all(
             except BadBill as error:
                 refused.append(str(error))
     except TimeUsed:
-        marks.hand_over(plan_of(found, versions), sum(len(one.parts) for one in found))
+        progress.hand_over(plan_of(found, versions), sum(len(one.parts) for one in found))
         note_landing(rt.documents, org_slug, message.run_id)
         rt.bus.publish(message)
         return None
@@ -123,6 +123,6 @@ def _is_of_the_future(found: FoundDelivery, now: datetime, refused: list[str]) -
         return False
     refused.append(
         f"{found.parts[0].name} was delivered at {found.delivered_at:%Y-%m-%d %H:%M} UTC, which is in the future; "
-        "give the right time: costwire import PATH --delivered-at TIME, or --force to take it as it is"
+        "give the right time: costwire import PATH --delivered-at TIME, or --force to accept it"
     )
     return True

@@ -64,8 +64,8 @@ def land(
     versions: of the location's files.  A delivery that this run has landed already is told from its mark.  A bill that cannot be read
     leaves a rejected delivery that says why.  Raises BadBill after recording it, TimeUsed where the rest is for another message.
     """
-    mark = ports.marks.of_delivery(location.uri, found, versions)
-    done = ports.marks.get(mark)
+    mark = ports.progress.of_delivery(location.uri, found, versions)
+    done = ports.progress.get(mark)
     if done:
         return _landed_before(request, done, ports)
     _check_count(len(found.parts))
@@ -73,7 +73,7 @@ def land(
     try:
         made = _land_fetched(request, found, fetched, mark, ports, rules)
     except NotFound as error:
-        raise Retryable("another worker landed the same files at the same time; they are looked at again") from error
+        raise Retryable("another worker landed the same files at the same time; they are checked again") from error
     _settle(mark, fetched, ports, delivery_ids=[one.delivery_id for one in made])
     return made
 
@@ -111,8 +111,8 @@ def _landed_before(request: IngestRequest, done: Mapping[str, Any], ports: Ports
 
 def _settle(mark: str, fetched: Sequence[Fetched], ports: Ports, **outcome: Any) -> None:
     """The delivery is dealt with: its parts need not be kept where they came in."""
-    ports.marks.keep(mark, **outcome)
-    ports.marks.drop(one.mark for one in fetched)
+    ports.progress.keep(mark, **outcome)
+    ports.progress.drop(one.mark for one in fetched)
 
 
 def _check_count(parts: int) -> None:
@@ -121,7 +121,7 @@ def _check_count(parts: int) -> None:
 
 
 def _too_many(parts: int) -> str:
-    return f"the delivery has {parts:,} files, at most {MOST_PARTS:,} fit: export larger files, or days or accounts by themselves"
+    return f"the delivery has {parts:,} files, at most {MOST_PARTS:,} are accepted: export larger files, or one day or account at a time"
 
 
 def _deliver(

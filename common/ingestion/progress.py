@@ -48,7 +48,7 @@ class Pace:
         self._steps += 1
 
 
-class Marks:
+class LandingProgress:
     """The marks of one run of one integration, looked up once; two workers of a run may both write them, and write the same."""
 
     def __init__(
@@ -147,10 +147,10 @@ class Marks:
 
         told = self._documents.transact(work)
         if told["changes"] > MOST_CHANGES:
-            raise Retryable(f"the files changed {told['changes']} times while they were landed; they are read again")
+            raise Retryable(f"the files changed {told['changes']} times during landing; they are read again")
         if told["messages"] > (_STEPS_A_PART * parts + _SLACK) * (told["changes"] + 1):
             raise Retryable(
-                f"landing {parts} files has taken {told['messages']} messages and is not done; it is tried again"
+                f"landing {parts} files has taken {told['messages']} messages and is not finished; it will be retried"
             )
 
 

@@ -13,7 +13,7 @@ from common.formats.bounds import check_bounds
 from common.formats.control import control_totals
 from common.formats.recognition import SourceFormat, formats, recognise
 from common.formats.totals import ControlTotals, Total
-from common.ingestion.progress import Marks, Pace
+from common.ingestion.progress import LandingProgress, Pace
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
 from common.providers.discovery import WHOLE, FoundDelivery, FoundPart
 from common.providers.provider import Opened, ProviderRules
@@ -27,13 +27,13 @@ _MOST_RAGGED = 250_000
 
 @dataclass(frozen=True)
 class Ports:
-    """What landing needs.  marks: how far the run has come; pace: how far this message goes."""
+    """What landing needs.  progress: how far the run has come; pace: how far this message goes."""
 
     documents: DocumentStore
     objects: ObjectStore
     bus: MessageBus
     clock: Clock
-    marks: Marks
+    progress: LandingProgress
     pace: Pace
 
 
@@ -78,12 +78,12 @@ def fetch_all(
 
 
 def _fetched(request: IngestRequest, location: Location, part: FoundPart, version: str, ports: Ports) -> Fetched:
-    mark = ports.marks.of_part(location.uri, part, version)
-    stored = ports.marks.stored(mark)
+    mark = ports.progress.of_part(location.uri, part, version)
+    stored = ports.progress.stored(mark)
     if stored is None:
         ports.pace.step()
-        stored = _fetch(location, part, ports.marks.incoming(mark), ports)
-        ports.marks.keep(mark, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
+        stored = _fetch(location, part, ports.progress.incoming(mark), ports)
+        ports.progress.keep(mark, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
     return Fetched(part, stored, mark)
 
 
@@ -93,7 +93,7 @@ def _fetch(location: Location, part: FoundPart, name: str, ports: Ports) -> Stor
         with span("fetch part", part=part.name), location.open(part.name) as stream:
             stored = ports.objects.put(name, stream)
     except AlreadyExists as error:
-        raise Retryable(f"{part.name} changed while it was read; it is read again") from error
+        raise Retryable(f"{part.name} changed during reading; it is read again") from error
     if part.size_bytes is not None and stored.size_bytes != part.size_bytes:
         ports.objects.delete(stored.uri)
         raise Retryable(
@@ -118,12 +118,12 @@ def read_all(
     for one in filled:
         read = _read_once(one, ports, rules, cost)
         if read.control.lines == 0:
-            notes.append(f"{one.found.name} holds a header and no lines")
+            notes.append(f"{one.found.name} contains a header and no lines")
             continue
         parts.append(read)
     if not parts:
         names = ", ".join(one.found.name for one in fetched[:3])
-        raise BadBill(f"{names} holds a header and no lines: there is nothing to show for it")
+        raise BadBill(f"{names} contains a header and no lines: nothing can be shown")
     return parts, notes
 
 
@@ -137,10 +137,10 @@ def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opene
 
 
 def _check_once(one: Fetched, request: IngestRequest, ports: Ports) -> None:
-    if not ports.marks.get(one.mark).get("whole"):
+    if not ports.progress.get(one.mark).get("whole"):
         ports.pace.step()
         _check(one.found, one.stored, request, ports)
-        ports.marks.keep(one.mark, whole=True)
+        ports.progress.keep(one.mark, whole=True)
 
 
 def _check(part: FoundPart, item: StoredObject, request: IngestRequest, ports: Ports) -> None:
@@ -162,23 +162,23 @@ def _cost_column(fetched: Sequence[Fetched], ports: Ports, rules: ProviderRules)
 
 
 def _cost_facts(one: Fetched, ports: Ports, cost_facts_of: Callable[[Opened], Any]) -> Any:
-    kept = ports.marks.get(one.mark)
+    kept = ports.progress.get(one.mark)
     if "cost_facts" in kept:
         return kept["cost_facts"]
     ports.pace.step()
     with _opened(one.found, one.stored, ports) as opened:
         facts = cost_facts_of(opened)
-    ports.marks.keep(one.mark, cost_facts=facts)
+    ports.progress.keep(one.mark, cost_facts=facts)
     return facts
 
 
 def _read_once(one: Fetched, ports: Ports, rules: ProviderRules, cost: str | None) -> Read:
-    kept = ports.marks.get(one.mark).get("read")
+    kept = ports.progress.get(one.mark).get("read")
     if kept and kept["asked"] == [one.found.role, cost]:
         return _remembered(one, kept)
     ports.pace.step()
     read = _read(one.found, one.stored, ports, rules, cost)
-    ports.marks.keep(one.mark, read={**_as_document(read), "asked": [one.found.role, cost]})
+    ports.progress.keep(one.mark, read={**_as_document(read), "asked": [one.found.role, cost]})
     return read
 
 
@@ -236,7 +236,7 @@ def one_format(parts: Sequence[Read]) -> SourceFormat:
     kinds = {read.source_format.name: read for read in parts}
     if len(kinds) > 1:
         listed = ", ".join(f"{read.found.name} ({read.source_format.title})" for read in kinds.values())
-        raise BadBill(f"files of different formats lie together: {listed}; give each its own location")
+        raise BadBill(f"files of different formats are in one location: {listed}; give each its own location")
     return parts[0].source_format
 
 

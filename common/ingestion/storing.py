@@ -41,7 +41,7 @@ def store(made: Delivery, found: FoundDelivery, ports: Ports) -> Delivery:
     def work(transaction: Any) -> Delivery:
         document = transaction.get(path)
         if document is None and not copied:
-            raise Retryable(f"delivery {made.delivery_id} was removed while it landed; it is landed again")
+            raise Retryable(f"delivery {made.delivery_id} was removed during landing; it is landed again")
         there = Delivery.from_document(document) if document else None
         after = made if there is None or _was_unreadable(there) else _again(there, made, found)
         if after != there:

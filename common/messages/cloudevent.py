@@ -37,7 +37,7 @@ def parse(body: bytes) -> dict[str, Any]:
         event = json.loads(body)
     except (ValueError, RecursionError):
         raise MalformedMessage(
-            f"a message of {len(body):,} bytes is no JSON, expected a structured CloudEvent"
+            f"a message of {len(body):,} bytes is not valid JSON, expected a structured CloudEvent"
         ) from None
     if not isinstance(event, dict):
         raise MalformedMessage(f"a message is a JSON {type(event).__name__}, expected a structured CloudEvent")
@@ -59,7 +59,7 @@ def decode(event: typing.Mapping[str, Any]) -> Message:
         raise MalformedMessage(f"event {topic} has version {version}, this release reads {VERSION}")
     message_class = IngestBill if topic.startswith(IngestBill.topic) else _BY_TOPIC.get(topic)
     if message_class is None:
-        raise MalformedMessage(f"event type {kind} is none of ours")
+        raise MalformedMessage(f"event type {kind} is not a Costwire event type")
     data = event.get("data")
     if not isinstance(data, dict):
         raise MalformedMessage(f"{kind} carries no JSON object as data")

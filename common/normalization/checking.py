@@ -8,7 +8,7 @@ from common.ports import ObjectStore
 from common.records.deliveries import Delivery, Part
 
 _AGREEING = ("integration_id", "billing_period", "chunks", "uri", "size_bytes", "digest")
-_MEND = "put back what was landed, then run costwire replay"
+_MEND = "restore the landed file, then run costwire replay"
 
 
 def landed_part(message: BillLanded, delivery: Delivery) -> Part:
@@ -21,7 +21,7 @@ def landed_part(message: BillLanded, delivery: Delivery) -> Part:
         if found != expected:
             raise MalformedMessage(
                 f"chunk {message.chunk} of delivery {message.delivery_id}: the message says {name} {str(found)[:200]!r}, "
-                f"expected {expected!r} as landed; costwire replay --delivery {message.delivery_id} sends the right ones"
+                f"expected {expected!r} as landed; costwire replay --delivery {message.delivery_id} sends the correct ones"
             )
     return delivery.parts[message.chunk]
 
@@ -34,9 +34,9 @@ def check_stored(part: Part, objects: ObjectStore) -> None:
     try:
         stored = objects.stat(part.uri)
     except NotFound as error:
-        raise NotFound(f"object {part.uri}, chunk {part.chunk} of the delivery, is gone: {_MEND}") from error
+        raise NotFound(f"object {part.uri}, chunk {part.chunk} of the delivery, is missing: {_MEND}") from error
     if stored.digest != part.digest:
         raise Permanent(
-            f"object {part.uri}, chunk {part.chunk} of the delivery, has other bytes than were landed ({stored.digest}, expected "
+            f"object {part.uri}, chunk {part.chunk} of the delivery, has different content than was landed ({stored.digest}, expected "
             f"{part.digest}): {_MEND}"
         )

@@ -60,7 +60,7 @@ def replay_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> Replayed:
         raise NotFound(f"there is no delivery {delivery_id} in {org_slug}; see costwire deliveries")
     if found.state == REJECTED and not found.source_format:
         raise BadConfiguration(
-            f"delivery {delivery_id} could not be read when it came in, so there is nothing to replay; mend the bill, "
+            f"delivery {delivery_id} could not be read when it was delivered, so there is nothing to replay; fix the bill, "
             f"then costwire sync --integration {found.integration_id}"
         )
     whole = load(rt.documents, org_slug, found.joined_into or delivery_id)

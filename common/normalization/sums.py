@@ -65,7 +65,7 @@ def too_large(where: str = "", kind: str = "") -> BadBill:
     what = {"cost": "costs", "quantity": "quantities"}.get(kind, "costs or quantities")
     return BadBill(
         f"the {what}{where} add up, without their signs, to more than can be shown: expected less than 10^14 of costs and 10^26 of "
-        "quantities a delivery and currency; look for a line whose amount cannot be true, and export the bill again"
+        "quantities a delivery and currency; look for a line with an implausible amount, and export the bill again"
     )
 
 

@@ -57,7 +57,7 @@ class MessageBus(Protocol):
 class OperatedBus(MessageBus, Protocol):
     """A bus with dead letters, as every runtime has one."""
 
-    def bury(self, message: Undeliverable) -> None:
+    def dead_letter(self, message: Undeliverable) -> None:
         """Put a message with its reason on `<topic>-dead`, durably."""
         ...
 

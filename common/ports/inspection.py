@@ -7,12 +7,16 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.  well: None where it could not be looked at.  mend: a command, or what to do, where it is not well."""
+    """One thing looked at.  well: None where it could not be looked at.  fix: a command, or what to do, where it is not well."""
 
     what: str
     well: bool | None
     found: str
-    mend: str = ""
+    fix: str = ""
+
+    def as_document(self) -> dict[str, str | bool | None]:
+        """For JSON, where the fix has the key that programs know: `mend`."""
+        return {"what": self.what, "well": self.well, "found": self.found, "mend": self.fix}
 
 
 class Inspection(Protocol):

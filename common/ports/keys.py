@@ -43,7 +43,7 @@ def check_size(plaintext: bytes) -> bytes:
     """The plaintext itself.  Raises BadConfiguration where it is too large for a key ring."""
     if len(plaintext) > MAX_PLAINTEXT_BYTES:
         raise BadConfiguration(
-            f"a credential of {len(plaintext):,} bytes is too large: at most {MAX_PLAINTEXT_BYTES:,} can be sealed; "
-            "give the file with the credential alone"
+            f"a credential of {len(plaintext):,} bytes is too large: at most {MAX_PLAINTEXT_BYTES:,} can be encrypted; "
+            "give a file that contains only the credential"
         )
     return plaintext

@@ -79,7 +79,7 @@ def add(
     try:
         documents.create(organization_path(org_slug), document)
     except AlreadyExists:
-        raise AlreadyExists(f"there is an organization {org_slug} already; choose another --slug") from None
+        raise AlreadyExists(f"organization {org_slug} already exists; choose another --slug") from None
     return document
 
 
@@ -108,7 +108,7 @@ def check_known(documents: DocumentStore, org_slug: str) -> None:
     """The same door for whatever only reads: nothing is written, and of `default` nothing needs to be there yet."""
     path = organization_path(org_slug)
     if org_slug != DEFAULT and documents.get(path) is None:
-        raise NotFound(f"{_nobody(org_slug)}, costwire tenants add NAME --slug {org_slug} makes it")
+        raise NotFound(f"{_nobody(org_slug)}, costwire tenants add NAME --slug {org_slug} creates it")
 
 
 def load(documents: DocumentStore, org_slug: str) -> Document:
@@ -128,8 +128,8 @@ def check_may_run(documents: DocumentStore, org_slug: str) -> None:
     """Raises NotFound for a tenant that is not there, BadConfiguration for one that may not run."""
     status = str(load(documents, org_slug).get("status"))
     if status not in MAY_RUN:
-        mend = f"; costwire tenants resume {org_slug} lets it run again" if status == SUSPENDED else ""
-        raise BadConfiguration(f"organization {org_slug} is {status.lower()}{mend}")
+        fix = f"; costwire tenants resume {org_slug} reactivates it" if status == SUSPENDED else ""
+        raise BadConfiguration(f"organization {org_slug} is {status.lower()}{fix}")
 
 
 def suspend(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
@@ -148,7 +148,7 @@ def resume(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
     def change(organization: Document) -> None:
         if organization.get("removal_began_at"):
             raise BadConfiguration(
-                f"organization {org_slug} is being removed; costwire tenants remove {org_slug} --yes finishes that"
+                f"organization {org_slug} is being removed; costwire tenants remove {org_slug} --yes completes the removal"
             )
         if organization["status"] not in MAY_RUN:
             organization["status"] = organization.pop("status_before", None) or ACTIVE
@@ -187,4 +187,4 @@ def _change(documents: DocumentStore, now: datetime, org_slug: str, change: Call
 
 
 def _nobody(org_slug: str) -> str:
-    return f"there is no organization {org_slug}; costwire tenants list names them"
+    return f"there is no organization {org_slug}; costwire tenants list shows them"

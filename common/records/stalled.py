@@ -20,10 +20,10 @@ KEPT = timedelta(days=8)
 
 _SLACK = timedelta(minutes=5)
 _SILENT = (
-    f"given up after {MAX_ATTEMPTS} tries that nobody answered: the function was killed, timed out or refused the push; its log of "
-    "that time tells which; run costwire replay once it is over"
+    f"given up after {MAX_ATTEMPTS} attempts without an answer: the function was killed, timed out or refused the push; "
+    "see its log of that time; run costwire replay once the cause is fixed"
 )
-_LOST = f"nothing ended it within {KEPT.days} days, and Pub/Sub keeps no message as long; sync the integration again"
+_LOST = f"it did not end within {KEPT.days} days, and Pub/Sub stores messages no longer than that; sync the integration again"
 
 
 def given_up_at(own: Subscription, attempt: int, now: datetime) -> datetime:

@@ -17,7 +17,7 @@ def read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InvalidQuestion(f"'{text}' is no day, expected YYYY-MM-DD, as in 2026-03-31") from None
+        raise InvalidQuestion(f"'{text}' is not a date, expected YYYY-MM-DD, as in 2026-03-31") from None
 
 
 def read_period(text: str) -> BillingPeriod:
@@ -32,7 +32,7 @@ def read_dimension(text: str) -> str:
     """A dimension of charges: one of DIMENSIONS, or `tag:KEY`.  Raises InvalidQuestion."""
     if text in DIMENSIONS or (text.startswith(TAG) and text != TAG):
         return text
-    raise InvalidQuestion(f"'{text}' is no dimension, expected {', '.join(DIMENSIONS)} or tag:KEY")
+    raise InvalidQuestion(f"'{text}' is not a dimension, expected {', '.join(DIMENSIONS)} or tag:KEY")
 
 
 def read_metric(text: str) -> Metric:
@@ -40,4 +40,4 @@ def read_metric(text: str) -> Metric:
     for metric in Metric:
         if metric.lower() == text.lower():
             return metric
-    raise InvalidQuestion(f"'{text}' is no metric, expected {', '.join(Metric)}")
+    raise InvalidQuestion(f"'{text}' is not a metric, expected {', '.join(Metric)}")

@@ -31,7 +31,7 @@ class CostsQuestion:
     def __post_init__(self) -> None:
         read_dimension(self.by)
         if self.first_day and self.last_day and self.last_day < self.first_day:
-            raise InvalidQuestion(f"the last day, {self.last_day}, lies before the first, {self.first_day}")
+            raise InvalidQuestion(f"the last day, {self.last_day}, is before the first, {self.first_day}")
 
 
 @dataclass(frozen=True)

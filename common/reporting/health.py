@@ -73,6 +73,6 @@ def _integration(rt: Runtime, org_slug: str, name: str, document: Document) -> F
         return Finding(name, False, str(error), f"costwire connect {document['provider']} --id {name} --location URI")
     if document["error_message"]:
         return Finding(
-            name, False, str(document["error_message"]), f"costwire sync --integration {name} after mending it"
+            name, False, str(document["error_message"]), f"costwire sync --integration {name} after fixing it"
         )
     return Finding(name, True, f"{count} files at {source.location}")

@@ -13,7 +13,7 @@ from common.records.organizations import below
 
 
 class Fate(StrEnum):
-    """What became of a message at one recipient.  WAITING: it is tried again.  LOST: it is not, until it is replayed."""
+    """What became of a message at one recipient.  WAITING: it will be retried.  LOST: it is not, until it is replayed."""
 
     SENT = "sent"
     WAITING = "waiting"

@@ -268,7 +268,7 @@ def embedded() -> EmbeddedRuntime:
     """The runtime of this process, where only one on this machine will do.  Raises BadConfiguration for another."""
     found = runtime()
     if not isinstance(found, EmbeddedRuntime):
-        raise BadConfiguration("this command works on the embedded runtime; unset COSTWIRE_RUNTIME to use it here")
+        raise BadConfiguration("this command requires the embedded runtime; unset COSTWIRE_RUNTIME to use it here")
     return found
 
 

@@ -34,7 +34,7 @@ from common.runtime.push_auth import Refusal, authenticate
 from common.telemetry import logs, work
 
 log = logging.getLogger(logs.LOGGER)
-_GIVEN_UP = f"given up after {MAX_ATTEMPTS} tries; run costwire replay once it is over"
+_GIVEN_UP = f"given up after {MAX_ATTEMPTS} tries; run costwire replay once the cause is fixed"
 WRAPPED = "google.cloud.pubsub.topic.v1.messagePublished"
 
 
@@ -80,13 +80,13 @@ def receive(function: str, event: Any, attempt: Attempt) -> None:
     try:
         _outwaiting(lambda: attempt(_event(function, pushed), _once(function, rt, own)), own, rt)
     except Permanent as error:
-        _bury(own, pushed, str(error), rt)
+        _dead_letter(own, pushed, str(error), rt)
     except Exception as error:
         if pushed.attempt < MAX_ATTEMPTS:
             _answer(500, "not done, deliver it again")
         reason = str(error).replace(AGAIN, _GIVEN_UP) if isinstance(error, CostError) else _unknown(error, function)
         record_failure(decode(pushed.event), reason)
-        _bury(own, pushed, reason, rt)
+        _dead_letter(own, pushed, reason, rt)
 
 
 def held_seconds(own: Subscription) -> float:
@@ -199,9 +199,9 @@ def _noted(message: Message, event_id: str, attempt: int, own: Subscription, rt:
     note_try(rt.documents, org_slug, run_id, event_id, None)
 
 
-def _bury(own: Subscription, pushed: Pushed, reason: str, rt: Runtime) -> None:
+def _dead_letter(own: Subscription, pushed: Pushed, reason: str, rt: Runtime) -> None:
     """Dead-letter with the reason; what this raises keeps the message from being acked."""
-    rt.bus.bury(Undeliverable(own.topic, own.name, pushed.body, reason, pushed.ordering_key, pushed.attributes))
+    rt.bus.dead_letter(Undeliverable(own.topic, own.name, pushed.body, reason, pushed.ordering_key, pushed.attributes))
 
 
 def _subscription(function: str, pushed: Pushed) -> Subscription:

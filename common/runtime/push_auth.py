@@ -56,7 +56,7 @@ class Certificates:
                 raise ValueError("no certificates")
         except (httpx.HTTPError, ValueError) as error:
             raise Refusal(
-                503, f"the issuer's certificates cannot be had ({type(error).__name__}); Pub/Sub tries again"
+                503, f"the issuer's certificates cannot be fetched ({type(error).__name__}); Pub/Sub retries"
             ) from error
         stated = re.search(r"max-age=(\d+)", answer.headers.get("cache-control", ""))
         self._known = known
@@ -86,7 +86,7 @@ def authenticate(authorization: str | None, settings: Settings) -> None:
         raise Refusal(401, "the token is of another issuer than accounts.google.com")
     if claims.get("email") != settings.push_service_account or claims.get("email_verified") is not True:
         raise Refusal(
-            403, f"the token names another account than {settings.push_service_account}, or one that is not verified"
+            403, f"the token is for an account other than {settings.push_service_account}, or one that is not verified"
         )
 
 
@@ -97,12 +97,12 @@ def _verified(token: str, audience: str) -> Mapping[str, Any]:
     try:
         key_id = jwt.decode_header(token).get("kid")  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a stranger sends, it is no token
-        raise Refusal(401, f"the bearer token is no JWT ({type(error).__name__})") from error
+        raise Refusal(401, f"the bearer token is not a JWT ({type(error).__name__})") from error
     known = certificates.for_key(key_id)
     try:
         claims: Mapping[str, Any] = jwt.decode(  # type: ignore[no-untyped-call]
             token, certs=known, audience=audience, clock_skew_in_seconds=_SKEW_SECONDS
         )
     except Exception as error:  # a fault of any kind keeps the push out
-        raise Refusal(401, f"the token's signature, audience or time is not right ({type(error).__name__})") from error
+        raise Refusal(401, f"the token's signature, audience or time is not valid ({type(error).__name__})") from error
     return claims

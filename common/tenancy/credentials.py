@@ -72,7 +72,7 @@ def load(documents: DocumentStore, keys: KeyRing, org_slug: str, integration_id:
     if document is None:
         raise NotFound(
             f"integration {integration_id} has no credential; costwire connect PROVIDER --id {integration_id} "
-            "--credential FILE keeps one"
+            "--credential FILE stores one"
         )
     return keys.decrypt(_sealed(document), _context(org_slug, integration_id))
 
@@ -127,7 +127,7 @@ def _reencrypt_one(
         sealed = keys.encrypt(keys.decrypt(_sealed(before), context), context)
         if documents.transact(lambda transaction, old=before, new=sealed: _swap(transaction, path, old, new, now)):  # type: ignore[misc]
             return True
-    raise Permanent("it is stored again and again meanwhile; run costwire keys reencrypt once more")
+    raise Permanent("it is being changed by other commands; run costwire keys reencrypt once more")
 
 
 def _swap(transaction: Transaction, path: str, before: Document, sealed: Sealed, now: datetime) -> bool:

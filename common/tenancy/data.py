@@ -99,7 +99,7 @@ def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
         rt.documents.delete(tenants.organization_path(org_slug))
     removed = Removed(schedules, dataset, objects, documents + known, under_way)
     if not removed.anything:
-        raise NotFound(f"there is nothing of an organization {org_slug}; costwire tenants list names them")
+        raise NotFound(f"there is nothing for organization {org_slug}; costwire tenants list shows them")
     return removed
 
 

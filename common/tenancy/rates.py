@@ -14,7 +14,7 @@ from common.warehouse.rates import ExchangeRate, save_rates, saved_rates
 def list_rates(rt: Runtime, org_slug: str) -> list[ExchangeRate]:
     """The rates, by month and currency.  Raises NotFound for an organization that is not there."""
     if rt.documents.get(organization_path(org_slug)) is None:
-        raise NotFound(f"there is no organization {org_slug}; costwire tenants list names them")
+        raise NotFound(f"there is no organization {org_slug}; costwire tenants list shows them")
     return sorted(saved_rates(rt.documents, org_slug), key=lambda rate: (rate.month, rate.currency))
 
 

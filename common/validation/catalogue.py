@@ -154,7 +154,7 @@ def _general(column: Column, known: Check, found: GeneralCheck | None) -> Check:
 
 
 def _null_check(column: Column) -> Check:
-    text = "a missing value is a real null, no empty text and no placeholder"
+    text = "a missing value is null, not empty text or a placeholder"
     placeholders = table("other")["placeholders"]
     predicate = f"raw({column.name}) in ({in_list(placeholders)})"
     return Check(

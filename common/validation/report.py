@@ -94,7 +94,7 @@ class Report:
         said = f"{self.file}: {verdict}; {self.rows:,} rows, {told} rules checked, {len(self.errors)} MUST broken"
         said += f", {len(self.warnings)} SHOULD broken"
         if self.skipped:
-            said += f"; {len(self.skipped)} rules not told for lack of columns"
+            said += f"; {len(self.skipped)} rules not checked because columns are missing"
         return said
 
     def _table(self) -> Table:

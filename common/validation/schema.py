@@ -79,7 +79,7 @@ def _hints(found: Mapping[str, int], extra: Sequence[str]) -> list[str]:
         return ["no column is a FOCUS column; is this a FOCUS file?"]
     if _OF_1_4 & set(extra):
         return [
-            f"columns of FOCUS 1.4 are there ({', '.join(sorted(_OF_1_4 & set(extra)))}); checked against {VERSION}"
+            f"columns of FOCUS 1.4 are present ({', '.join(sorted(_OF_1_4 & set(extra)))}); checked against {VERSION}"
         ]
     introduced = {column.name: column.introduced for column in columns()}
     newest = max((introduced[name] for name in found), key=_VERSIONS.index)

@@ -122,7 +122,7 @@ def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, r
             return Shown(CURRENT, wanted, answer.replaced)
         current_id = answer.current
         current = load(rt.documents, wanted.org_slug, current_id) if current_id else None
-    raise Contention(f"{wanted.slice}: other deliveries kept changing the slice; deliver again")
+    raise Contention(f"{wanted.slice}: other deliveries repeatedly changed the slice; deliver it again")
 
 
 def _better(one: Delivery, other: Delivery, rt: Runtime) -> bool:
@@ -185,7 +185,7 @@ def _note_current(shown: Delivery, rt: Runtime) -> None:
         now = Delivery.from_document(transaction.get(path) or shown.as_document())
         if now.rank != shown.rank:
             raise Contention(
-                f"the time of delivery {shown.delivery_id} was put right while it was shown; it is looked at again"
+                f"the time of delivery {shown.delivery_id} was corrected while it was shown; it is checked again"
             )
         transaction.set(path, now.with_(state=CURRENT, reason=None, was_shown=True, was_current=False).as_document())
 
@@ -197,7 +197,7 @@ def normalized_files(rt: Runtime, delivery: Delivery) -> Sequence[str]:
     chunks = load_chunks(rt.documents, delivery)
     if len(chunks) < len(delivery.parts):
         raise NotFound(
-            f"{len(chunks)} of {len(delivery.parts)} chunks of delivery {delivery.delivery_id} are known; "
+            f"{len(chunks)} of {len(delivery.parts)} chunks of delivery {delivery.delivery_id} are recorded; "
             f"fetch it again: costwire sync --integration {delivery.integration_id} --org {delivery.org_slug}"
         )
     files = [one.focus_uri for one in chunks if one.rows]

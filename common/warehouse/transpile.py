@@ -79,7 +79,7 @@ def _parse(sql: str) -> exp.Expr:
     try:
         statements = sqlglot.parse(sql, read="bigquery")
     except SqlglotError as error:
-        raise BadConfiguration(f"the question is no BigQuery SQL: {str(error).splitlines()[0]}") from None
+        raise BadConfiguration(f"the query is not valid BigQuery SQL: {str(error).splitlines()[0]}") from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise BadConfiguration("the question must be one query (SELECT or WITH ... SELECT), nothing else")
     return statements[0]

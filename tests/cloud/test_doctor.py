@@ -139,7 +139,7 @@ def test_dead_letters_are_told_and_stay_for_a_replay(settings: Settings, topics:
     bus = CloudRuntime(settings).bus
     reasons = ["the bucket is gone", "later"]
     for reason in reasons:
-        bus.bury(Undeliverable("bill-landed", "normalize_focus", b"{}", reason, ""))
+        bus.dead_letter(Undeliverable("bill-landed", "normalize_focus", b"{}", reason, ""))
     for _ in range(2):  # looking again finds them again
         found = faults(run(settings, look_at_pubsub))
         assert list(found) == [f"bill-landed{DEAD}"]
@@ -178,16 +178,16 @@ def test_a_bucket_is_mended_step_by_step(settings: Settings) -> None:
     assert faults(run(settings, look_at_bucket)) == {f"bucket {name}": "does not exist"}
     bucket = storage.Client(project=settings.project).create_bucket(name)
     (told,) = faults(run(settings, look_at_bucket)).values()
-    assert told == "has permissions of single objects; may be made public; keeps uploads and raw files for ever"
+    assert told == "has permissions of single objects; can be made public; stores uploads and raw files indefinitely"
     bucket.iam_configuration.uniform_bucket_level_access_enabled = True
     bucket.iam_configuration.public_access_prevention = "enforced"
     bucket.patch()
-    assert list(faults(run(settings, look_at_bucket)).values()) == ["keeps uploads and raw files for ever"]
+    assert list(faults(run(settings, look_at_bucket)).values()) == ["stores uploads and raw files indefinitely"]
     bucket.add_lifecycle_delete_rule(age=90)
     bucket.patch()
     assert [one.well for one in run(settings, look_at_bucket)] == [True, True]
     elsewhere = settings.model_copy(update={"region": "europe-west3"})
-    assert "lies in us, the functions in europe-west3" in faults(run(elsewhere, look_at_bucket))[f"bucket {name}"]
+    assert "is in us, the functions in europe-west3" in faults(run(elsewhere, look_at_bucket))[f"bucket {name}"]
 
 
 @pytest.fixture
@@ -207,9 +207,9 @@ def datasets(settings: Settings, shown: int = 1) -> list[Finding]:
 @WITH_STORAGE
 def test_a_dataset_that_is_lost_cut_or_elsewhere_is_told(settings: Settings, client: bigquery.Client) -> None:
     what, name = "dataset acme_1_test", f"{settings.project}.acme_1_test"
-    assert [one.found for one in datasets(settings, shown=0)] == ["is made by the first delivery"]
+    assert [one.found for one in datasets(settings, shown=0)] == ["is created by the first delivery"]
     (lost,) = datasets(settings)
-    assert (lost.well, lost.found, lost.mend) == (False, "does not exist", "costwire tenants restore acme_1")
+    assert (lost.well, lost.found, lost.fix) == (False, "does not exist", "costwire tenants restore acme_1")
     CloudRuntime(settings).warehouse.query("acme_1", "select 1 as one")
     (well,) = datasets(settings)
     assert well.well, well
@@ -218,16 +218,16 @@ def test_a_dataset_that_is_lost_cut_or_elsewhere_is_told(settings: Settings, cli
     dataset.labels = {**label, "costwire_layout": "older"}
     client.update_dataset(dataset, ["labels"], timeout=30, retry=None)
     (older,) = datasets(settings)
-    assert older.found == "has tables and views of another version" and older.mend == "costwire costs --org acme_1"
+    assert older.found == "has tables and views of another version" and older.fix == "costwire costs --org acme_1"
     client.delete_table(f"{name}.cost_summary", timeout=30, retry=None)
     (cut,) = datasets(settings)
-    assert cut.found == "lacks cost_summary" and cut.mend.startswith("bq update --clear_label costwire_layout ")
+    assert cut.found == "lacks cost_summary" and cut.fix.startswith("bq update --clear_label costwire_layout ")
     client.delete_table(f"{name}.restatements", timeout=30, retry=None)
     (gone,) = datasets(settings)
     assert gone.found == "lacks cost_summary, restatements"
-    assert gone.mend == f"bq rm -r -f -d {settings.project}:acme_1_test && costwire tenants restore acme_1 --history"
+    assert gone.fix == f"bq rm -r -f -d {settings.project}:acme_1_test && costwire tenants restore acme_1 --history"
     elsewhere = settings.model_copy(update={"region": "europe-west3"})
-    assert faults(datasets(elsewhere))[what].startswith("lies in us, expected europe-west3")
+    assert faults(datasets(elsewhere))[what].startswith("is in us, expected europe-west3")
 
 
 @WITH_PUBSUB

@@ -186,8 +186,8 @@ LANDED = BillLanded(
     "ghost_1", "bill", "aws", "aws_cur", "2026-03", "d1", "2026-04-01T00:00:00Z", 0, 1, "gs://b/raw/x", 1, "sha256:x", "run1"
 )  # fmt: skip
 MESSAGES: dict[str, tuple[str, bytes, str]] = {
-    "no JSON": ("bill-landed", b"{oops", "a message of 5 bytes is no JSON, expected a structured CloudEvent"),
-    "no bytes": ("bill-landed", b" ", "a message of 1 bytes is no JSON, expected a structured CloudEvent"),
+    "no JSON": ("bill-landed", b"{oops", "a message of 5 bytes is not valid JSON, expected a structured CloudEvent"),
+    "no bytes": ("bill-landed", b" ", "a message of 1 bytes is not valid JSON, expected a structured CloudEvent"),
     "a JSON list": ("sync-requested", b"[1, 2]", "a message is a JSON list, expected a structured CloudEvent"),
     "no CloudEvent": ("ingest-aws", b'{"a": 1}', "event type is None, expected costwire.<topic>.v1"),
     "no data": (
@@ -196,7 +196,7 @@ MESSAGES: dict[str, tuple[str, bytes, str]] = {
     "a type of others": (
         "bill-landed", body_of(LANDED, type="com.example.thing"), "event type is 'com.example.thing', expected costwire.<topic>.v1",
     ),
-    "an unknown type": ("bill-landed", body_of(LANDED, type="costwire.bill-lost.v1"), "event type costwire.bill-lost.v1 is none of ours"),
+    "an unknown type": ("bill-landed", body_of(LANDED, type="costwire.bill-lost.v1"), "bill-lost.v1 is not a Costwire event type"),
     "an unknown version": (
         "bill-landed", body_of(LANDED, type="costwire.bill-landed.v9"), "event bill-landed has version v9, this release reads v1",
     ),
@@ -205,7 +205,7 @@ MESSAGES: dict[str, tuple[str, bytes, str]] = {
         "bill-landed", body_of(SyncRequested("r", "manual")), "normalize_focus takes BillLanded, got SyncRequested",
     ),
     "a tenant that is not there": (
-        "bill-landed", body_of(LANDED, org_slug="ghost_2"), "there is no organization ghost_2; costwire tenants list names them",
+        "bill-landed", body_of(LANDED, org_slug="ghost_2"), "there is no organization ghost_2; costwire tenants list shows them",
     ),
     "a tenant that is no name": (
         "bill-landed", body_of(LANDED, org_slug="../../etc"),
@@ -213,7 +213,7 @@ MESSAGES: dict[str, tuple[str, bytes, str]] = {
     ),
     "a sync of a tenant that is not there": (
         "sync-requested", body_of(SyncRequested("r", "manual", "ghost_3")),
-        "there is no organization ghost_3; costwire tenants list names them",
+        "there is no organization ghost_3; costwire tenants list shows them",
     ),
 }  # fmt: skip
 
@@ -371,7 +371,7 @@ def test_a_suspended_tenant_runs_again_once_it_is_resumed(world: World) -> None:
     world.bring(org, GOOD)
     world.costwire("tenants", "suspend", org)
     error = world.bring(org, cur_text(LINES[:4]), status=1)
-    reason = f"organization {org} is suspended; costwire tenants resume {org} lets it run again"
+    reason = f"organization {org} is suspended; costwire tenants resume {org} reactivates it"
     assert reason in error and dead_run(world, org, "sync-requested") == reason
     assert world.billed(org) == {"USD": Decimal("25")}, "what it has stays readable"
     world.costwire("tenants", "resume", org)
@@ -397,7 +397,7 @@ def test_a_chunk_whose_object_is_gone_is_normalized_once_it_is_back(world: World
     landed = land(world, org)
     blob_of(world, landed.uri).delete()
     world.rt.bus.publish(landed)
-    assert f"object {landed.uri}, chunk 0 of the delivery, is gone: put back" in dead_run(world, org, "bill-landed")
+    assert f"object {landed.uri}, chunk 0 of the delivery, is missing: restore" in dead_run(world, org, "bill-landed")
     untouched(world, org, landed)
     blob_of(world, landed.uri).upload_from_string(GOOD.encode())
     replay(world, "bill-landed")
@@ -410,7 +410,7 @@ def test_a_chunk_with_other_bytes_than_were_landed_is_refused(world: World) -> N
     blob_of(world, landed.uri).upload_from_string(cur_text(LINES[:4]).encode())
     world.rt.bus.publish(landed)
     reason = dead_run(world, org, "bill-landed")
-    assert "has other bytes than were landed" in reason and landed.digest in reason
+    assert "has different content than was landed" in reason and landed.digest in reason
     untouched(world, org, landed)
     blob_of(world, landed.uri).upload_from_string(GOOD.encode())
     replay(world, "bill-landed")
@@ -441,7 +441,7 @@ def test_a_dataset_in_another_location_is_named_and_left_alone(world: World) -> 
     world.client().create_dataset(wanted, timeout=30, retry=None)
     error = world.bring(org, GOOD, status=1)
     reason = dead_run(world, org, "bill-landed")
-    assert reason in error and f"dataset {world.dataset(org)} lies in EU, expected us-central1" in reason
+    assert reason in error and f"dataset {world.dataset(org)} is in EU, expected us-central1" in reason
     assert list(world.client().list_tables(world.dataset(org), timeout=30, retry=None)) == []
     world.client().delete_dataset(wanted, timeout=30, retry=None)
     replay(world, "bill-landed")
@@ -535,7 +535,7 @@ def test_credentials_are_left_as_they_are_while_the_key_is_disabled(world: World
     assert world.rt.documents.list(f"orgs/{org}/credentials") == kept
     enabled = kms_v1.CryptoKeyVersion(name=old, state=kms_v1.CryptoKeyVersion.CryptoKeyVersionState.ENABLED)
     world.keys.update_crypto_key_version(crypto_key_version=enabled, update_mask={"paths": ["state"]})
-    assert "1 sealed anew" in world.costwire("keys", "reencrypt", "--org", org).stdout
+    assert "1 re-encrypted" in world.costwire("keys", "reencrypt", "--org", org).stdout
 
 
 BILLS: dict[str, list[tuple[str, tuple[str, ...]]]] = {

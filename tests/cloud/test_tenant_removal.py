@@ -108,6 +108,6 @@ def test_a_tenant_is_restored_then_removed_and_its_neighbour_stays(rt: CloudRunt
     bucket = storage.Client(project=rt.settings.project).bucket(str(rt.settings.bucket))
     assert {blob.name.split("/")[1] for blob in bucket.list_blobs()} == {"other_1"}
     assert sorted(paths(client, "other_1")) == kept and billed(rt, "other_1") == Decimal(7)
-    with pytest.raises(NotFound, match="there is nothing of an organization acme_1"):
+    with pytest.raises(NotFound, match="there is nothing for organization acme_1"):
         tenant_data.remove(rt, "acme_1")
     assert os.environ["COSTWIRE_PROJECT"] != rt.settings.project

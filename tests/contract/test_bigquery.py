@@ -76,7 +76,7 @@ def test_a_dataset_elsewhere_is_named_with_what_to_do(opened: Opened) -> None:
     elsewhere = bigquery.Dataset(dataset_of(opened))
     elsewhere.location = "US"
     opened.warehouse._client.create_dataset(elsewhere, timeout=30)
-    with pytest.raises(BadConfiguration, match=f"lies in US, expected {REGION}: set COSTWIRE_REGION") as caught:
+    with pytest.raises(BadConfiguration, match=f"is in US, expected {REGION}: set COSTWIRE_REGION") as caught:
         opened.show("d1", charge())
     assert "\n" not in str(caught.value)
     assert tables_of(opened) == set()
@@ -380,7 +380,7 @@ def test_a_server_that_is_away_is_given_up_in_seconds(opened: Opened, monkeypatc
     client = bigquery.Client("costwire-test", credentials=AnonymousCredentials())
     away = BigQueryWarehouse(client, settings_of(opened.folder), opened.documents, opened.clock, patience=2)
     began = time.monotonic()
-    with pytest.raises(Retryable, match="not to be had at the moment"):
+    with pytest.raises(Retryable, match="temporarily unavailable"):
         away.query(ORG, f"select * from {TABLE}")
     assert time.monotonic() - began < 15
 

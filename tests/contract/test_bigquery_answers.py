@@ -125,7 +125,7 @@ def test_who_may_only_ask_asks_a_dataset_as_it_stands(tmp_path: Path) -> None:
     reader = Reader(dry=estimate)
     asked, _ = warehouse(tmp_path, reader)
     reader.labels = {}
-    with pytest.raises(Retryable, match="is being made at this moment"):
+    with pytest.raises(Retryable, match="is being created; try again"):
         asked.scanned_bytes("acme", QUESTION)
     reader.labels = {"costwire_layout": "of-an-earlier-version"}
     assert asked.scanned_bytes("acme", QUESTION) == 42
@@ -146,7 +146,7 @@ def test_scanned_bytes_are_bigquerys_own_estimate(tmp_path: Path) -> None:
         (refused(403, "rateLimitExceeded"), Retryable, "rateLimitExceeded"),
         (failed("backendError"), Retryable, "backendError"),
         (failed("jobRateLimitExceeded"), Retryable, "jobRateLimitExceeded"),
-        (refused(503, "backendError"), Retryable, "tried again"),
+        (refused(503, "backendError"), Retryable, "retried"),
         (refused(403, "accessDenied"), BadConfiguration, "grant roles/bigquery.jobUser"),
         (failed("accessDenied"), BadConfiguration, "grant roles/bigquery.jobUser"),
         (refused(404, "notFound"), NotFound, "does not exist"),
@@ -205,7 +205,7 @@ def test_another_transaction_in_the_way_is_contention_after_a_few_tries(
         return plain(method, path, body)
 
     monkeypatch.setattr(canned, "answer", also)
-    with pytest.raises(Contention, match="deliver again"):
+    with pytest.raises(Contention, match="deliver it again"):
         asked.replace_slice(Slice("acme", "aws", "2026-03"), "d1", datetime(2026, 4, 1, tzinfo=UTC), [])
     assert [name.rsplit("-", 1)[1] for name in swaps] == ["0", "1", "2"]
 

@@ -288,7 +288,7 @@ def test_a_message_that_outlives_every_lease_dies(bus, clock):
         assert bus.pull() is not None
         clock.move(minutes=10)
     assert bus.pull() is None
-    assert [letter.reason for letter in bus.dead_letters()] == ["it was not done before its lease ended"]
+    assert [letter.reason for letter in bus.dead_letters()] == ["it did not finish before its lease ended"]
 
 
 def test_a_rejected_message_dies_at_once(backend, bus):
@@ -314,7 +314,7 @@ def test_what_a_function_gives_up_is_kept_with_the_reason(bus, clock):
     event_id = bus.publish(sync("run-1"))
     delivery = bus.pull()
     body = json.dumps(delivery.event).encode()
-    bus.bury(Undeliverable(TOPIC, SUBSCRIPTION, body, "revoked credential"))
+    bus.dead_letter(Undeliverable(TOPIC, SUBSCRIPTION, body, "revoked credential"))
     bus.ack(delivery)
     (letter,) = bus.dead_letters(TOPIC)
     assert (letter.subscription, letter.reason, letter.died_at) == (SUBSCRIPTION, "revoked credential", clock.now())
@@ -325,7 +325,7 @@ def test_what_a_function_gives_up_is_kept_with_the_reason(bus, clock):
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[1]", bytes(range(256))])
 def test_a_body_that_is_no_event_is_kept_and_replayed_as_it_is(backend, bus, body):
-    bus.bury(Undeliverable(TOPIC, SUBSCRIPTION, body, "no event"))
+    bus.dead_letter(Undeliverable(TOPIC, SUBSCRIPTION, body, "no event"))
     (letter,) = bus.dead_letters()
     assert base64.b64decode(letter.event["data_base64"]) == body
     assert bus.replay() == 1
@@ -505,7 +505,7 @@ def test_whatever_happens_every_message_ends_done_or_dead(name, faults, messages
         while bus.pending():
             delivery = bus.pull()
             if delivery is None:
-                # the pull may just have buried what was forgotten too often
+                # the pull may just have dead-lettered what was forgotten too often
                 assert held or not bus.pending() or bus.next_due() > clock.now()
                 clock.move(minutes=10)
                 held = False

@@ -78,7 +78,7 @@ def test_a_commit_waits_for_the_disk_unless_told_otherwise(tmp_path):
 def test_a_file_that_is_no_database_is_named(tmp_path):
     path = tmp_path / "documents.sqlite"
     path.write_bytes(b"no database at all" * 100)
-    with pytest.raises(BadConfiguration, match=r"documents\.sqlite is no SQLite file"):
+    with pytest.raises(BadConfiguration, match=r"documents\.sqlite is not an SQLite file"):
         SqliteDocumentStore(path).get("things/a")
 
 
@@ -212,7 +212,7 @@ def test_a_damaged_key_file_is_told_without_its_content(tmp_path, text):
     path = tmp_path / "keys.json"
     path.write_text(text)
     path.chmod(0o600)
-    with pytest.raises(BadConfiguration, match=r"keys\.json is no key file") as caught:
+    with pytest.raises(BadConfiguration, match=r"keys\.json is not a Costwire key file") as caught:
         LocalKeyRing(path).encrypt(b"x", "a/b")
     assert "c2hvcnQ" not in str(caught.value)
     assert path.read_text() == text

@@ -269,7 +269,7 @@ def test_slack_gets_blocks_and_a_fallback_text(webhook: Webhook) -> None:
         (500, "oops", {}, Retryable, "answered 500"),
         (503, "", {}, Retryable, "answered 503"),
         (502, "", {}, Unanswered, "answered 502"),
-        (504, "", {}, Unanswered, "does not say whether"),
+        (504, "", {}, Unanswered, "does not confirm whether"),
         (400, "invalid_blocks", {}, Permanent, "400, invalid_blocks"),
         (404, "no_service", {}, Permanent, "404, no_service"),
         (403, "<html>T000/B000/secretsecret</html>", {}, Permanent, r"\(403\)"),

@@ -1,4 +1,4 @@
-"""The Pub/Sub adapter beyond the contract: what it tells the service, what it makes of refusals, and what the service itself buries."""
+"""The Pub/Sub adapter beyond the contract: its requests, what it makes of refusals, and what the service itself dead-letters."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_what_pubsub_itself_gives_up_is_replayed_to_the_subscription_that_failed
 def test_a_replay_that_is_cut_short_loses_nothing(bus: PubSubBus, monkeypatch: pytest.MonkeyPatch) -> None:
     bus.subscribe("sync-requested", "dispatch_sync")
     for _ in range(3):
-        bus.bury(Undeliverable("sync-requested", "dispatch_sync", b"{}", "bad"))
+        bus.dead_letter(Undeliverable("sync-requested", "dispatch_sync", b"{}", "bad"))
     sent = PubSubBus._send
     calls = []
 
@@ -264,7 +264,7 @@ def test_a_replay_that_is_cut_short_loses_nothing(bus: PubSubBus, monkeypatch: p
 def test_a_dead_letter_of_nobody_is_replayed_to_everybody(bus: PubSubBus) -> None:
     for name in ("dispatch_sync", "audit"):
         bus.subscribe("sync-requested", name)
-    bus.bury(Undeliverable("sync-requested", "", b"{}", "put there by hand"))
+    bus.dead_letter(Undeliverable("sync-requested", "", b"{}", "put there by hand"))
     assert bus.replay() == 1
     deliveries = [bus.pull(["audit"]), bus.pull(["dispatch_sync"])]
     assert None not in deliveries
@@ -274,7 +274,7 @@ def test_a_dead_letter_of_nobody_is_replayed_to_everybody(bus: PubSubBus) -> Non
 def test_many_dead_letters_are_all_listed_and_none_is_lost(bus: PubSubBus) -> None:
     bus.subscribe("sync-requested", "dispatch_sync")
     for number in range(150):
-        bus.bury(Undeliverable("sync-requested", "dispatch_sync", b"{}", f"reason {number}"))
+        bus.dead_letter(Undeliverable("sync-requested", "dispatch_sync", b"{}", f"reason {number}"))
     for _ in range(2):
         assert {one.reason for one in bus.dead_letters()} == {f"reason {number}" for number in range(150)}
 

@@ -222,7 +222,7 @@ def test_a_question_cannot_reach_a_neighbours_file(opened: Opened) -> None:
     neighbour = opened.objects.uri(f"focus/other_1/aws-main/{MARCH}/d2/0.parquet")
     if opened.backend == "duckdb":
         neighbour = str(next((opened.folder / "objects").glob("**/other_1/**/*.parquet")))
-    with pytest.raises(BadConfiguration, match="reaches for files"):
+    with pytest.raises(BadConfiguration, match="reads files"):
         opened.ask(f"select * from read_parquet('{neighbour}')")
     with pytest.raises(BadConfiguration):
         opened.ask(f"select * from `{neighbour}`")

@@ -119,12 +119,12 @@ def unquoted(text: str) -> str:
 TENTH = ROWS[10]
 BROKEN: dict[str, tuple[Callable[[Path], bytes | str], str]] = {
     "empty": (lambda at: b"", "is empty (0 bytes)"),
-    "header only": (lambda at: ROWS[0] + "\n", "holds a header and no lines"),
-    "header only, no line end": (lambda at: ROWS[0], "holds a header and no lines"),
+    "header only": (lambda at: ROWS[0] + "\n", "contains a header and no lines"),
+    "header only, no line end": (lambda at: ROWS[0], "contains a header and no lines"),
     "blank lines only": (lambda at: "\n \n\n", "holds no text"),
-    "truncated gzip": (lambda at: gzip.compress(GOOD.encode())[:-200], "breaks off: the gzip stream"),
-    "gzip without its last bytes": (lambda at: gzip.compress(GOOD.encode())[:-4], "breaks off: the gzip stream"),
-    "truncated zstd": (lambda at: zstandard.compress(GOOD.encode())[:-9], "breaks off: the zstd stream"),
+    "truncated gzip": (lambda at: gzip.compress(GOOD.encode())[:-200], "is incomplete: the gzip stream"),
+    "gzip without its last bytes": (lambda at: gzip.compress(GOOD.encode())[:-4], "is incomplete: the gzip stream"),
+    "truncated zstd": (lambda at: zstandard.compress(GOOD.encode())[:-9], "is incomplete: the zstd stream"),
     "truncated zip": (lambda at: zipped(at, bill=GOOD)[:-300], "is a broken zip"),
     "zip of two": (lambda at: zipped(at, a=GOOD, b=GOOD), "is a zip of 2 files, expected one"),
     "workbook": (lambda at: zipped(at, **{"[Content_Types].xml": "<x/>", "a": ""}), "is an Excel workbook"),
@@ -133,8 +133,8 @@ BROKEN: dict[str, tuple[Callable[[Path], bytes | str], str]] = {
         "another compressed or Parquet file inside",
     ),
     "truncated Parquet": (lambda at: parquet(at)[:-500], "is a broken Parquet file"),
-    "damaged Parquet": (lambda at: b"PAR1" + bytes(400) + parquet(at)[404:], "is damaged while it is read"),
-    "Parquet without rows": (lambda at: parquet(at, rows=0), "holds a header and no lines"),
+    "damaged Parquet": (lambda at: b"PAR1" + bytes(400) + parquet(at)[404:], "is incomplete or damaged"),
+    "Parquet without rows": (lambda at: parquet(at, rows=0), "contains a header and no lines"),
     "semicolons": (lambda at: GOOD.replace(",", ";"), "separated by semicolons, expected commas"),
     "semicolons beside commas in quotes": (
         lambda at: GOOD.replace(",", ";").replace("product/sku", '"product,sku,of"'),
@@ -153,7 +153,7 @@ BROKEN: dict[str, tuple[Callable[[Path], bytes | str], str]] = {
     "no header": (lambda at: "\n".join(ROWS[1:]), "starts with a row of values"),
     "the cost column twice": (
         lambda at: GOOD.replace("product/sku", "lineItem/UnblendedCost"),
-        "column lineItem/UnblendedCost is there twice",
+        "column lineItem/UnblendedCost occurs twice",
     ),
     "UTF-16": (lambda at: GOOD.encode("utf-16"), "is UTF-16 text, expected UTF-8"),
     "UTF-16 without its mark": (lambda at: GOOD.encode("utf-16-le"), "is UTF-16 text, expected UTF-8"),
@@ -201,7 +201,7 @@ def test_an_earlier_delivery_stays_shown_and_the_mended_bill_replaces_it(rt: Lap
     path = write(tmp_path / "in", GOOD)
     rt.bring(path)
     write(tmp_path / "in", gzip.compress(GOOD.encode())[:-9])
-    assert "breaks off" in refused(rt, path)
+    assert "is incomplete" in refused(rt, path)
     assert rt.billed() == {"USD": Decimal("25")}
     write(tmp_path / "in", cur_text(LINES[:10]))
     rt.bring(path)
@@ -239,8 +239,8 @@ ROW_CASES: dict[str, tuple[bytes | str, str | None, str, str]] = {
     "a line of 17 MB": (middle(TENTH.replace("line9", "x" * (15 << 20))), None, "25", "0"),
     "an unclosed quote": (middle(TENTH.replace(",t3.medium,", ',"t3.medium,')), "a quoted cell does not end", "23.75", "1.25"),
     "a NUL in a text": (middle(TENTH.replace("t3.medium", "t3\x00medium")), None, "25", "0"),
-    "a NUL in a date": (middle(TENTH.replace("2026-03", "2026\x00-03", 1)), "is no time", "23.75", "1.25"),
-    "a NUL in the cost": (middle(TENTH.replace(",1.25,", ",1.2\x005,")), "is no number", "23.75", "0"),
+    "a NUL in a date": (middle(TENTH.replace("2026-03", "2026\x00-03", 1)), "is not a time", "23.75", "1.25"),
+    "a NUL in the cost": (middle(TENTH.replace(",1.25,", ",1.2\x005,")), "is not a number", "23.75", "0"),
     "CRLF": (GOOD.replace("\n", "\r\n"), None, "25", "0"),
     "CR alone": (GOOD.replace("\n", "\r"), None, "25", "0"),
     "LF and CRLF": ("\n".join(ROWS[:9]) + "\r\n" + "\r\n".join(ROWS[9:]) + "\n", None, "25", "0"),
@@ -260,21 +260,21 @@ ROW_CASES: dict[str, tuple[bytes | str, str | None, str, str]] = {
     "line ends in quotes": (
         lines_with({"LineItemDescription": "a\nb"}, {"LineItemDescription": "a\r\nb"}, {"LineItemDescription": 'a "q"'}), None, "34", "0",
     ),
-    "a currency that is none": (lines_with({"CurrencyCode": "ZZZ"}), "no ISO 4217 currency", "25", "3"),
-    "no currency": (lines_with({"CurrencyCode": ""}), "no ISO 4217 currency", "25", "3"),
-    "a sentence for a currency": (lines_with({"CurrencyCode": "\ta, [/b] sentence"}), "no ISO 4217 currency", "25", "3"),
-    "a cost that is none": (lines_with({"cost": "1,000.50"}), "is no number", "25", "0"),
-    "infinite cost": (lines_with({"cost": "Infinity"}), "is no number", "25", "0"),
-    "a cost too wide": (lines_with({"cost": "9" * 20}), "is no number", "25", "0"),
+    "a currency that is none": (lines_with({"CurrencyCode": "ZZZ"}), "not an ISO 4217 currency", "25", "3"),
+    "no currency": (lines_with({"CurrencyCode": ""}), "not an ISO 4217 currency", "25", "3"),
+    "a sentence for a currency": (lines_with({"CurrencyCode": "\ta, [/b] sentence"}), "not an ISO 4217 currency", "25", "3"),
+    "a cost that is none": (lines_with({"cost": "1,000.50"}), "is not a number", "25", "0"),
+    "infinite cost": (lines_with({"cost": "Infinity"}), "is not a number", "25", "0"),
+    "a cost too wide": (lines_with({"cost": "9" * 20}), "is not a number", "25", "0"),
     "negative and zero": (lines_with({"cost": "-5.5"}, {"cost": "0"}, {"cost": "-0"}), None, "19.5", "0"),
-    "a start that is none": (lines_with({"UsageStartDate": "yesterday"}), "is no time", "25", "3"),
+    "a start that is none": (lines_with({"UsageStartDate": "yesterday"}), "is not a time", "25", "3"),
     "an end before its start": (
         lines_with({"UsageStartDate": "2026-03-05T00:00:00Z", "UsageEndDate": "2026-03-01T00:00:00Z"}), "is before", "25", "3",
     ),
     "usage before the period": (
         lines_with({"UsageStartDate": "2026-02-01T00:00:00Z", "UsageEndDate": "2026-02-01T01:00:00Z"}), None, "28", "0",
     ),
-    "a period that is none": (lines_with({"BillingPeriodStartDate": "2026-13-01T00:00:00Z"}), "is no time", "25", "3"),
+    "a period that is none": (lines_with({"BillingPeriodStartDate": "2026-13-01T00:00:00Z"}), "is not a time", "25", "3"),
 }  # fmt: skip
 
 
@@ -365,7 +365,7 @@ def test_a_broken_json_line_is_kept_with_its_text(
     rt.bring(path, provider="gcp")
     assert {delivery["state"] for delivery in rt.deliveries()} == {"current"}
     (line,) = quarantined(rt)
-    assert line.reason.startswith("the line is no JSON object") and line.amount is None
+    assert line.reason.startswith("the line is not a JSON object") and line.amount is None
     assert line.source_row == broken.decode(errors="backslashreplace")
     assert rt.billed() == gcp_billed
 
@@ -378,7 +378,7 @@ def test_json_lines_bear_a_byte_order_mark_and_crlf(rt: Laptop, tmp_path: Path) 
 
 
 FOLDERS: dict[str, tuple[dict[str, bytes | str], str]] = {
-    "one part broken": ({"a.csv": GOOD, "b.csv.gz": gzip.compress(GOOD.encode())[:-9]}, "b.csv.gz breaks off"),
+    "one part broken": ({"a.csv": GOOD, "b.csv.gz": gzip.compress(GOOD.encode())[:-9]}, "b.csv.gz is incomplete"),
     "one part empty": ({"a.csv": GOOD, "b.csv": ""}, "b.csv is empty"),
     "another format of the provider": ({"a.csv": GOOD, "b.csv": "a,b\nx,y\n"}, "b.csv: no known format"),
     "another provider's bill": (

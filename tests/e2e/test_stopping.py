@@ -344,4 +344,4 @@ def test_a_stopped_command_leaves_the_terminal_clean(tmp_path: Path, bills: Bill
     shown = b"".join(pieces).decode()
     assert "\x1b[?25l" in shown, "there was no spinner: the test proves nothing"
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l"), "the cursor stays hidden"
-    assert shown.rstrip().splitlines()[-1].strip().endswith("stopped; run costwire sync to go on where it was")
+    assert shown.rstrip().splitlines()[-1].strip().endswith("stopped; run costwire sync to continue")

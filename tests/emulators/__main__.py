@@ -35,7 +35,7 @@ def main() -> int:
     """Exit status of the command, or 3 where a required peer is missing."""
     parser = argparse.ArgumentParser(prog="python -m tests.emulators", description=__doc__)
     parser.add_argument("--only", default=",".join(PEERS), help="peers to start, by commas: " + ", ".join(PEERS))
-    parser.add_argument("--require-all", action="store_true", help="fail where a peer is not to be had")
+    parser.add_argument("--require-all", action="store_true", help="fail where a peer is temporarily unavailable")
     parser.add_argument("command", nargs="+", help="what to run, after --")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

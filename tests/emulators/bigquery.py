@@ -65,7 +65,7 @@ def _make(place: Path, python: Path) -> None:
     _run([base, "-m", "venv", str(place)], "no environment for Python 3.13")
     # --no-deps: local-bigquery asks for a DuckDB whose extensions are not to be had as packages
     install = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(LOCK)]
-    _run(install, "a package of bigquery.lock is not to be had")
+    _run(install, "a package of bigquery.lock is temporarily unavailable")
     _run([str(python), "-c", _EXTENSION], "DuckDB's extensions cannot be set up", HOME=str(home))
 
 

@@ -156,7 +156,7 @@ def failure(app: Typer, *words: str) -> BaseException | None:
 def test_what_does_not_exist_or_exists_already_is_named(home: Path) -> None:
     add()
     again = failure(budgets.app, "add", "platform", "--amount", "1", "--currency", "USD")
-    assert isinstance(again, AlreadyExists) and "there is a budget 'platform' already" in str(again)
+    assert isinstance(again, AlreadyExists) and "budget 'platform' already exists" in str(again)
     assert isinstance(failure(budgets.app, "remove", "nothing"), NotFound)
     assert isinstance(failure(alerts.app, "ack", "nothing"), NotFound)
     past = failure(alerts.app, "snooze", "platform", "--until", "2020-01-01")
@@ -186,7 +186,7 @@ def test_a_tenant_sees_its_own_budgets_only(home: Path) -> None:
 def test_a_beginning_that_fits_several_alerts_is_refused_with_their_names(home: Path) -> None:
     add("--threshold", "50", "--threshold", "60")
     several = failure(alerts.app, "ack", "platform")
-    assert isinstance(several, NotFound) and "begins 2 alerts" in str(several)
+    assert isinstance(several, NotFound) and "matches 2 alerts" in str(several)
 
 
 def test_the_table_and_json_say_which_days_are_still_being_reported(tmp_path: Path, home: Path) -> None:

@@ -61,8 +61,8 @@ def test_a_setting_that_cannot_be_is_named_with_what_was_expected(tmp_path: Path
 def test_a_service_that_is_away_is_told_in_time(tmp_path: Path, command: str) -> None:
     began = time.monotonic()
     told = refused(tmp_path, *command.split(), **AWAY)
-    assert "not to be had at the moment" in told
-    assert "give the command again later" in told and "tried again" not in told
+    assert "temporarily unavailable" in told
+    assert "run the command again later" in told and "retried" not in told
     assert time.monotonic() - began < 120
 
 
@@ -77,5 +77,5 @@ def test_who_stops_waiting_reads_that_the_functions_go_on() -> None:
     def stopped(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(CostError, match="stopped waiting; the functions go on without it: costwire runs"):
+    with pytest.raises(CostError, match="stopped waiting; the functions continue: costwire runs"):
         list(advance(rt, "default", ["run"], stopped))

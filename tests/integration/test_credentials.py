@@ -122,7 +122,7 @@ def test_a_damaged_document_says_the_promised_words(rt: Runtime, change: dict[st
 
 
 def test_without_credentials_there_is_nothing_to_seal(run: Run) -> None:
-    assert "0 sealed anew, 0 already were" in run("keys", "reencrypt").stdout
+    assert "0 re-encrypted, 0 already up to date" in run("keys", "reencrypt").stdout
 
 
 def test_a_rotation_and_a_reencryption_leave_every_credential_under_the_new_version(rt: Runtime, run: Run) -> None:
@@ -146,9 +146,9 @@ def test_a_rotation_and_a_reencryption_leave_every_credential_under_the_new_vers
 def test_a_reencryption_again_changes_nothing(rt: Runtime, run: Run) -> None:
     keep(rt, "acme", "main")
     run("keys", "rotate")
-    assert "1 sealed anew" in run("keys", "reencrypt").stdout
+    assert "1 re-encrypted" in run("keys", "reencrypt").stdout
     first = kept(rt, "acme", "main")
-    assert "0 sealed anew" in run("keys", "reencrypt").stdout
+    assert "0 re-encrypted" in run("keys", "reencrypt").stdout
     assert kept(rt, "acme", "main") == first
 
 
@@ -169,8 +169,8 @@ def test_what_cannot_be_opened_is_named_left_as_it_is_and_keeps_no_other_from_it
     rt.documents.set("orgs/acme/credentials/b-bad", bad)
     run("keys", "rotate")
     told = run("keys", "reencrypt", status=1)
-    assert "1 cannot be sealed anew: acme/b-bad (Failed to decrypt credentials)" in told.stderr
-    assert "2 sealed anew" in told.stdout
+    assert "1 cannot be re-encrypted: acme/b-bad (Failed to decrypt credentials)" in told.stderr
+    assert "2 re-encrypted" in told.stdout
     assert "hush" not in told.stderr + told.stdout
     assert kept(rt, "acme", "b-bad") == bad
 

@@ -1,4 +1,4 @@
-"""costwire doctor on a deployment: well when all is well; each thing broken on its own is one finding with its mend."""
+"""costwire doctor on a deployment: well when all is well; each thing broken on its own is one finding with its fix."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def faults(what: str) -> list[Finding]:
 @pytest.mark.parametrize("what", LOOKS)
 def test_a_deployment_that_is_well_has_no_finding_that_is_not(world: World, what: str) -> None:
     found = look(what)
-    assert found and all(one.well and one.found and not one.mend for one in found), found
+    assert found and all(one.well and one.found and not one.fix for one in found), found
 
 
 BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
@@ -288,11 +288,11 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "ack_deadline_seconds", 10), "subscription ingest_aws",
-        "waits 10 s for an answer, expected 600", DEPLOY,
+        "waits 10 s for an acknowledgement, expected 600", DEPLOY,
     ),
     (
         "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "retry_policy", {}), "subscription ingest_aws",
-        "rests 0 to 0 s after a failure, expected 30 to 600", DEPLOY,
+        "backs off 0 to 0 s after a failure, expected 30 to 600", DEPLOY,
     ),
     (
         "pubsub", lambda w: setattr(w.subscriptions["evaluate_budgets"], "enable_message_ordering", False),
@@ -308,7 +308,7 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "firestore", lambda w: setattr(w.database, "location_id", "nam5"), "Firestore database",
-        f"lies in nam5, the functions in {REGION}", "deploy into a project",
+        f"is in nam5, the functions in {REGION}", "deploy into a project",
     ),
     (
         "firestore", lambda w: w.fields.update({("processed", "expires_at"): World.field(declared.Field("processed", "expires_at"))}),
@@ -320,20 +320,20 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     ("firestore", lambda w: w.fields.pop(("deliveries", "parts")), "Firestore fields", "deliveries.parts is indexed", DEPLOY),
     ("bucket", lambda w: w.pages.pop(f"/storage/v1/b/{BUCKET}"), f"bucket {BUCKET}", "does not exist", DEPLOY),
-    ("bucket", lambda w: w.bucket.update(location="US"), f"bucket {BUCKET}", f"lies in us, the functions in {REGION}", "gcloud storage"),
+    ("bucket", lambda w: w.bucket.update(location="US"), f"bucket {BUCKET}", f"is in us, the functions in {REGION}", "gcloud storage"),
     (
         "bucket", lambda w: w.bucket["iamConfiguration"].update(uniformBucketLevelAccess={"enabled": False}), f"bucket {BUCKET}",
         "permissions of single objects", f"gcloud storage buckets update gs://{BUCKET} --uniform-bucket-level-access",
     ),
     (
         "bucket", lambda w: w.bucket["iamConfiguration"].update(publicAccessPrevention="inherited"), f"bucket {BUCKET}",
-        "may be made public", f"gcloud storage buckets update gs://{BUCKET} --public-access-prevention",
+        "can be made public", f"gcloud storage buckets update gs://{BUCKET} --public-access-prevention",
     ),
     (
-        "bucket", lambda w: w.bucket.update(versioning={"enabled": True}), f"bucket {BUCKET}", "keeps versions",
+        "bucket", lambda w: w.bucket.update(versioning={"enabled": True}), f"bucket {BUCKET}", "stores versions",
         f"gcloud storage buckets update gs://{BUCKET} --no-versioning",
     ),
-    ("bucket", lambda w: w.bucket.pop("lifecycle"), f"bucket {BUCKET}", "for ever", DEPLOY),
+    ("bucket", lambda w: w.bucket.pop("lifecycle"), f"bucket {BUCKET}", "indefinitely", DEPLOY),
     (
         "bucket", lambda w: w.pages.update({f"/storage/v1/b/{BUCKET}/iam/testPermissions": (200, {})}),
         f"permissions on bucket {BUCKET}", "no storage.objects.create", "--role=roles/storage.objectUser",
@@ -375,7 +375,7 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
         f"gcloud scheduler jobs resume costwire-sync-acme_1 --location={REGION} --project={PROJECT}",
     ),
     (
-        "schedules", lambda w: setattr(w.jobs[1].status, "code", 7), "job costwire-budget-check", "its last try failed with code 7",
+        "schedules", lambda w: setattr(w.jobs[1].status, "code", 7), "job costwire-budget-check", "its last attempt failed with code 7",
         f"gcloud scheduler jobs run costwire-budget-check --location={REGION} --project={PROJECT}",
     ),
     (
@@ -384,7 +384,7 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "schedules", lambda w: w.jobs.append(World.job(Schedule("sync-gone_1", "0 1 * * *", SyncRequested("", "schedule", "gone_1")))),
-        "schedule of gone_1", "an organization that is not there: every tick is a dead letter", "costwire tenants remove gone_1 --yes",
+        "schedule of gone_1", "an organization that does not exist: each run becomes a dead letter", "costwire tenants remove gone_1 --yes",
     ),
     (
         "permissions", lambda w: w.caller.remove("bigquery.jobs.create"), "permissions in the project", "no bigquery.jobs.create",
@@ -404,27 +404,27 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "permissions", lambda w: w.ungranted.add((AGENT, "dead-topic:bill-landed")), "Pub/Sub's own account",
-        "may not move messages at dead-topic:bill-landed", DEPLOY,
+        "cannot move messages at dead-topic:bill-landed", DEPLOY,
     ),
     (
         "permissions", lambda w: w.ungranted.add((AGENT, "subscription:normalize_focus")), "Pub/Sub's own account",
-        "may not move messages at subscription:normalize_focus", DEPLOY,
+        "cannot move messages at subscription:normalize_focus", DEPLOY,
     ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("what", "broken", "named", "found", "mend"), BREAKS, ids=[f"{one[0]}-{one[3][:40]}" for one in BREAKS]
+    ("what", "broken", "named", "found", "fix"), BREAKS, ids=[f"{one[0]}-{one[3][:40]}" for one in BREAKS]
 )
 def test_what_is_broken_is_the_one_finding_and_says_its_mend(
-    world: World, what: str, broken: Callable[[World], Any], named: str, found: str, mend: str
+    world: World, what: str, broken: Callable[[World], Any], named: str, found: str, fix: str
 ) -> None:
     broken(world)
     world.write_policies()
     (fault,) = [one for one in faults(what) if not one.what.startswith("IAM")]
     assert fault.what == named
     assert found in fault.found
-    assert mend in fault.mend
+    assert fix in fault.fix
 
 
 def test_dead_letters_are_counted_and_the_oldest_says_why(world: World) -> None:
@@ -439,8 +439,8 @@ def test_dead_letters_are_counted_and_the_oldest_says_why(world: World) -> None:
         )
     (fault,) = faults("pubsub")
     assert fault.what == f"bill-landed{DEAD}"
-    assert fault.found.startswith("2 waiting; the oldest, of 2026-04-02 00:00: bucket gone")
-    assert fault.mend == "mend the cause, then costwire replay --topic bill-landed"
+    assert fault.found.startswith("2 waiting; the oldest, from 2026-04-02 00:00: bucket gone")
+    assert fault.fix == "fix the cause, then costwire replay --topic bill-landed"
     ((seconds, letters),) = world.given_back
     assert seconds == 0 and len(letters) == 2, "a replay would not find them"
 
@@ -462,7 +462,7 @@ def test_what_may_not_be_looked_at_is_not_checked_and_never_well(
     world.answers[method] = refuses(grpc.StatusCode.PERMISSION_DENIED)
     found = {one.what: one for one in look(what)}
     assert found[named].well is None and found[named].found.startswith("not checked: ")
-    assert "gcloud projects add-iam-policy-binding" in found[named].mend
+    assert "gcloud projects add-iam-policy-binding" in found[named].fix
     assert not any(one.well is False for one in found.values())
 
 
@@ -484,7 +484,7 @@ def test_a_service_that_is_away_is_one_fault_that_says_so(
 ) -> None:
     world.answers[method] = refuses(code)
     (fault,) = faults(what)
-    assert "not to be had at the moment" in fault.found and "costwire doctor again" in fault.mend
+    assert "temporarily unavailable" in fault.found and "costwire doctor again" in fault.fix
 
 
 def test_a_service_that_never_answers_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -515,7 +515,7 @@ def test_a_project_whose_policy_may_not_be_read_says_who_may(world: World) -> No
     found = {one.what: one for one in look("permissions")}
     unread = found["IAM policy of the project"]
     assert unread.well is None and unread.found == "not checked: needs roles/iam.securityReviewer"
-    assert unread.mend.endswith("--role=roles/iam.securityReviewer")
+    assert unread.fix.endswith("--role=roles/iam.securityReviewer")
     assert not any(name.startswith("service account") for name in found)
 
 
@@ -526,7 +526,7 @@ def test_an_api_that_is_off_is_told_with_the_command_that_turns_it_on(world: Wor
     body = {"error": {"code": 403, "message": "off", "status": "PERMISSION_DENIED", "details": details}}
     world.pages[f"/storage/v1/b/{BUCKET}"] = (403, body)
     (fault,) = faults("bucket")
-    assert fault.mend == f"gcloud services enable bucket.googleapis.com --project={PROJECT}"
+    assert fault.fix == f"gcloud services enable bucket.googleapis.com --project={PROJECT}"
 
 
 @pytest.mark.parametrize("what", ["bucket", "key"])
@@ -544,7 +544,7 @@ def test_without_settings_and_credentials_each_is_a_fault_and_nothing_else_is_as
     monkeypatch.setattr("google.auth.default", nobody)
     found = list(DeploymentInspection.connect(Settings(runtime="cloud")).findings())
     assert [one.what for one in found] == ["COSTWIRE_PROJECT", "COSTWIRE_BUCKET", "COSTWIRE_KMS_KEY", "credentials"]
-    assert all(one.well is False and one.mend for one in found)
+    assert all(one.well is False and one.fix for one in found)
 
 
 @pytest.mark.parametrize(
@@ -557,9 +557,7 @@ def test_credentials_that_are_refused_are_one_fault_and_no_service_is_asked(erro
             raise error
 
     found = list(DeploymentInspection(SETTINGS, Refused()).findings())
-    assert (
-        found[3].well is False and told in found[3].found and found[3].mend == "gcloud auth application-default login"
-    )
+    assert found[3].well is False and told in found[3].found and found[3].fix == "gcloud auth application-default login"
     assert all(one.well is None for one in found[4:])
 
 
@@ -567,7 +565,7 @@ def test_the_job_of_a_suspended_tenant_is_told(world: World) -> None:
     idle = [Tenant("acme_1", False, 1, (), 1, True)]
     found = Notes(Deployment(SETTINGS, None), "x", "x", "x").run(lambda one: look_at_schedules(one, idle))
     (fault,) = [one for one in found if one.well is False]
-    assert "may not run" in fault.found and fault.mend == "costwire tenants suspend acme_1"
+    assert "may not run" in fault.found and fault.fix == "costwire tenants suspend acme_1"
 
 
 def test_without_credentials_no_service_is_asked_and_none_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -641,12 +639,12 @@ def test_only_the_integration_is_looked_at_where_one_is_named(
 def test_a_mend_is_printed_whole_on_a_line_of_its_own_and_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mend = f"gcloud projects add-iam-policy-binding {PROJECT} --member=[somebody] --role=roles/viewer " + "x" * 200
+    fix = f"gcloud projects add-iam-policy-binding {PROJECT} --member=[somebody] --role=roles/viewer " + "x" * 200
     rt = CloudRuntime(SETTINGS)
-    vars(rt)["inspection"] = Told(tuple(Finding(f"topic {one}", None, "found", mend) for one in "abcde"))
+    vars(rt)["inspection"] = Told(tuple(Finding(f"topic {one}", None, "found", fix) for one in "abcde"))
     vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
     monkeypatch.setattr("common.runtime.bootstrap._runtime", rt)
     doctor()
     lines = capsys.readouterr().out.splitlines()
-    assert lines.count(f"  {mend}") == 1
+    assert lines.count(f"  {fix}") == 1
     assert "topic a, topic b, topic c and 2 more:" in lines

@@ -187,7 +187,7 @@ def test_a_projection_waits_for_five_days_and_is_spend_per_day_elapsed_times_day
     assert standing(world)["projected"] == "3000"  # 700 / 7 days x 30
     assert world.states() == {"2026-11-forecast-100": "open"}
     assert world.email.subjects == [
-        '[Costwire] Cloud budget "platform" heads for 103 % (3,000.00 of 2,900.00 USD projected)'
+        '[Costwire] Cloud budget "platform" is projected to reach 103 % (3,000.00 of 2,900.00 USD projected)'
     ]
 
 
@@ -196,7 +196,7 @@ def test_a_projection_that_falls_back_is_retracted(world: World) -> None:
     world.bill(NOVEMBER, each_day(NOVEMBER, 10, "100"))
     world.bill(NOVEMBER, each_day(NOVEMBER, 12, "80"))
     assert world.states() == {"2026-11-forecast-100": "retracted"}
-    assert "no longer heads for 100 %" in world.email.subjects[-1]
+    assert "is no longer projected to reach 100 %" in world.email.subjects[-1]
 
 
 def test_a_closed_period_has_no_projection_and_its_forecast_alerts_are_resolved_quietly(world: World) -> None:

@@ -162,7 +162,7 @@ def test_growth_is_told_from_whole_days_against_as_many_days_before(world: World
 def test_messages_say_which_days_are_still_being_reported(world: World) -> None:
     world.budget(amount=Decimal(2500))
     world.bill(NOVEMBER, days([100] * 12 + [90, 60, 20]), delivered_at=at(15))
-    assert any("heads for" in subject for subject in world.email.subjects)
+    assert any("is projected to reach" in subject for subject in world.email.subjects)
     for sent in world.email.sent:
         assert "Days from 2026-11-13 on are still being reported and are forecast." in sent.text
 

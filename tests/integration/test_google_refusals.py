@@ -270,7 +270,7 @@ def test_a_version_that_is_made_slowly_becomes_the_primary_one_when_it_is_there(
     with (
         server.bent("CreateCryptoKeyVersion", never),
         server.bent("GetCryptoKeyVersion", never),
-        pytest.raises(Retryable, match="cryptoKeyVersions/3 is still being made"),
+        pytest.raises(Retryable, match="cryptoKeyVersions/3 is still being created"),
     ):
         ring.rotate()
 
@@ -351,7 +351,7 @@ def test_a_secret_that_was_damaged_on_the_way_is_asked_for_again(
 
 def test_a_secret_that_is_no_text_is_told_without_its_bytes(secrets: SecretManagerSecrets) -> None:
     add_secret(secrets._client, b"hush\xff")
-    with pytest.raises(BadConfiguration, match="costwire-smtp-password is no UTF-8 text") as caught:
+    with pytest.raises(BadConfiguration, match="costwire-smtp-password is not UTF-8 text") as caught:
         secrets.get("smtp-password")
     one_line(caught.value)
 

@@ -96,7 +96,7 @@ def test_bytes_that_are_gone_or_others_are_named_and_mapped_once_they_are_back(
     if content is not None:
         path.write_text(content, encoding="utf-8")
     reason = refused(rt, landed)
-    words = "is gone: put back" if content is None else "has other bytes than were landed (sha256:"
+    words = "is missing: restore" if content is None else "has different content than was landed (sha256:"
     assert f"object {landed.uri}, chunk 0 of the delivery, {words}" in reason
     path.unlink(missing_ok=True)
     path.write_text(GOOD, encoding="utf-8")

@@ -236,10 +236,10 @@ def test_files_that_never_stop_changing_end_the_landing(tmp_path: Path) -> None:
             (place / "part-0.csv").write_text(cur_text([cur_line(0, str(number + 2))]))
             assert number < 200, "the messages do not end"
         assert errors.count(None) <= marks.MOST_CHANGES + 1
-        assert "changed 6 times while they were landed" in str(next(filter(None, errors)))
+        assert "changed 6 times during landing" in str(next(filter(None, errors)))
         run = rt.documents.get(run_path("default", RUN)) or {}
-        assert run["status"] == "failed" and "while they were landed" in run["error"]
-        assert "while they were landed" in load_integration(rt.documents, "default", "bill")["error_message"]
+        assert run["status"] == "failed" and "during landing" in run["error"]
+        assert "during landing" in load_integration(rt.documents, "default", "bill")["error_message"]
 
 
 def test_a_landing_that_does_not_get_on_ends(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_landing_that_does_not_get_on_ends(tmp_path: Path) -> None:
                 rt.objects.delete(uri)
             last = error
             assert number < 200, "the messages do not end"
-        assert last is not None and "messages and is not done" in last
+        assert last is not None and "messages and is not finished" in last
 
 
 def test_a_mark_whose_copy_is_gone_counts_no_more(tmp_path: Path) -> None:
@@ -339,5 +339,5 @@ def test_a_delivery_of_too_many_files_is_refused_before_anything_is_kept(
         run = rt.documents.get(run_path("default", RUN)) or {}
         assert (run["status"], run["error"]) == (
             "rejected",
-            "the delivery has 5 files, at most 4 fit: export larger files, or days or accounts by themselves",
+            "the delivery has 5 files, at most 4 are accepted: export larger files, or one day or account at a time",
         )

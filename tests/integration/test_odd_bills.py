@@ -32,7 +32,7 @@ def rt(tmp_path: Path) -> Iterator[Laptop]:
 
 
 def brought(rt: Laptop, path: Path, content: bytes | str, **how: Any) -> dict[str, Any]:
-    """The only delivery of a bill, after seeing that no message was buried."""
+    """The only delivery of a bill, after seeing that no message was dead-lettered."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     integration = how.setdefault("integration", "bill")
     assert [outcome.error for outcome in rt.bring(path, **how) if outcome.error] == []
@@ -70,7 +70,7 @@ def test_no_odd_cell_refuses_the_bill(rt: Laptop, tmp_path: Path, column: str, o
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
-        (lambda text: text.replace('"cost":', '"cost": 5, "cost":', 1), "a key stands twice"),
+        (lambda text: text.replace('"cost":', '"cost": 5, "cost":', 1), "a key occurs twice"),
         (lambda text: text.replace("{", '{"x": "\\ud800", ', 1), "half of a surrogate pair"),
         (
             lambda text: text.replace("{", '{"x": ' + "[" * 10_000 + "]" * 10_000 + ", ", 1),
@@ -168,7 +168,7 @@ def test_a_second_deciding_column_in_other_letters_is_refused_in_words(
     )
     delivery = brought(rt, tmp_path / "bill", content)
     assert delivery["state"] == "rejected"
-    assert "are one name, and which one counts is not told" in delivery["reason"]
+    assert "have the same name, and which one applies is not known" in delivery["reason"]
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

@@ -74,7 +74,7 @@ def test_the_commands_are_found() -> None:
     [
         (
             "ghost_org",
-            "there is no organization ghost_org; costwire tenants list names them, costwire tenants add NAME",
+            "there is no organization ghost_org; costwire tenants list shows them, costwire tenants add NAME",
         ),
         ("a-b", "organization is 'a-b', expected 3 to 50 letters, digits or underscores"),
         ("../etc", "organization is '../etc', expected"),
@@ -135,7 +135,7 @@ def test_a_message_of_an_organization_that_does_not_exist_is_dead_lettered(rt: L
     pulled = rt.bus.pull()
     assert pulled is not None
     outcome = deliver(rt, pulled)
-    assert outcome.final and outcome.error == "there is no organization ghost_org; costwire tenants list names them"
+    assert outcome.final and outcome.error == "there is no organization ghost_org; costwire tenants list shows them"
     (letter,) = rt.bus.dead_letters()
     assert letter.reason == outcome.error
     for collection in ("runs", "marks", "budget_status", "alerts"):

@@ -233,7 +233,7 @@ def test_a_dead_letter_is_replayed_when_its_cause_is_gone(pushed: World) -> None
     [
         (b"\xff no JSON", "no JSON"),
         (b"[]", "a JSON list"),
-        (b'{"type": "costwire.nothing.v1", "data": {}}', "none of ours"),
+        (b'{"type": "costwire.nothing.v1", "data": {}}', "not a Costwire event type"),
         (b'{"type": "costwire.sync-requested.v2", "data": {}}', "version v2"),
         (b'{"type": "costwire.sync-requested.v1", "data": {}}', "lacks the field trigger"),
         (b'{"type": "costwire.sync-requested.v1", "id": 7, "data": {"trigger": "t"}}', "of type int"),

@@ -41,7 +41,7 @@ def test_rates_that_a_tenant_sets_are_those_of_its_views(rt: Laptop, tmp_path: P
     with pytest.raises(BadConfiguration, match=r"no exchange rate from EUR to USD for 2026-03.*costwire rates set"):
         in_usd(rt)
     file.write_text(RATES, encoding="utf-8")
-    assert "1 rates are kept" in run("rates", "set", str(file)).output
+    assert "1 rates are stored" in run("rates", "set", str(file)).output
     assert in_usd(rt) == Decimal("10.812")
     assert "1.0812" in run("rates", "list").output
 
@@ -67,7 +67,7 @@ class Dear:
 
 
 def test_a_dry_run_says_what_a_question_would_cost_and_asks_nothing(rt: Laptop) -> None:
-    assert "for nothing" in run("costs", "--dry-run").output
+    assert "at no charge" in run("costs", "--dry-run").output
     rt.__dict__["warehouse"] = Dear()
     bootstrap.use(rt)
     assert "549,755,813,888 bytes: 3.125000 USD" in run("costs", "--dry-run").output

@@ -273,7 +273,7 @@ def test_quarantine_gives_reasons_and_amounts_and_keeps_the_lines_to_itself(
         "d1",
         ("line 7", "no currency", Decimal("1.5"), "", "secret,line,seven"),
         ("line 8", "no currency", Decimal("0.000001"), "", "secret,line,eight"),
-        ("line 9", "cost is no number", None, "USD", "secret,line,nine"),
+        ("line 9", "cost is not a number", None, "USD", "secret,line,nine"),
     )
     text = run("quarantine").stdout
     for part in ("3 lines in quarantine", "1.500001 (no currency)", "not readable", "line 7"):

@@ -124,7 +124,7 @@ def test_a_schedule_is_set_shown_and_ended(rt: Laptop, run: Run) -> None:
     assert "every 6 hours" in told and made.cron in told
     assert made.message == SyncRequested("", "schedule", "acme")
     assert shown(run, "acme") == {"org_slug": "acme", "sync_interval_hours": 6, "cron": made.cron}
-    assert "only when somebody asks" in run("schedule", "--org", "acme", "--off").stdout
+    assert "only on request" in run("schedule", "--org", "acme", "--off").stdout
     assert (list(rt.scheduler.list()), shown(run, "acme")["cron"]) == ([], None)
 
 
@@ -149,9 +149,9 @@ def test_the_platform_has_a_default_that_a_tenant_overrides(rt: Laptop) -> None:
 def test_a_scheduler_that_does_not_do_what_the_settings_say_is_told(rt: Laptop, run: Run) -> None:
     tenants.add(rt.documents, rt.clock.now(), "Acme", "acme")
     run("schedule", "--org", "acme", "--every-hours", "6")
-    for hours, mend in ((8, "costwire schedule --every-hours 8"), (0, "costwire schedule --off")):
+    for hours, fix in ((8, "costwire schedule --every-hours 8"), (0, "costwire schedule --off")):
         rt.documents.set("orgs/acme/settings/general", {"sync_interval_hours": hours})
-        assert mend in run("schedule", "--org", "acme", status=1).stderr
+        assert fix in run("schedule", "--org", "acme", status=1).stderr
 
 
 def test_words_that_are_off_change_nothing(rt: Laptop, run: Run) -> None:
@@ -311,7 +311,7 @@ def test_watch_works_beside_commands_and_stops_cleanly(tmp_path: Path, sign: sig
     finally:
         watcher.kill()
     assert watcher.returncode == 128 + sign
-    assert errors == "costwire: stopped; what is not done is kept for the next costwire watch or sync\n"
+    assert errors == "costwire: stopped; unfinished work is stored for the next costwire watch or sync\n"
 
 
 def test_watch_is_for_the_laptop_alone(tmp_path: Path) -> None:
@@ -321,5 +321,5 @@ def test_watch_is_for_the_laptop_alone(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert (
-        done.stderr == "costwire: this command works on the embedded runtime; unset COSTWIRE_RUNTIME to use it here\n"
+        done.stderr == "costwire: this command requires the embedded runtime; unset COSTWIRE_RUNTIME to use it here\n"
     )

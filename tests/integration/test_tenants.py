@@ -100,7 +100,7 @@ def test_a_new_tenant_is_on_trial_with_the_limits_of_its_plan(rt: Laptop) -> Non
         ({"name": "  "}, BadConfiguration, "expected 1 to 200"),
         ({"name": "a\nb"}, BadConfiguration, "printable"),
         ({"name": "Acme", "slug": "a-b"}, BadConfiguration, "expected 3 to 50 letters"),
-        ({"name": "Acme", "slug": ORG}, AlreadyExists, f"there is an organization {ORG} already"),
+        ({"name": "Acme", "slug": ORG}, AlreadyExists, f"organization {ORG} already exists"),
         ({"name": "Acme", "plan": "Huge"}, BadConfiguration, "expected one of Starter, Professional, Scale"),
     ],
 )
@@ -158,12 +158,12 @@ def test_a_tick_for_everybody_passes_over_who_may_not_run(rt: Laptop) -> None:
 
 
 def test_nobody_is_told(rt: Laptop) -> None:
-    with pytest.raises(NotFound, match="there is no organization nobody_1; costwire tenants list names them"):
+    with pytest.raises(NotFound, match="there is no organization nobody_1; costwire tenants list shows them"):
         dispatch(SyncRequested("tick", "manual", "nobody_1"), rt.documents, rt.bus, rt.clock)
     for act in (tenants.suspend, tenants.resume):
         with pytest.raises(NotFound, match="there is no organization nobody_1"):
             act(rt.documents, rt.clock.now(), "nobody_1")
-    with pytest.raises(NotFound, match="there is nothing of an organization nobody_1"):
+    with pytest.raises(NotFound, match="there is nothing for organization nobody_1"):
         tenant_data.remove(rt, "nobody_1")
 
 
@@ -179,7 +179,7 @@ def test_a_removed_tenant_leaves_nothing_and_its_neighbour_everything(rt: Laptop
     assert billed(rt, ORG) is None
     assert (billed(rt, OTHER), len(files(rt, OTHER)), len(documents(rt, OTHER))) == kept
     assert [one.name for one in rt.scheduler.list()] == [f"sync-{OTHER}"]
-    with pytest.raises(NotFound, match="there is nothing of an organization"):
+    with pytest.raises(NotFound, match="there is nothing for organization"):
         tenant_data.remove(rt, ORG)
 
 
@@ -319,7 +319,7 @@ def test_the_commands_from_first_to_last_day(tmp_path: Path) -> None:
     costwire(home, "tenants", "suspend", slug)
     bill.write_text(cur_text([cur_line(1, "2.5")]))
     refused = costwire(home, "import", str(bill), "--org", slug, status=1)
-    assert f"organization {slug} is suspended; costwire tenants resume {slug} lets it run again" in refused
+    assert f"organization {slug} is suspended; costwire tenants resume {slug} reactivates it" in refused
     listed = {one["org_slug"]: one for one in json.loads(costwire(home, "tenants", "list", "--json"))}
     assert (listed[slug]["status"], listed[slug]["integrations"]) == ("SUSPENDED", 1) and listed[slug]["last_sync"]
     shown = costwire(home, "tenants", "list")
@@ -328,11 +328,11 @@ def test_the_commands_from_first_to_last_day(tmp_path: Path) -> None:
     costwire(home, "import", str(bill), "--org", slug)
     assert "2.5" in costwire(home, "costs", "--org", slug)
     assert "1 slices are shown, 0 deliveries could not be" in costwire(home, "tenants", "restore", slug)
-    assert "say so with --yes" in costwire(home, "tenants", "remove", slug, status=1)
+    assert "confirm with --yes" in costwire(home, "tenants", "remove", slug, status=1)
     assert "nothing was removed" in costwire(home, "tenants", "remove", slug, status=1, typed="other_1")
     assert "2.5" in costwire(home, "costs", "--org", slug)
     assert f"{slug} is removed" in costwire(home, "tenants", "remove", slug, typed=slug)
-    assert "there is nothing of an organization" in costwire(home, "tenants", "remove", slug, "--yes", status=1)
+    assert "there is nothing for organization" in costwire(home, "tenants", "remove", slug, "--yes", status=1)
     assert slug not in costwire(home, "tenants", "list")
 
 
@@ -340,7 +340,7 @@ def test_the_commands_from_first_to_last_day(tmp_path: Path) -> None:
     "words", [("suspend", "nobody_1"), ("resume", "nobody_1"), ("restore", "nobody_1"), ("remove", "nobody_1", "--yes")]
 )
 def test_an_unknown_tenant_is_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
-    assert "organization nobody_1; costwire tenants list names them" in costwire(tmp_path, "tenants", *words, status=1)
+    assert "organization nobody_1; costwire tenants list shows them" in costwire(tmp_path, "tenants", *words, status=1)
 
 
 def test_a_restoration_that_lacks_files_fails_and_names_the_delivery(rt: Laptop) -> None:

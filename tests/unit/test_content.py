@@ -152,7 +152,7 @@ def test_a_damaged_deflated_zip_is_found_before_it_passes_for_a_bill():
     content = zipped(CSV)
     middle = len(content) // 2
     content = content[:middle] + bytes(50) + content[middle + 50 :]
-    with pytest.raises(BadBill, match="bill breaks off"), opened(readable(content), "bill") as found:
+    with pytest.raises(BadBill, match="bill is incomplete"), opened(readable(content), "bill") as found:
         check_bounds(found.content, found.compression, found.kind, "bill")
 
 
@@ -162,11 +162,14 @@ def test_an_error_of_the_store_under_duckdb_leaves_as_it_was():
     class GoesAway(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             if gone.is_set():
-                raise Retryable("object x: not to be had at the moment")
+                raise Retryable("object x: temporarily unavailable")
             return super().read(size)
 
     source = Readable(len(CSV), lambda: GoesAway(CSV))
-    with pytest.raises(Retryable, match=r"^object x: not to be had") as caught, opened(source, "bill") as found:
+    with (
+        pytest.raises(Retryable, match=r"^object x: temporarily unavailable") as caught,
+        opened(source, "bill") as found,
+    ):
         gone.set()
         sums(found)
     assert isinstance(caught.value.__cause__, duckdb.Error)

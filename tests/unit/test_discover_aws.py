@@ -145,11 +145,11 @@ def test_two_reports_of_one_month_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
         ("[]", "no list of files"),
         ('{"reportKeys": "x"}', "no list of files"),
         ('{"reportKeys": [{}]}', "a file without a name"),
-        ('{"reportKeys": ["x"], "billingPeriod": {"start": "soon"}}', "starts at no date"),
+        ('{"reportKeys": ["x"], "billingPeriod": {"start": "soon"}}', "does not start at a date"),
         ('{"reportKeys": ["x"], "billingPeriod": {"start": "20261301T000000.000Z"}}', "2026-13"),
     ],
 )

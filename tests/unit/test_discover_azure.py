@@ -192,7 +192,7 @@ def test_a_missing_part_is_waited_for(tmp_path: Path) -> None:
     run = write_run(tmp_path, "daily", "ActualCost", parts=("part_0.csv", "part_1.csv"))
     (run.parent / "part_1.csv").unlink()
 
-    with pytest.raises(Retryable, match=r"names part_1\.csv, which is not there; the export is not finished"):
+    with pytest.raises(Retryable, match=r"names part_1\.csv, which does not exist; the export is not finished"):
         discover(FileLocation(str(tmp_path)))
 
 
@@ -219,11 +219,11 @@ def test_a_run_without_data_is_no_delivery(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no JSON, expected the manifest of an Azure export"),
+        ("{", "is not valid JSON, expected the manifest of an Azure export"),
         ("[]", "has no list of blobs"),
         ('{"blobs": [{"byteCount": 1}]}', "lists a blob without blobName"),
-        ('{"blobs": [], "runInfo": {"startDate": "soon"}}', "has a startDate that is no date"),
-        ('{"blobs": [], "runInfo": {"submittedTime": "soon"}}', "has a submittedTime that is no time"),
+        ('{"blobs": [], "runInfo": {"startDate": "soon"}}', "has a startDate that is not a date"),
+        ('{"blobs": [], "runInfo": {"submittedTime": "soon"}}', "has a submittedTime that is not a time"),
     ],
 )
 def test_a_broken_manifest_is_a_bad_bill(tmp_path: Path, text: str, message: str) -> None:

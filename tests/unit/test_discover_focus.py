@@ -98,11 +98,11 @@ def test_of_azure_exports_the_newest_focus_run_counts_and_no_other_kind(tmp_path
 def test_a_manifest_that_names_a_missing_part_means_later(tmp_path: Path) -> None:
     manifest = azure_manifest("FocusCost", "run-2", "2026-03-06T01:00:00Z", f"{RUN}/part_0_0001.csv")
     write(tmp_path, f"{RUN}/manifest.json", manifest)
-    with pytest.raises(Retryable, match=r"part_0_0001\.csv, which is not there"):
+    with pytest.raises(Retryable, match=r"part_0_0001\.csv, which does not exist"):
         discover(FileLocation(str(tmp_path)))
 
 
 def test_a_broken_manifest_is_refused_by_name(tmp_path: Path) -> None:
     write(tmp_path, f"{RUN}/manifest.json", "{not json")
-    with pytest.raises(BadBill, match=f"{RUN}/manifest.json is no JSON"):
+    with pytest.raises(BadBill, match=f"{RUN}/manifest.json is not valid JSON"):
         discover(FileLocation(str(tmp_path)))

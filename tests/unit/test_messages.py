@@ -1,7 +1,8 @@
-"""Messages survive the wire, and what is none of ours is refused without showing its data."""
+"""Messages survive the wire, and what is not a Costwire event type is refused without showing its data."""
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from common.messages import (
 from common.messages.cloudevent import completed, decode, encode, parse
 from common.messages.subscriptions import SUBSCRIPTIONS, named, received_by
 from common.providers.registry import PROVIDERS
+from common.records.organizations import ensure_default
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from common.runtime.entrypoint import handles
@@ -76,7 +78,7 @@ def test_the_run_is_for_log_lines_and_may_be_left_out(message: Message) -> None:
     ("change", "said"),
     [
         ({"type": "costwire.bill-landed.v2"}, "version v2"),
-        ({"type": "costwire.nothing.v1"}, "none of ours"),
+        ({"type": "costwire.nothing.v1"}, "not a Costwire event type"),
         ({"type": "com.example"}, "expected costwire"),
         ({"data": "text"}, "no JSON object"),
         ({"data": {"org_slug": "default"}}, "lacks the field integration_id"),
@@ -130,8 +132,10 @@ def test_a_body_that_is_no_event_is_refused_without_showing_it(body: bytes) -> N
     assert "secret" not in str(caught.value)
 
 
-def test_a_handler_may_take_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap, "_runtime", EmbeddedRuntime(Settings()))
+def test_a_handler_may_take_several_messages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rt = EmbeddedRuntime(Settings(home=tmp_path))
+    monkeypatch.setattr(bootstrap, "_runtime", rt)
+    ensure_default(rt.documents, NOW)
     got: list[Message] = []
 
     @handles(ChargesNormalized, BudgetCheckRequested)

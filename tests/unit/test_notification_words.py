@@ -66,11 +66,15 @@ FORECAST = {"type": "forecast_threshold", "basis": "forecast", "threshold_percen
         ("open", {}, 'Cloud budget "platform" at 83 % (8,300.00 of 10,000.00 USD)'),
         ("open", {"percent": "99.9"}, 'Cloud budget "platform" at 99 % (8,300.00 of 10,000.00 USD)'),
         ("retracted", {}, 'Retracted: cloud budget "platform" is back under 80 % (8,300.00 of 10,000.00 USD)'),
-        ("open", FORECAST, 'Cloud budget "platform" heads for 124 % (12,450.01 of 10,000.00 USD projected)'),
+        (
+            "open",
+            FORECAST,
+            'Cloud budget "platform" is projected to reach 124 % (12,450.01 of 10,000.00 USD projected)',
+        ),
         (
             "retracted",
             FORECAST,
-            'Retracted: cloud budget "platform" no longer heads for 100 % (12,450.01 of 10,000.00 USD projected)',
+            'Retracted: cloud budget "platform" is no longer projected to reach 100 % (12,450.01 of 10,000.00 USD projected)',
         ),
     ],
 )
@@ -87,7 +91,7 @@ def test_subjects(state: str, values: dict[str, Any], subject: str) -> None:
         "80 % = 8,000.00 USD",
         "2026-11-01 to 2026-11-30, still open (day 20 of 30)",
         "12,450.01 USD (124.5 %), at the pace so far",
-        "11,980.00 USD, in 80 of 100 cases between 11,200.00 and 12,700.50",
+        "11,980.00 USD, 80 % likely between 11,200.00 and 12,700.50",
         "provider aws, tag team=platform; BilledCost, by billing period",
         "Amazon EC2: 5,000.00 USD (+1,200.00 against the same days of the period before)",
         "(-30.00 against",
@@ -110,9 +114,9 @@ def test_a_closed_period_and_an_early_one_say_so() -> None:
     closed = made(period_open=False, projected=None, forecast=None)
     assert "2026-11-30, closed" in closed.text and "none, the period has ended" in closed.text
     assert "The period is closed: only a late or corrected bill can change the spend." in closed.text
-    assert "none yet, it takes five whole days with charges" in made(projected=None, forecast=None).text
+    assert "none yet, needs five full days with charges" in made(projected=None, forecast=None).text
     early = made(projected=None).text
-    assert "none yet" in early and "11,980.00 USD, in 80 of 100 cases" in early
+    assert "none yet" in early and "11,980.00 USD, 80 % likely" in early
 
 
 def test_days_still_filling_are_named_as_what_they_are() -> None:

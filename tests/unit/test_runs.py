@@ -142,7 +142,7 @@ def test_a_run_whose_message_pubsub_gave_up_unanswered_ends_once_its_last_try_is
     assert reason(documents) == (RUNNING, None)
     end_stalled(documents, Clock(until + timedelta(seconds=1)), ORG)
     found, words = reason(documents)
-    assert found == FAILED and words is not None and "tries that nobody answered" in words
+    assert found == FAILED and words is not None and "attempts without an answer" in words
     assert reason(documents, TWIN) == (RUNNING, None)
 
 

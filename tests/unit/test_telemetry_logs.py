@@ -266,9 +266,9 @@ def test_errors_among_the_arguments_of_a_line_are_described(lines: Lines) -> Non
     log.error("failed: %s", ValueError(BILL_LINE))
     log.error("failed: %(why)s", {"why": ValueError(BILL_LINE)})
     log.error(ValueError(BILL_LINE))
-    log.error("our own: %s", BadBill("cur.csv holds a header and no lines"))
+    log.error("our own: %s", BadBill("cur.csv contains a header and no lines"))
     assert [line["message"] for line in lines.all()] == [
-        "failed: ValueError", "failed: ValueError", "ValueError", "our own: cur.csv holds a header and no lines",
+        "failed: ValueError", "failed: ValueError", "ValueError", "our own: cur.csv contains a header and no lines",
     ]  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_named_parameters_and_tables_are_known() -> None:
         ("create table t as select 1", "must be one query"),
         ("select 1; select 2", "must be one query"),
         ("", "must be one query"),
-        ("select from where", "is no BigQuery SQL"),
+        ("select from where", "is not valid BigQuery SQL"),
     ],
 )
 def test_what_cannot_be_answered_exactly_is_refused(sql: str, message: str) -> None:

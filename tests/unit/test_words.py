@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from common import errors
 from costwire.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +71,58 @@ def helps(command: Any, name: str) -> Iterator[tuple[str, str]]:
         yield from helps(below, f"{name} {word}")
 
 
+SAYING = {
+    "print",
+    "add_row",
+    "table",
+    "fault",
+    "ok",
+    "unchecked",
+    "Finding",
+    "Undeliverable",
+    "progress",
+    "say",
+    "BadParameter",
+}
+"""Functions whose text users read, besides errors, which some functions return instead of raising them."""
+
+ERRORS = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.CostError)}
+
+
+def messages(module: ast.Module) -> Iterator[str]:
+    """Every text of a module that users read: in exceptions, in what is printed, in findings, and in the constants of a module.
+
+    A value that is filled in stands as ``, as code does in a document.
+    """
+    for node in ast.walk(module):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            yield from texts(node.exc)
+        elif isinstance(node, ast.Call) and _name(node.func) in SAYING | ERRORS:
+            yield from texts(node)
+    for statement in module.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            yield from texts(statement.value)
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    """The text literals of an expression; an f-string is one."""
+    if isinstance(node, ast.JoinedStr):
+        yield "".join(str(one.value) if isinstance(one, ast.Constant) else "``" for one in node.values)
+        below: list[ast.AST] = [one.value for one in node.values if isinstance(one, ast.FormattedValue)]
+    elif isinstance(node, ast.Constant):
+        if isinstance(node.value, str):
+            yield node.value
+        below = []
+    else:
+        below = list(ast.iter_child_nodes(node))
+    for one in below:
+        yield from texts(one)
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
 HELPS = dict(helps(typer.main.get_command(app), "costwire"))
 
 
@@ -94,6 +147,40 @@ def test_the_help_of_make_is_in_plain_english() -> None:
 def test_the_header_of_a_module_is_in_plain_english(path: Path) -> None:
     header = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     assert not found(header, WORDS | IN_CODE)
+
+
+@pytest.mark.parametrize(
+    "path", [one for one in MODULES if "functions" not in one.parts], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_message_to_users_is_in_plain_english(path: Path) -> None:
+    said = list(messages(ast.parse(path.read_text(encoding="utf-8"))))
+    assert not [one for text in said for one in found(text, WORDS | IN_CODE)]
+
+
+def test_every_way_to_say_something_is_looked_at() -> None:
+    code = """
+_WHY = "the why"
+raise CostError(f"{name} is wrong; {_WHY}") from error
+raise typer.BadParameter("not so" if one else "not " + "thus")
+console.print(styled("printed", "red"), soft_wrap=True)
+notes.fault("what", f"found {one}", "the fix")
+yield Finding("dead", False, letter.reason, "another fix")
+table("a heading", numbers=("rows",))
+"""
+    said = set(messages(ast.parse(code)))
+    assert {
+        "the why",
+        "` is wrong; `",
+        "not so",
+        "not ",
+        "thus",
+        "printed",
+        "what",
+        "found `",
+        "the fix",
+        "another fix",
+    } <= {text.replace("``", "`") for text in said}
+    assert "a heading" in said
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ _BY_TEXT = (
     (r"unit format", lambda name, _: {name: "gigabytes"}),
     (r"JSON object of distinct keys .*", lambda name, _: {name: '{"a":1,"a":2}'}),
     (r"UTC in the form .*", lambda name, _: {name: "2026-05-15 00:00:00"}),
-    (r"a missing value is a real null.*", lambda name, _: {name: "NULL"}),
+    (r"a missing value is null.*", lambda name, _: {name: "NULL"}),
 )
 
 

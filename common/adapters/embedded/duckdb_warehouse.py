@@ -79,7 +79,7 @@ class DuckDbWarehouse:
             )
             if self._documents.transact(lambda tx, b=document, a=after: _swap(tx, path, b, a)):  # type: ignore[misc]
                 return Replacement(shown=True, replaced=before.current if before else None)
-        raise Contention(f"{piece}: other deliveries kept changing the slice; deliver again")
+        raise Contention(f"{piece}: other deliveries repeatedly changed the slice; deliver it again")
 
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask in BigQuery SQL with named parameters; see common/warehouse/transpile.py for what is refused."""
@@ -169,8 +169,8 @@ class DuckDbWarehouse:
                 )
             except duckdb.OutOfRangeException:
                 raise BadBill(
-                    "a cost of the earlier delivery and that of this one differ by 10^14 or more, which no cost column holds; "
-                    "look for a line whose amount cannot be true, and export the bill again"
+                    "a cost of the earlier delivery and that of this one differ by 10^14 or more, more than a cost column can store; "
+                    "look for a line with an implausible amount, and export the bill again"
                 ) from None
             return self._objects.put_file(name, written).uri
 

@@ -203,7 +203,7 @@ class FolderObjectStore:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise BadConfiguration(
-                f"an object below {folder} would lie below another object: use another name"
+                f"an object below {folder} would be below another object: use another name"
             ) from None
         return new
 
@@ -241,7 +241,7 @@ def _name(uri: str) -> str:
 
 
 def _taken(name: str) -> AlreadyExists:
-    return AlreadyExists(f"object {name} exists with other bytes, and objects never change: use another name")
+    return AlreadyExists(f"object {name} exists with other bytes, and objects are immutable: use another name")
 
 
 def _not_found(uri: str) -> NotFound:

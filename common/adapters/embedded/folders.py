@@ -12,8 +12,12 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise BadConfiguration(f"folder {folder} cannot be made: there is a file in its place, name another") from None
+        raise BadConfiguration(
+            f"folder {folder} cannot be created: a file has the same path; choose another folder"
+        ) from None
     except PermissionError:
-        raise BadConfiguration(f"folder {folder} cannot be made: no permission, name another or grant it") from None
+        raise BadConfiguration(
+            f"folder {folder} cannot be created: permission denied; grant it or choose another folder"
+        ) from None
     except OSError as error:
-        raise BadConfiguration(f"folder {folder} cannot be made: {error.strerror}") from error
+        raise BadConfiguration(f"folder {folder} cannot be created: {error.strerror}") from error

@@ -32,5 +32,5 @@ class HomeInspection:
         pending = self._bus.pending()
         yield Finding("messages", pending == 0, f"{pending} not done", "costwire sync finishes them" if pending else "")
         for letter in self._bus.dead_letters():
-            mend = f"mend the cause, then costwire replay --topic {letter.topic}"
-            yield Finding(f"{letter.topic}-dead", False, letter.reason, mend)
+            fix = f"fix the cause, then costwire replay --topic {letter.topic}"
+            yield Finding(f"{letter.topic}-dead", False, letter.reason, fix)

@@ -81,13 +81,13 @@ class LocalKeyRing:
     def _check_owner_only(self, mode: int) -> None:
         if mode & 0o077:
             raise BadConfiguration(
-                f"key file {self._path} is open to others (mode {mode & 0o777:04o}), expected its owner alone: "
+                f"key file {self._path} is accessible to other users (mode {mode & 0o777:04o}), expected its owner alone: "
                 f"run chmod 600 {self._path}"
             )
 
     def _damaged(self) -> BadConfiguration:
         return BadConfiguration(
-            f"{self._path} is no key file of Costwire, or damaged: restore it, or move it away and connect again"
+            f"{self._path} is not a Costwire key file or is damaged: restore it, or move it away and connect again"
         )
 
     def _write(self, keys: dict[str, bytes]) -> None:

@@ -73,7 +73,9 @@ class SqliteBus:
             self._database.write(lambda connection: queue.add_subscription(connection, topic, subscription))
         taken = self._topic(subscription)
         if taken != topic:
-            raise AlreadyExists(f"subscription {subscription} belongs to topic {taken}, not to {topic}: name it anew")
+            raise AlreadyExists(
+                f"subscription {subscription} belongs to topic {taken}, not to {topic}: choose another name"
+            )
 
     def pull(self, subscriptions: Sequence[str] | None = None) -> Delivery | None:
         """The next message that is due, leased to the caller, or None.  Raises NotFound for an unknown subscription."""
@@ -112,7 +114,9 @@ class SqliteBus:
     def reject(self, delivery: Delivery, reason: str) -> None:
         """The message can never succeed: dead-letter it now."""
         now = queue.stamp(self._clock.now())
-        self._database.write(lambda connection: queue.bury(connection, delivery.ack_id, reason, now), synced=False)
+        self._database.write(
+            lambda connection: queue.dead_letter(connection, delivery.ack_id, reason, now), synced=False
+        )
 
     def hold_off(self, delivery: Delivery, seconds: float) -> None:
         """The message met another worker at the same work: deliver it again after so many seconds; this counts as no attempt."""
@@ -123,7 +127,7 @@ class SqliteBus:
         """This process ends: what it has pulled and not finished is free at once, and that counts as no attempt."""
         self._database.write(lambda connection: queue.abandon(connection, this_process()), synced=False)
 
-    def bury(self, message: Undeliverable) -> None:
+    def dead_letter(self, message: Undeliverable) -> None:
         """Put a message with its reason among the dead letters of its topic; a body that is no event is kept as base64."""
         try:
             event = parse(message.body)

@@ -125,10 +125,10 @@ class SqliteDatabase:
 
 
 _UNUSABLE = {
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that its folder exists and is yours",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that its folder exists and that you own it",
     sqlite3.SQLITE_READONLY: "is read-only: make it and its folder writable",
-    sqlite3.SQLITE_PERM: "may not be opened: check its permissions",
-    sqlite3.SQLITE_NOTADB: "is no SQLite file: move it away",
+    sqlite3.SQLITE_PERM: "cannot be opened: permission denied; check its permissions",
+    sqlite3.SQLITE_NOTADB: "is not an SQLite file: move it away",
     sqlite3.SQLITE_CORRUPT: "is damaged: restore it, or move it away and import the bills again",
 }
 
@@ -148,7 +148,7 @@ def _is_busy(error: BaseException) -> bool:
 def _translate(path: Path, error: sqlite3.Error) -> Exception:
     code = _code(error)
     if _is_busy(error):
-        return Contention(f"{path.name} is being written by other processes all the time; try again")
+        return Contention(f"{path.name} is locked by other processes; try again")
     if code == sqlite3.SQLITE_FULL or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHMSIZE:
         return NoSpace(f"disk full while writing {path}: free some space")
     if code == sqlite3.SQLITE_IOERR:

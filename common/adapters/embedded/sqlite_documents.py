@@ -95,7 +95,7 @@ class _SqliteTransaction:
 
     def get(self, path: str) -> Document | None:
         if self._writes:
-            raise Permanent(f"document {path} is read after a write of the same transaction: read first, then write")
+            raise Permanent(f"document {path} is read after a write in the same transaction: read first, then write")
         return _read(self._connection, path)
 
     def set(self, path: str, document: Document) -> None:

@@ -154,7 +154,7 @@ def lost_leases(connection: sqlite3.Connection, now: int) -> list[tuple[str, str
     gone = {holder for holder in {row[1] for row in rows} if is_gone(holder)}
     ended = [(ack_id, "the process that worked on it died") for ack_id, holder, _ in rows if holder in gone]
     expired = [
-        (ack_id, "it was not done before its lease ended")
+        (ack_id, "it did not finish before its lease ended")
         for ack_id, holder, until in rows
         if until <= now and holder not in gone
     ]
@@ -170,7 +170,7 @@ def release(connection: sqlite3.Connection, ack_id: str, reason: str, now: int, 
     """Make a leased message free again, or a dead letter after the last attempt."""
     row = connection.execute("select attempt from messages where ack_id = ?", (ack_id,)).fetchone()
     if row is not None and row[0] >= MAX_ATTEMPTS:
-        bury(connection, ack_id, reason, now)
+        dead_letter(connection, ack_id, reason, now)
         return
     connection.execute(
         "update messages set ack_id = null, holder = null, leased_until = null, due_at = ? where ack_id = ?",
@@ -194,7 +194,7 @@ def abandon(connection: sqlite3.Connection, holder: str) -> None:
         untried(connection, ack_id, due_at)
 
 
-def bury(connection: sqlite3.Connection, ack_id: str, reason: str, now: int) -> None:
+def dead_letter(connection: sqlite3.Connection, ack_id: str, reason: str, now: int) -> None:
     """Make a leased message a dead letter, whose reason is still to be recorded."""
     added = connection.execute(
         "insert into dead_letters (topic, subscription, ordering_key, event, reason, died_at) "

@@ -113,7 +113,7 @@ class BigQueryWarehouse:
                     if answer.shown:  # else the caller may ask again, to whom the loaded rows spare a job
                         self._swaps.drop(staged)
                     return answer
-        raise Contention(f"{piece}: other deliveries kept changing the slice; deliver again")
+        raise Contention(f"{piece}: other deliveries repeatedly changed the slice; deliver it again")
 
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask in BigQuery SQL with named parameters; what the laptop refuses is refused here too."""
@@ -125,7 +125,7 @@ class BigQueryWarehouse:
             raise
 
     def scanned_bytes(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> int:
-        """How many bytes the question would scan; nothing is scanned."""
+        """How many bytes the query would scan; nothing is scanned."""
         dataset = self._prepared(org_slug, sql, parameters or {})
         with explaining("the question"):
             return self._questions.scanned_bytes(sql, dataset, parameters or {})

@@ -28,7 +28,7 @@ LAYOUT_LABEL = "costwire_layout"
 STAGING_HOURS = 24
 CLUSTERED_BY = ["x_IntegrationId", "x_Provider", "SubAccountId", "ServiceName"]
 REMOVER = "roles/bigquery.dataOwner"
-CREATOR = "roles/bigquery.user, which may make datasets, and roles/bigquery.jobUser on the project"
+CREATOR = "roles/bigquery.user, which may create datasets, and roles/bigquery.jobUser on the project"
 
 SLICE_COLUMNS = {
     "integration_id": "VARCHAR",
@@ -87,7 +87,7 @@ class Datasets:
         reference = self._reference(org_slug)
         with explaining(f"dataset {reference.dataset_id}", CREATOR):
             if LAYOUT_LABEL not in self._jobs.client.get_dataset(reference, **self._jobs.call).labels:
-                raise Retryable(f"dataset {reference.dataset_id} is being made at this moment; ask again")
+                raise Retryable(f"dataset {reference.dataset_id} is being created; try again")
         self._asked.add(org_slug)
         return reference
 
@@ -120,7 +120,7 @@ class Datasets:
     def _check_location(self, dataset: bigquery.Dataset) -> None:
         if dataset.location.lower() != self._region.lower():
             raise BadConfiguration(
-                f"dataset {dataset.dataset_id} lies in {dataset.location}, expected {self._region}: set "
+                f"dataset {dataset.dataset_id} is in {dataset.location}, expected {self._region}: set "
                 "COSTWIRE_REGION to where it lies, or copy it to a new dataset there and delete this one"
             )
 

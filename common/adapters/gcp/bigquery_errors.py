@@ -38,15 +38,15 @@ def explained(error: Exception, what: str, role: str) -> CostError | None:
     """
     reason = reason_of(error)
     if isinstance(error, Late):
-        return Retryable(f"{what}: BigQuery is still at work; it is looked for again")
+        return Retryable(f"{what}: the BigQuery job is still running; it is checked again")
     if reason in _PASSING:
-        return Retryable(f"{what}: not to be had at the moment, {reason}; {AGAIN}")
+        return Retryable(f"{what}: temporarily unavailable, {reason}; {AGAIN}")
     if reason == "accessDenied" or (not reason and getattr(error, "code", None) == 403):
-        return BadConfiguration(f"{what}: permission denied; grant {role} to the service account that asks")
+        return BadConfiguration(f"{what}: permission denied; grant {role} to the service account that runs the request")
     if reason == "billingNotEnabled":
         return BadConfiguration(f"{what}: the project has no billing account; link one")
     if reason == "resourcesExceeded":
-        return BadConfiguration(f"{what}: more than BigQuery computes in one question; narrow it")
+        return BadConfiguration(f"{what}: more than BigQuery computes in one query; narrow it")
     if reason == "notFound":
         return NotFound(f"{what} does not exist")
     return failures.explained(error, what)

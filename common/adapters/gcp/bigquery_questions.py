@@ -109,8 +109,8 @@ class Questions:
     def _reason(self, error: GoogleAPICallError, estimate: Callable[[], int]) -> str | None:
         if reason_of(error) == TOO_MANY_BYTES:
             return (
-                f"the question would scan {estimate():,} bytes, COSTWIRE_MAXIMUM_BYTES_BILLED allows "
-                f"{self._maximum_bytes:,}; narrow its days, or raise the limit"
+                f"the query would scan {estimate():,} bytes, COSTWIRE_MAXIMUM_BYTES_BILLED allows "
+                f"{self._maximum_bytes:,}; narrow the date range, or raise the limit"
             )
         if not _is_misput(error):
             return None
@@ -123,9 +123,9 @@ class Questions:
             if not _is_misput(refused):
                 raise
             # refused before any row was read: the words are about the question alone
-            return f"the question cannot be answered: {_first_line(refused)}"
+            return f"the query cannot be answered: {_first_line(refused)}"
         # refused while reading: the words could hold a row's content
-        return "the question cannot be answered: a value does not fit the type or form that the question needs"
+        return "the query cannot be answered: a value does not fit the type or form that the query needs"
 
 
 def _is_misput(error: GoogleAPICallError) -> bool:
@@ -145,18 +145,16 @@ def _check_reach(sql: str) -> None:
     known = TABLES | view_names() | {cte.alias for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier):
-            raise BadConfiguration(
-                "the question reaches for files; it may read the tables and views of its dataset only"
-            )
+            raise BadConfiguration("the query reads files; it may read only the tables and views of its dataset")
         if table.db or table.name not in known:
             named = ".".join(part.name for part in table.parts)
             raise BadConfiguration(
-                f"the question cannot be answered: there is no table '{named}'; there are "
+                f"the query cannot be answered: there is no table '{named}'; there are "
                 f"{', '.join(sorted(TABLES | view_names()))}"
             )
     for call in tree.find_all(exp.Anonymous):
         if call.name.upper() in {"EXTERNAL_QUERY"}:
-            raise BadConfiguration("the question reaches outside its dataset; it may read its tables and views only")
+            raise BadConfiguration("the query reads outside its dataset; it may read only its tables and views")
 
 
 def _first_line(error: GoogleAPICallError) -> str:

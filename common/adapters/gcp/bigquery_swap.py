@@ -152,7 +152,7 @@ class Swaps:
             with explaining(f"slice {piece}"):
                 again(tried)
         except _InTheWay as error:
-            raise Contention(f"{piece}: other deliveries kept changing the dataset; deliver again") from error
+            raise Contention(f"{piece}: other deliveries repeatedly changed the dataset; deliver it again") from error
         except Permanent:
             self._let_go(staged)
             raise
@@ -191,7 +191,7 @@ class Swaps:
         if strange:
             raise BadBill(
                 f"{piece}: {strange:,} rows of delivery {delivery_id} name another integration or delivery, or have no "
-                "charge period; nothing of it is shown; normalize it again"
+                "charge period; none of its rows are shown; normalize it again"
             )
         return Staged(table, first, last)
 

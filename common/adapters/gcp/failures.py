@@ -37,10 +37,10 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
     shown = f" ({int(code)})" if isinstance(code, int) else ""
     used_up = _USED_UP & _reasons(error)
     if used_up:
-        return Retryable(f"{what}: not to be had at the moment, {', '.join(sorted(used_up))}{shown}; {AGAIN}")
+        return Retryable(f"{what}: temporarily unavailable, {', '.join(sorted(used_up))}{shown}; {AGAIN}")
     if isinstance(error, api.Forbidden):
-        mend = f"grant this service account {role}" if role else "costwire doctor names its missing role"
-        return BadConfiguration(f"{what}: permission denied{shown}; {mend}")
+        fix = f"grant this service account {role}" if role else "run costwire doctor to find the missing role"
+        return BadConfiguration(f"{what}: permission denied{shown}; {fix}")
     if isinstance(error, (api.Unauthorized, auth.DefaultCredentialsError, auth.RefreshError)):
         return BadConfiguration(
             f"{what}: no valid Google Cloud credentials; run gcloud auth application-default login, or set the "
@@ -49,7 +49,7 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
     if isinstance(error, api.NotFound):
         return NotFound(f"{what} does not exist")
     if isinstance(error, _PASSING):
-        return Retryable(f"{what}: not to be had at the moment, {type(error).__name__}{shown}; {AGAIN}")
+        return Retryable(f"{what}: temporarily unavailable, {type(error).__name__}{shown}; {AGAIN}")
     return None
 
 

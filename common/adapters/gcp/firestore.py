@@ -199,7 +199,7 @@ class _FirestoreTransaction:
 
     def get(self, path: str) -> Document | None:
         if self._written:
-            raise Permanent(f"document {path} is read after a write of the same transaction: read first, then write")
+            raise Permanent(f"document {path} is read after a write in the same transaction: read first, then write")
         reference = self._reference(path)
         with _explaining(f"document {path}"):
             return _shown(path, reference.get(transaction=self._vendor, retry=_IN_TRANSACTION, timeout=CALL_SECONDS))
@@ -295,4 +295,4 @@ def _named(written: Sequence[str]) -> str:
 
 
 def _lost_turn(what: str) -> _LostTurn:
-    return _LostTurn(f"{what} is being changed by other workers all the time; it is tried again")
+    return _LostTurn(f"{what} is being changed by other workers; it will be retried")

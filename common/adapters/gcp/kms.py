@@ -120,7 +120,7 @@ class KmsKeyRing:
                 return
             time.sleep(0.5)
             version = self._client.get_crypto_key_version(name=version.name, timeout=CALL_SECONDS, retry=RETRY)
-        raise Retryable(f"{version.name} is still being made; make it the primary version once it is enabled")
+        raise Retryable(f"{version.name} is still being created; make it the primary version once it is enabled")
 
     def _explained(self, role: str) -> AbstractContextManager[None]:
         return explaining(f"key {self._key}", role)
@@ -134,7 +134,7 @@ class KmsKeyRing:
             raise BadConfiguration(
                 f"key {self._key} cannot be used: {version} is disabled or destroyed; gcloud kms keys versions list "
                 f"--project {project} --location {location} --keyring {ring} --key {key} shows it, gcloud kms keys versions "
-                "enable (or restore) mends it; a destroyed one is gone: connect the integration again"
+                "enable (or restore) fixes it; a destroyed version cannot be restored: connect the integration again"
             ) from None
 
 
@@ -158,4 +158,4 @@ def _number(version_name: str) -> str:
 
 def _check(whole: bool) -> None:
     if not whole:
-        raise Retryable("Cloud KMS: a checksum differs, so bytes changed on the way; it is tried again")
+        raise Retryable("Cloud KMS: the checksum does not match, so data was corrupted in transit; it will be retried")

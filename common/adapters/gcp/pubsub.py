@@ -92,7 +92,7 @@ class PubSubBus:
         self._send(topic_of(message), body, letters.attributes_of(event, message.key), message.ordering_key)
         return event_id
 
-    def bury(self, message: Undeliverable) -> None:
+    def dead_letter(self, message: Undeliverable) -> None:
         """Put a message with its reason on `<topic>-dead`, its body as it came, and wait until the server has it."""
         self._send(
             message.topic + DEAD, message.body, letters.attributes_for(message, self._clock.now()), message.ordering_key
@@ -121,7 +121,7 @@ class PubSubBus:
                 taken = _short(found.topic)
                 if taken != topic:
                     raise AlreadyExists(
-                        f"subscription {subscription} belongs to topic {taken}, not to {topic}: name it anew"
+                        f"subscription {subscription} belongs to topic {taken}, not to {topic}: choose another name"
                     ) from None
 
     def pull(self, subscriptions: Sequence[str] | None = None) -> Delivery | None:
@@ -150,7 +150,7 @@ class PubSubBus:
     def reject(self, delivery: Delivery, reason: str) -> None:
         """The message can never succeed: dead-letter it now."""
         event = delivery.event
-        self.bury(
+        self.dead_letter(
             Undeliverable(
                 delivery.topic, delivery.subscription, letters.body_of(event), reason, letters.ordering_key_of(event)
             )

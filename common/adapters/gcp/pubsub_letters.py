@@ -52,7 +52,7 @@ def replay_attributes(dead: PubsubMessage) -> dict[str, str]:
 def checked(attributes: Mapping[str, str]) -> dict[str, str]:
     """The attributes as Pub/Sub takes them, values cut where they are too long.  Raises Permanent for too many or bad names."""
     if len(attributes) > MAX_ATTRIBUTES:
-        raise Permanent(f"a message has {len(attributes)} attributes, Pub/Sub takes {MAX_ATTRIBUTES}: leave some out")
+        raise Permanent(f"a message has {len(attributes)} attributes, Pub/Sub takes {MAX_ATTRIBUTES}: send fewer")
     for name in attributes:
         if not name or len(name.encode()) > MAX_NAME_BYTES or name.startswith("goog"):
             raise Permanent(f"a message has an attribute named {name[:40]!r}, which Pub/Sub does not take: rename it")
@@ -112,8 +112,8 @@ def _subscription_of(dead: PubsubMessage) -> str:
 def _reason_of_pubsub(dead: PubsubMessage) -> str:
     tries = dead.attributes.get(f"{_OF_PUBSUB}DeliveryCount", "several")
     return (
-        f"Pub/Sub gave up after {tries} tries and the function left no reason: it was killed, timed out or refused the "
-        "push; its log of that time tells which"
+        f"Pub/Sub gave up after {tries} attempts and the function left no reason: it was killed, timed out or refused the "
+        "push; see its log of that time"
     )
 
 

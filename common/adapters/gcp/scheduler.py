@@ -59,7 +59,7 @@ class CloudScheduler:
                     self._create(job)
             except api.InvalidArgument:
                 raise BadConfiguration(
-                    f"schedule {schedule.name} is refused by Cloud Scheduler: expected a cron text it knows, got "
+                    f"schedule {schedule.name} is refused by Cloud Scheduler: expected a supported cron expression, got "
                     f"{schedule.cron!r}, and a topic of project {self._project}"
                 ) from None
 
@@ -128,5 +128,5 @@ def _schedule(name: str, job: scheduler_v1.Job) -> Schedule:
     try:
         event = json.loads(job.pubsub_target.data)
     except ValueError:
-        raise MalformedMessage(f"schedule {name} publishes no JSON; remove its job, then make it again") from None
+        raise MalformedMessage(f"schedule {name} does not publish JSON; remove its job, then create it again") from None
     return Schedule(name, job.schedule, from_template(event))

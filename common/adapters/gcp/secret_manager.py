@@ -66,8 +66,10 @@ class SecretManagerSecrets:
                 return None
         payload = answer.payload
         if payload.data_crc32c != google_crc32c.value(payload.data):
-            raise Retryable(f"secret {secret}: a checksum differs, so bytes changed on the way; it is tried again")
+            raise Retryable(
+                f"secret {secret}: the checksum does not match, so data was corrupted in transit; it will be retried"
+            )
         try:
             return secret_value(payload.data.decode())
         except UnicodeDecodeError:
-            raise BadConfiguration(f"secret {secret} is no UTF-8 text; add a version that is") from None
+            raise BadConfiguration(f"secret {secret} is not UTF-8 text; add a version that is") from None

@@ -167,7 +167,7 @@ class CloudStorageObjectStore:
         there = self.stat(uri)
         if there.digest != digest:
             raise AlreadyExists(
-                f"object {self._name(uri)} exists with other bytes, and objects never change: use another name"
+                f"object {self._name(uri)} exists with other bytes, and objects are immutable: use another name"
             )
         return there
 
@@ -204,7 +204,7 @@ class CloudStorageObjectStore:
                 yield
             except DataCorruption as error:
                 raise Retryable(
-                    f"object {uri} was damaged on its way, its crc32c differs; it is tried again"
+                    f"object {uri} was corrupted in transit, its crc32c does not match; it will be retried"
                 ) from error
 
 

@@ -24,7 +24,7 @@ class CloudStorageLocation:
     def __init__(self, client: storage.Client, uri: str, retry_seconds: float = RETRY_SECONDS) -> None:
         bucket, _, path = uri[len(SCHEME) :].partition("/")
         if not bucket or any(step in {"", ".", ".."} for step in path.rstrip("/").split("/") if path):
-            raise BadConfiguration("location is no gs://<bucket>/<folder>: give the bucket's name, then the folder's")
+            raise BadConfiguration("location is not gs://<bucket>/<folder>: give the bucket's name, then the folder's")
         self._bucket, self._path = client.bucket(bucket), path.rstrip("/")
         self._client = client
         self._calls: dict[str, Any] = {"timeout": TIMEOUT_SECONDS, "retry": DEFAULT_RETRY.with_timeout(retry_seconds)}
@@ -49,7 +49,7 @@ class CloudStorageLocation:
             found = [_found(blob, blob.name.removeprefix(self._folder)) for blob in listed if _is_file(blob.name)]
             if not found and self._path and not self._is_there():
                 raise BadConfiguration(
-                    f"location {self.uri} does not exist: nothing lies there; check the path, or wait for the first export"
+                    f"location {self.uri} does not exist or is empty; check the path, or wait for the first export"
                 )
         return sorted(found, key=lambda item: item.name)
 

@@ -100,7 +100,7 @@ class RangedFile(io.RawIOBase):
         self._checked.update(bytes(piece))
         self._checked_to += len(piece)
         if self._checked_to == self._size_bytes and self._checked.digest() != self._expected:
-            raise Retryable(f"{self._what} came damaged, its crc32c differs; it is read again")
+            raise Retryable(f"{self._what} was corrupted in transit, its crc32c does not match; it is read again")
 
 
 def buffered(raw: RangedFile) -> BinaryIO:

@@ -41,6 +41,6 @@ def open_source(source: Source, credential: Credential) -> Location:
         # the rest of the URI may hold a token
         raise BadConfiguration(
             f"location has the scheme {scheme}://, expected {', '.join(f'{one}://' for one in PLACES)} or a path: "
-            "copy the bills to a folder and name that"
+            "copy the bills to a folder and give its path"
         )
     return PLACES[scheme](source, credential)

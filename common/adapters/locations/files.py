@@ -77,7 +77,7 @@ class FileLocation:
 
 def _path(uri: str) -> Path:
     if "\x00" in unquote(uri):
-        raise BadConfiguration("location has a NUL character in it, which no path can have: give the path without it")
+        raise BadConfiguration("location contains a NUL character, which is not valid in a path: remove it")
     if not uri.lower().startswith("file:"):
         if not uri:
             raise BadConfiguration("location is empty, expected a path or a file:// URI")

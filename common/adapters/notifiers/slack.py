@@ -52,7 +52,7 @@ class SlackNotifier:
     def __init__(self, settings: SlackSettings) -> None:
         if not settings.webhook_url.startswith(("https://", "http://")):
             raise BadConfiguration(
-                "COSTWIRE_SLACK_WEBHOOK_URL is no web address; copy it from the Slack app's settings"
+                "COSTWIRE_SLACK_WEBHOOK_URL is not a valid web address; copy it from the Slack app's settings"
             )
         self._settings = settings
         logging.getLogger("httpx").addFilter(self._is_harmless)
@@ -83,7 +83,7 @@ class SlackNotifier:
             if status is None:
                 raise Unanswered(f"Slack was given the message and did not answer ({type(error).__name__})") from None
         except httpx.InvalidURL:
-            raise BadConfiguration("COSTWIRE_SLACK_WEBHOOK_URL is no web address; copy it again") from None
+            raise BadConfiguration("COSTWIRE_SLACK_WEBHOOK_URL is not a valid web address; copy it again") from None
         _check(int(status or 0), wait, word)
         return "Slack"
 
@@ -117,9 +117,9 @@ def _check(status: int, wait: str, word: str) -> None:
         return
     if status == httpx.codes.TOO_MANY_REQUESTS:
         asked = f" and asks to wait {wait} seconds" if wait.isdecimal() and wait.isascii() else ""
-        raise Retryable(f"Slack takes no more messages for now{asked}; the message stays in the outbox")
+        raise Retryable(f"Slack accepts no more messages for now{asked}; the message stays in the outbox")
     if status in _GATEWAY:
-        raise Unanswered(f"Slack answered {status}, which does not say whether the message was posted")
+        raise Unanswered(f"Slack answered {status}, which does not confirm whether the message was posted")
     if status >= 500:
         raise Retryable(f"Slack answered {status}; the message stays in the outbox")
     reason = f", {word}" if _SLACK_WORD.fullmatch(word) else ""

@@ -99,7 +99,7 @@ class SmtpNotifier:
         if isinstance(error, _AnswerLost):
             return Unanswered(f"{place} took the message and gave no answer ({error.__cause__.__class__.__name__})")
         if isinstance(error, ssl.SSLCertVerificationError):
-            return BadConfiguration(f"{place} shows a certificate that is not trusted; check COSTWIRE_SMTP_HOST")
+            return BadConfiguration(f"{place} presents a certificate that is not trusted; check COSTWIRE_SMTP_HOST")
         if isinstance(error, smtplib.SMTPNotSupportedError):
             return BadConfiguration(
                 f"{place} does not offer what was asked (STARTTLS, a login or international addresses); check "

@@ -140,7 +140,7 @@ def _same(left: Any, right: Any) -> bool:
 def _check_steps(path: str, steps: list[str]) -> None:
     for step in steps:
         if not step or step in {".", ".."} or _RESERVED.fullmatch(step):
-            raise Permanent(f"path '{path}' has the step '{step}', which is no collection and no id")
+            raise Permanent(f"path '{path}' has the step '{step}', which is neither a collection nor an id")
         if len(step.encode(errors="replace")) > MAX_ID_BYTES:
             raise Permanent(f"path '{path[:80]}...' has a step of more than {MAX_ID_BYTES} bytes")
 
@@ -197,7 +197,7 @@ def _check_list(path: str, field: str, items: list[Any] | tuple[Any, ...], level
 def _check_object(path: str, field: str, members: dict[Any, Any], level: int) -> None:
     for name, value in members.items():
         if not isinstance(name, str) or not name:
-            raise Permanent(f"document {path} has a field name that is no text, or empty, in '{field}'")
+            raise Permanent(f"document {path} has a field name that is empty or not text in '{field}'")
         if _RESERVED.fullmatch(name) or len(name.encode(errors="replace")) > MAX_ID_BYTES:
             raise Permanent(
                 f"document {path} has a field name that is reserved or too long in '{field}': '{name[:80]}'"

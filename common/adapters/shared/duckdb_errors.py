@@ -12,8 +12,8 @@ from common.errors import BadConfiguration, BeyondRange
 from common.warehouse.rates import missing_rate
 
 _BEYOND = (
-    "the question cannot be answered: amounts add up to 10^14 or more, which is more than a cost holds; ask for fewer of them, "
-    "by period or account, or look for a charge that cannot be true"
+    "the query cannot be answered: amounts add up to 10^14 or more, more than a cost can store; narrow the query "
+    "by period or account, or look for an implausible charge"
 )
 
 
@@ -36,12 +36,12 @@ def _reason(error: duckdb.Error) -> str | None:
     if rate:
         return rate
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException | duckdb.ParserException):
-        return f"the question cannot be answered: {first_line}"
+        return f"the query cannot be answered: {first_line}"
     if isinstance(error, duckdb.PermissionException):
-        return "the question reaches for files; it may read the tables and views of its dataset only"
+        return "the query reads files; it may read only the tables and views of its dataset"
     if isinstance(error, duckdb.OutOfRangeException) and ("DECIMAL" in first_line or "HUGEINT" in first_line):
         return _BEYOND
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
         # the message could hold a row's content
-        return "the question cannot be answered: a value does not fit the type or form that the question needs"
+        return "the query cannot be answered: a value does not fit the type or form that the query needs"
     return None

@@ -21,10 +21,10 @@ def _fault(name: str) -> str | None:
     if any(step in {"", ".", ".."} for step in steps):
         return "has an empty step, '.' or '..': expected steps joined by single slashes"
     if steps[0].startswith("."):
-        return "starts with a dot, which is kept for the store itself"
+        return "starts with a dot, which is reserved for the store itself"
     if not name.isprintable() or "\\" in name:
         return "has a control character or a backslash"
     encoded = [step.encode(errors="surrogatepass") for step in steps]
     if len(b"/".join(encoded)) > MAX_NAME_BYTES or max(map(len, encoded)) > MAX_STEP_BYTES:
-        return f"is too long: at most {MAX_NAME_BYTES} bytes, {MAX_STEP_BYTES} a step"
+        return f"is too long: at most {MAX_NAME_BYTES} bytes, {MAX_STEP_BYTES} per step"
     return None

@@ -24,7 +24,7 @@ def check_schedule_name(name: str) -> str:
     """The name itself.  Raises BadConfiguration where a job could not be called so."""
     if not _NAME.fullmatch(name):
         raise BadConfiguration(
-            f"schedule name {name[:100]!r} is none: expected 1 to 100 letters, digits, dashes, underscores"
+            f"schedule name {name[:100]!r} is not valid: expected 1 to 100 letters, digits, dashes, underscores"
         )
     return name
 
@@ -33,14 +33,16 @@ def check_cron(cron: str) -> str:
     """The cron text itself.  Raises BadConfiguration where it is none, or no day ever fits it."""
     fields = cron.split(" ")
     if len(fields) != 5 or not all(_FIELD.fullmatch(field) for field in fields):
-        raise BadConfiguration(f"schedule {cron[:100]!r} is no cron text: {_EXPECTED}")
+        raise BadConfiguration(f"schedule {cron[:100]!r} is not a valid cron expression: {_EXPECTED}")
     if fields[2] != "*" and fields[4] != "*" and "*" in fields[2] + fields[4]:
         raise BadConfiguration(f"schedule {cron[:100]!r} steps over both kinds of days: leave one of them '*'")
     try:
         next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:
         fault = str(error).lower() or "never ticks"
-        raise BadConfiguration(f"schedule {cron[:100]!r} is no cron text ({fault}): {_EXPECTED}") from None
+        raise BadConfiguration(
+            f"schedule {cron[:100]!r} is not a valid cron expression ({fault}): {_EXPECTED}"
+        ) from None
     return cron
 
 

@@ -14,7 +14,7 @@ def check_secret_name(name: str) -> str:
     """The name itself.  Raises BadConfiguration where an environment variable and a secret could not both be called so."""
     if not _NAME.fullmatch(name) or len(name) > _MAX_LENGTH:
         raise BadConfiguration(
-            f"secret name {name[:_MAX_LENGTH]!r} is none: expected lower-case words joined by single dashes, "
+            f"secret name {name[:_MAX_LENGTH]!r} is not valid: expected lower-case words joined by single dashes, "
             "as slack-webhook-url"
         )
     return name

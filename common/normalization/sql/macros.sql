@@ -1,7 +1,7 @@
 -- What every mapping shares.  Money never touches a binary float.
 -- exact_decimal(text, scale) is a Python function (common/formats/engine.py): exact, half to even; only for texts the fast path cannot read exactly.
 
--- a cost or price, DECIMAL(38,24); null where the text is no number or has more than 14 integer digits
+-- a cost or price, DECIMAL(38,24); null where the text is not a number or has more than 14 integer digits
 create or replace temp macro to_cost(x) as
     case
         when x is null or contains(x, '_') then null
@@ -14,7 +14,7 @@ create or replace temp macro to_cost(x) as
         else cast(exact_decimal(x, 24) as decimal(38, 24))
     end;
 
--- a quantity, DECIMAL(38,12); null where the text is no number or has more than 25 integer digits, so that no single one fills a sum
+-- a quantity, DECIMAL(38,12); null where the text is not a number or has more than 25 integer digits, so that no single one fills a sum
 create or replace temp macro to_quantity(x) as
     cast(case
         when x is null or contains(x, '_') then null

@@ -102,14 +102,14 @@ joined as (
             when kinds.part is null then 'line_item_line_item_type is none of the types that this release knows'
             when cost is null then
                 case when getvariable('net_costs') then 'line_item_net_unblended_cost' else 'line_item_unblended_cost' end
-                || ' is no number, expected a decimal cost'
-            when currencies.code is null then 'line_item_currency_code is no ISO 4217 currency code'
+                || ' is not a number, expected a decimal cost'
+            when currencies.code is null then 'line_item_currency_code is not an ISO 4217 currency code'
             when blank_to_null(bill_payer_account_id) is null then 'bill_payer_account_id is empty, expected an account id'
-            when period_start is null then 'bill_billing_period_start_date is no time'
-            when period_last is null then 'bill_billing_period_end_date is no time'
+            when period_start is null then 'bill_billing_period_start_date is not a time'
+            when period_last is null then 'bill_billing_period_end_date is not a time'
             when period_last <= period_start then 'bill_billing_period_end_date is not after bill_billing_period_start_date'
-            when charge_start is null then 'line_item_usage_start_date is no time'
-            when charge_last is null then 'line_item_usage_end_date is no time'
+            when charge_start is null then 'line_item_usage_start_date is not a time'
+            when charge_last is null then 'line_item_usage_end_date is not a time'
             when charge_last < charge_start then 'line_item_usage_end_date is before line_item_usage_start_date'
         end as reason
     from typed

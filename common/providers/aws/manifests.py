@@ -21,7 +21,7 @@ _REPORT_NAMES = ("reportName", "exportName")
 _PERIOD_STEP = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}|BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
 _EXECUTION = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})T(\d{2}):?(\d{2}):?(\d{2})(?:\.\d+)?Z(?:-(.+))?")
 _START = re.compile(r"(\d{4})-?(\d{2})-?\d{2}")
-_AGAIN = "let AWS deliver the export again"
+_AGAIN = "have AWS deliver the export again"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _read(location: Location, found: FoundObject) -> _Manifest:
     try:
         table = json.loads(raw)
     except ValueError as error:
-        raise BadBill(f"{found.name} is no JSON, expected the manifest of an AWS export; {_AGAIN}") from error
+        raise BadBill(f"{found.name} is not valid JSON, expected the manifest of an AWS export; {_AGAIN}") from error
     entries = next((table[name] for name in _FILE_LISTS if name in table), None) if isinstance(table, dict) else None
     if not isinstance(entries, list):
         raise BadBill(f"{found.name} has no list of files ({', '.join(_FILE_LISTS)}); {_AGAIN}")
@@ -133,7 +133,7 @@ def _month(manifest: str, table: Mapping[str, Any], files: Sequence[tuple[str, i
         found = _START.match(str(start)) or re.match(r"(\d{4})-(\d{2})", str(start))
         if not found:
             raise BadBill(
-                f"{manifest} has a billingPeriod that starts at no date, expected 20260301T000000.000Z; {_AGAIN}"
+                f"{manifest} has a billingPeriod that does not start at a date, expected 20260301T000000.000Z; {_AGAIN}"
             )
         return _checked_month(manifest, f"{found[1]}-{found[2]}")
     for path in (manifest, files[0][0]):
@@ -158,7 +158,7 @@ def _newest(location: Location, manifests: Iterable[_Manifest]) -> dict[str | No
         if other is not None and other.report != one.report:
             raise BadConfiguration(
                 f"{location.uri} holds two reports of {one.month or 'one period'}, {other.report} and {one.report}, "
-                "which may tell the same costs twice; connect the folder of one of them"
+                "which may count the same costs twice; connect the folder of one of them"
             )
         if other is None or (one.delivered_at, one.name) > (other.delivered_at, other.name):
             newest[one.month] = one
@@ -171,7 +171,7 @@ def _delivery(manifest: _Manifest, objects: Mapping[str, FoundObject]) -> FoundD
     if missing:
         raise Retryable(
             f"{manifest.name} lists {len(names)} files of which {len(missing)} are missing, among them {missing[0]}; "
-            "the delivery is under way or was cleaned up, try again later"
+            "the delivery is in progress or was cleaned up, try again later"
         )
     sized = [(name, size) for name, (_, size) in zip(names, manifest.files, strict=True)]
     # a leftover chunk is overwritten with nothing

@@ -259,8 +259,8 @@ judged as (
     select
         *,
         case
-            when cost is null then 'cost is no number that a cost column can keep, expected plain digits in CostInBillingCurrency, Cost or PreTaxCost'
-            when currency is null or not is_known_currency then 'billing currency is no ISO 4217 code, expected three letters as in USD'
+            when cost is null then 'cost is not a number that a cost column can store, expected plain digits in CostInBillingCurrency, Cost or PreTaxCost'
+            when currency is null or not is_known_currency then 'billing currency is not an ISO 4217 code, expected three letters as in USD'
             when day is null then 'Date is unreadable, expected MM/dd/yyyy, yyyy-MM-dd or yyyyMMdd'
             when blank_to_null(billing_period_start_date) is not null and period_start is null then 'BillingPeriodStartDate is unreadable, expected MM/dd/yyyy, yyyy-MM-dd or yyyyMMdd'
             when blank_to_null(billing_period_end_date) is not null and period_last_day is null then 'BillingPeriodEndDate is unreadable, expected MM/dd/yyyy, yyyy-MM-dd or yyyyMMdd'
@@ -269,7 +269,7 @@ judged as (
             when blank_to_null(frequency) is not null and lower(replace(replace(frequency, ' ', ''), '-', '')) not in ('usagebased', 'recurring', 'onetime') then
                 'Frequency is not known, expected UsageBased, Recurring or OneTime'
             when coalesce(account_id, subscription) is null then 'no billing account, expected BillingProfileId, BillingAccountId or SubscriptionId'
-            when has_sku and units is null and blank_to_null(quantity) is not null then 'Quantity is no number, expected plain digits'
+            when has_sku and units is null and blank_to_null(quantity) is not null then 'Quantity is not a number, expected plain digits'
             when is_converted and coalesce(exchange_rate, 0) <= 0 then 'exchangeRatePricingToBilling is missing where pricingCurrency is not billingCurrency'
             when is_amortized and is_payment and cost <> 0 then 'amortized file has a payment for a commitment, expected only in the actual file'
             when has_sku and (multiply(list_price, pricing_units) is null or multiply(contracted_price, pricing_units) is null) then

@@ -23,7 +23,7 @@ _PREFERRED = (
     frozenset((None,)),
 )
 _SCOPE_END = re.compile(r"/providers/Microsoft\.CostManagement/exports/", re.IGNORECASE)
-_AGAIN = "let the export run again"
+_AGAIN = "run the export again"
 _LATER = "the export is not finished, try again later"
 _PERIOD_FOLDER = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}")
 
@@ -79,7 +79,7 @@ def _read_run(location: Location, found: FoundObject) -> _Run:
     try:
         table = json.loads(raw)
     except ValueError as error:
-        raise BadBill(f"{found.name} is no JSON, expected the manifest of an Azure export; {_AGAIN}") from error
+        raise BadBill(f"{found.name} is not valid JSON, expected the manifest of an Azure export; {_AGAIN}") from error
     if not isinstance(table, dict) or not isinstance(table.get("blobs"), list):
         raise BadBill(f"{found.name} has no list of blobs, expected the manifest of an Azure export; {_AGAIN}")
     config, run = _object(table, "exportConfig"), _object(table, "runInfo")
@@ -129,7 +129,9 @@ def _month(manifest: str, start: object) -> str | None:
     try:
         return str(BillingPeriod.parse(text))
     except ValueError as error:
-        raise BadBill(f"{manifest} has a startDate that is no date, expected 2026-03-01T00:00:00Z; {_AGAIN}") from error
+        raise BadBill(
+            f"{manifest} has a startDate that is not a date, expected 2026-03-01T00:00:00Z; {_AGAIN}"
+        ) from error
 
 
 def _moment(manifest: str, text: object) -> datetime | None:
@@ -138,7 +140,7 @@ def _moment(manifest: str, text: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError as error:
-        raise BadBill(f"{manifest} has a submittedTime that is no time; {_AGAIN}") from error
+        raise BadBill(f"{manifest} has a submittedTime that is not a time; {_AGAIN}") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -177,7 +179,7 @@ def _parts(run: _Run, objects: Mapping[str, FoundObject]) -> list[FoundPart]:
     for blob, size in run.blobs:
         name = _find(blob, run.manifest, objects)
         if name is None:
-            raise Retryable(f"{run.manifest} names {PurePosixPath(blob).name}, which is not there; {_LATER}")
+            raise Retryable(f"{run.manifest} names {PurePosixPath(blob).name}, which does not exist; {_LATER}")
         parts.append(FoundPart(name, _ROLES[run.kind], size))
     return parts
 

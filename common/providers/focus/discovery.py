@@ -40,6 +40,6 @@ def _is_azure(location: Location, found: FoundObject) -> bool:
         table = json.loads(raw)
     except ValueError as error:
         raise BadBill(
-            f"{found.name} is no JSON, expected the manifest of an export; let the export run again"
+            f"{found.name} is not valid JSON, expected the manifest of an export; run the export again"
         ) from error
     return isinstance(table, dict) and "blobs" in table

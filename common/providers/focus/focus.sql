@@ -536,7 +536,7 @@ select
     case
         when billed_cost is null then 'BilledCost is empty or no number'
         when effective_cost is null then 'EffectiveCost is empty or no number'
-        when billing_currency is null then 'BillingCurrency is no ISO 4217 code'
+        when billing_currency is null then 'BillingCurrency is not an ISO 4217 code'
         when billing_start is null then 'BillingPeriodStart is no ISO 8601 time'
         when billing_end is null then 'BillingPeriodEnd is no ISO 8601 time'
         when billing_end <= billing_start then 'BillingPeriodEnd is not after BillingPeriodStart'
@@ -554,12 +554,12 @@ select
             then 'CommitmentDiscountCategory is neither Spend nor Usage'
         when CapacityReservationId is not null and CapacityReservationStatus is not null and capacity_status is null
             then 'CapacityReservationStatus is neither Used nor Unused'
-        when PricingQuantity is not null and given_quantity is null then 'PricingQuantity is no number'
-        when ListUnitPrice is not null and given_list_price is null then 'ListUnitPrice is no number'
-        when ContractedUnitPrice is not null and given_contracted_price is null then 'ContractedUnitPrice is no number'
-        when ListCost is not null and given_list_cost is null then 'ListCost is no number'
-        when ContractedCost is not null and given_contracted_cost is null then 'ContractedCost is no number'
-        when ConsumedQuantity is not null and given_consumed is null then 'ConsumedQuantity is no number'
+        when PricingQuantity is not null and given_quantity is null then 'PricingQuantity is not a number'
+        when ListUnitPrice is not null and given_list_price is null then 'ListUnitPrice is not a number'
+        when ContractedUnitPrice is not null and given_contracted_price is null then 'ContractedUnitPrice is not a number'
+        when ListCost is not null and given_list_cost is null then 'ListCost is not a number'
+        when ContractedCost is not null and given_contracted_cost is null then 'ContractedCost is not a number'
+        when ConsumedQuantity is not null and given_consumed is null then 'ConsumedQuantity is not a number'
         when list_cost is null then 'ListCost is beyond 14 integer digits'
         when contracted_cost is null then 'ContractedCost is beyond 14 integer digits'
     end as quarantine_reason

@@ -45,6 +45,6 @@ def _extract(location: Location, name: tuple[str, str], shards: dict[int, FoundO
     if missing is not None:
         raise Retryable(
             f"the extract {name[0]}-*{name[1]} at {location.uri} has {len(shards)} shards but none numbered "
-            f"{missing:012d}; it is under way or a file was lost: extract the table again if this stays"
+            f"{missing:012d}; it is in progress or a file was lost: extract the table again if this persists"
         )
     return one_delivery(location, list(shards.values()))

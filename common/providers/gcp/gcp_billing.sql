@@ -217,7 +217,7 @@ checked as (
         list_transform(all_labels, lambda e: e.key) as label_keys,
         case
             when cost_amount is null then 'cost holds no readable number'
-            when billing_currency is null or currencies.code is null then 'currency is no ISO 4217 code'
+            when billing_currency is null or currencies.code is null then 'currency is not an ISO 4217 code'
             when period_start is null then 'invoice.month is no month, expected YYYYMM'
             when account is null then 'billing_account_id is empty, expected the billing account'
             when credits_fault is not null then credits_fault

@@ -88,7 +88,7 @@ costed as (
         case
             when cost is null then 'cost/myCost holds no readable number'
             when currency is null then 'cost/currencyCode is empty, expected an ISO 4217 code here or on another row of the file'
-            when currencies.code is null then 'cost/currencyCode is no ISO 4217 code'
+            when currencies.code is null then 'cost/currencyCode is not an ISO 4217 code'
             when usage_start is null then 'lineItem/intervalUsageStart holds no readable time'
             when usage_end is null then 'lineItem/intervalUsageEnd holds no readable time'
             when usage_end <= usage_start then 'lineItem/intervalUsageEnd is not after lineItem/intervalUsageStart'

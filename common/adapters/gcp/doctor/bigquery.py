@@ -47,7 +47,7 @@ def _look_at_dataset(notes: Notes, client: bigquery.Client, tenant: Tenant) -> N
     if len(notes.findings) > before:
         return
     if dataset is None:
-        notes.ok(what, "is made by the first delivery")
+        notes.ok(what, "is created by the first delivery")
         return
     tables = notes.ask(what, lambda: {one.table_id for one in client.list_tables(dataset, **_CALLS)}, restore)
     if tables is None:
@@ -56,7 +56,7 @@ def _look_at_dataset(notes: Notes, client: bigquery.Client, tenant: Tenant) -> N
     ask = f"costwire costs --org {tenant.org_slug}"
     anew = f"bq rm -r -f -d {deployment.project}:{name} && {restore} --history"
     if str(dataset.location).lower() != deployment.region.lower():
-        faults[f"lies in {dataset.location}, expected {deployment.region}: nothing can be loaded"] = anew
+        faults[f"is in {dataset.location}, expected {deployment.region}: nothing can be loaded"] = anew
     missing = table_names() - tables
     if missing:
         # views are made by the next question that finds no label; without its tables nothing can be told of what is left

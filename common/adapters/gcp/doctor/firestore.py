@@ -44,12 +44,12 @@ def _look_at_database(notes: Notes, admin: FirestoreAdminClient) -> None:
     )
     if found is None:
         return
-    mend = "a database keeps its place and mode for good: deploy into a project whose database is right"
+    fix = "the location and mode of a database cannot be changed: deploy into a project with a suitable database"
     faults = {}
     if found.type_ != Database.DatabaseType.FIRESTORE_NATIVE:
-        faults[f"is in mode {found.type_.name}, expected FIRESTORE_NATIVE"] = mend
+        faults[f"is in mode {found.type_.name}, expected FIRESTORE_NATIVE"] = fix
     if not _is_near(found.location_id, notes.deployment.region):
-        faults[f"lies in {found.location_id}, the functions in {notes.deployment.region}"] = mend
+        faults[f"is in {found.location_id}, the functions in {notes.deployment.region}"] = fix
     notes.expect("Firestore database", f"native mode, in {found.location_id}", faults)
 
 
@@ -76,7 +76,7 @@ def _look_at_fields(notes: Notes, admin: FirestoreAdminClient) -> None:
         if state in (Field.TtlConfig.State.ACTIVE, Field.TtlConfig.State.CREATING):
             notes.ok(what, state.name)
         else:
-            notes.fault(what, "is not set: such documents are kept for ever", notes.deployment.deploy)
+            notes.fault(what, "is not set: such documents are stored indefinitely", notes.deployment.deploy)
     indexed = [one for one in declared.EXEMPTIONS if one not in found or found[one].index_config.indexes]
     faults = {
         f"{one.collection}.{one.field} is indexed: a large document may be refused": notes.deployment.deploy

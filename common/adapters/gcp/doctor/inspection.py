@@ -58,17 +58,17 @@ class DeploymentInspection:
                 yield from found
 
     def _settings_findings(self) -> Iterator[Finding]:
-        for name, mend in _NEEDED.items():
+        for name, fix in _NEEDED.items():
             value, variable = getattr(self._settings, name), f"COSTWIRE_{name.upper()}"
             if value:
                 yield Finding(variable, True, str(value))
             else:
-                mend = mend.replace("=PROJECT)", f"={self._settings.project or 'PROJECT'})")
-                yield Finding(variable, False, "is not set", mend)
+                fix = fix.replace("=PROJECT)", f"={self._settings.project or 'PROJECT'})")
+                yield Finding(variable, False, "is not set", fix)
 
     def _credentials_finding(self) -> Finding:
         if self._credentials is None:
-            return Finding("credentials", False, "there are none", _LOGIN)
+            return Finding("credentials", False, "none exist", _LOGIN)
         refusal = _refusal(self._credentials)
         if refusal:
             self._credentials = None  # nobody need be asked with them
@@ -131,4 +131,4 @@ def _member(credentials: Credentials | None) -> str:
 
 def _words(credentials: Credentials) -> str:
     member = _member(credentials)
-    return f"of {member.partition(':')[2]}" if member.startswith("serviceAccount:") else "a person's, or another's"
+    return f"of {member.partition(':')[2]}" if member.startswith("serviceAccount:") else "a user's, or another's"

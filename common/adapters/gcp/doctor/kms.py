@@ -19,7 +19,7 @@ def look_at_key(notes: Notes) -> None:
     name = notes.deployment.settings.kms_key or ""
     parts = _NAME.fullmatch(name)
     if parts is None:
-        notes.unchecked("key", "COSTWIRE_KMS_KEY is not set, or no key's name")
+        notes.unchecked("key", "COSTWIRE_KMS_KEY is not set, or is not a key name")
         return
     project, location, ring, key = parts.groups()
     flags = f"--location={location} --keyring={ring} --project={project}"
@@ -34,12 +34,12 @@ def look_at_key(notes: Notes) -> None:
     if found.purpose != kms_v1.CryptoKey.CryptoKeyPurpose.ENCRYPT_DECRYPT:
         faults[f"is for {found.purpose.name}, expected ENCRYPT_DECRYPT"] = notes.deployment.deploy
     elif not found.primary.name:
-        faults["has no primary version: nothing can be sealed"] = (
+        faults["has no primary version: nothing can be encrypted"] = (
             f"gcloud kms keys versions create --key={key} --primary {flags}"
         )
     elif found.primary.state != _ENABLED:
         version = found.primary.name.rsplit("/", 1)[-1]
-        faults[f"its primary version {version} is {found.primary.state.name}: no credential can be sealed"] = (
+        faults[f"its primary version {version} is {found.primary.state.name}: no credential can be encrypted"] = (
             f"gcloud kms keys versions enable {version} --key={key} {flags}"
         )
     if not found.rotation_period:
@@ -47,7 +47,7 @@ def look_at_key(notes: Notes) -> None:
             f"gcloud kms keys update {key} --rotation-period=90d --next-rotation-time=+p90d {flags}"
         )
     if location != notes.deployment.region:
-        faults[f"lies in {location}, the functions in {notes.deployment.region}"] = notes.deployment.deploy
+        faults[f"is in {location}, the functions in {notes.deployment.region}"] = notes.deployment.deploy
     days = found.rotation_period.days if found.rotation_period else 0
     notes.expect(what, f"enabled, rotated every {days} days", faults)
     _look_at_rights(notes, client, name, key, flags)
@@ -64,4 +64,6 @@ def _look_at_rights(notes: Notes, client: kms_v1.KeyManagementServiceClient, nam
     missing = [one for one in _NEEDED if one not in answer.permissions]
     role = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
     grant = f"gcloud kms keys add-iam-policy-binding {key} --member={notes.deployment.caller} --role={role} {flags}"
-    notes.expect(what, "credentials can be sealed and opened", {f"no {', '.join(missing)}": grant} if missing else {})
+    notes.expect(
+        what, "credentials can be encrypted and decrypted", {f"no {', '.join(missing)}": grant} if missing else {}
+    )

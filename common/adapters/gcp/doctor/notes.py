@@ -98,16 +98,16 @@ class Notes:
         """It is as it should be."""
         self.findings.append(Finding(what, True, found))
 
-    def fault(self, what: str, found: str, mend: str) -> None:
-        """It is not; the mend is a command or says what to do."""
-        self.findings.append(Finding(what, False, found, mend))
+    def fault(self, what: str, found: str, fix: str) -> None:
+        """It is not; the fix is a command or says what to do."""
+        self.findings.append(Finding(what, False, found, fix))
 
-    def unchecked(self, what: str, why: str, mend: str = "") -> None:
+    def unchecked(self, what: str, why: str, fix: str = "") -> None:
         """Nobody knows."""
-        self.findings.append(Finding(what, None, f"not checked: {why}", mend))
+        self.findings.append(Finding(what, None, f"not checked: {why}", fix))
 
     def expect(self, what: str, found: str, faults: dict[str, str]) -> None:
-        """One finding: well where there are no faults (fault -> mend), else with every fault and every different mend."""
+        """One finding: well where there are no faults (fault -> fix), else with every fault and every different fix."""
         if faults:
             self.fault(what, "; ".join(faults), " && ".join(dict.fromkeys(faults.values())))
         else:
@@ -116,7 +116,7 @@ class Notes:
     def ask(self, what: str, call: Callable[[], Answer], missing: str, role: str | None = None) -> Answer | None:
         """The answer, or None after a finding that says why there is none.
 
-        missing: the mend where the thing does not exist.  role: lets the caller look at just this.  Raises Unreachable.
+        missing: the fix where the thing does not exist.  role: lets the caller look at just this.  Raises Unreachable.
         """
         try:
             return call()
@@ -134,7 +134,7 @@ class Notes:
             self.fault(
                 self.service,
                 str(error),
-                "costwire doctor again in a minute; https://status.cloud.google.com if it stays",
+                "costwire doctor again in a minute; see https://status.cloud.google.com if it persists",
             )
         except NoCredentials:
             self.unchecked(self.service, "there are no credentials", "gcloud auth application-default login")
@@ -142,7 +142,7 @@ class Notes:
             self.fault(
                 self.service,
                 f"the check failed: {type(error).__name__}",
-                "this is a fault of Costwire; please report it",
+                "this is a bug in Costwire; please report it",
             )
         return self.findings
 
@@ -161,6 +161,6 @@ class Notes:
         elif isinstance(error, api.MethodNotImplemented):
             self.unchecked(what, "this server does not answer the question (501)")
         elif isinstance(error, _AWAY):
-            raise Unreachable(f"not to be had at the moment: {shown}") from error
+            raise Unreachable(f"temporarily unavailable: {shown}") from error
         else:
-            self.fault(what, f"the check failed: {shown}", "costwire doctor again; if it stays, please report it")
+            self.fault(what, f"the check failed: {shown}", "costwire doctor again; if it persists, please report it")

@@ -64,7 +64,7 @@ def _look_at_caller(notes: Notes, session: requests.Session, url: str) -> None:
         return
     missing = [one for one in asked["permissions"] if one not in may.get("permissions", [])]
     faults = {f"no {one}": notes.deployment.grant(_OF_CALLER[one]) for one in missing}
-    notes.expect("permissions in the project", "documents, datasets, questions and schedules", faults)
+    notes.expect("permissions in the project", "documents, datasets, queries and schedules", faults)
 
 
 class _Policies:
@@ -140,7 +140,7 @@ def _look_at_dead_letters(notes: Notes, policies: _Policies, agent: str) -> None
     needed = [(f"dead-topic:{topic}", grants.PUBLISHER) for topic in SUBSCRIPTIONS]
     needed += [(f"subscription:{one.name}", grants.SUBSCRIBER) for several in SUBSCRIPTIONS.values() for one in several]
     lacking = [on for on, role in needed if (policy := policies.of(on)) is not None and (role, agent) not in policy]
-    faults = {f"may not move messages at {', '.join(lacking)}": notes.deployment.deploy} if lacking else {}
+    faults = {f"cannot move messages at {', '.join(lacking)}": notes.deployment.deploy} if lacking else {}
     if faults or all(policies.of(on) is not None for on, _ in needed):
         notes.expect("Pub/Sub's own account", "may move what failed to the dead letters", faults)
 

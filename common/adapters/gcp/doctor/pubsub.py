@@ -73,7 +73,7 @@ def _look_at_subscription(notes: Notes, wanted: Subscription, found: Found | Non
 
 
 def _drift(wanted: Subscription, found: Found, deploy: str, again: str) -> dict[str, str]:
-    """Fault -> mend.  Ordering cannot be changed, so such a subscription is made anew."""
+    """Fault -> fix.  Ordering cannot be changed, so such a subscription is made anew."""
     push, dead, retry = found.push_config, found.dead_letter_policy, found.retry_policy
     faults: dict[str, str] = {}
     if not push.push_endpoint:
@@ -87,13 +87,15 @@ def _drift(wanted: Subscription, found: Found, deploy: str, again: str) -> dict[
     elif dead.max_delivery_attempts != MAX_ATTEMPTS:
         faults[f"gives up after {dead.max_delivery_attempts} tries, expected {MAX_ATTEMPTS}"] = deploy
     if found.ack_deadline_seconds != wanted.ack_deadline_seconds:
-        faults[f"waits {found.ack_deadline_seconds} s for an answer, expected {wanted.ack_deadline_seconds}"] = deploy
+        faults[
+            f"waits {found.ack_deadline_seconds} s for an acknowledgement, expected {wanted.ack_deadline_seconds}"
+        ] = deploy
     backoff = (_seconds(retry.minimum_backoff), _seconds(retry.maximum_backoff))
     if backoff != (wanted.minimum_backoff_seconds, wanted.maximum_backoff_seconds):
         expected = f"{wanted.minimum_backoff_seconds} to {wanted.maximum_backoff_seconds}"
-        faults[f"rests {backoff[0]} to {backoff[1]} s after a failure, expected {expected}"] = deploy
+        faults[f"backs off {backoff[0]} to {backoff[1]} s after a failure, expected {expected}"] = deploy
     if found.enable_message_ordering != wanted.ordered:
-        faults[f"is {'' if found.enable_message_ordering else 'not '}ordered, and the table says otherwise"] = again
+        faults[f"is {'' if found.enable_message_ordering else 'not '}ordered, contrary to its configuration"] = again
     return faults
 
 
@@ -107,7 +109,11 @@ def _look_at_keepers(notes: Notes, found: Mapping[str, Found]) -> None:
             again = f"gcloud pubsub subscriptions delete {name} --project={notes.deployment.project} && {notes.deployment.deploy}"
             notes.fault(what, f"subscription {name} is detached: what fails is lost", again)
         elif keeper.push_config.push_endpoint:
-            notes.fault(what, f"subscription {name} pushes, expected one that keeps them", notes.deployment.deploy)
+            notes.fault(
+                what,
+                f"subscription {name} is a push subscription, expected a pull subscription",
+                notes.deployment.deploy,
+            )
 
 
 def _look_at_rights(notes: Notes, publisher: PublisherClient, topics: list[str]) -> None:
@@ -141,8 +147,8 @@ def _look_at_letters(notes: Notes, subscriber: SubscriberClient, names: list[str
             count = f"{len(letters)} or more" if len(letters) >= _MOST else str(len(letters))
             topic = name.removesuffix(DEAD)
             notes.fault(
-                name, f"{count} waiting; the oldest, of {oldest.died_at:%Y-%m-%d %H:%M}: {oldest.reason}",
-                f"mend the cause, then costwire replay --topic {topic}",
+                name, f"{count} waiting; the oldest, from {oldest.died_at:%Y-%m-%d %H:%M}: {oldest.reason}",
+                f"fix the cause, then costwire replay --topic {topic}",
             )  # fmt: skip
         elif letters is not None:
             notes.ok(name, "none waiting")

@@ -40,7 +40,7 @@ def _look_at_job(notes: Notes, name: str, job: scheduler_v1.Job) -> None:
     elif job.state == _State.DISABLED:
         faults["is disabled by the service"] = f"gcloud scheduler jobs resume {name} {flags}"
     if job.status.code:
-        faults[f"its last try failed with code {job.status.code}"] = f"gcloud scheduler jobs run {name} {flags}"
+        faults[f"its last attempt failed with code {job.status.code}"] = f"gcloud scheduler jobs run {name} {flags}"
     attempt = job.last_attempt_time
     last = f"last tried {attempt:%Y-%m-%d %H:%M}" if attempt else "not tried yet"
     notes.expect(f"job {name}", f"{job.schedule}, {last}", faults)
@@ -55,7 +55,7 @@ def _look_at_tenants(notes: Notes, jobs: Mapping[str, scheduler_v1.Job], tenants
     for org_slug in wanted:
         if not served & {org_slug, ""}:
             notes.fault(
-                f"schedule of {org_slug}", "there is no job: its bills are fetched only when somebody asks",
+                f"schedule of {org_slug}", "there is no job: its bills are fetched only on request",
                 f"costwire schedule --every-hours 4 --org {org_slug}",
             )  # fmt: skip
     running = {"", *(one.org_slug for one in tenants if one.may_run)}
@@ -65,7 +65,7 @@ def _look_at_tenants(notes: Notes, jobs: Mapping[str, scheduler_v1.Job], tenants
         there = org_slug in known
         notes.fault(
             f"schedule of {org_slug}",
-            f"there is a job for an organization that {'may not run' if there else 'is not there'}: every tick is a dead letter",
+            f"a job exists for an organization that {'may not run' if there else 'does not exist'}: each run becomes a dead letter",
             f"costwire tenants suspend {org_slug}" if there else f"costwire tenants remove {org_slug} --yes",
         )
     if wanted and not idle and served.issuperset(wanted):

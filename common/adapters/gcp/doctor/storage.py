@@ -29,16 +29,16 @@ def look_at_bucket(notes: Notes) -> None:
     faults = {}
     if str(bucket.location).lower() != notes.deployment.region.lower():
         faults[
-            f"lies in {str(bucket.location).lower()}, the functions in {notes.deployment.region}: BigQuery cannot load from it"
+            f"is in {str(bucket.location).lower()}, the functions in {notes.deployment.region}: BigQuery cannot load from it"
         ] = f"gcloud storage buckets relocate gs://{name} --location={notes.deployment.region}"
     if not bucket.iam_configuration.uniform_bucket_level_access_enabled:
         faults["has permissions of single objects"] = f"{update} --uniform-bucket-level-access"
     if bucket.iam_configuration.public_access_prevention != "enforced":
-        faults["may be made public"] = f"{update} --public-access-prevention"
+        faults["can be made public"] = f"{update} --public-access-prevention"
     if bucket.versioning_enabled:
-        faults["keeps versions of objects that never change"] = f"{update} --no-versioning"
+        faults["stores versions of objects that never change"] = f"{update} --no-versioning"
     if not any(rule.get("action", {}).get("type") == "Delete" for rule in bucket.lifecycle_rules):
-        faults["keeps uploads and raw files for ever"] = notes.deployment.deploy
+        faults["stores uploads and raw files indefinitely"] = notes.deployment.deploy
     notes.expect(what, f"in {notes.deployment.region}, private, with a lifecycle", faults)
     _look_at_rights(notes, bucket, name)
 
