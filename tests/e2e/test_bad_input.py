@@ -493,7 +493,7 @@ def test_any_file_name_will_do(rt: Laptop, tmp_path: Path, name: str) -> None:
 
 def test_a_rejected_delivery_that_was_never_read_cannot_be_replayed(rt: Laptop, tmp_path: Path) -> None:
     refused(rt, write(tmp_path / "in", GOOD.encode("utf-16")))
-    with pytest.raises(CostError, match=r"could not be read when it came in.*costwire sync --integration bill"):
+    with pytest.raises(CostError, match=r"could not be read when it was delivered.*costwire sync --integration bill"):
         replay(topic=None, delivery=one(rt)["delivery_id"])
 
 

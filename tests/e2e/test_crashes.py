@@ -64,7 +64,7 @@ def state_of(home: Path) -> dict[str, Any]:
     bootstrap.use(None)
     return {
         "rows": sorted(line.replace(_ingested(line), "") for line in lines),
-        "deliveries": sorted((one["delivery_id"], one["state"], json.dumps(one["proof"])) for one in deliveries),
+        "deliveries": sorted((one["delivery_id"], one["state"], json.dumps(one.get("proof"))) for one in deliveries),
         "alerts": sorted((one["threshold_percent"], one["state"], one["current_spend"]) for one in alerts),
         "notifications": sorted(notifications),
         "outbox": len(list((home / "outbox").glob("*"))),

@@ -10,7 +10,7 @@ import pytest
 
 from common.ingestion import landing
 from common.normalization import finish
-from costwire import replay
+from common.normalization.replaying import replay_delivery
 from costwire.worker import work
 from tests.integration.shown_state import check_settled, currents
 from tests.integration.test_which_delivery_is_shown import TWINS, cur, reports
@@ -125,7 +125,7 @@ def test_a_file_too_many_is_rejected_and_the_rest_goes_on(tmp_path: Path, monkey
         assert len(current["parts"]) == 2
         check_settled(rt)
         (refused,) = rt.deliveries(state="rejected")
-        assert "has 3 files, at most 2 fit" in refused["reason"]
+        assert "has 3 files, at most 2 are accepted" in refused["reason"]
         runs = sorted(run["status"] for _, run in rt.documents.list("orgs/default/runs"))
         assert runs == ["rejected", "succeeded", "succeeded"]
         rt.bring(paths[0], provider="oci", delivered_at=DAY)
@@ -158,7 +158,7 @@ def test_replay_of_a_file_that_spoilt_what_adds_up_takes_the_whole_up_again(
             rt.bring(paths[1], provider="oci", delivered_at=days(1))
         (spoilt,) = (one for one in rt.deliveries(state="rejected") if not one["joined_from"])
         assert len(rt.deliveries(state="current")[0]["parts"]) == 1
-        replay._again(rt, "default", spoilt["delivery_id"])
+        replay_delivery(rt, "default", spoilt["delivery_id"])
         list(work(rt, rt.clock.sleep))
         (current,) = rt.deliveries(state="current")
         assert len(current["parts"]) == 2

@@ -270,7 +270,7 @@ def test_an_answer_comes_back_in_its_own_types() -> None:
         }
     ]
     assert answers._decoded(answers._encoded({"q": rows})) == {"q": rows}
-    with pytest.raises(TypeError, match="holds a bytes"):
+    with pytest.raises(TypeError, match="contains a bytes"):
         answers._encoded({"q": [{"raw": b"x"}]})
 
 

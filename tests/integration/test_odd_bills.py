@@ -76,7 +76,7 @@ def test_no_odd_cell_refuses_the_bill(rt: Laptop, tmp_path: Path, column: str, o
             lambda text: text.replace("{", '{"x": ' + "[" * 10_000 + "]" * 10_000 + ", ", 1),
             "nested deeper than 100 levels",
         ),
-        (lambda text: text[:-1] + ",}", "no JSON object"),
+        (lambda text: text[:-1] + ",}", "not a JSON object"),
     ],
 )
 def test_an_odd_json_line_is_one_line_in_quarantine(

@@ -44,9 +44,9 @@ REFUSED: dict[str, set[str]] = {
 ODD_NUMBERS = ("٣", "１２", "1e400", "NaN", "9" * 30)
 AS_JSON: dict[str, Callable[[str], str]] = {
     "half of a surrogate pair": lambda text: text.replace("{", '{"x": "\\ud800", ', 1),
-    "a key stands twice": lambda text: text.replace('"cost":', '"cost": 5, "cost":', 1),
+    "a key occurs twice": lambda text: text.replace('"cost":', '"cost": 5, "cost":', 1),
     "nested deeper than 100 levels": lambda text: text.replace("{", '{"x": ' + "[" * 10_000 + "]" * 10_000 + ", ", 1),
-    "no JSON object": lambda text: text.replace('"cost":', '"cost": NaN, "y":', 1),
+    "not a JSON object": lambda text: text.replace('"cost":', '"cost": NaN, "y":', 1),
 }
 
 

@@ -89,7 +89,7 @@ def test_bytes_that_came_damaged_are_told_at_the_end():
     content = bytes(3 * BLOCK)
     with file_of(content, checksum(b"other")) as opened:
         assert opened.read(2 * BLOCK) == content[: 2 * BLOCK]
-        with pytest.raises(Retryable, match="object x came damaged"):
+        with pytest.raises(Retryable, match="object x was corrupted in transit"):
             opened.read()
 
 

@@ -38,9 +38,9 @@ def write_focus(
     Raises BadConfiguration for a name that ends in neither .parquet nor .csv, and for a folder that is not there.
     """
     if target.suffix not in _WRITERS:
-        raise BadConfiguration(f"cannot detect the format of '{target.name}': the name must end in .parquet or .csv")
+        raise BadConfiguration(f"cannot detect the format of {target.name}: the name must end in .parquet or .csv")
     if not target.parent.is_dir():
-        raise BadConfiguration(f"there is no folder '{target.parent}'; create it first")
+        raise BadConfiguration(f"there is no folder {target.parent}; create it first")
     if target.is_dir():
         raise BadConfiguration(f"'{target}' is a folder; name a file in it")
     chosen = transpile(f"select * from {TABLE} where {where or 'true'}").sql
