@@ -222,7 +222,7 @@ def test_what_pubsub_itself_gives_up_is_replayed_to_the_subscription_that_failed
         (letter,) = bus.dead_letters()
         assert (letter.topic, letter.subscription) == ("sync-requested", "dispatch_sync")
         assert letter.event["id"] == event_id
-        assert "Pub/Sub gave up after 5 tries" in letter.reason
+        assert "Pub/Sub gave up after 5 attempts" in letter.reason
         while delivery := bus.pull(["audit"]):
             bus.ack(delivery)
         assert bus.replay() == 1

@@ -231,7 +231,7 @@ def test_a_dead_letter_is_replayed_when_its_cause_is_gone(pushed: World) -> None
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"\xff no JSON", "no JSON"),
+        (b"\xff no JSON", "not valid JSON"),
         (b"[]", "a JSON list"),
         (b'{"type": "costwire.nothing.v1", "data": {}}', "not a Costwire event type"),
         (b'{"type": "costwire.sync-requested.v2", "data": {}}', "version v2"),
@@ -297,7 +297,7 @@ def test_a_message_with_as_many_attributes_as_there_may_be_is_dead_lettered_too(
     assert httpx.post(pushed.url, json=raw(pushed, b"crowded", **attributes)).status_code == 200
     crowded = {"data_base64": base64.b64encode(b"crowded").decode()}
     (letter,) = eventually(lambda: pushed.letters(lambda one: one.event == crowded))
-    assert "no JSON" in letter.reason
+    assert "not valid JSON" in letter.reason
 
 
 def test_where_a_dead_letter_cannot_be_kept_the_message_is_not_acked(pushed: World) -> None:
