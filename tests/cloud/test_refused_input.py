@@ -196,7 +196,10 @@ MESSAGES: dict[str, tuple[str, bytes, str]] = {
     "a type of others": (
         "bill-landed", body_of(LANDED, type="com.example.thing"), "event type is 'com.example.thing', expected costwire.<topic>.v1",
     ),
-    "an unknown type": ("bill-landed", body_of(LANDED, type="costwire.bill-lost.v1"), "event type costwire.bill-lost.v1 is not a Costwire event type"),
+    "an unknown type": (
+        "bill-landed", body_of(LANDED, type="costwire.bill-lost.v1"),
+        "event type costwire.bill-lost.v1 is not a Costwire event type",
+    ),
     "an unknown version": (
         "bill-landed", body_of(LANDED, type="costwire.bill-landed.v9"), "event bill-landed has version v9, this release reads v1",
     ),
