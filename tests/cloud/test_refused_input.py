@@ -559,6 +559,7 @@ def test_a_bill_that_is_bad_ends_as_on_the_laptop(world: World, tmp_path: Path, 
     org = world.tenant()
     laptop = {"COSTWIRE_RUNTIME": "embedded", "COSTWIRE_HOME": str(tmp_path / "home")}
     outcomes = []
+    costwire(laptop, tmp_path, "tenants", "add", org, "--slug", org)
     for settings in (laptop, world.made.settings):
         told = []
         for number, (content, words) in enumerate(BILLS[case]):
