@@ -293,6 +293,12 @@ class Held:
         return "held"
 
 
+def of_an_account_of_its_own() -> str:
+    """GOOD, of a billing account that no other integration of the tenant brings."""
+    account = str(uuid.uuid4().int)[:12]
+    return cur_text([line | {"PayerAccountId": account} for line in LINES])
+
+
 def land(world: World, org: str, content: str = GOOD) -> BillLanded:
     """Land a bill by the real function; the message to normalize_focus is kept back and returned."""
     rt = world.made.runtime()
@@ -475,7 +481,7 @@ def test_a_missing_permission_is_named_with_its_role(
         assert refuser.refused
         reason = dead_run(world, org, "bill-landed")
         assert reason in error and "permission denied" in reason and role in reason
-        world.bring(steady, GOOD, f"beside-{service}-{len(request_)}")
+        world.bring(steady, of_an_account_of_its_own(), f"beside-{service}-{len(request_)}")
     assert world.billed(org) == {"USD": Decimal("5")} and world.leftovers(org) == []
     replay(world, "bill-landed")
     ends_well(world, org)
@@ -500,7 +506,7 @@ def test_a_quota_that_is_used_up_for_a_while_costs_time_alone(
         (LOAD, world.dataset(steady)) if service == "bigquery" else (WRITE, f"focus/{steady}/{integration}/")
     )
     with refuser.refusing(Refusal(status, reason, request, about, times=2)):
-        world.bring(steady, GOOD, integration)
+        world.bring(steady, of_an_account_of_its_own(), integration)
         assert len(refuser.refused) == 2
     rows = "select sum(BilledCost) as billed from cost_data_standard_1_3 where x_IntegrationId = @one"
     (row,) = world.rt.warehouse.query(steady, rows, {"one": integration})
