@@ -83,6 +83,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(json.dumps(value, indent=2, default=str, ensure_ascii=False)) + "\n")
 
 
+def print_data(text: str) -> None:
+    """Lines for programs on stdout, exact in a file or a pipe; a terminal gets no character that would act on it."""
+    sys.stdout.write(lines(text) if sys.stdout.isatty() else text)
+
+
 def say_error(reason: str) -> None:
     """One line on stderr."""
     sys.stderr.write(f"costwire: {one_line(' '.join(reason.split()))}\n")

@@ -20,7 +20,8 @@ from typing import Any
 from common.budgets.questions import scope_filters
 from common.domain.budgets import Scope
 from common.focus import storage_schema
-from common.warehouse.cost_report import Metric, costs_sql
+from common.warehouse.cost_report import CostsQuery, Metric
+from common.warehouse.dimensions import SHORT
 from common.warehouse.restatement import COMPARED
 
 HERE = Path(__file__).parent
@@ -294,7 +295,7 @@ def _beside(name: str) -> Decimal:
 
 def _dashboard_columns() -> set[str]:
     """The columns that `costs by service` reads, as a dashboard would ask."""
-    return _columns_in(costs_sql("service", Metric.EFFECTIVE_COST))
+    return _columns_in(CostsQuery((SHORT["service"],), Metric.EFFECTIVE_COST).sql)
 
 
 def _columns_in(sql: str) -> set[str]:

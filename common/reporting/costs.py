@@ -1,16 +1,22 @@
-"""What was charged, by one dimension: the question, its answer, and what asking would be billed for."""
+"""What was charged, by dimensions: the question, its answer, and what asking would be billed for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from common.domain.money import plain
+from common.domain.money import add, plain
+from common.domain.period import BillingPeriod
 from common.ports import Runtime
-from common.reporting.arguments import InvalidQuestion, read_dimension
-from common.warehouse.cost_report import CurrencyCosts, Metric, costs_scan, report_costs, report_span
+from common.reporting.amounts import NOTHING, Amounts, sum_amounts, sum_known
+from common.reporting.arguments import InvalidQuestion
+from common.reporting.conversion import UsedRate, in_dollars
+from common.reporting.sources import Source, asked_rows, charged_days, filling_from, within
+from common.warehouse.cost_report import ALL_DAYS, CostsQuery, CostSum, Days, Metric, Span, read_costs
+from common.warehouse.dimensions import SHORT, Dimension, Filter
 
 USD_PER_TEBIBYTE = Decimal("6.25")
 """On-demand analysis in us-central1, https://cloud.google.com/bigquery/pricing; docs/cost.md says as of when."""
@@ -18,42 +24,93 @@ USD_PER_TEBIBYTE = Decimal("6.25")
 
 @dataclass(frozen=True)
 class CostsQuestion:
-    """by: a dimension, as read_dimension takes it.  first_day, last_day: UTC days of the charges' starts, both included; None: no end.
+    """group: what charges are added up by.  days: of the charges' starts.  compare: with the days before; currency: convert to it.
 
-    Raises InvalidQuestion for a dimension that is not known, and for days in the wrong order.
+    top: so many groups of each currency, the others as one.  known_on: by the deliveries that were shown at the end of that day (UTC).
+    Raises InvalidQuestion for a comparison without two ends or by time, and for a top below 1.
     """
 
-    by: str = "service"
+    group: tuple[Dimension, ...] = (SHORT["service"],)
     metric: Metric = Metric.BILLED_COST
-    first_day: date | None = None
-    last_day: date | None = None
+    days: Days = ALL_DAYS
+    filters: tuple[Filter, ...] = ()
+    compare: bool = False
+    currency: str | None = None
+    top: int | None = None
+    known_on: date | None = None
 
     def __post_init__(self) -> None:
-        read_dimension(self.by)
-        if self.first_day and self.last_day and self.last_day < self.first_day:
-            raise InvalidQuestion(f"the last day, {self.last_day}, is before the first, {self.first_day}")
+        if self.top is not None and self.top < 1:
+            raise InvalidQuestion(f"top is {self.top}, expected 1 or more")
+        if self.compare and self.days.count is None:
+            raise InvalidQuestion("a comparison needs a period with two ends: a month, the last days, or from and to")
+        times = [one.name for one in self.group if one.of_time]
+        if self.compare and times:
+            raise InvalidQuestion(f"two periods have no {times[0]} in common; compare them by something else than time")
+
+
+@dataclass(frozen=True)
+class CostGroup:
+    """One combination of values.  keys: None for charges that have none; names: those that users know them by, None for none."""
+
+    keys: tuple[str | None, ...]
+    names: tuple[str | None, ...]
+    amounts: Amounts
+
+
+@dataclass(frozen=True)
+class CurrencyCosts:
+    """One currency's groups: by time where the first dimension is one, else the most expensive first.
+
+    amounts: of all charges; others_count: how many groups are in `others` instead of `groups`.
+    """
+
+    currency: str
+    amounts: Amounts
+    groups: tuple[CostGroup, ...]
+    others_count: int = 0
+    others: Amounts = NOTHING
+
+    def share_percent(self, one: Amounts) -> Decimal | None:
+        """A part of the total, for people; None where there is no total above 0 to share."""
+        total = self.amounts.total
+        return one.total / total * 100 if total is not None and one.total is not None and total > 0 else None
 
 
 @dataclass(frozen=True)
 class CostsAnswer:
-    """Charges by one dimension, each currency by itself, since currencies never add up.
+    """Charges by dimensions, each currency by itself, since currencies never add up.
 
-    charged_days: where nothing was found, the first and the last day that have charges; None where there are none at all.
+    sources: what the charges rest on, of those that have some in the days.  previous: the days that were compared with, and filling_from
+    the first asked day that is not compared.  rates: those that amounts were converted by.
+    charged_days: the first and the last day that have charges; None where there are none at all.
     """
 
     question: CostsQuestion
     currencies: tuple[CurrencyCosts, ...]
+    sources: tuple[Source, ...] = ()
+    previous: Days | None = None
+    filling_from: date | None = None
+    rates: tuple[UsedRate, ...] = ()
     charged_days: tuple[date, date] | None = None
+    since: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For programs; amounts are exact decimals as text."""
-        asked = self.question
+        asked, compared = self.question, self.question.compare
         return {
-            "by": asked.by,
+            "group": [one.name for one in asked.group],
             "metric": asked.metric.value,
-            "from": asked.first_day.isoformat() if asked.first_day else None,
-            "to": asked.last_day.isoformat() if asked.last_day else None,
-            "currencies": [_currency(one) for one in self.currencies],
+            **_span("from", "to", asked.days),
+            "filter": [one.as_text() for one in asked.filters],
+            "known_on": asked.known_on.isoformat() if asked.known_on else None,
+            "as_of": max((one.as_of for one in self.sources), default=None),
+            "sources": [one.as_json() for one in self.sources],
+            "filling_from": self.filling_from.isoformat() if self.filling_from else None,
+            "compared_with": _span("from", "to", self.previous) if self.previous else None,
+            "rates": [one.as_json() for one in self.rates],
+            "changed_since": list(self.since),
+            "currencies": [_currency(one, compared) for one in self.currencies],
         }
 
 
@@ -75,23 +132,127 @@ class CostsPrice:
 
 
 def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswer:
-    """What was charged.  Raises BadConfiguration for what is no organization."""
-    asked = question.by, question.metric, question.first_day, question.last_day
-    found = tuple(report_costs(rt.warehouse, org_slug, *asked))
-    return CostsAnswer(question, found, None if found else report_span(rt.warehouse, org_slug))
+    """What was charged.
+
+    Raises BadConfiguration for what is no organization and for a currency without a rate, NotFound where rows that were known then
+    are gone.
+    """
+    with asked_rows(rt, org_slug, question.known_on) as rows:
+        sources = [one for one in rows.sources if within(one, question.days)]
+        since = filling_from(sources, question.days)
+        previous = previous_days(question.days, since) if question.compare else None
+        sums = read_costs(rows.ask, _query(question, since, previous))
+    rates: tuple[UsedRate, ...] = ()
+    if question.currency:
+        sums, rates = in_dollars(rt, org_slug, sums)
+    currencies = tuple(_of_currency(name, sums, question, previous) for name in sorted({one.currency for one in sums}))
+    days = charged_days(rows.sources)
+    return CostsAnswer(question, currencies, tuple(sources), previous, since, rates, days, rows.since)
 
 
 def price_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsPrice:
-    """What asking would be billed for; nothing is asked."""
-    asked = question.by, question.metric, question.first_day, question.last_day
-    return CostsPrice(costs_scan(rt.warehouse, org_slug, *asked))
+    """What asking would be billed for; nothing is asked.  A question about an earlier day reads files, not the warehouse."""
+    query = _query(question, None, previous_days(question.days, None) if question.compare else None)
+    return CostsPrice(None if question.known_on else rt.warehouse.scanned_bytes(org_slug, query.sql, query.parameters))
 
 
-def _currency(found: CurrencyCosts) -> dict[str, Any]:
+def previous_days(days: Days, filling_from: date | None) -> Days | None:
+    """The days to compare with: the month before a whole month, else as many days before; no more of them than are complete.
+
+    None where the first day is not complete itself.  days: with both ends.
+    """
+    if days.first is None or days.last is None or days.count is None:
+        return None
+    month = BillingPeriod.of(days.first)
+    if days == Days(month.start.date(), month.end.date() - timedelta(days=1)):
+        before = Days(month.previous().start.date(), days.first - timedelta(days=1))
+    else:
+        before = Days(days.first - timedelta(days=days.count), days.first - timedelta(days=1))
+    if filling_from is None or before.first is None or before.last is None:
+        return before
+    complete = (filling_from - days.first).days
+    if complete <= 0:
+        return None
+    return Days(before.first, min(before.last, before.first + timedelta(days=complete - 1)))
+
+
+def _query(question: CostsQuestion, since: date | None, previous: Days | None) -> CostsQuery:
+    return CostsQuery(
+        question.group,
+        question.metric,
+        question.days,
+        question.filters,
+        previous,
+        since if question.compare else None,
+        by_month=question.currency is not None,
+    )
+
+
+def _of_currency(
+    currency: str, sums: Sequence[CostSum], question: CostsQuestion, previous: Days | None
+) -> CurrencyCosts:
+    by_keys: dict[tuple[str | None, ...], list[CostSum]] = {}
+    for one in sums:
+        if one.currency == currency:
+            by_keys.setdefault(one.keys, []).append(one)
+    groups = [CostGroup(keys, _names(found), _amounts(found, previous)) for keys, found in by_keys.items()]
+    groups.sort(key=lambda one: [key or "" for key in one.keys])
+    groups.sort(key=lambda one: _rank(one.amounts), reverse=True)
+    shown = groups if question.top is None else groups[: question.top]
+    others = groups[len(shown) :]
+    if question.group[0].of_time:
+        shown = sorted(shown, key=lambda one: one.keys[0] or "")
+    everything = sum_amounts(one.amounts for one in groups)
+    return CurrencyCosts(currency, everything, tuple(shown), len(others), sum_amounts(one.amounts for one in others))
+
+
+def _amounts(sums: Iterable[CostSum], previous: Days | None) -> Amounts:
+    found = list(sums)
+    asked = [one for one in found if one.span is not Span.PREVIOUS]
+    charges = sum(one.charges for one in asked)
+    total = Amounts(
+        sum_known(one.cost for one in asked) if charges else Decimal(0),
+        charges,
+        charges - sum(one.known for one in asked),
+    )
+    if previous is None:
+        return total
+    before = [one for one in found if one.span is Span.PREVIOUS]
+    return replace(
+        total,
+        complete=_whole(one for one in found if one.span is Span.ASKED),
+        previous=_whole(before),
+        previous_charges=sum(one.charges for one in before),
+    )
+
+
+def _whole(sums: Iterable[CostSum]) -> Decimal | None:
+    """The sum, 0 of no charges, None where one of them has no amount."""
+    found = list(sums)
+    return add(one.cost or Decimal(0) for one in found) if all(one.known == one.charges for one in found) else None
+
+
+def _names(sums: Sequence[CostSum]) -> tuple[str | None, ...]:
+    """Of several names of one key, as BigQuery's max would have it, so that both warehouses agree."""
+    return tuple(
+        max((one for one in names if one), default=None) for names in zip(*(one.names for one in sums), strict=True)
+    )
+
+
+def _rank(amounts: Amounts) -> tuple[bool, Decimal]:
+    return amounts.total is not None, amounts.total or Decimal(0)
+
+
+def _span(first: str, last: str, days: Days) -> dict[str, str | None]:
     return {
-        "currency": found.currency,
-        "total": plain(found.total),
-        "rows": [
-            {"key": row.key, "name": row.name, "cost": plain(row.cost), "charges": row.charges} for row in found.rows
-        ],
+        first: days.first.isoformat() if days.first else None,
+        last: days.last.isoformat() if days.last else None,
     }
+
+
+def _currency(found: CurrencyCosts, compared: bool) -> dict[str, Any]:
+    groups = [
+        {"keys": list(one.keys), "names": list(one.names), **one.amounts.as_json(compared)} for one in found.groups
+    ]
+    others = {"count": found.others_count, **found.others.as_json(compared)} if found.others_count else None
+    return {"currency": found.currency, **found.amounts.as_json(compared), "groups": groups, "others": others}

@@ -13,7 +13,7 @@ from common.domain.money import add
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
 from common.reporting.plain_types import plain_row
-from common.warehouse.cost_report import catalogued
+from common.warehouse.catalogued import catalogued
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.ports import Runtime
 from common.reporting.plain_types import plain_row
-from common.warehouse.cost_report import catalogued
+from common.warehouse.catalogued import catalogued
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,19 @@
-"""The query behind `costwire costs`: charges by one dimension, each currency separately."""
+"""The query behind `costwire costs`: charges by dimensions, each currency separately."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from common.domain.money import add
-from common.errors import BadConfiguration
-from common.ports import Warehouse
+from common.warehouse.catalogued import catalogued
+from common.warehouse.dimensions import Dimension, Filter
+
+Ask = Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
+"""Answers a question in BigQuery SQL with its parameters."""
 
 
 class Metric(StrEnum):
@@ -22,130 +22,155 @@ class Metric(StrEnum):
     BILLED_COST = "BilledCost"
     EFFECTIVE_COST = "EffectiveCost"
     LIST_COST = "ListCost"
+    CONTRACTED_COST = "ContractedCost"
 
 
-DIMENSIONS = {
-    "service": ("ServiceName", "ServiceName"),
-    "provider": ("x_Provider", "x_Provider"),
-    "account": ("SubAccountId", "SubAccountName"),
-    "region": ("RegionId", "RegionName"),
-    "day": ("date(ChargePeriodStart)", "cast(null as string)"),
-    "month": ("date_trunc(date(ChargePeriodStart), month)", "cast(null as string)"),
-}
-"""Dimension -> what groups charges, and the name that people know it by."""
+class Span(StrEnum):
+    """Which of the asked days a sum is of: those before (to compare with), the asked ones, and of these the ones still filling."""
 
-TAG = "tag:"
-TIMES = {"day": "%Y-%m-%d", "month": "%Y-%m"}
-"""Dimension of time -> how its keys are written."""
+    PREVIOUS = "previous"
+    ASKED = "asked"
+    FILLING = "filling"
 
 
 @dataclass(frozen=True)
-class CostRow:
-    """One value of the dimension; key None: charges that have none.  charges: how many FOCUS rows."""
+class Days:
+    """UTC days of the charges' starts, both included; None: no end."""
 
-    key: str | None
-    name: str | None
-    cost: Decimal
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def start(self) -> datetime:
+        """The first moment."""
+        return _midnight(self.first or date.min)
+
+    @property
+    def end(self) -> datetime:
+        """The first moment after."""
+        return _midnight(self.last + timedelta(days=1) if self.last else date.max)
+
+    @property
+    def count(self) -> int | None:
+        """How many; None without both ends."""
+        return (self.last - self.first).days + 1 if self.first and self.last else None
+
+
+ALL_DAYS = Days()
+
+
+@dataclass(frozen=True)
+class CostsQuery:
+    """previous: days before `days`, to compare with.  filling_from: the first of `days` that may lack lines.
+
+    by_month: separate sums per billing month, as a conversion of currencies needs.
+    """
+
+    group: tuple[Dimension, ...]
+    metric: Metric = Metric.BILLED_COST
+    days: Days = ALL_DAYS
+    filters: tuple[Filter, ...] = ()
+    previous: Days | None = None
+    filling_from: date | None = None
+    by_month: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The question in BigQuery SQL."""
+        filters = [one.sql(number) for number, one in enumerate(self.filters)]
+        between = "(ChargePeriodStart >= @{0} and ChargePeriodStart < @{1})"
+        days = between.format("from_time", "until_time")
+        if self.previous:
+            days = f"({days} or {between.format('previous_from', 'previous_until')})"
+        numbered = list(enumerate(self.group))
+        names = [f"max({one.label}) as name_{number}" for number, one in numbered if one.label]
+        return _filled(
+            grouped=[f"{one.column} as grouped_{number}" for number, one in numbered] + names,
+            keys=[f"{_key(one, number)} as key_{number}" for number, one in numbered]
+            + [f"max(name_{number}) as name_{number}" for number, one in numbered if one.label],
+            month=["date_trunc(date(BillingPeriodStart), month)" if self.by_month else "cast(null as date)"],
+            metric=[self.metric],
+            days=[days],
+            filters=[" and ".join(filters) or "true"],
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the question names."""
+        complete_until = min(self.days.end, _midnight(self.filling_from)) if self.filling_from else self.days.end
+        named: dict[str, Any] = {
+            "from_time": self.days.start,
+            "until_time": self.days.end,
+            "complete_until": complete_until,
+        }
+        if self.previous:
+            named |= {"previous_from": self.previous.start, "previous_until": self.previous.end}
+        for number, one in enumerate(self.filters):
+            named |= one.parameters(number)
+        return named | {
+            f"path_{number}": one.tag_path for number, one in enumerate(self.group) if one.tag_key is not None
+        }
+
+
+@dataclass(frozen=True)
+class CostSum:
+    """One sum of the answer.  cost: of the charges that have an amount, None where none has; known: how many have one.
+
+    billing_month: its first day, where it was asked for.
+    """
+
+    span: Span
+    keys: tuple[str | None, ...]
+    names: tuple[str | None, ...]
+    currency: str
+    billing_month: date | None
+    cost: Decimal | None
+    known: int
     charges: int
 
 
+def read_costs(ask: Ask, query: CostsQuery) -> list[CostSum]:
+    """Sum a metric of the charges that start in the days.  Nothing is said of the order."""
+    return [_sum(row, query.group) for row in ask(query.sql, query.parameters)]
+
+
 @dataclass(frozen=True)
-class CurrencyCosts:
-    """One currency's rows: by time for day and month, else the dearest first."""
+class ShownSource:
+    """What one integration shows: the time of its newest delivery, and between which starts its charges lie; None without rows."""
 
-    currency: str
-    total: Decimal
-    rows: tuple[CostRow, ...]
-
-    @property
-    def charges(self) -> int:
-        """How many FOCUS rows."""
-        return sum(row.charges for row in self.rows)
-
-    def share_percent(self, row: CostRow) -> Decimal | None:
-        """A row's part of the total, for people; None where there is no total above 0 to share."""
-        return row.cost / self.total * 100 if self.total > 0 else None
+    integration_id: str
+    delivered_at: datetime
+    first_start: datetime | None
+    last_start: datetime | None
 
 
-@cache
-def catalogued(name: str) -> str:
-    """A query of the catalogue, `queries/<name>.sql`."""
-    return files("common.warehouse").joinpath("queries").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+def read_sources(ask: Ask) -> list[ShownSource]:
+    """The integrations that show charges, by id."""
+    return [ShownSource(**row) for row in ask(catalogued("sources"), {})]
 
 
-def report_costs(
-    warehouse: Warehouse, org_slug: str, by: str, metric: str, first_day: date | None, last_day: date | None
-) -> list[CurrencyCosts]:
-    """Sum a metric of all charges that start in the days from first to last, both included; None: no end.
-
-    by: one of DIMENSIONS, or `tag:KEY`.  Returns one entry a currency, by its code.
-    Raises BadConfiguration for an unknown dimension or metric.
-    """
-    rows = warehouse.query(org_slug, costs_sql(by, metric), _parameters(by, first_day, last_day))
-    currencies = sorted({row["currency"] for row in rows})
-    return [_of_currency(currency, rows, by) for currency in currencies]
-
-
-def costs_scan(
-    warehouse: Warehouse, org_slug: str, by: str, metric: str, first_day: date | None, last_day: date | None
-) -> int | None:
-    """How many bytes `report_costs` would be billed for; None where it costs nothing."""
-    return warehouse.scanned_bytes(org_slug, costs_sql(by, metric), _parameters(by, first_day, last_day))
+def _sum(row: Mapping[str, Any], group: Sequence[Dimension]) -> CostSum:
+    return CostSum(
+        Span(row["span"]),
+        tuple(one.key(row[f"key_{number}"]) for number, one in enumerate(group)),
+        tuple(row[f"name_{number}"] if one.label else None for number, one in enumerate(group)),
+        row["currency"],
+        row["billing_month"],
+        row["cost"] if row["known"] else None,
+        row["known"],
+        row["charges"],
+    )
 
 
-def report_span(warehouse: Warehouse, org_slug: str) -> tuple[date, date] | None:
-    """The first and the last day that have charges, None where there are none at all."""
-    row = warehouse.query(org_slug, catalogued("span"))[0]
-    return (row["first_day"], row["last_day"]) if row["first_day"] else None
-
-
-def _parameters(by: str, first_day: date | None, last_day: date | None) -> dict[str, object]:
-    parameters: dict[str, object] = {
-        "from_time": _midnight(first_day or date.min),
-        "until_time": _midnight(last_day + timedelta(days=1) if last_day else date.max),
-    }
-    if by.startswith(TAG):
-        parameters["tag_path"] = _tag_path(by.removeprefix(TAG))
-    return parameters
-
-
-def costs_sql(by: str, metric: str) -> str:
-    """The question in BigQuery SQL.  Raises BadConfiguration for an unknown dimension or metric."""
-    if metric not in list(Metric):
-        raise BadConfiguration(f"metric is '{metric}', expected {', '.join(Metric)}")
-    if by.startswith(TAG):
-        column, name, key = "Tags", "cast(null as string)", "json_value(grouped, @tag_path)"
-    elif by in DIMENSIONS:
-        (column, name), key = DIMENSIONS[by], "grouped"
-    else:
-        raise BadConfiguration(f"dimension is '{by}', expected {', '.join(DIMENSIONS)} or tag:KEY")
+def _filled(**parts: Sequence[str]) -> str:
     sql = catalogued("costs")
-    for placeholder, value in (("column", column), ("name", name), ("metric", metric), ("key", key)):
-        sql = sql.replace(f"the_{placeholder}", value)
+    for name, texts in parts.items():
+        sql = sql.replace(f"the_{name}", ",\n        ".join(texts))
     return sql
 
 
-def _of_currency(currency: str, rows: Sequence[dict[str, Any]], by: str) -> CurrencyCosts:
-    mine = [
-        CostRow(_key(row["key"], by), row["name"], row["cost"], row["charges"])
-        for row in rows
-        if row["currency"] == currency
-    ]
-    mine.sort(key=lambda row: row.key or "")
-    if by not in TIMES:
-        mine.sort(key=lambda row: row.cost, reverse=True)
-    return CurrencyCosts(currency, add(row.cost for row in mine), tuple(mine))
-
-
-def _key(value: Any, by: str) -> str | None:
-    return value if value is None or by not in TIMES else str(value.strftime(TIMES[by]))
-
-
-def _tag_path(key: str) -> str:
-    if not key:
-        raise BadConfiguration("the tag has no key, expected tag:KEY, as in tag:environment")
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'$."{escaped}"'
+def _key(one: Dimension, number: int) -> str:
+    return f"json_value(grouped_{number}, @path_{number})" if one.tag_key is not None else f"grouped_{number}"
 
 
 def _midnight(day: date) -> datetime:

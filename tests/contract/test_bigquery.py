@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from common.adapters.gcp.bigquery import BigQueryWarehouse
 from common.errors import BadBill, BadConfiguration, Contention, NotFound, Retryable
 from common.focus import TABLE
 from common.ports import Replacement, Slice
-from common.warehouse.cost_report import DIMENSIONS, catalogued, report_costs, report_span
+from common.reporting.arguments import read_filter
+from common.warehouse.catalogued import catalogued
+from common.warehouse.cost_report import CostsQuery, Days, Metric, read_costs, read_sources
+from common.warehouse.dimensions import SHORT, dimension
 from common.warehouse.promised import view_names
 from tests.contract.backends import chosen
 from tests.contract.warehouse_backends import REGION, environment_of, settings_of
@@ -315,18 +319,41 @@ def test_the_catalogues_questions_are_answered_as_on_the_laptop(tmp_path: Path) 
         opened.show("d1", *rows[:15])
         opened.show("d2", *rows, day=2)
         opened.documents.set(f"orgs/{ORG}/runs/r1", {"status": "queued", "started_at": "2026-03-31T10:00:00+00:00"})
-        reports = [
-            report_costs(opened.warehouse, ORG, by, "EffectiveCost", None, date(2026, 3, 13))
-            for by in (*DIMENSIONS, "tag:env name")
+        ask = partial(opened.warehouse.query, ORG)
+        filters = tuple(map(read_filter, ("tag:x!=2", "service in (s0, s1)", "day!=2026-03-09", "region~EU", "month=")))
+        asked = [
+            CostsQuery((dimension(by),), Metric.EFFECTIVE_COST, Days(None, date(2026, 3, 13)))
+            for by in (*SHORT, "tag:env name", "ChargePeriodStart", "ListCost")
         ]
+        asked += [
+            CostsQuery(
+                (dimension("tag:x"), dimension("account")),
+                Metric.CONTRACTED_COST,
+                Days(date(2026, 3, 12), date(2026, 3, 14)),
+                filters[:number],
+                previous=Days(date(2026, 3, 10), date(2026, 3, 11)),
+                filling_from=date(2026, 3, 14),
+                by_month=True,
+            )
+            for number in range(len(filters) + 1)
+        ]
+        reports = [sorted(map(str, read_costs(ask, query))) for query in asked]
         restated = [
             {name: value for name, value in row.items() if name != "replaced_at"}
             for row in opened.ask(catalogued("restatements"))
         ]
-        answers.append((reports, report_span(opened.warehouse, ORG), restated, opened.ask(catalogued("runs"))))
+        answers.append(
+            (
+                reports,
+                [(one.first_start, one.last_start) for one in read_sources(ask)],
+                restated,
+                opened.ask(catalogued("runs")),
+            )
+        )
         opened.close()
     assert answers[0] == answers[1]
-    assert answers[0][1] == (date(2026, 3, 10), date(2026, 3, 14))
+    ((first, last),) = answers[0][1]
+    assert (first.date(), last.date()) == (date(2026, 3, 10), date(2026, 3, 14))
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])

@@ -92,7 +92,7 @@ def test_no_command_prints_any_of_it(rt: Laptop, words: list[str]) -> None:
 
 def test_json_holds_the_names_exactly_and_a_table_shows_their_markup_as_text(rt: Laptop) -> None:
     found = json.loads(CliRunner().invoke(cli.app, ["costs", "--json"]).output)
-    assert [row["key"] for row in found["currencies"][0]["rows"]] == [f"Service {EVIL}"]
+    assert [row["keys"][0] for row in found["currencies"][0]["groups"]] == [f"Service {EVIL}"]
     listed = CliRunner().invoke(cli.app, ["costs"]).output.replace("\n", "")
     assert "[red]x[/red]" in "".join(listed.split()) and ":warning:" in listed
 

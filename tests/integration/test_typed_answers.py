@@ -14,7 +14,7 @@ from common.budgets.manage import BudgetRequest, add_budget, list_budgets, remov
 from common.domain.budgets import InvalidBudget
 from common.errors import AlreadyExists, BadConfiguration, NotFound
 from common.normalization.replaying import Replayed, replay_dead_letters, replay_delivery
-from common.reporting.arguments import InvalidQuestion, read_day, read_dimension, read_metric, read_period
+from common.reporting.arguments import InvalidQuestion, read_day, read_days, read_dimension, read_metric, read_period
 from common.reporting.costs import CostsPrice, CostsQuestion, ask_costs
 from common.reporting.deliveries import list_deliveries
 from common.reporting.exports import ExportRequest, export_rows
@@ -23,7 +23,8 @@ from common.reporting.messages import Fate, lost_messages, message_outcomes
 from common.reporting.quarantine import list_quarantine
 from common.reporting.restatements import list_restatements
 from common.reporting.runs import list_runs
-from common.warehouse.cost_report import Metric
+from common.warehouse.cost_report import Days, Metric
+from common.warehouse.dimensions import SHORT
 from tests.support import Laptop, laptop
 
 ORG = "default"
@@ -51,11 +52,11 @@ def bring(rt: Laptop, path: Path, lines: int, wrong: bool = False) -> None:
 
 def test_each_question_has_a_typed_answer(rt: Laptop, tmp_path: Path) -> None:
     bring(rt, tmp_path / "bill.csv", 40, wrong=True)
-    answer = ask_costs(rt, ORG, CostsQuestion("provider", Metric.EFFECTIVE_COST))
+    answer = ask_costs(rt, ORG, CostsQuestion((SHORT["provider"],), Metric.EFFECTIVE_COST))
     (found,) = answer.currencies
-    assert found.total == sum(row.cost for row in found.rows) and found.charges == 39
-    assert found.share_percent(found.rows[0]) == 100
-    assert answer.as_json()["currencies"][0]["total"] == format(found.total.normalize(), "f")
+    assert found.amounts.total == sum(one.amounts.total or 0 for one in found.groups) and found.amounts.charges == 39
+    assert found.share_percent(found.groups[0].amounts) == 100
+    assert answer.as_json()["currencies"][0]["total"] == format(found.amounts.total.normalize(), "f")
 
     (delivery,) = list_deliveries(rt, ORG, "bill", read_period("2026-03"))
     assert (delivery.state, delivery.rows, delivery.quarantined_rows) == ("current", 39, 1)
@@ -88,7 +89,7 @@ def test_a_restatement_says_what_each_service_changed_by(rt: Laptop, tmp_path: P
 
 
 def test_an_answer_without_charges_says_which_days_have_some(rt: Laptop, tmp_path: Path) -> None:
-    asked = CostsQuestion(first_day=date(2020, 1, 1), last_day=date(2020, 1, 2))
+    asked = CostsQuestion(days=Days(date(2020, 1, 1), date(2020, 1, 2)))
     assert ask_costs(rt, ORG, asked).charged_days is None
     bring(rt, tmp_path / "bill.csv", 20)
     first, last = ask_costs(rt, ORG, asked).charged_days or (date.max, date.min)
@@ -178,9 +179,13 @@ def test_questions_that_make_no_sense_are_refused() -> None:
         with pytest.raises(InvalidQuestion, match=text):
             read(text)
     with pytest.raises(InvalidQuestion, match="not a dimension"):
-        CostsQuestion("colour")
+        read_dimension("colour")
     with pytest.raises(InvalidQuestion, match="is before"):
-        CostsQuestion(first_day=date(2026, 3, 2), last_day=date(2026, 3, 1))
+        read_days(date(2026, 4, 1), None, None, "2026-03-02", "2026-03-01")
+    with pytest.raises(InvalidQuestion, match="two ends"):
+        CostsQuestion(days=Days(date(2026, 3, 2)), compare=True)
+    with pytest.raises(InvalidQuestion, match="no day in common"):
+        CostsQuestion((SHORT["day"],), days=Days(date(2026, 3, 2), date(2026, 3, 3)), compare=True)
     with pytest.raises(InvalidQuestion, match=r"must end in \.parquet or \.csv"):
         ExportRequest(Path("rows.xlsx"))
     with pytest.raises(InvalidBudget, match="currency"):

@@ -16,11 +16,11 @@ import duckdb
 
 from common import stopping
 from common.adapters.embedded.slice_pointers import Pointer
-from common.adapters.shared.duckdb_errors import explained
-from common.adapters.shared.focus_files import focus_select, parquet
 from common.focus import TABLE
 from common.formats.source import file_pattern, literal, quoted
 from common.ports import Document, ObjectStore
+from common.warehouse.duckdb_errors import explained
+from common.warehouse.focus_files import focus_select, parquet
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, SLICE_COLUMNS, view_sql
 from common.warehouse.rates import ExchangeRate
 from common.warehouse.restatement import RESTATEMENT_COLUMNS

@@ -20,11 +20,11 @@ import duckdb
 from common.adapters.embedded import slice_pointers
 from common.adapters.embedded.dataset import Dataset
 from common.adapters.embedded.slice_pointers import Pointer, Restated
-from common.adapters.shared.focus_files import focus_select
 from common.errors import BadBill, Contention
 from common.formats.engine import engine
 from common.formats.source import literal
 from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
+from common.warehouse.focus_files import focus_select
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import read_rates, saved_rates
 from common.warehouse.restatement import COMPARED, RESTATEMENT_SQL

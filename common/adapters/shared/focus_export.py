@@ -14,12 +14,12 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from common.adapters.shared.duckdb_errors import explained
-from common.adapters.shared.focus_files import focus_select
 from common.errors import BadConfiguration
 from common.focus import TABLE, TIME_TYPE, storage_schema
 from common.formats.engine import engine
 from common.formats.source import literal, quoted
+from common.warehouse.duckdb_errors import explained
+from common.warehouse.focus_files import focus_select
 from common.warehouse.transpile import MACROS, transpile
 
 ORDER = ("ChargePeriodStart", "x_SourceRowId")

@@ -1,28 +1,37 @@
--- costs: what was charged in a span of time, by one dimension.
--- grain: one row per value of the dimension and currency; key: those two.  Currencies never add up.
--- the_column, the_name, the_metric and the_key stand for what common/warehouse/cost_report.py knows; the_key is made of
--- `grouped` after the millions of rows are added up, as a tag is read out of each tag set once
+-- costs: what was charged in one or two spans of days, by dimensions.
+-- grain: one row per span, currency, billing month (where asked) and value of each dimension; key: those.  Currencies never add up.
+-- span is 'previous' before @from_time, 'asked' up to @complete_until, else 'filling'; known counts the charges that have an amount
+-- the_... stand for what common/warehouse/cost_report.py knows; keys are made after the millions of rows are added up, as a
+-- tag is read out of each tag set once
 with
 
 charges as (
     select
-        the_column as grouped,
-        max(the_name) as name,
+        case
+            when ChargePeriodStart < @from_time then 'previous'
+            when ChargePeriodStart < @complete_until then 'asked'
+            else 'filling'
+        end as span,
+        the_grouped,
+        the_month as billing_month,
         BillingCurrency as currency,
         sum(the_metric) as cost,
+        count(the_metric) as known,
         count(*) as charges
     from cost_data_standard_1_3
     where
-        ChargePeriodStart >= @from_time
-        and ChargePeriodStart < @until_time
-    group by grouped, currency
+        the_days
+        and the_filters
+    group by all
 )
 
 select
-    the_key as key,
-    max(name) as name,
+    span,
+    the_keys,
+    billing_month,
     currency,
     sum(cost) as cost,
+    sum(known) as known,
     sum(charges) as charges
 from charges
-group by key, currency
+group by all
