@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from common.reporting.arguments import read_day
 from common.reporting.deliveries import DeliveryReport, list_deliveries
 from common.reporting.restatements import Restatement, list_restatements
 from common.reporting.runs import RunReport, list_runs
 from common.runtime.bootstrap import runtime
-from costwire.arguments import read_period
+from costwire.arguments import read_period, usage_errors
 from costwire.given_up import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
 from costwire.quarantine import quarantine
@@ -134,16 +135,30 @@ _RUN_NUMBERS = ("took", "rows", "size")
 
 
 def restatements(
-    integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
+    integration: Integration = None,
+    period: Period = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", help="Only replacements after this day, YYYY-MM-DD (UTC), as costs --as-known-on has it."
+        ),
+    ] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
 ) -> None:
     """List what newer deliveries changed: which delivery replaced which, and the difference per service."""
+    with usage_errors():
+        day = read_day(since) if since else None
     rt = runtime()
     org = tenant_of(rt, org)
-    found = list_restatements(rt, org, integration, read_period(period))
+    found = list_restatements(rt, org, integration, read_period(period), day)
     if as_json:
         print_json([day.as_json() for one in found for day in one.days])
     elif not found:
-        console.print("Nothing was restated: no newer delivery changed a cost that was already shown.", soft_wrap=True)
+        after = f" since {day}" if day else ""
+        console.print(
+            f"Nothing was restated{after}: no newer delivery changed a cost that was already shown.", soft_wrap=True
+        )
     else:
         for number, one in enumerate(found):
             console.line(int(number > 0))

@@ -107,9 +107,7 @@ def _since(shown: Sequence[Delivery], chosen: Sequence[Delivery], day: date) -> 
             f"--since {day} shows by how much."
         )
     if arrived:
-        said.append(
-            f"{_counted(arrived, 'bill has', 'bills have')} arrived since and are not included ({_named(arrived)})."
-        )
+        said.append(f"Not included, since they arrived later: {_named(arrived)}.")
     return tuple(said)
 
 

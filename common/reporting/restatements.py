@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -71,15 +71,26 @@ class Restatement:
 
 
 def list_restatements(
-    rt: Runtime, org_slug: str, integration_id: str | None = None, billing_period: BillingPeriod | None = None
+    rt: Runtime,
+    org_slug: str,
+    integration_id: str | None = None,
+    billing_period: BillingPeriod | None = None,
+    since: date | None = None,
 ) -> list[Restatement]:
-    """The replacements that changed a cost or a number of rows, latest first.  Raises BadConfiguration for what is no organization."""
+    """The replacements that changed a cost or a number of rows, latest first.
+
+    since: only those after the end of that day (UTC): the difference between what was known then and now, but for bills that have
+    arrived since.  Raises BadConfiguration for what is no organization.
+    """
+    after = since + timedelta(days=1) if since else date.min
     names = [one.name for one in fields(RestatedDay)]
     period = str(billing_period) if billing_period else None
     found = [
         RestatedDay(**{name: row[name] for name in names})
         for row in rt.warehouse.query(org_slug, catalogued("restatements"))
-        if integration_id in (None, row["integration_id"]) and period in (None, row["billing_period"])
+        if integration_id in (None, row["integration_id"])
+        and period in (None, row["billing_period"])
+        and row["replaced_at"].date() >= after
     ]
     return [_restatement(list(days)) for _, days in groupby(found, key=_replacement)]
 
