@@ -15,7 +15,6 @@ from common.reporting.arguments import read_choice, read_currency, read_day, rea
 from common.reporting.costs import (
     CostGroup,
     CostsAnswer,
-    CostsPrice,
     CostsQuestion,
     CurrencyCosts,
     ask_costs,
@@ -25,7 +24,7 @@ from common.reporting.costs_flat import flat_costs
 from common.runtime.bootstrap import runtime
 from costwire import asking
 from costwire.arguments import usage_errors
-from costwire.output import AsJson, Org, console, money, print_json, styled, table
+from costwire.output import AsJson, Org, console, money, print_price, styled, table
 from costwire.tenant import tenant_of
 
 _PREVIOUS = "previous"
@@ -82,23 +81,14 @@ def costs(
         question = CostsQuestion(group, measure, days, filters, compared, into, top, day)
     org = tenant_of(rt, org)
     if dry_run:
-        _say_price(price_costs(rt, org, question), wanted.kind == asking.JSON)
+        price = price_costs(rt, org, question)
+        print_price(price.scanned_bytes, price.list_price_usd, price.as_json() if wanted.kind == asking.JSON else None)
         return
     answer = ask_costs(rt, org, question)
     if wanted.for_users:
         _print_answer(answer, org)
     else:
         asking.print_for_programs(wanted, answer.as_json(), flat_costs(answer))
-
-
-def _say_price(price: CostsPrice, as_json: bool) -> None:
-    if as_json:
-        print_json(price.as_json())
-    elif price.list_price_usd is None:
-        console.print("The query would run on this machine, at no charge.")
-    else:
-        usd = money(price.list_price_usd, 6)
-        console.print(f"The question would scan {price.scanned_bytes:,} bytes: {usd} USD at list price.")
 
 
 def _print_answer(answer: CostsAnswer, org: str) -> None:

@@ -83,6 +83,16 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(json.dumps(value, indent=2, default=str, ensure_ascii=False)) + "\n")
 
 
+def print_price(scanned_bytes: int | None, usd: Decimal | None, as_json: Any) -> None:
+    """What a question would scan, and its list price; None where it runs on this machine.  as_json: the answer for programs, or None."""
+    if as_json is not None:
+        print_json(as_json)
+    elif usd is None:
+        console.print("The query would run on this machine, at no charge.")
+    else:
+        console.print(f"The question would scan {scanned_bytes:,} bytes: {money(usd, 6)} USD at list price.")
+
+
 def print_data(text: str) -> None:
     """Lines for programs on stdout, exact in a file or a pipe; a terminal gets no character that would act on it."""
     sys.stdout.write(lines(text) if sys.stdout.isatty() else text)

@@ -51,6 +51,7 @@ class Column:
     allowed_values: tuple[str, ...]
     introduced: str
     deprecated: bool
+    description: str
     rules: tuple[Rule, ...]
 
     @property
@@ -74,6 +75,7 @@ def columns() -> tuple[Column, ...]:
             allowed_values=tuple(entry["allowed_values"] or ()),
             introduced=entry["introduced"],
             deprecated=entry["deprecated"],
+            description=entry["description"],
             rules=tuple(Rule(rule["id"], rule["keyword"], rule["rule"]) for rule in entry["rules"]),
         )
         for entry in model["datasets"]["CostAndUsage"]

@@ -19,6 +19,7 @@ from tests.support import Laptop, cur_line, cur_text, laptop
 
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 WORDS: dict[str, list[str]] = {
+    "sql": ["select 1 as one"],
     "import": ["bill.csv"],
     "connect": ["aws", "--location", "."],
     "export": ["out.csv"],

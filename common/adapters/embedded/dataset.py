@@ -16,6 +16,7 @@ import duckdb
 
 from common import stopping
 from common.adapters.embedded.slice_pointers import Pointer
+from common.errors import BadConfiguration
 from common.focus import TABLE
 from common.formats.source import file_pattern, literal, quoted
 from common.ports import Document, ObjectStore
@@ -76,6 +77,7 @@ class Dataset:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
         connection.execute("set parquet_metadata_cache = true")
+        connection.execute("set python_enable_replacements = false")  # no variable of this process is a table
         connection.execute(MACROS)
         # DuckDB looks at the pattern that it is told, then at the file that it finds
         allowed = dict.fromkeys(text for path in map(str, readable) for text in (path, file_pattern(path)))
@@ -91,6 +93,8 @@ class Dataset:
             self.connection.execute("set variable now = cast($now as timestamptz)", {"now": now.isoformat()})
             result = self.connection.execute(question.sql, dict(parameters) if parameters else None)
             names = [entry[0] for entry in result.description]
+            if len(set(names)) < len(names):
+                raise BadConfiguration("the query gives two columns the same name; give each its own name with AS")
             return [dict(zip(names, map(_in_utc, row), strict=True)) for row in result.fetchall()]
 
     def provide_views(self, names: frozenset[str]) -> None:
