@@ -86,25 +86,36 @@ def costs(
         return
     answer = ask_costs(rt, org, question)
     if wanted.for_users:
-        _print_answer(answer, org)
+        print_answer(answer, org)
     else:
         asking.print_for_programs(wanted, answer.as_json(), flat_costs(answer))
 
 
-def _print_answer(answer: CostsAnswer, org: str) -> None:
+def print_answer(answer: CostsAnswer, org: str) -> None:
+    """The answer for users: what it rests on, a table per currency, and what is to be said of them."""
     if not answer.currencies:
-        for line in _nothing(answer, org):
-            console.print(line, soft_wrap=True)
+        print_nothing(answer, org)
         return
+    print_heading(answer)
+    for one in answer.currencies:
+        console.line()
+        _print(one, answer)
+    for line in _notes(answer):
+        console.print(line, soft_wrap=True)
+
+
+def print_heading(answer: CostsAnswer) -> None:
+    """The period, the as-of and the conditions of what is below."""
     known = f", as known on {answer.question.known_on}" if answer.question.known_on else ""
     period = asking.period_words(answer.question.days, answer.charged_days)
     console.print(f"{period}{known}, {asking.as_of_words(answer.sources)}", soft_wrap=True)
     for condition in answer.question.filters:
         console.print(styled(f"where {condition.as_text()}", "dim"), soft_wrap=True)
-    for one in answer.currencies:
-        console.line()
-        _print(one, answer)
-    for line in _notes(answer):
+
+
+def print_nothing(answer: CostsAnswer, org: str) -> None:
+    """Why there is nothing to show, and what to do."""
+    for line in _nothing(answer, org):
         console.print(line, soft_wrap=True)
 
 
