@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from common.ports import Runtime
 from common.reporting.arguments import read_day
-from common.reporting.deliveries import DeliveryReport, list_deliveries
+from common.reporting.deliveries import DeliveryReport, check_integration, list_deliveries
 from common.reporting.restatements import Restatement, list_restatements
 from common.reporting.runs import RunReport, list_runs
 from common.runtime.bootstrap import runtime
@@ -46,7 +47,7 @@ def deliveries(
     if as_json:
         print_json([one.as_json() for one in found])
     elif not found:
-        console.print("No deliveries yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+        console.print(_no_deliveries(rt, org, integration, period), soft_wrap=True)
     else:
         shown = table("delivery", "state", "rows", "source total", numbers=("rows", "source total"))
         for one in found:
@@ -62,6 +63,19 @@ def deliveries(
         console.print(shown)
         for line in (line for one in found for line in _remarks(one)):
             console.print(line, soft_wrap=True)
+
+
+def _no_deliveries(rt: Runtime, org: str, integration: str | None = None, period: str | None = None) -> str:
+    """What there is instead of the deliveries that were asked for.  Raises NotFound for an integration that does not exist."""
+    known = list_deliveries(rt, org)
+    if not known:
+        return "No deliveries yet. Start with: costwire import YOUR-BILL.csv"
+    if integration and integration not in {one.integration_id for one in known}:
+        check_integration(rt, org, integration)
+    of = [one for one in known if integration in (None, one.integration_id)]
+    months = ", ".join(sorted({one.billing_period for one in of if one.billing_period}))
+    asked = " ".join(one for one in (integration, period) if one)
+    return f"No deliveries of {asked}." + (f" There are deliveries of {months}." if period and months else "")
 
 
 def _quarantined(delivery: DeliveryReport) -> Iterable[Text]:
@@ -111,7 +125,10 @@ def runs(integration: Integration = None, org: Org = "default", as_json: AsJson 
     if as_json:
         print_json([one.as_json() for one in found])
     elif not found:
-        console.print("No runs yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+        if integration:
+            check_integration(rt, org, integration)
+        of = f" of {integration}" if integration else ""
+        console.print(f"No runs{of} yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
     else:
         shown = table("integration", "requested by", "status", "started", "took", "rows", "size", numbers=_RUN_NUMBERS)
         for one in found:
@@ -156,6 +173,9 @@ def restatements(
         print_json([day.as_json() for one in found for day in one.days])
     elif not found:
         after = f" since {day}" if day else ""
+        if not list_deliveries(rt, org, integration, read_period(period)):
+            console.print(_no_deliveries(rt, org, integration, period), soft_wrap=True)
+            return
         console.print(
             f"Nothing was restated{after}: no newer delivery changed a cost that was already shown.", soft_wrap=True
         )

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from common.ports import Runtime
+from common.records.deliveries import REJECTED
+from common.reporting.deliveries import list_deliveries
 from common.reporting.quarantine import QuarantinedDelivery, QuarantineReason, list_quarantine
 from common.runtime.bootstrap import runtime
 from costwire.output import AsJson, Org, console, exact, joined, print_json, styled, table
@@ -15,7 +18,10 @@ from costwire.tenant import tenant_of
 
 def quarantine(
     delivery: Annotated[
-        str | None, typer.Option("--delivery", help="Only this delivery, even if it has been replaced.")
+        str | None,
+        typer.Option(
+            "--delivery", help="Only this delivery, by its id or a unique prefix, even if it has been replaced."
+        ),
     ] = None,
     show_rows: Annotated[
         bool, typer.Option("--show-rows", help="Print the lines themselves; --json prints them exactly as delivered.")
@@ -30,11 +36,23 @@ def quarantine(
     if as_json:
         print_json([line.as_json(show_rows) for one in found for line in one.lines])
     elif not found:
-        console.print("Nothing is in quarantine: every line became a FOCUS row.", soft_wrap=True)
+        console.print(_nothing(rt, org), soft_wrap=True)
     else:
         for number, one in enumerate(found):
             console.line(int(number > 0))
             _print(one, show_rows)
+
+
+def _nothing(rt: Runtime, org: str) -> str:
+    """Why no line is in quarantine: not before bills were read does it say anything of their lines."""
+    states = [one.state for one in list_deliveries(rt, org)]
+    if not states:
+        return "No deliveries yet. Start with: costwire import YOUR-BILL.csv"
+    if REJECTED in states:
+        count = states.count(REJECTED)
+        are = "1 delivery is" if count == 1 else f"{count} deliveries are"
+        return f"Nothing is in quarantine, but {are} rejected: costwire deliveries shows why."
+    return "Nothing is in quarantine: every line became a FOCUS row."
 
 
 def _print(found: QuarantinedDelivery, show_rows: bool) -> None:

@@ -19,7 +19,8 @@ def replay(
         str | None, typer.Option("--topic", help="Only dead letters of this topic, such as bill-landed.")
     ] = None,
     delivery: Annotated[
-        str | None, typer.Option("--delivery", help="Normalize this delivery again from its raw files.")
+        str | None,
+        typer.Option("--delivery", help="Normalize this delivery again from its raw files; its id or a unique prefix."),
     ] = None,
     org: Org = "default",
     as_json: AsJson = False,

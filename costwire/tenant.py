@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from common.errors import CostError
+from common.domain.nearest import did_you_mean
+from common.errors import CostError, NotFound
 from common.ports import Runtime
-from common.records.organizations import check_known, open_tenant, organization_path
+from common.records.organizations import DEFAULT, check_known, open_tenant, organization_path
 
 
 def tenant_of(rt: Runtime, org: str, writes: bool = False) -> str:
@@ -13,10 +14,15 @@ def tenant_of(rt: Runtime, org: str, writes: bool = False) -> str:
     Raises BadConfiguration for what is not a slug, NotFound for an organization that nobody has added.  `default` needs no adding: it is
     made by the first command that writes.
     """
-    if writes:
-        open_tenant(rt.documents, rt.clock.now(), org)
-    else:
-        check_known(rt.documents, org)
+    try:
+        if writes:
+            open_tenant(rt.documents, rt.clock.now(), org)
+        else:
+            check_known(rt.documents, org)
+    except NotFound as error:
+        raise NotFound(
+            f"{error}{did_you_mean(org, [DEFAULT, *(name for name, _ in rt.documents.list('orgs'))])}"
+        ) from None
     return org
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.domain import outbox
+from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound
 from common.messages import AlertRaised
+from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports import Runtime, Transaction
 from common.records.deliveries import LANDED, REJECTED, Delivery, change, chunks_path, load
+from common.records.naming import find_delivery
 from common.records.organizations import below
 
 
@@ -29,8 +32,12 @@ def replay_dead_letters(rt: Runtime, org_slug: str, topic: str | None = None) ->
     """Publish dead letters again, of every organization, and give notifications that were given up new tries.
 
     topic: only of this one, as `bill-landed`; notifications belong to `alert-raised`.
-    org_slug: an organization that is meant too, where it has no document of its own.  Raises BadConfiguration for what is none.
+    org_slug: an organization that is meant too, where it has no document of its own.
+    Raises BadConfiguration for what is none, and for an unknown topic.
     """
+    if topic is not None and topic not in SUBSCRIPTIONS:
+        hint = did_you_mean(topic, SUBSCRIPTIONS)
+        raise BadConfiguration(f"'{topic}' is not a topic, expected {', '.join(SUBSCRIPTIONS)}{hint}")
     notifications = 0
     if topic in (None, AlertRaised.topic):
         everyone = dict.fromkeys([*(name for name, _ in rt.documents.list("orgs")), org_slug])
@@ -53,8 +60,9 @@ def replay_notifications(rt: Runtime, org_slug: str) -> int:
 def replay_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> Replayed:
     """Normalize a delivery again from its raw files; what a rejected one had half made goes first.
 
-    Raises NotFound, and BadConfiguration for one that could not be read when it came in.
+    delivery_id: or a unique prefix of it.  Raises NotFound, and BadConfiguration for one that could not be read when it came in.
     """
+    delivery_id = find_delivery(rt.documents, org_slug, delivery_id)
     found = load(rt.documents, org_slug, delivery_id)
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id} in {org_slug}; see costwire deliveries")
@@ -75,7 +83,8 @@ def replay_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> Replayed:
 
 
 def refused_again(rt: Runtime, org_slug: str, delivery_id: str) -> list[str]:
-    """Why a delivery that was replayed is rejected again; nothing where it is not."""
+    """Why a delivery that was replayed, or the one whose id begins so, is rejected again; nothing where it is not."""
+    delivery_id = find_delivery(rt.documents, org_slug, delivery_id)
     found = load(rt.documents, org_slug, delivery_id)
     if found is None or found.state != REJECTED:
         return []

@@ -10,6 +10,7 @@ from typing import Any
 
 from common.domain.period import BillingPeriod
 from common.ports import Document, Runtime
+from common.records import naming
 from common.records.organizations import below
 
 
@@ -72,6 +73,11 @@ def list_deliveries(
     found = [document for _, document in rt.documents.list(below(org_slug, "deliveries"), wanted or None)]
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
     return [_report(document) for document in found]
+
+
+def check_integration(rt: Runtime, org_slug: str, integration_id: str) -> None:
+    """Raises NotFound for an integration that does not exist, with those that do."""
+    naming.check_integration(rt.documents, org_slug, integration_id)
 
 
 def _report(document: Document) -> DeliveryReport:

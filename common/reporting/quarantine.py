@@ -15,6 +15,7 @@ from common.formats.engine import engine
 from common.formats.source import file_literal
 from common.ports import ObjectStore, Runtime
 from common.records.deliveries import REPLACED, SUPERSEDED
+from common.records.naming import find_delivery
 from common.records.organizations import below
 
 
@@ -77,9 +78,10 @@ def list_quarantine(
 ) -> list[QuarantinedDelivery]:
     """What is in quarantine, by delivery.
 
-    delivery_id: only this one, also where it was replaced since; else those that count, or may yet.  with_rows: read the lines too.
-    Raises BadConfiguration for what is no organization.
+    delivery_id: only this one, or the one whose id begins so, also where it was replaced since; else those that count, or may yet.
+    with_rows: read the lines too.  Raises BadConfiguration for what is no organization, NotFound for what is no delivery.
     """
+    delivery_id = find_delivery(rt.documents, org_slug, delivery_id) if delivery_id else None
     past = {
         name for name, one in rt.documents.list(below(org_slug, "deliveries")) if one["state"] in (REPLACED, SUPERSEDED)
     }

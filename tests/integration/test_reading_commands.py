@@ -234,7 +234,7 @@ def test_deliveries_tell_the_proof_and_what_is_wrong(run: Run, rt: EmbeddedRunti
     assert "bbbbbbbb FOCUS MUST, 1,200 rows: not null (R1)" in text
     assert "nice to have" not in text and "1 FOCUS recommendations not met" in text
     assert [one["delivery_id"][0] for one in json.loads(run("deliveries", "--json").stdout)] == ["c", "b", "a"]
-    assert "No deliveries yet" in run("deliveries", "--period", "2026-05").stdout
+    assert "No deliveries of 2026-05." in run("deliveries", "--period", "2026-05").stdout
 
 
 def test_runs_show_how_they_ended(run: Run, rt: EmbeddedRuntime) -> None:
@@ -280,7 +280,7 @@ def quarantined(rt: EmbeddedRuntime, tmp_path: Path, delivery_id: str, *lines: t
 def test_quarantine_gives_reasons_and_amounts_and_keeps_the_lines_to_itself(
     run: Run, rt: EmbeddedRuntime, tmp_path: Path
 ) -> None:
-    assert "Nothing is in quarantine" in run("quarantine").stdout
+    assert "No deliveries yet" in run("quarantine").stdout
     delivery(rt, "d1")
     quarantined(
         rt,
@@ -306,7 +306,7 @@ def test_quarantine_of_replaced_deliveries_is_shown_on_demand(run: Run, rt: Embe
 
 
 def test_restatements_say_which_service_changed_by_how_much(run: Run, rt: EmbeddedRuntime, tmp_path: Path) -> None:
-    assert "Nothing was restated" in run("restatements").stdout
+    assert "No deliveries yet" in run("restatements").stdout
     show(rt, tmp_path, "d1", charge(BilledCost="10"), charge(ServiceName="Storage", BilledCost="1", EffectiveCost="1"))
     show(rt, tmp_path, "d2", charge(BilledCost="1012.5"), charge(ServiceName="Storage", EffectiveCost="3"), day=2)
     text = run("restatements").stdout
