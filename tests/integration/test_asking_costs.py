@@ -141,13 +141,13 @@ def test_charges_without_the_amount_are_counted_below_the_table(rt: Laptop, run:
 
 
 def test_dollars_are_exact_and_name_their_rates(rt: Laptop, run: Run, tmp_path: Path) -> None:
-    cost = "0.000000000000000000000003"
+    cost = "123456789.000000000000000000000003"
     show(rt, tmp_path, "2026-03", on("2026-03-05", "2"), on("2026-03-05", cost, BillingCurrency="EUR"))
     rates = tmp_path / "rates.csv"
     rates.write_text("month,currency,usd_rate,source\n2026-03,EUR,1.123456789,a bank\n")
     assert run("rates", "set", str(rates)).exit_code == 0
     one = found(run, "--in", "usd")
-    assert one["total"] == "2.000000000000000000000003370370367"
+    assert one["total"] == "138698369.750190521000000000000003370370367"
     said = run("costs", "--in", "USD").stdout
     assert "1 EUR = 1.123456789 USD for 2026-03 (a bank)" in said and "not added up" not in said
 
