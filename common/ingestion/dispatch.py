@@ -6,7 +6,8 @@ from common.errors import BadConfiguration
 from common.messages import IngestBill, SyncRequested
 from common.ports import Clock, DocumentStore, MessageBus
 from common.records.integrations import ACTIVE, ERROR, load_integration
-from common.records.organizations import below, check_may_run, check_org_slug, may_run
+from common.records.names import check_org_slug
+from common.records.organizations import below, check_may_run, may_run
 from common.records.runs import fail_run, queue_run
 from common.records.stalled import end_stalled
 

@@ -18,6 +18,7 @@ from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
 from common.providers.discovery import WHOLE
 from common.records.organizations import below
+from common.records.unknown import known_and_unknown
 
 LANDED = "landed"
 CURRENT = "current"
@@ -201,13 +202,11 @@ class Delivery:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Delivery:
         """The delivery of a document."""
-        names = cls.__dataclass_fields__.keys() - {"cleared", "unknown"}
-        known = {name: value for name, value in document.items() if name in names}
+        known, unknown = known_and_unknown(cls, document)
         known["parts"] = tuple(_part(entry) for entry in document["parts"])
         known |= {name: datetime.fromisoformat(known[name]) for name in _MOMENTS if known.get(name)}
         known |= {name: tuple(known.get(name, ())) for name in _LISTS}
         cleared = frozenset(name for name in _LATER if name in document and document[name] is None)
-        unknown = {name: value for name, value in document.items() if name not in names}
         return cls(**known, cleared=cleared, unknown=unknown)
 
     def with_(self, **changes: Any) -> Delivery:

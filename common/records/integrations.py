@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from common.domain.names import integration_id_fault
 from common.errors import BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Source
 from common.providers.registry import PROVIDERS, TITLES
+from common.records.names import check_integration_id
 from common.records.organizations import below
 
 ACTIVE, ERROR = "active", "error"
@@ -40,9 +40,7 @@ def save_integration(
     """
     if provider not in PROVIDERS:
         raise BadConfiguration(f"provider is '{provider}', expected one of {', '.join(PROVIDERS)}")
-    fault = integration_id_fault(integration_id)
-    if fault:
-        raise BadConfiguration(fault)
+    check_integration_id(integration_id)
     path = integration_path(org_slug, integration_id)
 
     def work(transaction: Any) -> dict[str, Any]:

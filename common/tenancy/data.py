@@ -12,7 +12,8 @@ from common.ports import Document, DocumentStore, ObjectStore, Runtime, Schedule
 from common.records import organizations as tenants
 from common.records.charges_version import mark_changed
 from common.records.deliveries import CURRENT, REPLACED, Delivery
-from common.records.organizations import below, check_org_slug
+from common.records.names import check_org_slug
+from common.records.organizations import below
 from common.tenancy.schedules import ensure_schedule
 from common.warehouse.showing import show_again
 

@@ -32,11 +32,12 @@ from common.adapters.gcp.bigquery_provided import Provided
 from common.adapters.gcp.bigquery_questions import Questions, checked
 from common.adapters.gcp.bigquery_swap import Pointer, Swaps
 from common.adapters.shared.focus_export import write_focus
-from common.adapters.shared.names import checked_org, checked_slice
+from common.adapters.shared.names import checked_slice
 from common.config import Settings
 from common.errors import BadConfiguration, Contention, NotFound
 from common.focus import TABLE
 from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice
+from common.records.names import check_org_slug
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import saved_rates
 from common.warehouse.settling import settled
@@ -177,7 +178,7 @@ class BigQueryWarehouse:
 
     def _prepared(self, org_slug: str, sql: str, parameters: Mapping[str, Any]) -> bigquery.DatasetReference:
         """The tenant's dataset, with the tables that the question reaches filled."""
-        checked_org(org_slug)
+        check_org_slug(org_slug)
         question = checked(sql, parameters)
         reached = question.tables.union(*(transpile(view_sql(name)).tables for name in question.tables & view_names()))
         with self._lock:
