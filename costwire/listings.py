@@ -14,7 +14,7 @@ from common.reporting.restatements import Restatement, list_restatements
 from common.reporting.runs import RunReport, list_runs
 from common.runtime.bootstrap import runtime
 from costwire.arguments import read_period
-from costwire.given_up import end_forgotten
+from costwire.dead_letters import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
 from costwire.quarantine import quarantine
 from costwire.tenant import tenant_of

@@ -110,7 +110,8 @@ def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, r
     """The swap, from what is taken to be shown or from what turns out to be."""
     current_id = current.delivery_id if current else None
     for _ in range(MAX_TRIES):
-        if current is not None and current.state != REJECTED and _better(current, wanted, rt):
+        known = of_slice(rt.documents, wanted.slice) if current is not None else []
+        if current is not None and current.state != REJECTED and _better(current, wanted, known):
             return _outranked(wanted, current)
         shared = overlap.claim(rt.documents, wanted)
         if shared:
@@ -125,8 +126,9 @@ def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, r
     raise Contention(f"{wanted.slice}: other deliveries repeatedly changed the slice; deliver it again")
 
 
-def _better(one: Delivery, other: Delivery, rt: Runtime) -> bool:
-    best = by_preference([one, other], of_slice(rt.documents, one.slice))
+def _better(one: Delivery, other: Delivery, known: Sequence[Delivery]) -> bool:
+    """known: the deliveries of the slice."""
+    best = by_preference([one, other], known)
     return bool(best) and best[0].delivery_id == one.delivery_id
 
 
@@ -152,18 +154,18 @@ def note(proved: Delivery, shown: Shown, rt: Runtime) -> None:
     Raises Contention where the time of the one that is shown was put right meanwhile.
     """
     if shown.delivery is not None:
-        _settle(shown.delivery, proved, rt)
+        _update_states(shown.delivery, proved, rt)
     if shown.delivery is None or shown.delivery.delivery_id != proved.delivery_id:
         now = load(rt.documents, proved.org_slug, proved.delivery_id) or proved
         change(rt.documents, proved, state=_ended_as(now, shown.state), reason=shown.reason, was_current=False)
 
 
-def _settle(shown: Delivery, proved: Delivery, rt: Runtime) -> None:
+def _update_states(shown: Delivery, proved: Delivery, rt: Runtime) -> None:
     if shown.delivery_id != proved.delivery_id:
         _note_current(shown, rt)
     known = of_slice(rt.documents, shown.slice)
     for one in known:
-        if one.delivery_id == shown.delivery_id or one.state not in (CURRENT, HELD) or _better(one, shown, rt):
+        if one.delivery_id == shown.delivery_id or one.state not in (CURRENT, HELD) or _better(one, shown, known):
             continue
         if one.state == CURRENT:
             change(rt.documents, one, state=REPLACED, reason=PARTED if parted(one, known) else None)

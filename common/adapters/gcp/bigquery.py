@@ -97,7 +97,7 @@ class BigQueryWarehouse:
         checked_slice(piece)
         with explaining(f"slice {piece}"):
             dataset, before = self._found(piece)
-            answer = _settled(before, delivery_id, instead_of)
+            answer = _answered_before(before, delivery_id, instead_of)
             if answer is not None:
                 if answer.shown and before and before.delivered_at != delivered_at:
                     self._swaps.date(dataset, piece, delivery_id, delivered_at)
@@ -109,7 +109,7 @@ class BigQueryWarehouse:
                 )
                 self._swaps.swap(dataset, piece, before, after, staged, self._clock.now())
                 before = self._swaps.pointer(dataset, piece)
-                answer = _settled(before, delivery_id, instead_of)
+                answer = _answered_before(before, delivery_id, instead_of)
                 if answer is not None:
                     if answer.shown:  # else the caller may ask again, to whom the loaded rows spare a job
                         self._swaps.drop(staged)
@@ -190,7 +190,7 @@ class BigQueryWarehouse:
         return dataset
 
 
-def _settled(before: Pointer | None, delivery_id: str, instead_of: str | None) -> Replacement | None:
+def _answered_before(before: Pointer | None, delivery_id: str, instead_of: str | None) -> Replacement | None:
     """As the rule of every warehouse has it."""
     current, replaced = (before.delivery_id, before.replaced) if before else (None, None)
     return settled(current, replaced, delivery_id, instead_of)
