@@ -67,7 +67,9 @@ def _land_all(
     org_slug, integration_id = message.org_slug, message.integration_id
     integration = load_integration(rt.documents, org_slug, integration_id)
     if integration["status"] not in ("active", ERROR):
-        raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
+        raise BadConfiguration(
+            f"{TITLES[message.provider]} integration not active; costwire integrations resume {integration_id} reactivates it"
+        )
     run = rt.documents.get(run_path(org_slug, message.run_id)) or {}
     location = rt.source(source_of(org_slug, integration, run.get("location")))
     request = IngestRequest(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)

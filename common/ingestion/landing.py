@@ -33,18 +33,18 @@ from common.records.deliveries import (
     FINISHED,
     JOINED,
     LANDED,
+    NOT_COUNTED,
     REJECTED,
     REPLACED,
     Delivery,
-    Part,
     change,
     delivery_path,
     identify,
     load,
     of_slice,
-    part_control,
 )
 from common.records.joining import best, completeness, joined
+from common.records.parts import Part, part_control
 from common.telemetry import counted
 
 MOST_PARTS = 1_000
@@ -148,7 +148,7 @@ def _deliver(arrival: _Arrival, period: str) -> list[Delivery]:
     """
     ports, source_format = arrival.ports, arrival.source_format
     own = arrival.store(_own(arrival, period))
-    if own.state == REJECTED:
+    if own.state in NOT_COUNTED:
         return [own]
     # written first, looked around then: of several that land at once the last one sees all
     others = of_slice(ports.documents, own.slice)
@@ -188,7 +188,7 @@ def _to_show(own: Delivery, arrival: _Arrival) -> Delivery | None:
         return None
     if wanted.joined_from:
         wanted = arrival.store(_as_landed(wanted, arrival))
-    if wanted.state in (REJECTED, CURRENT, LANDED):
+    if wanted.state in (*NOT_COUNTED, CURRENT, LANDED):
         return wanted if wanted.state == LANDED else None
     was_shown = wanted.state == REPLACED or bool(wanted.was_shown)
     return change(ports.documents, wanted, state=LANDED, was_shown=was_shown)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from common.errors import MalformedMessage, NotFound, Permanent
 from common.messages import BillLanded
 from common.ports import ObjectStore
-from common.records.deliveries import Delivery, Part
+from common.records.deliveries import Delivery
+from common.records.parts import Part
 
 _AGREEING = ("integration_id", "billing_period", "chunks", "uri", "size_bytes", "digest")
 _FIX = "restore the landed file, then run costwire replay"

@@ -26,8 +26,9 @@ from common.normalization.sums import beyond, too_large
 from common.ports import Runtime
 from common.records.charges_version import note_change
 from common.records.chunks import ChunkResult, load_chunks
-from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, Part, change, load
+from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, change, load
 from common.records.integrations import note_sync
+from common.records.parts import Part
 from common.records.runs import finish_runs
 from common.telemetry import counted, span, told
 from common.warehouse.showing import note, show
