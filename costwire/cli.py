@@ -20,10 +20,12 @@ from costwire import (
     alerts,
     budgets,
     costs,
+    deliveries,
     demo,
     doctor,
     export,
     imports,
+    integrations,
     keys,
     listings,
     rates,
@@ -87,7 +89,6 @@ _COMMANDS = (
     ("tags", tags.tags, "Show tag keys, their cost, and what is untagged."),
     ("sql", sql.sql, "Ask in SQL, read-only."),
     ("export", export.export, "Export the current rows as FOCUS 1.3."),
-    ("deliveries", listings.deliveries, "List deliveries and whether each is proved."),
     ("runs", listings.runs, "List synchronisations and their results."),
     ("quarantine", listings.quarantine, "List lines that could not be mapped, with reasons."),
     ("restatements", listings.restatements, "List what newer deliveries changed."),
@@ -98,6 +99,10 @@ _COMMANDS = (
 )
 for _name, _function, _summary in _COMMANDS:
     app.command(_name, short_help=_summary)(_function)
+app.add_typer(
+    deliveries.app, name="deliveries", short_help="List deliveries and whether each is proved; withdraw wrong ones."
+)
+app.add_typer(integrations.app, name="integrations")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tenants.app, name="tenants")

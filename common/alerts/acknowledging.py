@@ -10,7 +10,7 @@ from common.domain.alerts import Change
 from common.errors import NotFound, Permanent
 from common.ports import Document, DocumentStore, Runtime, Transaction
 from common.records.alerts import Alert, alert_path
-from common.records.naming import the_one
+from common.records.names import one_of
 from common.records.organizations import below
 
 
@@ -28,8 +28,8 @@ def snooze_alert(rt: Runtime, org_slug: str, prefix: str, until: datetime, by: s
 
 def find_alert(documents: DocumentStore, org_slug: str, prefix: str) -> str:
     """The id of the one alert whose id is, or begins with, `prefix`.  Raises NotFound for none and for several."""
-    ids = (alert_id for alert_id, _ in documents.list(below(org_slug, "alerts")))
-    return the_one(prefix, ids, ("alert", "alerts"), "`costwire alerts list`")
+    names = (alert_id for alert_id, _ in documents.list(below(org_slug, "alerts")))
+    return one_of(prefix, names, "alert", "costwire alerts list")
 
 
 def acknowledge(documents: DocumentStore, org_slug: str, alert_id: str, by: str, now: datetime) -> Document:

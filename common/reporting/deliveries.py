@@ -10,7 +10,7 @@ from typing import Any
 
 from common.domain.period import BillingPeriod
 from common.ports import Document, Runtime
-from common.records import naming
+from common.records.integrations import load_integration
 from common.records.organizations import below
 
 
@@ -77,7 +77,7 @@ def list_deliveries(
 
 def check_integration(rt: Runtime, org_slug: str, integration_id: str) -> None:
     """Raises NotFound for an integration that does not exist, with those that do."""
-    naming.check_integration(rt.documents, org_slug, integration_id)
+    load_integration(rt.documents, org_slug, integration_id)
 
 
 def _report(document: Document) -> DeliveryReport:

@@ -16,7 +16,7 @@ from typing import Any
 
 from common.errors import NotFound
 from common.ports import Runtime
-from common.records.deliveries import CURRENT, REPLACED, Delivery
+from common.records.deliveries import CURRENT, REPLACED, WITHDRAWN, Delivery
 from common.records.organizations import below
 from common.warehouse.catalogued import catalogued
 from common.warehouse.cost_report import Ask, ShownSource
@@ -72,13 +72,16 @@ def shown_then(shown: Sequence[Delivery], replacements: Sequence[Mapping[str, An
 
 
 def _then(deliveries: Sequence[Delivery], replaced_later: str | None, until: datetime) -> Delivery | None:
+    """None also where the slice was empty then, since what was shown of it had been withdrawn."""
+    wanted = [
+        one
+        for one in deliveries
+        if (one.state == CURRENT if replaced_later is None else one.delivery_id == replaced_later)
+    ]
     proved = [one for one in deliveries if one.proved_at and datetime.fromisoformat(one.proved_at) < until]
-    if not proved:
-        return None
-    wanted = [one for one in proved if one.delivery_id == replaced_later]
-    if replaced_later is None:
-        wanted = [one for one in proved if one.state == CURRENT]
-    return wanted[0] if wanted else max(proved, key=lambda one: one.rank)
+    if not wanted or wanted[0] in proved:
+        return wanted[0] if wanted else None
+    return max((one for one in proved if one.state != WITHDRAWN), key=lambda one: one.rank, default=None)
 
 
 def _files(rt: Runtime, delivery: Delivery, day: date) -> Sequence[str]:

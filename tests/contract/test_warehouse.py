@@ -189,6 +189,8 @@ def test_a_delivery_without_rows_empties_the_slice(opened: Opened) -> None:
     swap(opened.warehouse, Slice(ORG, "aws-main", MARCH), "d2", 2, [])
     assert opened.billed() is None
     assert opened.ask("select billed_cost_delta from restatements") == [{"billed_cost_delta": Decimal(-10)}]
+    question = "select delivery_id, first_start, last_start from slices"
+    assert opened.ask(question) == [{"delivery_id": "d2", "first_start": None, "last_start": None}]
 
 
 def test_files_of_older_schemas_are_read_by_name(opened: Opened) -> None:

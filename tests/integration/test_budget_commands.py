@@ -186,7 +186,7 @@ def test_a_tenant_sees_its_own_budgets_only(home: Path) -> None:
 def test_a_beginning_that_fits_several_alerts_is_refused_with_their_names(home: Path) -> None:
     add("--threshold", "50", "--threshold", "60")
     several = failure(alerts.app, "ack", "platform")
-    assert isinstance(several, NotFound) and "matches 2 alerts" in str(several)
+    assert isinstance(several, NotFound) and "matches 2 ids" in str(several)
 
 
 def test_the_table_and_json_say_which_days_are_still_being_reported(tmp_path: Path, home: Path) -> None:

@@ -13,7 +13,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from common.errors import NotFound
-from common.records.deliveries import CURRENT, REPLACED, Delivery
+from common.records.deliveries import CURRENT, REPLACED, WITHDRAWN, Delivery
 from common.reporting.costs import CostsQuestion, ask_costs
 from common.reporting.known_on import shown_then
 from common.reporting.restatements import list_restatements
@@ -140,3 +140,14 @@ def test_a_replacement_that_changed_no_cost_is_known_from_when_it_was_proved() -
     for until, expected in ((2, "a"), (4, "b")):
         (one,) = shown_then(shown, [], datetime(2026, 4, until, tzinfo=UTC))
         assert one.delivery_id == expected
+
+
+def test_a_withdrawn_delivery_counts_until_it_was_withdrawn() -> None:
+    """a on the 1st, withdrawn on the 3rd, b on the 5th; a slice without rows has a name of its own for the time between."""
+    shown = [delivery("a", 1, WITHDRAWN).with_(was_shown=True), delivery("b", 5, CURRENT)]
+    replaced = [replacement("a", "a-withdrawn", 3), replacement("a-withdrawn", "b", 5)]
+    for until, expected in ((2, ["a"]), (4, []), (6, ["b"])):
+        assert [
+            one.delivery_id for one in shown_then(shown, replaced, datetime(2026, 4, until, tzinfo=UTC))
+        ] == expected
+    assert shown_then(shown[:1], replaced[:1], datetime(2026, 4, 4, tzinfo=UTC)) == []

@@ -11,12 +11,11 @@ from typer.testing import CliRunner
 
 from common.errors import NotFound
 from common.records import organizations
-from common.records.naming import the_one
+from common.records.names import one_of
 from costwire import cli
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
 
 ORG = "default"
-ALERTS = ("alert", "alerts")
 EVERY_LINE = "every line became a FOCUS row"
 
 
@@ -53,17 +52,19 @@ def test_a_delivery_is_named_by_a_prefix_as_it_is_printed(rt: Laptop, brought: s
 
 def test_a_delivery_that_does_not_exist_is_not_an_empty_answer(rt: Laptop, brought: str) -> None:
     for command in ("quarantine", "replay"):
-        assert "there is no delivery zzz; costwire deliveries shows them" in refusal(command, "--delivery", "zzz")
+        assert "there is no delivery zzz; costwire deliveries shows what there is" in refusal(
+            command, "--delivery", "zzz"
+        )
     near = brought[:-1] + ("0" if brought[-1] != "0" else "1")
     assert f"did you mean '{brought}'?" in refusal("quarantine", "--delivery", near)
 
 
 def test_a_prefix_of_several_is_refused_with_some_of_them() -> None:
-    with pytest.raises(NotFound, match=r"ab matches 4 alerts \(ab1, ab2, ab3, \.\.\.\); give more characters"):
-        the_one("ab", ["ab4", "ab1", "ab2", "ab3", "c"], ALERTS, "costwire alerts list")
-    assert the_one("ab", ["ab", "abc"], ALERTS, "") == "ab"
+    with pytest.raises(NotFound, match=r"ab matches 4 ids \(ab4, ab1, ab2, \.\.\.\); give more characters"):
+        one_of("ab", ["ab4", "ab1", "ab2", "ab3", "c"], "alert", "costwire alerts list")
+    assert one_of("ab", ["ab", "abc"], "alert", "") == "ab"
     with pytest.raises(NotFound):
-        the_one("", ["ab"], ALERTS, "costwire alerts list")
+        one_of("", ["ab"], "alert", "costwire alerts list")
 
 
 def test_nothing_is_said_of_lines_before_a_bill_was_read(rt: Laptop, tmp_path: Path) -> None:
