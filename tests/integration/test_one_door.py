@@ -19,7 +19,6 @@ from tests.support import Laptop, cur_line, cur_text, laptop
 
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 WORDS: dict[str, list[str]] = {
-    "sql": ["select 1 as one"],
     "import": ["bill.csv"],
     "connect": ["aws", "--location", "."],
     "export": ["out.csv"],
@@ -28,6 +27,9 @@ WORDS: dict[str, list[str]] = {
     "alerts ack": ["some-alert"],
     "alerts snooze": ["some-alert"],
     "rates set": ["rates.csv"],
+    "sql": ["select 1 as one"],
+    **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
+    **{f"integrations {word}": ["some-integration"] for word in ("show", "pause", "resume", "remove")},
 }
 """What a command cannot do without."""
 

@@ -20,7 +20,7 @@ from common.config import Settings
 from common.ports import Slice
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
-from costwire import costs, export, listings, output
+from costwire import costs, deliveries, export, listings, output
 from tests.contract.warehouse_cases import MARCH, ORG, charge, swap, write_parquet
 
 Run = Callable[..., Result]
@@ -39,7 +39,8 @@ def run(rt: EmbeddedRuntime, monkeypatch: pytest.MonkeyPatch) -> Run:
     app = typer.Typer()
     app.command("costs")(costs.costs)
     app.command("export")(export.export)
-    for name in ("deliveries", "runs", "quarantine", "restatements"):
+    app.add_typer(deliveries.app, name="deliveries")
+    for name in ("runs", "quarantine", "restatements"):
         app.command(name)(getattr(listings, name))
     monkeypatch.setattr(output.console, "_width", 80)
 
