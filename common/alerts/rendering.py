@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,12 +12,13 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 
 from common.alerts import wording
 from common.alerts.blocks import to_blocks
-from common.domain.alerts import RETRACTED
+from common.domain.alerts import OPEN, RETRACTED
 from common.domain.budget_alerts import TYPES
 from common.domain.budgets import ACTUAL, FORECAST
 from common.domain.filling import filling_notes
 from common.domain.legible import one_line
 from common.ports import Document, Notification
+from common.records.organizations import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ def render(document: Document, org_slug: str) -> Notification:
     facts = document["facts"]
     budgets = facts["type"] in TYPES.values()
     letter = budget_letter(facts, document["state"]) if budgets else plain_letter(facts)
+    if document["state"] == OPEN:
+        org = "" if org_slug == DEFAULT else f" --org {org_slug}"
+        letter = replace(
+            letter, notes=(*letter.notes, f"To acknowledge: costwire alerts ack {document['alert_id']}{org}")
+        )
     return Notification(
         notification_id=f"{org_slug}-{document['notification_id']}",
         subject=letter.subject,

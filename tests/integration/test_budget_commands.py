@@ -78,10 +78,12 @@ def test_a_message_that_could_not_be_sent_is_named_with_the_reason(home: Path, m
     assert "Alert not sent yet by email to b@example.com: mail server 127.0.0.1:" in said
 
 
-def test_alerts_stand_from_low_to_high(home: Path) -> None:
+def test_alerts_stand_from_low_to_high_and_of_those_crossed_at_once_the_highest_is_told(home: Path) -> None:
     add("--threshold", "9", "--threshold", "50", "--threshold", "10")
     assert [alert["threshold_percent"] for alert in as_json(alerts.app, "list")] == [9, 10, 50]
-    assert len(list((home / "outbox").iterdir())) == 3
+    (written,) = (home / "outbox").iterdir()
+    alert_id = as_json(alerts.app, "list")[2]["alert_id"]
+    assert f"costwire alerts ack {alert_id}\n" in written.read_text(encoding="utf-8")
 
 
 def test_json_holds_exact_amounts_and_the_standing(home: Path) -> None:
