@@ -166,7 +166,13 @@ measured as (
 
 priced as (
     select
-        measured.*,
+        measured.* exclude (consumed),
+        -- both quantities of a row have one sign, also where a correction repeats the positive usage that it takes back
+        case
+            when pricing_quantity < 0 then -abs(measured.consumed)
+            when pricing_quantity > 0 then abs(measured.consumed)
+            else measured.consumed
+        end as consumed,
         fit_price(
             case
                 when charged_once then abs(charged)
@@ -178,7 +184,7 @@ priced as (
         ) as contracted_unit_price,
         coalesce(pricing_units.unit, pricing_source_unit, 'Units') as known_pricing_unit,
         case when charged_once then 'Units' else coalesce(pricing_units.unit, pricing_source_unit, 'Units') end as pricing_unit,
-        case when consumed is null then null else coalesce(consumed_units.unit, consumed_source_unit) end as known_consumed_unit,
+        case when measured.consumed is null then null else coalesce(consumed_units.unit, consumed_source_unit) end as known_consumed_unit,
         -- the billing currency's value of one unit of the pricing currency; 1 where they are the same or nothing tells
         case when billing_currency = 'USD' or rate is null or rate <= 0 or rate = 1 then cast(1 as decimal(38, 24)) else rate end as exchange,
         list_concat(
