@@ -328,7 +328,7 @@ select
         when not has_sku then null
         when category = 'Purchase' then 'Standard'
         when committed then 'Committed'
-        when starts_with(meter, 'Spot ') or contains(meter, 'Preemptible') then 'Dynamic'
+        when regexp_matches(meter, '\b(spot|preemptible)\b', 'i') then 'Dynamic'
         when special_model then 'Other'
         else 'Standard'
     end as PricingCategory,
