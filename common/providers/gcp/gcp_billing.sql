@@ -9,8 +9,9 @@
 --   EffectiveCost is the fee.  FOCUS wants 0 there, with the fee spread over the usage; to keep sum(EffectiveCost) true, they carry no
 --   CommitmentDiscountId (x_Source.subscription_id has it).
 -- * Prices are in the billing currency, like the cost; currency_conversion_rate leads to the PricingCurrency (USD).
--- * A charge may be billed in a later month than that of its usage; only adjustment_info makes it a correction.  Google's months end in
---   Pacific time.
+-- * A charge may be billed in a later month than that of its usage; only adjustment_info makes it a correction.
+-- * A billing period is the invoice month from 00:00 UTC to 00:00 UTC.  Google's own months begin at midnight Pacific time (its FOCUS view
+--   parses invoice.month in America/Los_Angeles), so usage of the first 7 or 8 hours of a month in UTC belongs to the month before.
 with
 lines as (
     select
@@ -20,6 +21,7 @@ lines as (
         blank_to_null(currency) as billing_currency,
         to_cost(currency_conversion_rate) as rate,
         "invoice.month" as invoice_month,
+        -- the invoice month as a calendar month in UTC; see the head for Google's own bounds
         case when length("invoice.month") = 6 then to_time(left("invoice.month", 4) || '-' || right("invoice.month", 2) || '-01') end
             as period_start,
         to_time(usage_start_time) as usage_start,
