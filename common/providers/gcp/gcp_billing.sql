@@ -3,8 +3,9 @@
 -- Grain: one row a line of the export, and one more (`#promotion`) for a line that a promotion pays for: PROMOTION is a means of payment,
 -- every other credit is a discount and is folded into its line, so that sum(BilledCost) = sum(cost) + sum(credits.amount).
 -- Where the meaning bends:
--- * Fee of a spend-based commitment, new model (credit FEE_UTILIZATION_OFFSET): what is left of the fee is the unused part, a Usage row with
---   status Unused.  The covered usage carries its discounted cost itself.
+-- * Fee of a spend-based commitment, new model (credit FEE_UTILIZATION_OFFSET, or a SKU of gcp_commitment_fees, which has no such credit in an
+--   hour with nothing used): what is left of the fee is the unused part, a Usage row with status Unused.  The covered usage carries its
+--   discounted cost itself.
 -- * Other commitment fees (legacy and resource-based): the export does not say which usage they paid for, so they are Purchase rows whose
 --   EffectiveCost is the fee.  FOCUS wants 0 there, with the fee spread over the usage; to keep sum(EffectiveCost) true, they carry no
 --   CommitmentDiscountId (x_Source.subscription_id has it).
@@ -118,11 +119,27 @@ credited as (
     from lines
 ),
 
+-- fees of the new model of spend-based commitments; Google names their SKUs after the discount, those of the legacy model Commitment
+recognized as (
+    select
+        credited.*,
+        coalesce(
+            cost_kind <> 'tax' and (
+                list_contains(list_transform(commitments, lambda c: c."type"), 'FEE_UTILIZATION_OFFSET')
+                or fees.sku_id is not null
+                or contains(lower(meter), 'committed use discounts - ')
+            ),
+            false
+        ) as is_fee
+    from credited
+    left join gcp_commitment_fees as fees on fees.sku_id = sku
+),
+
 kinds as (
     select
         *,
         coalesce(try(cost_amount + folded), cost_amount) as net_cost,
-        coalesce(list_contains(list_transform(commitments, lambda c: c."type"), 'FEE_UTILIZATION_OFFSET'), false) as is_unused,
+        is_fee as is_unused,
         coalesce(list_contains(list_transform(commitments, lambda c: c."type"), 'COMMITTED_USAGE_DISCOUNT'), false) as by_resource,
         case
             when cost_kind not in ('regular', 'tax', 'adjustment', 'rounding_error') then null
@@ -132,7 +149,7 @@ kinds as (
             when adjustment in ('BALANCE_TRANSFER', 'ACCOUNT_CLOSURE', 'GENERAL_ADJUSTMENT') then 'Adjustment'
             when adjustment not in ('USAGE_CORRECTION', 'PRICE_CORRECTION', 'METADATA_CORRECTION') then null
             when adjustment is null and cost_kind = 'adjustment' then 'Adjustment'
-            when list_contains(list_transform(commitments, lambda c: c."type"), 'FEE_UTILIZATION_OFFSET') then 'Usage'
+            when is_fee then 'Usage'
             when lower(meter) like 'commitment %' or lower(meter) like 'commitment:%' then 'Purchase'
             when cost_kind is not null then 'Usage'
         end as line_category,
@@ -140,7 +157,7 @@ kinds as (
             when substr(region_text, -2, 1) = '-' and right(region_text, 1) between 'a' and 'z' then region_text else zone_text
         end as zone,
         period_start + interval 1 month as period_end
-    from credited
+    from recognized
 ),
 
 -- what a line is charged for; a fee's rest, and a cost without usage, is charged once: one unit at the price of the cost
