@@ -326,7 +326,8 @@ select
 
     -- what kind of charge
     charge_category as ChargeCategory,
-    case when kind = 'Refund' and (bill_bill_type = 'Refund' or bill_invoice_id is not null) then 'Correction' end as ChargeClass,
+    -- a refund bill is issued after the invoice; the id of an invoice says nothing, as every line of a month gets one when it is invoiced
+    case when kind = 'Refund' and (bill_bill_type = 'Refund' or charge_start < period_start) then 'Correction' end as ChargeClass,
     case when unused then 'Unused: ' else '' end
     || coalesce(line_item_line_item_description, line_item_tax_type, concat_ws(' ', service_name, line_item_usage_type)) as ChargeDescription,
     charge_frequency as ChargeFrequency,
