@@ -128,6 +128,64 @@ joined as (
     left join currencies on typed.line_item_currency_code = currencies.code
 ),
 
+-- How much of a reservation a line is about: in normalized hours where AWS gives such, else in the unit of its usage, mostly hours; null where
+-- the line does not show it.  On an upfront Fee AWS gives the units of the whole term, on an RIFee those of the month.
+-- Sources: AWS CUR user guide, reservation details (TotalReservedUnits, UnitsPerReservation) and lineItem/NormalizationFactor; Amazon EC2 user
+-- guide, term commitment (a term is 365 or 1095 days).
+reserved as (
+    select
+        *,
+        part in ('fee', 'reservation_fee') as is_fee,
+        case part
+            when 'reserved_usage' then amount
+            when 'unused_reservation' then to_quantity(reservation_unused_quantity)
+            else coalesce(
+                to_quantity(reservation_total_reserved_units),
+                try(cast(
+                    to_quantity(reservation_number_of_reservations) * to_quantity(reservation_units_per_reservation) as decimal(38, 12)
+                )),
+                case
+                    -- the usage amount of a monthly fee is its hours, that of an upfront fee the number of reservations
+                    when part = 'reservation_fee' then amount
+                    else try(cast(
+                        coalesce(to_quantity(reservation_number_of_reservations), amount)
+                        * case pricing_lease_contract_length when '1yr' then 8760 when '3yr' then 26280 end as decimal(38, 12)
+                    ))
+                end
+            )
+        end as plain_units,
+        coalesce(
+            case part
+                when 'reserved_usage' then to_quantity(line_item_normalized_usage_amount)
+                when 'unused_reservation' then to_quantity(reservation_unused_normalized_unit_quantity)
+                else coalesce(
+                    to_quantity(reservation_total_reserved_normalized_units),
+                    try(cast(
+                        to_quantity(reservation_number_of_reservations) * to_quantity(reservation_normalized_units_per_reservation)
+                        as decimal(38, 12)
+                    )),
+                    case when part = 'reservation_fee' then to_quantity(line_item_normalized_usage_amount) end
+                )
+            end,
+            try(cast(plain_units * to_quantity(line_item_normalization_factor) as decimal(38, 12)))
+        ) as normalized_units,
+        coalesce(
+            nullif(to_quantity(line_item_normalized_usage_amount), 0), nullif(to_quantity(line_item_normalization_factor), 0),
+            nullif(to_quantity(reservation_total_reserved_normalized_units), 0),
+            nullif(to_quantity(reservation_normalized_units_per_reservation), 0),
+            nullif(to_quantity(reservation_unused_normalized_unit_quantity), 0)
+        ) is not null as is_normalized,
+        case
+            when is_normalized then 'Normalized Hours'
+            -- the price of an upfront fee is per reservation, not per unit; only DynamoDB reserves something else than hours
+            when part = 'fee' and unit = 'Units' then
+                case when coalesce(line_item_product_code, product_name, '') not in ('AmazonDynamoDB', 'Amazon DynamoDB') then 'Hours' end
+            else unit
+        end as reserved_unit,
+        case when is_normalized then normalized_units when reserved_unit is not null then plain_units end as reserved_units
+    from joined
+),
+
 -- EffectiveCost as far as the source gives it: null where it gives none
 accrued as (
     select
@@ -176,7 +234,7 @@ accrued as (
             end
             else 0
         end as accrued_cost
-    from joined
+    from reserved
 ),
 
 -- quantity and prices: 1 unit at the amount of the row where it is a fee or its usage amount cannot carry the amount
@@ -340,13 +398,7 @@ select
     cast(null as varchar) as CommitmentDiscountName,
     case
         when commitment_id is null then null
-        when part = 'reserved_usage' then coalesce(to_quantity(line_item_normalized_usage_amount), amount, 1)
-        when part = 'unused_reservation'
-            then coalesce(to_quantity(reservation_unused_normalized_unit_quantity), to_quantity(reservation_unused_quantity), 0)
-        when reservation_id is not null then coalesce(
-            to_quantity(reservation_total_reserved_normalized_units), to_quantity(reservation_total_reserved_units),
-            to_quantity(line_item_normalized_usage_amount), amount, 1
-        )
+        when reservation_id is not null then case when is_fee and cost < 0 then -abs(reserved_units) else reserved_units end
         when part = 'plan_fee' then coalesce(
             case when charge_frequency = 'Recurring' then to_quantity(savings_plan_total_commitment_to_date) end,
             cast(cost as decimal(38, 12))
@@ -362,10 +414,7 @@ select
     case
         when commitment_id is null then null
         when plan_id is not null then line_item_currency_code
-        when coalesce(
-            line_item_normalized_usage_amount, reservation_unused_normalized_unit_quantity, reservation_total_reserved_normalized_units
-        ) is not null then 'Normalized Hours'
-        else unit
+        when reserved_units is not null then reserved_unit
     end as CommitmentDiscountUnit,
 
     -- what was consumed
