@@ -45,11 +45,23 @@ typed as (
         coalesce(product_tenancy, attributes[10]) as tenancy,
         coalesce(product_volume_api_name, attributes[11]) as volume_type,
         coalesce(product_capacitystatus, attributes[12]) as capacity_status,
-        -- a zone ends in a digit and a letter; the column may also hold a region
+        -- a zone's name ends in a digit and a letter (us-east-1a, us-west-2-lax-1a), but in Wavelength (us-east-1-wl1-bos-wlz-1); a zone's id
+        -- names its number (use1-az1, use1-wl1-bos-wlz1); the column may also hold a region.  Source: Amazon EC2, DescribeAvailabilityZones
         case
             when right(line_item_availability_zone, 1) between 'a' and 'z' and left(right(line_item_availability_zone, 2), 1) between '0' and '9'
                 then line_item_availability_zone
+            when contains(line_item_availability_zone, '-wlz') or contains(line_item_availability_zone, '-az') then line_item_availability_zone
         end as zone,
+        -- the region that the place is in: Local Zones and Wavelength Zones belong to their parent; a zone's id begins with a short form of it
+        case
+            when split_part(product_region_id, '-', 4) = '' then product_region_id
+            when product_region_id is not null
+                then coalesce(nullif(regexp_extract(product_region_id, '^[a-z]+(-[a-z]+)+-[0-9]+'), ''), product_region_id)
+            else coalesce(
+                nullif(regexp_extract(line_item_availability_zone, '^[a-z]+(-[a-z]+)+-[0-9]+'), ''),
+                case when zone is not null then split_part(line_item_availability_zone, '-', 1) end
+            )
+        end as region_key,
         blank_to_null(line_item_resource_id) as resource_id,
         -- AWS: the subscription id may serve where a reservation line has no ARN
         case
@@ -88,10 +100,12 @@ joined as (
         coalesce(by_code.service_name, by_name.service_name, product_name, line_item_product_code, 'Amazon Web Services') as service_name,
         coalesce(by_code.service_category, by_name.service_category, 'Other') as service_category,
         coalesce(by_code.service_subcategory, by_name.service_subcategory, 'Other (Other)') as service_subcategory,
-        coalesce(product_region_id, zones.region_id) as region_id,
+        coalesce(by_zone_id.region_id, case when product_region_id is not null or contains(region_key, '-') then region_key end) as region_id,
         case
-            when product_region_id is not null then coalesce(regions.region_name, product_location, product_region_id)
-            else zones.region_name
+            when by_zone_id.region_id is not null then by_zone_id.region_name
+            when product_region_id is not null or contains(region_key, '-') then coalesce(
+                regions.region_name, case when region_key = product_region_id then product_location end, region_key
+            )
         end as region_name,
         coalesce(aws_units.focus_unit, typed.pricing_unit, 'Units') as unit,
         aws_resource_types.resource_type,
@@ -116,8 +130,8 @@ joined as (
     left join aws_line_item_types as kinds on typed.kind = kinds.line_item_type
     left join aws_services as by_code on typed.service_key = by_code.service_key
     left join aws_services as by_name on typed.product_name = by_name.service_key
-    left join aws_regions as regions on typed.product_region_id = regions.region_id
-    left join aws_regions as zones on left(typed.zone, -1) = zones.region_id
+    left join aws_regions as regions on typed.region_key = regions.region_id
+    left join aws_regions as by_zone_id on typed.region_key = by_zone_id.zone_id_prefix
     left join aws_units on typed.pricing_unit = aws_units.pricing_unit
     left join aws_resource_types
         on case
@@ -507,6 +521,7 @@ select
         '"x_Operation":' || to_json(line_item_operation),
         '"x_TaxType":' || to_json(line_item_tax_type),
         '"x_BillType":' || to_json(nullif(bill_bill_type, 'Anniversary')),
+        '"x_ZoneGroup":' || to_json(case when region_id <> product_region_id then product_region_id end),
         '"x_PricingCurrency":' || to_json(case when pricing_currency <> line_item_currency_code then pricing_currency end),
         '"x_Discounts":' || nullif(discount, '{}'),
         '"x_SplitParentResourceId":' || to_json(split_line_item_parent_resource_id),
