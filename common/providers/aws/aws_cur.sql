@@ -142,6 +142,24 @@ joined as (
     left join currencies on typed.line_item_currency_code = currencies.code
 ),
 
+-- what AWS counts on a line of a reservation, as numbers
+reservation_counts as (
+    select
+        *,
+        part in ('fee', 'reservation_fee') as is_fee,
+        case when reservation_id is not null then to_quantity(reservation_number_of_reservations) end as reservations,
+        case when reservation_id is not null then to_quantity(reservation_total_reserved_units) end as total_units,
+        case when reservation_id is not null then to_quantity(reservation_units_per_reservation) end as units_each,
+        case when reservation_id is not null then to_quantity(reservation_unused_quantity) end as unused_units,
+        case when reservation_id is not null then to_quantity(reservation_total_reserved_normalized_units) end as total_normalized,
+        case when reservation_id is not null then to_quantity(reservation_normalized_units_per_reservation) end as normalized_each,
+        case when reservation_id is not null then to_quantity(reservation_unused_normalized_unit_quantity) end as unused_normalized,
+        case when reservation_id is not null then to_quantity(line_item_normalized_usage_amount) end as used_normalized,
+        case when reservation_id is not null then to_quantity(line_item_normalization_factor) end as factor,
+        case pricing_lease_contract_length when '1yr' then 8760 when '3yr' then 26280 end as term_hours
+    from joined
+),
+
 -- How much of a reservation a line is about: in normalized hours where AWS gives such, else in the unit of its usage, mostly hours; null where
 -- the line does not show it.  On an upfront Fee AWS gives the units of the whole term, on an RIFee those of the month.
 -- Sources: AWS CUR user guide, reservation details (TotalReservedUnits, UnitsPerReservation) and lineItem/NormalizationFactor; Amazon EC2 user
@@ -149,45 +167,29 @@ joined as (
 reserved as (
     select
         *,
-        part in ('fee', 'reservation_fee') as is_fee,
-        case part
-            when 'reserved_usage' then amount
-            when 'unused_reservation' then to_quantity(reservation_unused_quantity)
+        case
+            when reservation_id is null then null
+            when part = 'reserved_usage' then amount
+            when part = 'unused_reservation' then unused_units
+            -- the usage amount of a monthly fee is its hours, that of an upfront fee the number of reservations
             else coalesce(
-                to_quantity(reservation_total_reserved_units),
-                try(cast(
-                    to_quantity(reservation_number_of_reservations) * to_quantity(reservation_units_per_reservation) as decimal(38, 12)
-                )),
-                case
-                    -- the usage amount of a monthly fee is its hours, that of an upfront fee the number of reservations
-                    when part = 'reservation_fee' then amount
-                    else try(cast(
-                        coalesce(to_quantity(reservation_number_of_reservations), amount)
-                        * case pricing_lease_contract_length when '1yr' then 8760 when '3yr' then 26280 end as decimal(38, 12)
-                    ))
-                end
+                total_units,
+                try(cast(reservations * units_each as decimal(38, 12))),
+                case when part = 'reservation_fee' then amount else try(cast(coalesce(reservations, amount) * term_hours as decimal(38, 12))) end
             )
         end as plain_units,
         coalesce(
             case part
-                when 'reserved_usage' then to_quantity(line_item_normalized_usage_amount)
-                when 'unused_reservation' then to_quantity(reservation_unused_normalized_unit_quantity)
-                else coalesce(
-                    to_quantity(reservation_total_reserved_normalized_units),
-                    try(cast(
-                        to_quantity(reservation_number_of_reservations) * to_quantity(reservation_normalized_units_per_reservation)
-                        as decimal(38, 12)
-                    )),
-                    case when part = 'reservation_fee' then to_quantity(line_item_normalized_usage_amount) end
-                )
+                when 'reserved_usage' then used_normalized
+                when 'unused_reservation' then unused_normalized
+                when 'reservation_fee'
+                    then coalesce(total_normalized, try(cast(reservations * normalized_each as decimal(38, 12))), used_normalized)
+                else coalesce(total_normalized, try(cast(reservations * normalized_each as decimal(38, 12))))
             end,
-            try(cast(plain_units * to_quantity(line_item_normalization_factor) as decimal(38, 12)))
+            try(cast(plain_units * factor as decimal(38, 12)))
         ) as normalized_units,
         coalesce(
-            nullif(to_quantity(line_item_normalized_usage_amount), 0), nullif(to_quantity(line_item_normalization_factor), 0),
-            nullif(to_quantity(reservation_total_reserved_normalized_units), 0),
-            nullif(to_quantity(reservation_normalized_units_per_reservation), 0),
-            nullif(to_quantity(reservation_unused_normalized_unit_quantity), 0)
+            nullif(used_normalized, 0), nullif(factor, 0), nullif(total_normalized, 0), nullif(normalized_each, 0), nullif(unused_normalized, 0)
         ) is not null as is_normalized,
         case
             when is_normalized then 'Normalized Hours'
@@ -197,7 +199,7 @@ reserved as (
             else unit
         end as reserved_unit,
         case when is_normalized then normalized_units when reserved_unit is not null then plain_units end as reserved_units
-    from joined
+    from reservation_counts
 ),
 
 -- EffectiveCost as far as the source gives it: null where it gives none
