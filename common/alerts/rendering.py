@@ -17,6 +17,7 @@ from common.domain.budget_alerts import TYPES
 from common.domain.budgets import ACTUAL, FORECAST
 from common.domain.filling import filling_notes
 from common.domain.legible import one_line
+from common.domain.one_view import one_view_notes
 from common.ports import Document, Notification
 from common.records.organizations import DEFAULT
 
@@ -157,7 +158,7 @@ def _drivers(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _notes(facts: Mapping[str, Any]) -> list[str]:
-    notes = filling_notes(facts)
+    notes = filling_notes(facts) + one_view_notes(facts.get("one_view", ()))
     notes += [
         f"Not counted: {wording.charges(other['charges'])} of {wording.money(other['spend'], other['currency'])} "
         f"in scope, since the budget is in {facts['currency']}."

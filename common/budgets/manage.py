@@ -21,6 +21,7 @@ from common.domain.budgets import (
     as_document,
 )
 from common.domain.filling import filling_notes
+from common.domain.one_view import one_view_notes
 from common.errors import AlreadyExists, NotFound
 from common.ports import Document, Runtime
 from common.records.organizations import below
@@ -59,7 +60,7 @@ class Standing:
 
     period: the kind, as `monthly`, where the budget has not been evaluated; current_spend, spent_percent, projected and as_of are
     None then.  projected: None too where there is nothing to tell it by.  as_of: the start of the newest charge, None without charges.
-    not_counted: charges in scope in other currencies.  notes: of days that are not whole, in sentences.
+    not_counted: charges in scope in other currencies.  notes: of days that are not whole and costs that are not known, in sentences.
     """
 
     budget_name: str
@@ -171,7 +172,7 @@ def _standing(document: Mapping[str, Any], facts: Mapping[str, Any] | None) -> S
             OtherCurrency(one["currency"], Decimal(one["spend"]), one["charges"])
             for one in known.get("not_counted", ())
         ),
-        notes=tuple(filling_notes(known)),
+        notes=(*filling_notes(known), *one_view_notes(known.get("one_view", ()))),
     )
 
 

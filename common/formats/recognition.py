@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -49,18 +49,24 @@ class Pair:
     """Two views of one month, exported apart, that belong together.  billed, effective: the roles of their files.
 
     The billed view has what is invoiced, the effective one spreads it.  span_hours: how far apart the two may be delivered.
-    alone: role -> what is to be said of a delivery with that view only.
+    alone: role -> what is to be said of a delivery with that view only.  not_known: role -> the cost column that it then lacks.
     """
 
     billed: str
     effective: str
     span_hours: int
     alone: Mapping[str, str]
+    not_known: Mapping[str, str]
 
     @property
     def roles(self) -> frozenset[str]:
         """Both."""
         return frozenset({self.billed, self.effective})
+
+    def half_of(self, roles: Iterable[str]) -> str | None:
+        """The role of the view that is present without the other; None where both are, or neither."""
+        present = self.roles & set(roles)
+        return min(present) if len(present) == 1 else None
 
 
 @dataclass(frozen=True)

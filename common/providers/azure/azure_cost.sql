@@ -245,7 +245,8 @@ listed as (
             contracted_price
         ), pricing_units) as list_price,
         case when is_amortized and is_committed then 0 else cost end as billed_cost,
-        case when is_payment then 0 else cost end as effective_cost,
+        -- without the amortized view nothing spreads a payment: it counts when it is billed, so that no sum loses it (docs/decisions/0016)
+        case when is_payment and cost_role <> 'actual_alone' then 0 else cost end as effective_cost,
         coalesce(category in ('Usage', 'Purchase'), false) as has_sku,
         coalesce(blank_to_null(product_id), meter, blank_to_null(part_number), 'azure/' || lower(coalesce(
             blank_to_null(product_name), blank_to_null(product_order_name), blank_to_null(meter_name), blank_to_null(meter_category),
