@@ -17,7 +17,14 @@ ROOT = Path(__file__).parents[2]
 BILLS = ROOT / "tests" / "fixtures" / "bills"
 COSTS = {
     "aws": ("lineItem/UnblendedCost", "line_item_unblended_cost"),
-    "azure": ("CostInBillingCurrency", "costInBillingCurrency", "Cost", "preTaxCost", "PreTaxCost"),
+    "azure": (
+        "CostInBillingCurrency",
+        "costInBillingCurrency",
+        "Cost",
+        "preTaxCost",
+        "PreTaxCost",
+        "PreTaxCost (PreTaxCost)",
+    ),
     "gcp": ("cost",),
     "oci": ("cost/myCost",),
     "focus": ("BilledCost",),
