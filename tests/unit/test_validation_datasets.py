@@ -54,7 +54,7 @@ def test_no_rule_is_unaccounted_for() -> None:
     told = [check.rule_id for check in catalogue()]
     assert len(stated) == 463
     assert len(set(told)) == len(told)
-    assert set(told) == set(stated) | {f"x_NullHandling-{name}" for name in NAMES}
+    assert set(told) == set(stated) | {f"x_NullHandling-{name}" for name in NAMES} | {"x_BlockPricing-PricingUnit"}
 
 
 def test_every_reason_names_a_rule_that_there_is() -> None:
@@ -139,6 +139,28 @@ def test_a_name_that_repeats_the_id_is_reported(tmp_path: Path) -> None:
     rows = [USAGE | {"ResourceId": "i-1", "ResourceName": name} for name in ("i-1", "web", "")]
     found = [(one.rule_id, one.count) for one in validated(tmp_path, rows).failures]
     assert found == [("CAU-ResourceName-C-006-C", 1)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "billed", "contracted", "is_reported"),
+    [
+        ("10000 Units", "0.0000000067", "0.000067", True),
+        ("100 Hours", "250", "2.5", True),
+        ("100 Hours", "250", "250", False),
+        ("100 Hours", "225", "250", False),  # a price that differs by tier
+        ("100 Hours", "0", "2.5", False),
+        ("Hours", "250", "2.5", False),
+        ("100 Hours", "-250", "-2.5", True),
+        ("100 Hours", "90000000000000", "90000000000000", False),
+    ],
+)
+def test_a_product_that_is_wrong_by_the_block_is_reported(
+    tmp_path: Path, unit: str, billed: str, contracted: str, is_reported: bool
+) -> None:
+    row = USAGE | {"PricingUnit": unit, "BilledCost": billed, "ContractedCost": contracted, "PricingQuantity": "1"}
+    row |= {"ContractedUnitPrice": contracted}
+    found = {one.rule_id for one in validated(tmp_path, [row]).failures}
+    assert ("x_BlockPricing-PricingUnit" in found) is is_reported
 
 
 def test_a_misspelt_column_is_checked_all_the_same(tmp_path: Path) -> None:
