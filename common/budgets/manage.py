@@ -19,6 +19,7 @@ from common.domain.budgets import (
     Budget,
     Scope,
     as_document,
+    from_document,
 )
 from common.domain.filling import filling_notes
 from common.domain.one_view import one_view_notes
@@ -86,6 +87,11 @@ class BudgetReport:
     facts: Mapping[str, Any] | None
 
     @property
+    def scope(self) -> str:
+        """Which charges it counts, in words."""
+        return from_document(dict(self.document)).scope.describe()
+
+    @property
     def problem(self) -> str | None:
         """Why its spend could not be computed; None where it could."""
         return self.document.get("problem")
@@ -135,12 +141,18 @@ def list_budgets(rt: Runtime, org_slug: str) -> list[BudgetReport]:
     ]
 
 
-def remove_budget(rt: Runtime, org_slug: str, name: str) -> RemovedBudget:
-    """Remove a budget, by its name or id; its standings go, its alerts are resolved and stay on record.  Raises NotFound."""
+def find_budget(rt: Runtime, org_slug: str, name: str) -> Document:
+    """The budget of this name or id.  Raises NotFound."""
     budgets = [document for _, document in rt.documents.list(below(org_slug, "budgets"))]
     found = next((one for one in budgets if name in (one["name"], one["budget_id"])), None)
     if found is None:
         raise NotFound(f"there is no budget '{name}'; `costwire budgets list` shows them")
+    return found
+
+
+def remove_budget(rt: Runtime, org_slug: str, name: str) -> RemovedBudget:
+    """Remove a budget, by its name or id; its standings go, its alerts are resolved and stay on record.  Raises NotFound."""
+    found = find_budget(rt, org_slug, name)
     budget_id = found["budget_id"]
     rt.documents.delete(below(org_slug, "budgets", budget_id))
     resolve_all(org_slug, budget_id, rt.documents, rt.clock.now(), by=None)
