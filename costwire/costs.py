@@ -193,6 +193,7 @@ def _notes(answer: CostsAnswer) -> Iterable[str]:
     if len(answer.currencies) > 1:
         names = ", ".join(one.currency for one in answer.currencies)
         yield f"The currencies {names} are not added up; --in USD converts them by the rates of costwire rates."
+    yield from answer.notes
     yield from answer.since
 
 

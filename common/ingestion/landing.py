@@ -67,9 +67,9 @@ class _Arrival:
 
     def notes_of(self, parts: Sequence[Part]) -> tuple[str, ...]:
         """Also what is to be said of one view of a month without the other."""
-        roles = {part.role for part in parts}
-        alone = self.source_format.pair.alone if self.source_format.pair and len(roles) == 1 else {}
-        return (*self.notes, *(alone[role] for role in roles if role in alone))
+        pair = self.source_format.pair
+        role = pair.half_of(part.role for part in parts) if pair else None
+        return (*self.notes, pair.alone[role]) if pair and role else tuple(self.notes)
 
 
 def land(

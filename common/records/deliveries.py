@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from common.domain.one_view import OneView
 from common.formats.recognition import Pair, formats
 from common.formats.totals import Total
 from common.messages import BillLanded
@@ -127,8 +128,21 @@ class Delivery:
 
     def is_half(self, part: Part) -> bool:
         """Whether a part is one view of a month whose other view the delivery lacks."""
-        pair = self._pair
-        return pair is not None and part.role in pair.roles and not pair.roles <= {one.role for one in self.parts}
+        return self._half is not None and part.role == self._half
+
+    @property
+    def one_view(self) -> OneView | None:
+        """What is not known since one view of the month came without the other; None where nothing is lacking."""
+        pair, role = self._pair, self._half
+        if pair is None or role is None:
+            return None
+        return OneView(
+            self.delivery_id, self.integration_id, self.billing_period, pair.not_known[role], pair.alone[role]
+        )
+
+    @property
+    def _half(self) -> str | None:
+        return self._pair.half_of(part.role for part in self.parts) if self._pair else None
 
     @property
     def _pair(self) -> Pair | None:

@@ -9,13 +9,25 @@ from decimal import Decimal
 from typing import Any
 
 from common.domain.money import add, plain
+from common.domain.one_view import OneView, one_view_notes
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
+from common.records.one_view import shown_in_one_view
 from common.reporting.amounts import NOTHING, Amounts, sum_amounts, sum_known
 from common.reporting.arguments import InvalidQuestion
 from common.reporting.conversion import UsedRate, in_dollars
 from common.reporting.sources import Source, asked_rows, charged_days, filling_from, within
-from common.warehouse.cost_report import ALL_DAYS, CostsQuery, CostSum, Days, Metric, Span, read_costs
+from common.warehouse.cost_report import (
+    ALL_DAYS,
+    Ask,
+    CostsQuery,
+    CostSum,
+    Days,
+    Metric,
+    Span,
+    read_charged_deliveries,
+    read_costs,
+)
 from common.warehouse.dimensions import SHORT, Dimension, Filter
 
 USD_PER_TEBIBYTE = Decimal("6.25")
@@ -84,6 +96,7 @@ class CostsAnswer:
     sources: what the charges rest on, of those that have some in the days.  previous: the days that were compared with, and filling_from
     the first asked day that is not compared.  rates: those that amounts were converted by.
     charged_days: the first and the last day that have charges; None where there are none at all.
+    one_view: deliveries with charges in these days whose source does not provide the metric for commitments.
     """
 
     question: CostsQuestion
@@ -94,6 +107,12 @@ class CostsAnswer:
     rates: tuple[UsedRate, ...] = ()
     charged_days: tuple[date, date] | None = None
     since: tuple[str, ...] = ()
+    one_view: tuple[OneView, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not known of the sums, in sentences."""
+        return tuple(one_view_notes(one.as_facts() for one in self.one_view))
 
     def as_json(self) -> dict[str, Any]:
         """For programs; amounts are exact decimals as text."""
@@ -110,6 +129,7 @@ class CostsAnswer:
             "compared_with": _span("from", "to", self.previous) if self.previous else None,
             "rates": [one.as_json() for one in self.rates],
             "changed_since": list(self.since),
+            "notes": list(self.notes),
             "currencies": [_currency(one, compared) for one in self.currencies],
         }
 
@@ -142,12 +162,13 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
         since = filling_from(sources, question.days)
         previous = previous_days(question.days, since) if question.compare else None
         sums = read_costs(rows.ask, _query(question, since, previous))
+        one_view = _in_one_view(rt, org_slug, question, rows.ask)
     rates: tuple[UsedRate, ...] = ()
     if question.currency:
         sums, rates = in_dollars(rt, org_slug, sums)
     currencies = tuple(_of_currency(name, sums, question, previous) for name in sorted({one.currency for one in sums}))
     days = charged_days(rows.sources)
-    return CostsAnswer(question, currencies, tuple(sources), previous, since, rates, days, rows.since)
+    return CostsAnswer(question, currencies, tuple(sources), previous, since, rates, days, rows.since, one_view)
 
 
 def price_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsPrice:
@@ -174,6 +195,12 @@ def previous_days(days: Days, filling_from: date | None) -> Days | None:
     if complete <= 0:
         return None
     return Days(before.first, min(before.last, before.first + timedelta(days=complete - 1)))
+
+
+def _in_one_view(rt: Runtime, org_slug: str, asked: CostsQuestion, ask: Ask) -> tuple[OneView, ...]:
+    known = shown_in_one_view(rt.documents, org_slug, asked.metric.value)
+    charged = read_charged_deliveries(ask, [one.delivery_id for one in known], asked.days)
+    return tuple(one for one in known if one.delivery_id in charged)
 
 
 def _query(question: CostsQuestion, since: date | None, previous: Days | None) -> CostsQuery:

@@ -149,6 +149,14 @@ def read_sources(ask: Ask) -> list[ShownSource]:
     return [ShownSource(**row) for row in ask(catalogued("sources"), {})]
 
 
+def read_charged_deliveries(ask: Ask, delivery_ids: Sequence[str], days: Days) -> frozenset[str]:
+    """Which of some deliveries have charges in the days."""
+    if not delivery_ids:
+        return frozenset()
+    named = {"from_time": days.start, "until_time": days.end, "delivery_ids": list(delivery_ids)}
+    return frozenset(row["delivery_id"] for row in ask(catalogued("deliveries"), named))
+
+
 def _sum(row: Mapping[str, Any], group: Sequence[Dimension]) -> CostSum:
     return CostSum(
         Span(row["span"]),

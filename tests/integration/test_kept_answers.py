@@ -304,8 +304,11 @@ def test_the_newest_period_of_a_scope_is_found_however_old(
 
 
 def conjuncts(sql: str) -> set[str]:
-    """What the rows that are read must all fulfil, as BigQuery SQL."""
-    (where,) = sqlglot.parse_one(sql, read="bigquery").find_all(sqlglot.exp.Where)
+    """What the rows of the charges that are read must all fulfil, as BigQuery SQL."""
+    found = [
+        one for one in sqlglot.parse_one(sql, read="bigquery").find_all(sqlglot.exp.Select) if one.args.get("where")
+    ]
+    (where,) = [one.args["where"] for one in found if "cost_data" in one.args["from_"].sql()]
     return {one.sql("bigquery") for one in where.this.flatten()}
 
 
