@@ -244,3 +244,16 @@ create or replace temp macro strict_list(x) as
 
 -- a sum of costs; null where it, or a step on the way, outgrows DECIMAL(38,24)
 create or replace temp macro cost_sum(costs) as try(list_sum(costs));
+
+-- the key in aws_services of a line that AWS bills under EC2: disks, network and traffic between machines are not virtual machines.
+-- meter: the usage type, or the description of a line without one; is_transfer: what else says so.  Other codes stay as they are
+create or replace temp macro aws_service_key(code, meter, is_transfer) as
+    case
+        when code is distinct from 'AmazonEC2' or contains(meter, 'BoxUsage') then code
+        when contains(meter, 'EBS:') then 'AmazonEBS'
+        when regexp_matches(meter, '(?i)nat ?gateway|elastic ?ip:|public ?ipv4|carrier ?ip|load ?balancer|lcuusage|transit ?gateway|vpn-|vpc-?endpoint')
+            or ends_with(meter, 'DataProcessing-Bytes') then 'AmazonEC2Networking'
+        -- USE1-USW2-AWS-Out-Bytes, CloudFront-In-Bytes, DataTransfer-Regional-Bytes
+        when is_transfer or ends_with(meter, '-Bytes') or regexp_matches(meter, '(?i)data ?transfer|vpc ?peering|-bytes\b') then 'AWSDataTransfer'
+        else code
+    end;

@@ -34,6 +34,8 @@ typed as (
         epoch_us(try_cast(bill_billing_period_start_date as timestamptz)) // 1000000 as period_start,
         epoch_us(try_cast(bill_billing_period_end_date as timestamptz)) // 1000000 as period_last,
         coalesce(blank_to_null(product_product_name), attributes[1]) as product_name,
+        -- a model of another company, sold through AWS Marketplace and served by Bedrock
+        marketplace and contains(product_name, '(Amazon Bedrock Edition)') is true as is_model,
         nullif(coalesce(product_region_code, product_region, attributes[2]), 'global') as product_region_id,
         coalesce(product_operating_system, attributes[3]) as operating_system,
         coalesce(product_vcpu, attributes[4]) as vcpu,
@@ -63,17 +65,14 @@ typed as (
                 case when contains(line_item_resource_id, ':savingsplan/') then line_item_resource_id end
             )
         end as plan_id,
-        case
-            when line_item_product_code = 'AmazonEC2'
-                or (line_item_product_code is null and coalesce(product_product_name, attributes[1]) = 'Amazon Elastic Compute Cloud') then
-                case
-                    when product_servicecode = 'AWSDataTransfer' or product_product_family = 'Data Transfer'
-                        or contains(line_item_usage_type, 'DataTransfer') then 'AWSDataTransfer'
-                    when contains(line_item_usage_type, 'EBS:') then 'AmazonEBS'
-                    else 'AmazonEC2'
-                end
-            else line_item_product_code
-        end as service_key
+        aws_service_key(
+            case
+                when line_item_product_code is null and coalesce(product_product_name, attributes[1]) = 'Amazon Elastic Compute Cloud' then 'AmazonEC2'
+                else line_item_product_code
+            end,
+            line_item_usage_type,
+            product_servicecode = 'AWSDataTransfer' or product_product_family = 'Data Transfer'
+        ) as service_key
     from texts
 ),
 
@@ -85,13 +84,16 @@ joined as (
         kinds.charge_frequency,
         kinds.pricing_category,
         coalesce(reservation_id, plan_id) as commitment_id,
-        coalesce(by_code.service_name, by_name.service_name, product_name, line_item_product_code, 'Amazon Web Services') as service_name,
-        coalesce(by_code.service_category, by_name.service_category, 'Other') as service_category,
-        coalesce(by_code.service_subcategory, by_name.service_subcategory, 'Other (Other)') as service_subcategory,
-        coalesce(product_region_id, zones.region_id) as region_id,
+        coalesce(by_code.service_name, by_name.service_name, product_name, line_item_product_code, 'AWS') as service_name,
+        coalesce(by_code.service_category, by_name.service_category, case when is_model then 'AI and Machine Learning' end, 'Other')
+            as service_category,
+        coalesce(by_code.service_subcategory, by_name.service_subcategory, case when is_model then 'Generative AI' end, 'Other (Other)')
+            as service_subcategory,
+        sellers.seller as model_seller,
+        coalesce(product_region_id, zones.region_id, places.region_id) as region_id,
         case
             when product_region_id is not null then coalesce(regions.region_name, product_location, product_region_id)
-            else zones.region_name
+            else coalesce(zones.region_name, case when places.region_id is not null then product_location end)
         end as region_name,
         coalesce(aws_units.focus_unit, typed.pricing_unit, 'Units') as unit,
         aws_resource_types.resource_type,
@@ -116,8 +118,10 @@ joined as (
     left join aws_line_item_types as kinds on typed.kind = kinds.line_item_type
     left join aws_services as by_code on typed.service_key = by_code.service_key
     left join aws_services as by_name on typed.product_name = by_name.service_key
+    left join aws_model_sellers as sellers on case when typed.is_model then lower(split_part(typed.product_name, ' ', 1)) end = sellers.first_word
     left join aws_regions as regions on typed.product_region_id = regions.region_id
     left join aws_regions as zones on left(typed.zone, -1) = zones.region_id
+    left join aws_region_names as places on case when typed.product_region_id is null then lower(typed.product_location) end = places.spelling
     left join aws_units on typed.pricing_unit = aws_units.pricing_unit
     left join aws_resource_types
         on case
@@ -283,7 +287,14 @@ multiplied as (
 described as (
     select
         *,
-        case when marketplace then coalesce(line_item_legal_entity, 'AWS Marketplace') else 'Amazon Web Services' end as seller,
+        case
+            when model_seller is not null then model_seller
+            when not marketplace then 'AWS'
+            -- the seller of a model is not named where Amazon collects for it
+            when starts_with(line_item_legal_entity, 'Amazon ') or starts_with(line_item_legal_entity, 'AWS ')
+                then case when is_model then 'AWS Marketplace' else 'AWS' end
+            else coalesce(line_item_legal_entity, 'AWS Marketplace')
+        end as seller,
         case
             when capacity_reservation_capacity_reservation_arn is not null then capacity_reservation_capacity_reservation_arn
             when contains(resource_id, ':capacity-reservation/') then resource_id
@@ -386,12 +397,12 @@ select
     case
         when charge_category = 'Tax' then null
         -- sellers host what is not installed on an instance
-        when marketplace and not coalesce(contains(line_item_usage_type, 'Usage:'), false) then seller
-        else 'Amazon Web Services'
+        when marketplace and not is_model and not coalesce(contains(line_item_usage_type, 'Usage:'), false) then seller
+        else 'AWS'
     end as HostProviderName,
     bill_invoice_id as InvoiceId,
     coalesce(
-        bill_invoicing_entity, case when marketplace then 'AWS Marketplace' else line_item_legal_entity end, 'Amazon Web Services'
+        bill_invoicing_entity, case when marketplace then 'AWS Marketplace' else line_item_legal_entity end, 'AWS'
     ) as InvoiceIssuerName,
     cast(list_cost as decimal(38, 24)) as ListCost,
     list_price as ListUnitPrice,
@@ -405,7 +416,7 @@ select
     list_price as PricingCurrencyListUnitPrice,
     quantity as PricingQuantity,
     case when quantity is null then null when as_fee then 'Units' else unit end as PricingUnit,
-    'Amazon Web Services' as ProviderName,
+    'AWS' as ProviderName,
     seller as PublisherName,
 
     -- where and what

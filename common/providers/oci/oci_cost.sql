@@ -154,8 +154,8 @@ select
     'Oracle' as ProviderName,
     'Oracle' as PublisherName,
     -- place and resource; most ids are OCIDs, others are buckets and metric namespaces, whose kind the service tells
-    region as RegionId,
-    case when region is not null then coalesce(oci_regions.region_name, region) end as RegionName,
+    coalesce(oci_region_keys.region_id, region) as RegionId,
+    coalesce(oci_regions.region_name, region) as RegionName,
     availability_domain as AvailabilityZone,
     resource as ResourceId,
     null as ResourceName,
@@ -192,5 +192,6 @@ select
     quarantine_reason
 from costed
 left join oci_services on oci_services.service = upper(service_name)
-left join oci_regions on oci_regions.region_id = region
+left join oci_region_keys on oci_region_keys.region_key = lower(region)
+left join oci_regions on oci_regions.region_id = coalesce(oci_region_keys.region_id, region)
 left join oci_resource_types on oci_resource_types.ocid_type = resource_kind
