@@ -14,16 +14,22 @@ with regions as (
 
 -- the names and classes that the native mappings give, by every spelling that a table knows; Google and Oracle rename nothing
 services as (
-    select 'aws' as provider, lower(service_key) as spelling, service_name, service_category as category, service_subcategory as subcategory
-    from aws_services
-    union
-    select 'azure', source, service_name, service_category, service_subcategory from azure_services
-    union
-    select 'azure', lower(service_name), service_name, service_category, service_subcategory from azure_services
-    union
-    select 'gcp', lower(service_name), null, service_category, service_subcategory from gcp_services
-    union
-    select 'oci', lower(service), null, service_category, service_subcategory from oci_services
+    select distinct on (provider, spelling) *
+    from (
+        select 'aws' as provider, lower(service_key) as spelling, service_name, service_category as category, service_subcategory as subcategory, 1 as place
+        from aws_services
+        union all
+        select 'aws', lower(service_name), service_name, service_category, service_subcategory, 2 from aws_services
+        union all
+        select 'azure', source, service_name, service_category, service_subcategory, 1 from azure_services
+        union all
+        select 'azure', lower(service_name), service_name, service_category, service_subcategory, 2 from azure_services
+        union all
+        select 'gcp', lower(service_name), null, service_category, service_subcategory, 1 from gcp_services
+        union all
+        select 'oci', lower(service), null, service_category, service_subcategory, 1 from oci_services
+    )
+    order by provider, spelling, place, category, subcategory
 ),
 
 given as (
