@@ -15,6 +15,13 @@ from common.formats.source import file_literal, quoted
 from common.records.own_services import SERVICE_TABLES, OwnService
 
 REFERENCE = "common.reference"
+MAPS = {
+    "aws_model_sellers": "select first_word, seller from aws_model_sellers",
+    "aws_region_names": "select spelling, region_id from aws_region_names",
+    "oci_region_keys": "select region_key, region_id from oci_region_keys",
+    "provider_names": "select spelling, service_provider_name from focus_providers",
+}
+"""Variable -> its keys and values: what few lines look up, since a join costs time on every line."""
 
 
 @cache
@@ -51,6 +58,10 @@ def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (
                 )
     for row in own:
         _class_own(connection, row)
+    for name, pairs in MAPS.items():
+        connection.execute(
+            f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
+        )
 
 
 def _class_own(connection: duckdb.DuckDBPyConnection, row: OwnService) -> None:

@@ -249,11 +249,14 @@ create or replace temp macro cost_sum(costs) as try(list_sum(costs));
 -- meter: the usage type, or the description of a line without one; is_transfer: what else says so.  Other codes stay as they are
 create or replace temp macro aws_service_key(code, meter, is_transfer) as
     case
-        when code is distinct from 'AmazonEC2' or contains(meter, 'BoxUsage') then code
+        when code is distinct from 'AmazonEC2' or contains(meter, 'BoxUsage') or contains(meter, 'Instance Hour') then code
         when contains(meter, 'EBS:') then 'AmazonEBS'
-        when regexp_matches(meter, '(?i)nat ?gateway|elastic ?ip:|public ?ipv4|carrier ?ip|load ?balancer|lcuusage|transit ?gateway|vpn-|vpc-?endpoint')
-            or ends_with(meter, 'DataProcessing-Bytes') then 'AmazonEC2Networking'
+        when contains(meter, 'NatGateway') or contains(meter, 'NAT Gateway') or contains(meter, 'ElasticIP:') or contains(meter, 'PublicIPv4')
+            or contains(meter, 'public IPv4') or contains(meter, 'CarrierIP') or contains(meter, 'LoadBalancer') or contains(meter, 'LCUUsage')
+            or contains(meter, 'TransitGateway') or contains(meter, 'VPN-') or contains(meter, 'VpcEndpoint')
+            or contains(meter, 'DataProcessing-Bytes') then 'AmazonEC2Networking'
         -- USE1-USW2-AWS-Out-Bytes, CloudFront-In-Bytes, DataTransfer-Regional-Bytes
-        when is_transfer or ends_with(meter, '-Bytes') or regexp_matches(meter, '(?i)data ?transfer|vpc ?peering|-bytes\b') then 'AWSDataTransfer'
+        when is_transfer or contains(meter, 'DataTransfer') or contains(meter, 'data transfer') or contains(meter, 'Data Transfer')
+            or contains(meter, '-Bytes') or contains(meter, 'VpcPeering') then 'AWSDataTransfer'
         else code
     end;

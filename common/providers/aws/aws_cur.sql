@@ -36,7 +36,12 @@ typed as (
         coalesce(blank_to_null(product_product_name), attributes[1]) as product_name,
         -- a model of another company, sold through AWS Marketplace and served by Bedrock
         marketplace and contains(product_name, '(Amazon Bedrock Edition)') is true as is_model,
-        nullif(coalesce(product_region_code, product_region, attributes[2]), 'global') as product_region_id,
+        -- a line without a code may name the place
+        case
+            when coalesce(product_region_code, product_region, attributes[2]) is not null
+                then nullif(coalesce(product_region_code, product_region, attributes[2]), 'global')
+            when product_location is not null then getvariable('aws_region_names')[lower(product_location)]
+        end as product_region_id,
         coalesce(product_operating_system, attributes[3]) as operating_system,
         coalesce(product_vcpu, attributes[4]) as vcpu,
         coalesce(product_memory, attributes[5]) as memory,
@@ -89,11 +94,11 @@ joined as (
             as service_category,
         coalesce(by_code.service_subcategory, by_name.service_subcategory, case when is_model then 'Generative AI' end, 'Other (Other)')
             as service_subcategory,
-        sellers.seller as model_seller,
-        coalesce(product_region_id, zones.region_id, places.region_id) as region_id,
+        case when is_model then getvariable('aws_model_sellers')[lower(split_part(product_name, ' ', 1))] end as model_seller,
+        coalesce(product_region_id, zones.region_id) as region_id,
         case
             when product_region_id is not null then coalesce(regions.region_name, product_location, product_region_id)
-            else coalesce(zones.region_name, case when places.region_id is not null then product_location end)
+            else zones.region_name
         end as region_name,
         coalesce(aws_units.focus_unit, typed.pricing_unit, 'Units') as unit,
         aws_resource_types.resource_type,
@@ -118,10 +123,8 @@ joined as (
     left join aws_line_item_types as kinds on typed.kind = kinds.line_item_type
     left join aws_services as by_code on typed.service_key = by_code.service_key
     left join aws_services as by_name on typed.product_name = by_name.service_key
-    left join aws_model_sellers as sellers on case when typed.is_model then lower(split_part(typed.product_name, ' ', 1)) end = sellers.first_word
     left join aws_regions as regions on typed.product_region_id = regions.region_id
     left join aws_regions as zones on left(typed.zone, -1) = zones.region_id
-    left join aws_region_names as places on case when typed.product_region_id is null then lower(typed.product_location) end = places.spelling
     left join aws_units on typed.pricing_unit = aws_units.pricing_unit
     left join aws_resource_types
         on case

@@ -78,8 +78,8 @@ known as (
             case when given.ServiceName = 'Amazon Elastic Compute Cloud' then 'AmazonEC2' end, coalesce(given.x_UsageType, given.ChargeDescription), false
         ) end as ec2_key,
         provider.provider = 'aws' and contains(given.ServiceName, '(Amazon Bedrock Edition)') is true as is_model,
-        seller.service_provider_name as known_seller,
-        host.service_provider_name as known_host
+        case when given.ServiceProviderName is not null then getvariable('provider_names')[lower(given.ServiceProviderName)] end as known_seller,
+        case when given.HostProviderName is not null then getvariable('provider_names')[lower(given.HostProviderName)] end as known_host
     from given
     left join currencies as currency on currency.code = upper(trim(given.BillingCurrency))
     left join focus_values as category
@@ -103,8 +103,6 @@ known as (
             given.ProviderName, given.ServiceProviderName, given.PublisherName, given.InvoiceIssuerName
         ))
     left join focus_providers as publisher on publisher.spelling = lower(given.PublisherName)
-    left join focus_providers as seller on seller.spelling = lower(given.ServiceProviderName)
-    left join focus_providers as host on host.spelling = lower(given.HostProviderName)
 ),
 
 -- numbers and times; whether the row has prices: Usage and Purchase must, others may where the generator gives all of them
@@ -130,7 +128,7 @@ typed as (
         coalesce(charge_category in ('Usage', 'Purchase') and charge_class is null, false) as must_have_prices,
         service.service_name as known_service,
         region.region_name,
-        models.seller as model_seller,
+        case when is_model then getvariable('aws_model_sellers')[lower(split_part(ServiceName, ' ', 1))] end as model_seller,
         -- the provider's own class, where it says one; a part of EC2 has that of its own service
         coalesce(
             case when service.spelling is not null and ec2_key <> 'AmazonEC2' then service.category end,
@@ -152,7 +150,6 @@ typed as (
             end,
             known.ServiceName, known.x_ServiceCode
         ))
-    left join aws_model_sellers as models on case when known.is_model then lower(split_part(known.ServiceName, ' ', 1)) end = models.first_word
     left join focus_subcategories as subcategory on subcategory.subcategory = known.ServiceSubcategory
     left join regions as region
         on region.provider = known.provider and region.region_id = coalesce(known.RegionId, known.RegionName)

@@ -21,7 +21,11 @@ lines as (
         blank_to_null("product/Description") as description,
         blank_to_null("product/compartmentId") as compartment,
         blank_to_null("product/compartmentName") as compartment_name,
-        blank_to_null("product/region") as region,
+        -- a region's key, as in IAD, or its name
+        case
+            when length("product/region") = 3 then coalesce(getvariable('oci_region_keys')[lower("product/region")], "product/region")
+            else blank_to_null("product/region")
+        end as region,
         blank_to_null("product/availabilityDomain") as availability_domain,
         blank_to_null("product/resourceId") as resource,
         coalesce(blank_to_null("cost/productSku"), blank_to_null("product/Description")) as sku,
@@ -154,7 +158,7 @@ select
     'Oracle' as ProviderName,
     'Oracle' as PublisherName,
     -- place and resource; most ids are OCIDs, others are buckets and metric namespaces, whose kind the service tells
-    coalesce(oci_region_keys.region_id, region) as RegionId,
+    region as RegionId,
     coalesce(oci_regions.region_name, region) as RegionName,
     availability_domain as AvailabilityZone,
     resource as ResourceId,
@@ -192,6 +196,5 @@ select
     quarantine_reason
 from costed
 left join oci_services on oci_services.service = upper(service_name)
-left join oci_region_keys on oci_region_keys.region_key = lower(region)
-left join oci_regions on oci_regions.region_id = coalesce(oci_region_keys.region_id, region)
+left join oci_regions on oci_regions.region_id = region
 left join oci_resource_types on oci_resource_types.ocid_type = resource_kind
