@@ -1,7 +1,8 @@
-"""`costwire budgets add|list|remove`."""
+"""`costwire budgets add|set|list|remove`."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
@@ -9,8 +10,11 @@ from typing import Annotated
 import typer
 
 from common.budgets import manage
-from common.budgets.manage import Standing
+from common.budgets.changing import BudgetChanges, change_budget
+from common.budgets.manage import BudgetReport, Standing
+from common.budgets.scope_check import scope_warnings
 from common.domain.budgets import (
+    ALL_CHARGES,
     CHANNELS,
     DEFAULT_FORECAST_THRESHOLDS,
     DEFAULT_THRESHOLDS,
@@ -18,19 +22,21 @@ from common.domain.budgets import (
     METRICS,
     InvalidBudget,
     Scope,
+    from_document,
     read_amount,
     read_percent,
     read_tags,
 )
 from common.domain.money import plain
+from common.ports import Runtime
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.arguments import usage_errors
 from costwire.messages import WAITING, messages_sent
-from costwire.output import AsJson, Org, console, money, print_json, table
+from costwire.output import AsJson, Org, console, joined, money, print_json, styled, table
 from costwire.tenant import tenant_of
 from costwire.worker import deliver_due, subscribe_all
 
-app = typer.Typer(help="Add, list and remove budgets.", no_args_is_help=True)
+app = typer.Typer(help="Add, change, list and remove budgets.", no_args_is_help=True)
 _Values = list[str] | None
 
 
@@ -91,17 +97,58 @@ def add_budget(
     added = manage.add_budget(rt, org, request)
     if isinstance(rt, EmbeddedRuntime):
         deliver_due(rt, ["send_notifications"])
-    messages = messages_sent(rt, org, added.budget_id)
-    if as_json:
-        print_json({**added.as_json(), "messages": messages})
-        return
-    standing = added.standing()
-    console.print(f"Budget {added.name} is set: {money(standing.amount)} {standing.currency}, {period}.")
-    _print_standings([standing])
-    for message in messages:
-        console.print(f"Alert {message}", soft_wrap=True)
-    if any(message.startswith(WAITING) for message in messages):
-        console.print("Unsent notifications are retried by the next costwire sync.")
+    _print_set(rt, org, added, as_json)
+
+
+@app.command("set")
+def set_budget(
+    name: Annotated[str, typer.Argument(help="Name or id of the budget.")],
+    amount: Annotated[str | None, typer.Option("--amount", help="The new amount per period.")] = None,
+    provider: Annotated[_Values, typer.Option("--provider", help="Only this provider; repeatable.")] = None,
+    account: Annotated[_Values, typer.Option("--account", help="Sub account or billing account; repeatable.")] = None,
+    service: Annotated[_Values, typer.Option("--service", help="Service name; repeatable.")] = None,
+    region: Annotated[_Values, typer.Option("--region", help="Region id or name; repeatable.")] = None,
+    tag: Annotated[_Values, typer.Option("--tag", help="key=value; repeatable.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all-charges", help="Count all charges; alone, or before new scope options.")
+    ] = False,
+    threshold: Annotated[
+        _Values, typer.Option("--threshold", help="Percent of the amount; repeatable.  Replaces all.")
+    ] = None,
+    forecast_threshold: Annotated[
+        _Values, typer.Option("--forecast-threshold", help="Percent, for projected spend; repeatable.  Replaces all.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Budget owner; named in messages.")] = None,
+    channel: Annotated[
+        _Values, typer.Option("--channel", help=f"One of {', '.join(CHANNELS)}; repeatable.  Replaces all.")
+    ] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Change a budget and evaluate it at once; what is not given stays.  A scope option replaces that dimension.
+
+    Example: costwire budgets set platform --amount 12000 --threshold 90 --threshold 100
+    """
+    rt = runtime()
+    org = tenant_of(rt, org)
+    with usage_errors():
+        before = manage.find_budget(rt, org, name)
+        given = _scope(provider, account, service, region, tag)
+        scope = _changed(Scope() if everything else from_document(before).scope, given)
+        changes = BudgetChanges(
+            amount=read_amount(amount) if amount is not None else None,
+            scope=scope,
+            thresholds=_percents(threshold, ()) or None,
+            forecast_thresholds=_percents(forecast_threshold, ()) or None,
+            owner=owner,
+            channels=tuple(channel) if channel else None,
+        )
+        if isinstance(rt, EmbeddedRuntime):
+            subscribe_all(rt)
+        changed = change_budget(rt, org, name, changes)
+    if isinstance(rt, EmbeddedRuntime):
+        deliver_due(rt, ["send_notifications"])
+    _print_set(rt, org, changed, as_json)
 
 
 @app.command("list")
@@ -116,6 +163,8 @@ def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
     else:
         _print_standings([one.standing() for one in found])
         for one in found:
+            if one.scope != ALL_CHARGES:
+                console.print(f"{one.name} counts {one.scope}", soft_wrap=True)
             if one.problem:
                 console.print(f"{one.name}: its spend could not be computed: {one.problem}", soft_wrap=True)
 
@@ -133,6 +182,32 @@ def remove_budget(
         print_json(removed.as_json())
     else:
         console.print(f"Budget {removed.name} is removed; its alerts are resolved.")
+
+
+def _print_set(rt: Runtime, org: str, report: BudgetReport, as_json: bool) -> None:
+    warnings = scope_warnings(rt, org, from_document(dict(report.document)))
+    messages = messages_sent(rt, org, report.budget_id)
+    if as_json:
+        print_json({**report.as_json(), "messages": messages, "warnings": warnings})
+        return
+    standing = report.standing()
+    console.print(
+        f"Budget {report.name} is set: {money(standing.amount)} {standing.currency}, {report.document['period']}; {report.scope}.",
+        soft_wrap=True,
+    )
+    for warning in warnings:
+        console.print(joined(styled("warning:", "yellow"), f" {warning}"), soft_wrap=True)
+    _print_standings([standing])
+    for message in messages:
+        console.print(f"Alert {message}", soft_wrap=True)
+    if any(message.startswith(WAITING) for message in messages):
+        console.print("Unsent notifications are retried by the next costwire sync.")
+
+
+def _changed(scope: Scope, given: Scope) -> Scope:
+    """The scope with each dimension that is given."""
+    named = {name: getattr(given, name) for name in ("providers", "accounts", "services", "regions", "tags")}
+    return replace(scope, **{name: values for name, values in named.items() if values})
 
 
 def _print_standings(standings: list[Standing]) -> None:

@@ -20,10 +20,12 @@ from costwire import (
     alerts,
     budgets,
     costs,
+    deliveries,
     demo,
     doctor,
     export,
     imports,
+    integrations,
     keys,
     listings,
     rates,
@@ -84,7 +86,6 @@ _COMMANDS = (
     ("watch", watch.watch, "Run the embedded scheduler and functions until stopped."),
     ("costs", costs.costs, "Show costs by one dimension."),
     ("export", export.export, "Export the current rows as FOCUS 1.3."),
-    ("deliveries", listings.deliveries, "List deliveries and whether each is proved."),
     ("runs", listings.runs, "List synchronisations and their results."),
     ("quarantine", listings.quarantine, "List lines that could not be mapped, with reasons."),
     ("restatements", listings.restatements, "List what newer deliveries changed."),
@@ -95,6 +96,10 @@ _COMMANDS = (
 )
 for _name, _function, _summary in _COMMANDS:
     app.command(_name, short_help=_summary)(_function)
+app.add_typer(
+    deliveries.app, name="deliveries", short_help="List deliveries and whether each is proved; withdraw wrong ones."
+)
+app.add_typer(integrations.app, name="integrations")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(tenants.app, name="tenants")

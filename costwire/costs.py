@@ -48,6 +48,8 @@ def costs(
         for number, one in enumerate(answer.currencies):
             console.line(int(number > 0))
             _print(one, question)
+        for note in answer.notes:
+            console.print(note, soft_wrap=True)
 
 
 def _question(by: str, metric: str, first: str | None, last: str | None) -> CostsQuestion:

@@ -14,8 +14,8 @@ from common.providers.registry import TITLES
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets, costs
-from costwire.brought import report
 from costwire.output import console, styled
+from costwire.run_report import report
 from costwire.worker import subscribe_all
 
 SAMPLES = Path(__file__).parent.parent / "samples"

@@ -12,7 +12,7 @@ from common.runtime.bootstrap import runtime
 from costwire.output import AsJson, Org, console, print_json, styled, table
 from costwire.tenant import looked_at
 
-_MARKS = {True: ("ok", "green"), False: ("no", "red"), None: ("?", "yellow")}
+_SYMBOLS = {True: ("ok", "green"), False: ("no", "red"), None: ("?", "yellow")}
 
 
 def doctor(
@@ -39,7 +39,7 @@ def _print(findings: list[Finding]) -> None:
     """What was found; below it each fix once, on a line of its own, so that it can be copied."""
     shown = table("", "check", "found")
     for one in findings:
-        shown.add_row(styled(*_MARKS[one.well]), one.what, one.found)
+        shown.add_row(styled(*_SYMBOLS[one.well]), one.what, one.found)
     console.print(shown)
     about: dict[str, list[str]] = {}
     for one in sorted(findings, key=lambda one: one.well is None):

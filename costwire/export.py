@@ -36,5 +36,7 @@ def export(
         print_json(written.as_json())
         return
     console.print(f"{out}: {written.rows:,} FOCUS 1.3 rows", soft_wrap=True)
+    for note in written.notes:
+        console.print(note, soft_wrap=True)
     if not written.rows:
         console.print("No charges match. costwire deliveries shows what came in.", soft_wrap=True)

@@ -14,9 +14,9 @@ from common.ingestion.ingest import is_ahead
 from common.ports.keys import MAX_PLAINTEXT_BYTES, check_size
 from common.providers.registry import PROVIDERS, TITLES
 from common.runtime.bootstrap import runtime
-from costwire.brought import report
 from costwire.export import read_period
 from costwire.output import AsJson, Org, console, print_json, progress
+from costwire.run_report import report
 from costwire.tenant import tenant_of
 from costwire.worker import subscribe_here
 

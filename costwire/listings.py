@@ -1,4 +1,4 @@
-"""Commands `deliveries`, `runs` and `restatements`: deliveries and whether each is proved, synchronisations, and changes."""
+"""What `deliveries` lists, and commands `runs` and `restatements`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from common.reporting.restatements import Restatement, list_restatements
 from common.reporting.runs import RunReport, list_runs
 from common.runtime.bootstrap import runtime
 from costwire.arguments import read_period
-from costwire.given_up import end_forgotten
+from costwire.dead_letters import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
 from costwire.quarantine import quarantine
 from costwire.tenant import tenant_of
 
-__all__ = ["deliveries", "quarantine", "restatements", "runs"]
+__all__ = ["print_deliveries", "quarantine", "restatements", "runs"]
 
 Integration = Annotated[str | None, typer.Option("--integration", help="Only this integration.")]
 Period = Annotated[str | None, typer.Option("--period", help="Only this billing period, YYYY-MM.")]
@@ -35,10 +35,8 @@ _STYLES = {
 _NAMED_COLUMNS = 6
 
 
-def deliveries(
-    integration: Integration = None, period: Period = None, org: Org = "default", as_json: AsJson = False
-) -> None:
-    """List deliveries, newest first: state, rows, and the proof of the total."""
+def print_deliveries(org: str, integration: str | None, period: str | None, as_json: bool) -> None:
+    """The list: state, rows, and the proof of the total."""
     rt = runtime()
     org = tenant_of(rt, org)
     found = list_deliveries(rt, org, integration, read_period(period))

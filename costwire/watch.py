@@ -11,7 +11,7 @@ from rich.text import Text
 from common.errors import GoesOn, Retryable
 from common.runtime.bootstrap import EmbeddedRuntime, embedded
 from common.tenancy.schedules import ensure_budget_check
-from costwire.given_up import end_unasked, record_given_up
+from costwire.dead_letters import end_unrequested, record_dead_letters
 from costwire.output import console, joined, styled
 from costwire.worker import Outcome, deliver, subscribe_all
 
@@ -26,7 +26,7 @@ def watch() -> None:
     try:
         subscribe_all(rt)
         ensure_budget_check(rt)
-        end_unasked(rt)
+        end_unrequested(rt)
         names = [one.name for one in rt.scheduler.list()]
         _say(
             rt,
@@ -45,7 +45,7 @@ def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> 
             for tick in rt.scheduler.tick():
                 yield joined(styled(tick.name, "bold"), f" was due at {_at(tick.due)}")
             delivery = rt.bus.pull()
-            record_given_up(rt)
+            record_dead_letters(rt)
         except Retryable as error:
             yield joined(styled("waiting", "red"), f": {error}")
             delivery = None

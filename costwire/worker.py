@@ -15,7 +15,7 @@ from common.messages.subscriptions import SUBSCRIPTIONS, named
 from common.ports import Runtime
 from common.ports.bus import MAX_ATTEMPTS, Delivery
 from common.runtime.bootstrap import EmbeddedRuntime
-from costwire.given_up import end_unasked, record_given_up
+from costwire.dead_letters import end_unrequested, record_dead_letters
 
 log = logging.getLogger("costwire")
 
@@ -56,14 +56,14 @@ def work(
     """
     while True:
         delivery = rt.bus.pull()
-        record_given_up(rt)
+        record_dead_letters(rt)
         if delivery is not None:
             yield deliver(rt, delivery)
             continue
         due = rt.bus.next_due()
         if due is None:
             if rt.bus.pending() == 0:
-                end_unasked(rt)
+                end_unrequested(rt)
                 return
             waiting("another process works on what is left")
             sleep(0.05)
@@ -85,7 +85,7 @@ def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
         handler(delivery.subscription)({**delivery.event, "deliveryattempt": delivery.attempt})
     except Permanent as error:
         rt.bus.reject(delivery, str(error))
-        record_given_up(rt)
+        record_dead_letters(rt)
         return Outcome(delivery, str(error), final=True)
     except Held as error:
         rt.bus.hold_off(delivery, min(max((error.until - rt.clock.now()).total_seconds(), 0.0), _HELD_SECONDS))
@@ -96,7 +96,7 @@ def deliver(rt: EmbeddedRuntime, delivery: Delivery) -> Outcome:
         if not isinstance(error, CostError):
             log.exception("%s failed on a message of %s", delivery.subscription, delivery.topic)
         rt.bus.nack(delivery, reason)
-        record_given_up(rt)
+        record_dead_letters(rt)
         return Outcome(delivery, reason, final=delivery.attempt >= MAX_ATTEMPTS)
     rt.bus.ack(delivery)
     return Outcome(delivery)

@@ -10,6 +10,7 @@ from common.domain.alerts import Change
 from common.errors import NotFound, Permanent
 from common.ports import Document, DocumentStore, Runtime, Transaction
 from common.records.alerts import Alert, alert_path
+from common.records.names import one_of
 from common.records.organizations import below
 
 
@@ -27,16 +28,8 @@ def snooze_alert(rt: Runtime, org_slug: str, prefix: str, until: datetime, by: s
 
 def find_alert(documents: DocumentStore, org_slug: str, prefix: str) -> str:
     """The id of the one alert whose id is, or begins with, `prefix`.  Raises NotFound for none and for several."""
-    found = [alert_id for alert_id, _ in documents.list(below(org_slug, "alerts")) if alert_id.startswith(prefix)]
-    if prefix in found:
-        return prefix
-    if not found:
-        raise NotFound(f"there is no alert {prefix}; `costwire alerts list` shows them")
-    if len(found) > 1:
-        raise NotFound(
-            f"{prefix} matches {len(found)} alerts ({', '.join(found[:3])}, ...); give more characters of the id"
-        )
-    return found[0]
+    names = (alert_id for alert_id, _ in documents.list(below(org_slug, "alerts")))
+    return one_of(prefix, names, "alert", "costwire alerts list")
 
 
 def acknowledge(documents: DocumentStore, org_slug: str, alert_id: str, by: str, now: datetime) -> Document:

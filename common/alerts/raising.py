@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from common.domain import alerts
@@ -42,11 +43,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class Move:
-    """An event in the life of one alert.  change: its facts; its state is overwritten."""
+    """An event in the life of one alert.  change: its facts; its state is overwritten.
+
+    series: alerts of which each includes those of lower rank, as the thresholds of one budget.  Of those that open at once only the highest
+    is told, of those that are retracted at once the lowest.  "" for an alert by itself.
+    """
 
     subject: Subject
     event: Event
     change: Change
+    series: str = ""
+    rank: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -63,8 +70,8 @@ def advance(transaction: Transaction, org_slug: str, moves: Sequence[Move], now:
 
     Safe to repeat.  `announce` is to follow the transaction.
     """
-    found = [transaction.get(alert_path(org_slug, move.subject.alert_id)) for move in moves]
-    return [_advanced(transaction, org_slug, move, before, now) for move, before in zip(moves, found, strict=True)]
+    steps = [_step(transaction.get(alert_path(org_slug, move.subject.alert_id)), move) for move in moves]
+    return [_advanced(transaction, org_slug, step, _said_by_another(step, steps), now) for step in steps]
 
 
 def raise_alert(
@@ -115,12 +122,37 @@ def announce(
         counted(alerts_raised=1)
 
 
-def _advanced(transaction: Transaction, org_slug: str, move: Move, before: Document | None, now: datetime) -> Moved:
-    subject = move.subject
+@dataclass(frozen=True)
+class _Step:
+    """A move, what was known of its alert, what happens to it and the state that this leads to."""
+
+    move: Move
+    known: Alert | None
+    event: str | None
+    opens: bool
+    retracts: bool
+
+
+def _step(before: Document | None, move: Move) -> _Step:
     known = Alert.from_document(before) if before else None
     life = known.life if known else Life()
     event = move.event(life) if callable(move.event) else move.event
-    after, told = alerts.advance(life, event, move.change)
+    after = alerts.next_state(life.state, event)
+    changes = after != life.state
+    return _Step(move, known, event, changes and after == alerts.OPEN, changes and after == alerts.RETRACTED)
+
+
+def _said_by_another(step: _Step, steps: Sequence[_Step]) -> bool:
+    """Whether the message of another alert of the series says what this one's would."""
+    series = [one for one in steps if step.move.series and one.move.series == step.move.series]
+    if step.opens:
+        return any(one.opens and one.move.rank > step.move.rank for one in series)
+    return step.retracts and any(one.retracts and one.move.rank < step.move.rank for one in series)
+
+
+def _advanced(transaction: Transaction, org_slug: str, step: _Step, quiet: bool, now: datetime) -> Moved:
+    subject, known = step.move.subject, step.known
+    after, told = alerts.advance(known.life if known else Life(), step.event, step.move.change, quiet=quiet)
     if after.state is None:
         return Moved(subject.alert_id, None, False)
     about = {**(known.about if known else {}), **subject.about}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,12 +12,14 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoesca
 
 from common.alerts import wording
 from common.alerts.blocks import to_blocks
-from common.domain.alerts import RETRACTED
+from common.domain.alerts import OPEN, RETRACTED
 from common.domain.budget_alerts import TYPES
 from common.domain.budgets import ACTUAL, FORECAST
 from common.domain.filling import filling_notes
 from common.domain.legible import one_line
+from common.domain.one_view import one_view_notes
 from common.ports import Document, Notification
+from common.records.organizations import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ def render(document: Document, org_slug: str) -> Notification:
     facts = document["facts"]
     budgets = facts["type"] in TYPES.values()
     letter = budget_letter(facts, document["state"]) if budgets else plain_letter(facts)
+    if document["state"] == OPEN:
+        org = "" if org_slug == DEFAULT else f" --org {org_slug}"
+        letter = replace(
+            letter, notes=(*letter.notes, f"To acknowledge: costwire alerts ack {document['alert_id']}{org}")
+        )
     return Notification(
         notification_id=f"{org_slug}-{document['notification_id']}",
         subject=letter.subject,
@@ -151,7 +158,7 @@ def _drivers(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _notes(facts: Mapping[str, Any]) -> list[str]:
-    notes = filling_notes(facts)
+    notes = filling_notes(facts) + one_view_notes(facts.get("one_view", ()))
     notes += [
         f"Not counted: {wording.charges(other['charges'])} of {wording.money(other['spend'], other['currency'])} "
         f"in scope, since the budget is in {facts['currency']}."

@@ -49,7 +49,7 @@ def send_waiting(
                 found = _send_once(path, key, made, notifier, recipient, documents, clock, workers)
                 stalled.update(key for problem in found if isinstance(problem, Retryable))
                 problems += found
-        problems += _settle(documents, path, tuple(keys))
+        problems += _record_sent(documents, path, tuple(keys))
     _raise_worst(problems)
 
 
@@ -139,7 +139,7 @@ def _change(documents: DocumentStore, path: str, change: Callable[[Document], Do
     return documents.transact(work)
 
 
-def _settle(documents: DocumentStore, path: str, keys: Sequence[str]) -> list[CostError]:
+def _record_sent(documents: DocumentStore, path: str, keys: Sequence[str]) -> list[CostError]:
     """Note whether the message is done, and why some recipient will not get it."""
     after = _change(documents, path, lambda document: outbox.settled(document, keys))
     if after is None or after["status"] != outbox.FAILED:

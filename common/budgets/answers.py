@@ -21,11 +21,11 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from common.ports import Clock, DocumentStore, Transaction
-from common.records.charges_version import current_mark
+from common.records.charges_version import current_version
 from common.records.organizations import below
 
 MAX_ANSWERS = 12
-"""Kept for a budget under one mark: a few periods with three questions each."""
+"""Kept for a budget under one version: a few periods with three questions each."""
 MAX_BYTES = 500_000
 """Kept at most; a document of Firestore holds 1 MiB (https://cloud.google.com/firestore/quotas)."""
 
@@ -42,7 +42,7 @@ class Asked(Protocol):
 
 @dataclass
 class Shared:
-    """What the evaluations of one message share: answers to questions that name no budget, by mark and question."""
+    """What the evaluations of one message share: answers to questions that name no budget, by version and question."""
 
     answers: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
@@ -68,27 +68,27 @@ class Answers:
         self._clock = clock
         self._shared = shared or Shared()
         self._fresh = fresh
-        self._mark: str | None = None
+        self._version: str | None = None
         self._known: dict[str, Rows] = {}
         self._asked: set[str] = set()
 
     def renew(self, org_slug: str) -> None:
         """From here on answers are at least as new as this moment."""
-        mark = f"{current_mark(self._documents, org_slug)} {self._clock.now().date().isoformat()}"
-        if mark == self._mark:
+        version = f"{current_version(self._documents, org_slug)} {self._clock.now().date().isoformat()}"
+        if version == self._version:
             return
         kept = self._documents.get(_path(org_slug, self._budget_id))
-        self._mark, self._asked = mark, set()
-        self._known = _decoded(kept["answers"]) if kept and kept["mark"] == mark else {}
+        self._version, self._asked = version, set()
+        self._known = _decoded(kept["answers"]) if kept and kept.get("version") == version else {}
 
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         """The answer that is kept, or else the warehouse's."""
-        if self._mark is None:
+        if self._version is None:
             self.renew(org_slug)
         key = _key(sql, parameters or {})
         if key in self._known and (key in self._asked or not self._fresh):
             return self._known[key]
-        shared = None if parameters else (str(self._mark), key)
+        shared = None if parameters else (str(self._version), key)
         rows = self._shared.answers.get(shared) if shared else None
         if rows is None:
             rows = self._warehouse.query(org_slug, sql, parameters)
@@ -106,7 +106,7 @@ class Answers:
         if not text or len(text.encode()) > MAX_BYTES:
             return
         path = _path(org_slug, self._budget_id)
-        document = {"budget_id": self._budget_id, "mark": self._mark, "answers": text}
+        document = {"budget_id": self._budget_id, "version": self._version, "answers": text}
 
         def work(transaction: Transaction) -> None:
             if transaction.get(below(org_slug, "budgets", self._budget_id)) is None:

@@ -12,6 +12,7 @@ from common.budgets.questions import Driver, Spend
 from common.budgets.sources import Filling
 from common.domain.budgets import ACTUAL, Budget, BudgetPeriod, Threshold, percent_value, spent_percent
 from common.domain.money import EXACT, plain
+from common.domain.one_view import OneView
 from common.domain.outlook import Forecast, forecast_sources, project_sources
 
 TOP_DRIVERS = 3
@@ -23,6 +24,7 @@ class Assessment:
 
     projected, forecast: None once the period has ended, and before there are enough whole days.
     filling_from: the first day of the period of which some source may lack lines; None where all are whole.
+    one_view: deliveries that count and whose source does not provide the budget's metric for commitments.
     """
 
     budget: Budget
@@ -34,6 +36,7 @@ class Assessment:
     filling_from: date | None
     projected: Decimal | None
     forecast: Forecast | None
+    one_view: Sequence[OneView] = ()
 
     def crossed(self, threshold: Threshold) -> bool | None:
         """Whether a threshold is crossed; None where there is no projection to tell by."""
@@ -75,7 +78,14 @@ def compared_days(spend: Spend, period: BudgetPeriod, now: datetime) -> int:
     return min(elapsed, (filling - period.start.date()).days)
 
 
-def assess(budget: Budget, period: BudgetPeriod, spend: Spend, drivers: Sequence[Driver], now: datetime) -> Assessment:
+def assess(
+    budget: Budget,
+    period: BudgetPeriod,
+    spend: Spend,
+    drivers: Sequence[Driver],
+    now: datetime,
+    one_view: Sequence[OneView] = (),
+) -> Assessment:
     """Compare spend, projection and forecast with the budget."""
     is_open = period.is_open(now)
     span = period.start.date(), period.end.date()
@@ -89,6 +99,7 @@ def assess(budget: Budget, period: BudgetPeriod, spend: Spend, drivers: Sequence
         filling_from=filling_from(spend, period, now),
         projected=project_sources(spend.sources, *span) if is_open else None,
         forecast=forecast_sources(spend.sources, *span) if is_open else None,
+        one_view=one_view,
     )
 
 
@@ -120,6 +131,7 @@ def facts_of(assessment: Assessment, now: datetime) -> dict[str, Any]:
         "forecast": _forecast_facts(assessment.forecast),
         "filling_from": assessment.filling_from.isoformat() if assessment.filling_from else None,
         "filling": [_filling_facts(one) for one in still_filling(spend, period)],
+        "one_view": [one.as_facts() for one in assessment.one_view],
         "drivers": [_driver_facts(driver) for driver in assessment.drivers[:TOP_DRIVERS]],
         "largest_increase": _largest_increase(assessment.drivers),
         "as_of": spend.latest_charge.isoformat() if spend.latest_charge else None,

@@ -14,13 +14,15 @@ from contextlib import suppress
 from common.alerts.raising import announce
 from common.budgets.answers import Answers, Asked, Shared
 from common.budgets.assessment import assess, compared_days, facts_of
-from common.budgets.questions import newest_period, read_drivers, read_spend
+from common.budgets.questions import newest_period, read_deliveries, read_drivers, read_spend
 from common.budgets.recording import record, resolve_past, take_ticket
 from common.domain.budgets import Budget, BudgetPeriod, InvalidBudget, from_document
+from common.domain.one_view import OneView
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration, BeyondRange, NotFound
 from common.messages import ChargesNormalized
 from common.ports import Clock, Document, DocumentStore, MessageBus, Transaction, Warehouse
+from common.records.one_view import shown_in_one_view
 from common.records.organizations import below
 from common.records.standings import standing_path
 from common.telemetry import counted, span
@@ -123,17 +125,26 @@ def _stand(
     try:
         spend = read_spend(asked, org_slug, budget, period, now)
         drivers = read_drivers(asked, org_slug, budget, period, compared_days(spend, period, now))
+        one_view = _in_one_view(org_slug, budget, period, documents, asked)
     except BeyondRange as error:
         _note_problem(org_slug, budget.budget_id, documents, str(error))
         raise
     _note_problem(org_slug, budget.budget_id, documents, None)
-    assessment = assess(budget, period, spend, drivers, now)
+    assessment = assess(budget, period, spend, drivers, now, one_view)
     facts = facts_of(assessment, now)
     documents.transact(lambda transaction: record(transaction, org_slug, path, ticket, assessment, facts, now))
     resolve_past(org_slug, budget, period, documents, now)
     announce(org_slug, {"budget_id": budget.budget_id}, documents, bus, run_id)
     asked.keep(org_slug)
     return facts
+
+
+def _in_one_view(
+    org_slug: str, budget: Budget, period: BudgetPeriod, documents: DocumentStore, asked: Asked
+) -> tuple[OneView, ...]:
+    known = shown_in_one_view(documents, org_slug, budget.metric)
+    charged = read_deliveries(asked, org_slug, budget, period, [one.delivery_id for one in known])
+    return tuple(one for one in known if one.delivery_id in charged)
 
 
 def _note_problem(org_slug: str, budget_id: str, documents: DocumentStore, problem: str | None) -> None:

@@ -19,8 +19,10 @@ from common.domain.budgets import (
     Budget,
     Scope,
     as_document,
+    from_document,
 )
 from common.domain.filling import filling_notes
+from common.domain.one_view import one_view_notes
 from common.errors import AlreadyExists, NotFound
 from common.ports import Document, Runtime
 from common.records.organizations import below
@@ -59,7 +61,7 @@ class Standing:
 
     period: the kind, as `monthly`, where the budget has not been evaluated; current_spend, spent_percent, projected and as_of are
     None then.  projected: None too where there is nothing to tell it by.  as_of: the start of the newest charge, None without charges.
-    not_counted: charges in scope in other currencies.  notes: of days that are not whole, in sentences.
+    not_counted: charges in scope in other currencies.  notes: of days that are not whole and costs that are not known, in sentences.
     """
 
     budget_name: str
@@ -83,6 +85,11 @@ class BudgetReport:
     name: str
     document: Mapping[str, Any]
     facts: Mapping[str, Any] | None
+
+    @property
+    def scope(self) -> str:
+        """Which charges it counts, in words."""
+        return from_document(dict(self.document)).scope.describe()
 
     @property
     def problem(self) -> str | None:
@@ -134,12 +141,18 @@ def list_budgets(rt: Runtime, org_slug: str) -> list[BudgetReport]:
     ]
 
 
-def remove_budget(rt: Runtime, org_slug: str, name: str) -> RemovedBudget:
-    """Remove a budget, by its name or id; its standings go, its alerts are resolved and stay on record.  Raises NotFound."""
+def find_budget(rt: Runtime, org_slug: str, name: str) -> Document:
+    """The budget of this name or id.  Raises NotFound."""
     budgets = [document for _, document in rt.documents.list(below(org_slug, "budgets"))]
     found = next((one for one in budgets if name in (one["name"], one["budget_id"])), None)
     if found is None:
         raise NotFound(f"there is no budget '{name}'; `costwire budgets list` shows them")
+    return found
+
+
+def remove_budget(rt: Runtime, org_slug: str, name: str) -> RemovedBudget:
+    """Remove a budget, by its name or id; its standings go, its alerts are resolved and stay on record.  Raises NotFound."""
+    found = find_budget(rt, org_slug, name)
     budget_id = found["budget_id"]
     rt.documents.delete(below(org_slug, "budgets", budget_id))
     resolve_all(org_slug, budget_id, rt.documents, rt.clock.now(), by=None)
@@ -171,7 +184,7 @@ def _standing(document: Mapping[str, Any], facts: Mapping[str, Any] | None) -> S
             OtherCurrency(one["currency"], Decimal(one["spend"]), one["charges"])
             for one in known.get("not_counted", ())
         ),
-        notes=tuple(filling_notes(known)),
+        notes=(*filling_notes(known), *one_view_notes(known.get("one_view", ()))),
     )
 
 

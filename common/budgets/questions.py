@@ -142,6 +142,28 @@ def read_drivers(
     return sorted(drivers, key=lambda driver: (-driver.spend, driver.service))
 
 
+def read_deliveries(
+    warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPeriod, delivery_ids: Sequence[str]
+) -> frozenset[str]:
+    """Which of some deliveries have charges in a budget's scope that count in a period."""
+    if not delivery_ids:
+        return frozenset()
+    filters, parameters = scope_filters(budget.scope)
+    rows = warehouse.query(
+        org_slug,
+        _sql("deliveries.sql", budget, filters),
+        {
+            **parameters,
+            **_charged_between(read_charged_days(warehouse, org_slug), budget, period.start, period.end),
+            "currency": budget.currency,
+            "period_start": period.start,
+            "period_end": period.end,
+            "delivery_ids": list(delivery_ids),
+        },
+    )
+    return frozenset(row["delivery_id"] for row in rows)
+
+
 def newest_period(warehouse: Asked, org_slug: str, budget: Budget, now: datetime) -> BudgetPeriod:
     """The newest period that has charges in the budget's scope and currency, or the one of now without any.
 

@@ -81,7 +81,7 @@ def _move(threshold: Threshold, assessment: Assessment, facts: dict[str, Any], n
         channels=budget.channels,
     )
     change = Change(state="", at=now.isoformat(), current_spend=facts["current_spend"], as_of=facts["as_of"])
-    return Move(subject, event, change)
+    return Move(subject, event, change, series=threshold.basis, rank=threshold.percent)
 
 
 def resolve_past(org_slug: str, budget: Budget, period: BudgetPeriod, documents: DocumentStore, now: datetime) -> None:

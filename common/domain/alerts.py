@@ -70,13 +70,18 @@ class Life:
     history: tuple[Change, ...] = ()
 
 
-def advance(life: Life, event: str | None, change: Change, snoozed_until: str | None = None) -> tuple[Life, bool]:
-    """The life after an event, and whether people must be told.  `change` gives the facts; its state is overwritten."""
+def advance(
+    life: Life, event: str | None, change: Change, snoozed_until: str | None = None, quiet: bool = False
+) -> tuple[Life, bool]:
+    """The life after an event, and whether people must be told.  `change` gives the facts; its state is overwritten.
+
+    quiet: another alert's message says it too.
+    """
     state = next_state(life.state, event)
     repeats_snooze = event == SNOOZE and state == SNOOZED and snoozed_until != life.snoozed_until
     if state is None or (state == life.state and not repeats_snooze):
         return life, False
-    told = state in NOTIFIED
+    told = state in NOTIFIED and not quiet
     opened = state == OPEN
     return (
         replace(

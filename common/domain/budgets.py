@@ -25,6 +25,7 @@ DEFAULT_THRESHOLDS = (Decimal(50), Decimal(80), Decimal(95), Decimal(100))
 DEFAULT_FORECAST_THRESHOLDS = (Decimal(100),)
 ACTUAL, FORECAST = "actual", "forecast"
 MAX_THRESHOLD_PERCENT = 10_000
+ALL_CHARGES = "all charges"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -69,7 +70,7 @@ class Scope:
         named = {"provider": self.providers, "account": self.accounts, "service": self.services, "region": self.regions}
         parts = [f"{name} {' or '.join(values)}" for name, values in named.items() if values]
         parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
-        return ", ".join(parts) or "all charges"
+        return ", ".join(parts) or ALL_CHARGES
 
 
 @dataclass(frozen=True)

@@ -83,3 +83,8 @@ def columns() -> tuple[Column, ...]:
 def storage_schema() -> dict[str, str]:
     """Column -> storage type of a normalized file: the FOCUS columns, then ours."""
     return {column.name: column.storage_type for column in columns()} | OWN_COLUMNS
+
+
+def export_schema() -> dict[str, str]:
+    """Column -> storage type of a file for others: as FOCUS 1.3's ColumnHandling has it, ours are in alphabetical order too."""
+    return {column.name: column.storage_type for column in columns()} | dict(sorted(OWN_COLUMNS.items()))

@@ -12,7 +12,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.domain.money import COST_SCALE, add, fits_cost, read_cost, round_cost
+from common.domain.money import add, fits_cost, read_cost, round_cost
 from common.errors import BadBill, resource_error
 from common.formats.bounds import too_long
 from common.formats.container import Container, decompressed
@@ -31,6 +31,8 @@ from common.formats.totals import ControlTotals, Total, amounts_of, read_code, r
 _EXACT = pa.decimal256(76, 38)
 _SMALL_EXPONENTS = r"^[+-]?[0-9]{1,13}(\.[0-9]{0,26}([eE]-(0?[0-9]|1[0-2]))?)?$"
 """Of texts in E notation, those that Arrow reads as they are meant: at most 38 fractional digits in the end."""
+_BEHIND_THE_LAST_DIGIT = r"\.[0-9]{25}|\.[0-9]{17,}[eE]|\.[0-9]{16}[eE]-0?9|[eE]-0*[1-9][0-9]"
+"""What may have a digit behind the 24th: Arrow divides wide decimals wrongly near multiples of 2^64, so it rounds none."""
 _LONGEST_QUICK = 38
 
 
@@ -108,9 +110,19 @@ def include(totals: ControlTotals, batch: Batch) -> None:
 
 def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
     """Exact sum of cost texts."""
-    quick = _sum_at_once(cost) if also is None else None
-    if quick is not None:
-        return quick
+    if also is not None:
+        return _sum_each(cost, also)
+    alone = _by_itself(cost)
+    some = pc.any(alone).as_py()
+    total = _sum_at_once(cost.filter(pc.invert(alone)) if some else cost)
+    if total is None:
+        return _sum_each(cost, None)
+    if some:
+        total.include(_sum_each(cost.filter(alone), None))
+    return total
+
+
+def _sum_each(cost: pa.Array, also: pa.Array | None) -> Total:
     total = Total(len(cost))
     extras: Iterable[str | None] = also.to_pylist() if also is not None else (None for _ in range(len(cost)))
     amounts: list[Decimal] = []
@@ -131,15 +143,21 @@ def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
     return total
 
 
-def _sum_at_once(cost: pa.Array) -> Total | None:
-    """The sum, where every text is a number in a spelling that Arrow reads exactly; else None.
+def _by_itself(cost: pa.Array) -> pa.Array:
+    """Which texts Arrow would read as another number, not survive, or round wrongly."""
+    found = pc.match_substring_regex(cost, _BEHIND_THE_LAST_DIGIT)
+    exponents = pc.match_substring(cost, "e", ignore_case=True)
+    if pc.any(exponents).as_py():
+        odd = pc.and_(exponents, pc.invert(pc.match_substring_regex(cost, _SMALL_EXPONENTS)))
+        found = pc.or_(found, odd)
+    return pc.fill_null(found, True)
 
-    Arrow takes some others for another number, and does not survive all of them: each of those is looked at by itself.
-    """
-    if cost.null_count or not len(cost):
-        return None
-    longest, exponents = pc.max(pc.binary_length(cost)).as_py(), _has_exponent(cost)
-    if longest > _LONGEST_QUICK or (exponents and not pc.all(pc.match_substring_regex(cost, _SMALL_EXPONENTS)).as_py()):
+
+def _sum_at_once(cost: pa.Array) -> Total | None:
+    """The sum of amounts with at most 24 digits behind the point, where Arrow reads every one exactly; else None."""
+    if not len(cost):
+        return Total()
+    if pc.max(pc.binary_length(cost)).as_py() > _LONGEST_QUICK:
         return None
     try:
         values = cost.cast(_EXACT)
@@ -149,11 +167,4 @@ def _sum_at_once(cost: pa.Array) -> Total | None:
     if not fits_cost(bounds["min"]) or not fits_cost(bounds["max"]):
         return None
     exact = pc.sum(values).as_py()
-    if longest <= COST_SCALE + 1 and not exponents:
-        return Total(len(cost), exact, exact)  # nothing behind the 24th digit
-    rounded = pc.sum(pc.round(values, ndigits=COST_SCALE, round_mode="half_to_even")).as_py()
-    return Total(len(cost), exact, rounded)
-
-
-def _has_exponent(cost: pa.Array) -> bool:
-    return bool(pc.any(pc.match_substring(cost, "e", ignore_case=True)).as_py())
+    return Total(len(cost), exact, exact)

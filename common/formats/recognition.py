@@ -2,16 +2,16 @@
 
 One TOML file per format in its provider's folder, found automatically.  Column names are compared without case and punctuation
 (`lineItem/UnblendedCost`, `line_item_unblended_cost` and `LineItemUnblendedCost` are one), so that a format lists an alias only where the
-letters differ.
+letters differ.  A localized portal writes `Ressourcengruppe (ResourceGroup)`: the name in parentheses counts.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 from common.errors import UnknownFormat
 
 _NOWHERE: Traversable = files("common.providers")
+_LOCALIZED = re.compile(r".*\S\s*[(\uff08]\s*([A-Za-z][A-Za-z0-9 _]*?)\s*[)\uff09]\s*")
+"""A name in another language with the English one behind it in parentheses, which some languages write full-width."""
 _READS_LIKE_A_NAME = re.compile(r"[A-Za-z_][\w /:.()-]{0,79}")
 
 
@@ -49,18 +51,24 @@ class Pair:
     """Two views of one month, exported apart, that belong together.  billed, effective: the roles of their files.
 
     The billed view has what is invoiced, the effective one spreads it.  span_hours: how far apart the two may be delivered.
-    alone: role -> what is to be said of a delivery with that view only.
+    alone: role -> what is to be said of a delivery with that view only.  not_known: role -> the cost column that it then lacks.
     """
 
     billed: str
     effective: str
     span_hours: int
     alone: Mapping[str, str]
+    not_known: Mapping[str, str]
 
     @property
     def roles(self) -> frozenset[str]:
         """Both."""
         return frozenset({self.billed, self.effective})
+
+    def half_of(self, roles: Iterable[str]) -> str | None:
+        """The role of the view that is present without the other; None where both are, or neither."""
+        present = self.roles & set(roles)
+        return min(present) if len(present) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,8 @@ class SourceFormat:
     rows of the month, where others restate the month.  billing_period_else: the column to go by on lines whose billing period is
     empty (Azure leaves it so while a month is open).  currency_falls_back: a line without a currency is in that of the
     others.  null_texts: words that mean null in CSV, beside the empty cell.
-    pair: where a month is exported in two views.  folder: the provider's, where its mapping lies.
+    localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
+    folder: the provider's, where its mapping lies.
     """
 
     name: str
@@ -94,6 +103,7 @@ class SourceFormat:
     billing_period_else: str | None = None
     currency_falls_back: bool = False
     null_texts: tuple[str, ...] = ()
+    localized: bool = False
     pair: Pair | None = None
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 
@@ -103,6 +113,19 @@ class SourceFormat:
         perhaps = filter(None, (self.row_id, self.cost_also, self.billing_period_else))
         named = (self.cost, self.currency, self.billing_period, self.billing_account, *perhaps)
         return tuple(dict.fromkeys((*self.columns, *named, *self.required, *self.aliases)))
+
+    @cached_property
+    def spellings(self) -> frozenset[str]:
+        """What a column's name may be, squeezed."""
+        named = (*self.all_columns, *(alias for aliases in self.aliases.values() for alias in aliases))
+        return frozenset(squeeze(name) for name in named)
+
+    def key(self, name: str) -> str:
+        """How a file's column name is compared: squeezed; of a translated one, what stands in parentheses where that is a known name."""
+        whole = squeeze(name)
+        english = _LOCALIZED.fullmatch(name) if self.localized and whole not in self.spellings else None
+        inner = squeeze(english.group(1)) if english else whole
+        return inner if inner in self.spellings else whole
 
 
 @dataclass(frozen=True)
@@ -179,7 +202,7 @@ def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:
                 bags[bag_name][name.removeprefix(prefix)] = name
                 break
         else:
-            key = squeeze(name)
+            key = source_format.key(name)
             if key in maps:
                 bags[maps[key]].setdefault("", name)
             elif key in free:
@@ -242,7 +265,7 @@ def _once_each(matched: Matched) -> Matched:
     )  # fmt: skip
     for canonical in filter(None, deciding):
         name = matched.columns.get(canonical)
-        alike = [one for one in matched.names if name is not None and squeeze(one) == squeeze(name)]
+        alike = [one for one in matched.names if name is not None and kind.key(one) == kind.key(name)]
         if len(alike) > 1:
             other = next((one for one in alike if one != name), None)
             words = f"columns {name} and {other} have the same name" if other else f"column {name} occurs twice"

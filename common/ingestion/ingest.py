@@ -9,7 +9,7 @@ from typing import Any
 
 from common.errors import BadBill, BadConfiguration, CostError
 from common.ingestion.landing import land
-from common.ingestion.progress import LandingProgress, Pace, TimeUsed, plan_of
+from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan_of
 from common.ingestion.reading import IngestRequest, Ports
 from common.messages import IngestBill
 from common.ports import Location, Runtime
@@ -67,12 +67,14 @@ def _land_all(
     org_slug, integration_id = message.org_slug, message.integration_id
     integration = load_integration(rt.documents, org_slug, integration_id)
     if integration["status"] not in ("active", ERROR):
-        raise BadConfiguration(f"{TITLES[message.provider]} integration not active")
+        raise BadConfiguration(
+            f"{TITLES[message.provider]} integration not active; costwire integrations resume {integration_id} reactivates it"
+        )
     run = rt.documents.get(run_path(org_slug, message.run_id)) or {}
     location = rt.source(source_of(org_slug, integration, run.get("location")))
     request = IngestRequest(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
-    pace = Pace(rt.clock, rt.settings.work_seconds)
-    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, progress, pace)
+    time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
+    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, progress, time_limit)
     landed: list[Delivery] = []
     refused: list[str] = []
     found = [_as_stated(one, run) for one in _found(provider, location, message.billing_periods, refused)]

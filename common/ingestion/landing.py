@@ -7,7 +7,7 @@ landing continues.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from common.errors import BadBill, NotFound, Retryable
@@ -33,22 +33,43 @@ from common.records.deliveries import (
     FINISHED,
     JOINED,
     LANDED,
+    NOT_COUNTED,
     REJECTED,
     REPLACED,
     Delivery,
-    Part,
     change,
     delivery_path,
     identify,
     load,
     of_slice,
-    part_control,
 )
 from common.records.joining import best, completeness, joined
+from common.records.parts import Part, part_control
 from common.telemetry import counted
 
 MOST_PARTS = 1_000
 """Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """What was found and read, and what it is landed with.  notes: on all of it."""
+
+    request: IngestRequest
+    found: FoundDelivery
+    reads: Sequence[Read]
+    source_format: SourceFormat
+    notes: Sequence[str]
+    ports: Ports
+
+    def store(self, delivery: Delivery) -> Delivery:
+        return store(delivery, self.found, self.ports)
+
+    def notes_of(self, parts: Sequence[Part]) -> tuple[str, ...]:
+        """Also what is to be said of one view of a month without the other."""
+        pair = self.source_format.pair
+        role = pair.half_of(part.role for part in parts) if pair else None
+        return (*self.notes, pair.alone[role]) if pair and role else tuple(self.notes)
 
 
 def land(
@@ -61,20 +82,20 @@ def land(
 ) -> list[Delivery]:
     """Land one found delivery: one Delivery per billing period in it; each chunk is announced as `bill-landed`.
 
-    versions: of the location's files.  A delivery that this run has landed already is told from its mark.  A bill that cannot be read
+    versions: of the location's files.  A delivery that this run has landed already is told from its key.  A bill that cannot be read
     leaves a rejected delivery that says why.  Raises BadBill after recording it, TimeUsed where the rest is for another message.
     """
-    mark = ports.progress.of_delivery(location.uri, found, versions)
-    done = ports.progress.get(mark)
+    key = ports.progress.key_of_delivery(location.uri, found, versions)
+    done = ports.progress.get(key)
     if done:
         return _landed_before(request, done, ports)
     _check_count(len(found.parts))
     fetched = fetch_all(request, location, found, versions, ports)
     try:
-        made = _land_fetched(request, found, fetched, mark, ports, rules)
+        made = _land_fetched(request, found, fetched, key, ports, rules)
     except NotFound as error:
         raise Retryable("another worker landed the same files at the same time; they are checked again") from error
-    _settle(mark, fetched, ports, delivery_ids=[one.delivery_id for one in made])
+    _record_outcome(key, fetched, ports, delivery_ids=[one.delivery_id for one in made])
     return made
 
 
@@ -82,23 +103,19 @@ def _land_fetched(
     request: IngestRequest,
     found: FoundDelivery,
     fetched: Sequence[Fetched],
-    mark: str,
+    key: str,
     ports: Ports,
     rules: ProviderRules,
 ) -> list[Delivery]:
     try:
         parts, notes = read_all(request, fetched, ports, rules, manifest=found.version is not None)
-        source_format = one_format(parts)
+        arrival = _Arrival(request, found, parts, one_format(parts), notes, ports)
         wanted = periods(parts, request)
-        ports.pace.step()
-        return [
-            delivery
-            for period in wanted
-            for delivery in _deliver(request, found, parts, source_format, period, notes, ports)
-        ]
+        ports.time_limit.check()
+        return [delivery for period in wanted for delivery in _deliver(arrival, period)]
     except BadBill as error:
         _record_rejected(request, found, fetched, str(error), ports)
-        _settle(mark, fetched, ports, refused=str(error))
+        _record_outcome(key, fetched, ports, refused=str(error))
         raise
 
 
@@ -109,10 +126,10 @@ def _landed_before(request: IngestRequest, done: Mapping[str, Any], ports: Ports
     return [one for one in found if one is not None]
 
 
-def _settle(mark: str, fetched: Sequence[Fetched], ports: Ports, **outcome: Any) -> None:
+def _record_outcome(key: str, fetched: Sequence[Fetched], ports: Ports, **outcome: Any) -> None:
     """The delivery is dealt with: its parts need not be kept where they came in."""
-    ports.progress.keep(mark, **outcome)
-    ports.progress.drop(one.mark for one in fetched)
+    ports.progress.keep(key, **outcome)
+    ports.progress.drop(one.key for one in fetched)
 
 
 def _check_count(parts: int) -> None:
@@ -124,21 +141,14 @@ def _too_many(parts: int) -> str:
     return f"the delivery has {parts:,} files, at most {MOST_PARTS:,} are accepted: export larger files, or one day or account at a time"
 
 
-def _deliver(
-    request: IngestRequest,
-    found: FoundDelivery,
-    reads: Sequence[Read],
-    source_format: SourceFormat,
-    period: str,
-    notes: Sequence[str],
-    ports: Ports,
-) -> list[Delivery]:
+def _deliver(arrival: _Arrival, period: str) -> list[Delivery]:
     """What shows what was found of one month: a delivery itself, or one that it belongs to.  Announces it where work is left.
 
     Where its time was put right, and another delivery is to be shown now, that one too.
     """
-    own = store(_own(request, found, reads, source_format, period, notes, ports), found, ports)
-    if own.state == REJECTED:
+    ports, source_format = arrival.ports, arrival.source_format
+    own = arrival.store(_own(arrival, period))
+    if own.state in NOT_COUNTED:
         return [own]
     # written first, looked around then: of several that land at once the last one sees all
     others = of_slice(ports.documents, own.slice)
@@ -150,76 +160,56 @@ def _deliver(
     else:
         if len(whole.parts) > MOST_PARTS:
             return [change(ports.documents, own, state=REJECTED, reason=_too_many(len(whole.parts)))]
-        delivery = store(_as_landed(whole, request, found, source_format, notes, ports), found, ports)
+        delivery = arrival.store(_as_landed(whole, arrival))
         if own.state == LANDED:
             # what readers still see keeps its claims until they see the whole
             state = CURRENT if own.was_current else JOINED
             change(ports.documents, own, state=state, joined_into=delivery.delivery_id)
     landed = [delivery]
     if own.moved:
-        to_show = _to_show(own, request, found, source_format, notes, ports)
+        to_show = _to_show(own, arrival)
         if to_show is not None:
             landed = [to_show, *(one for one in landed if one.delivery_id != to_show.delivery_id)]
     for one in landed:
         if one.state not in FINISHED:
             for message in one.messages():
                 # each run that lands it hears what becomes of its own messages
-                ports.bus.publish(replace(message, run_id=request.run_id))
+                ports.bus.publish(replace(message, run_id=arrival.request.run_id))
     if own.moved:
         change(ports.documents, own, moved=False)
     return landed
 
 
-def _to_show(
-    own: Delivery,
-    request: IngestRequest,
-    found: FoundDelivery,
-    source_format: SourceFormat,
-    notes: Sequence[str],
-    ports: Ports,
-) -> Delivery | None:
+def _to_show(own: Delivery, arrival: _Arrival) -> Delivery | None:
     """After a time was put right: the delivery of the slice that is to be shown now, to be looked at; None where there is nothing to do."""
-    wanted = best(of_slice(ports.documents, own.slice), source_format)
+    ports = arrival.ports
+    wanted = best(of_slice(ports.documents, own.slice), arrival.source_format)
     if wanted is None:
         return None
     if wanted.joined_from:
-        wanted = store(_as_landed(wanted, request, found, source_format, notes, ports), found, ports)
-    if wanted.state in (REJECTED, CURRENT, LANDED):
+        wanted = arrival.store(_as_landed(wanted, arrival))
+    if wanted.state in (*NOT_COUNTED, CURRENT, LANDED):
         return wanted if wanted.state == LANDED else None
     was_shown = wanted.state == REPLACED or bool(wanted.was_shown)
     return change(ports.documents, wanted, state=LANDED, was_shown=was_shown)
 
 
-def _as_landed(
-    whole: Delivery,
-    request: IngestRequest,
-    found: FoundDelivery,
-    source_format: SourceFormat,
-    notes: Sequence[str],
-    ports: Ports,
-) -> Delivery:
+def _as_landed(whole: Delivery, arrival: _Arrival) -> Delivery:
     """A delivery that was joined, as it lands now; what is known of the one that it is made from is not known of it."""
     return replace(
         whole.as_new(),
-        cost_column=source_format.cost,
+        cost_column=arrival.source_format.cost,
         state=LANDED,
-        run_id=request.run_id,
-        landed_at=ports.clock.now(),
-        version=found.version,
-        notes=(*notes, *_notes_of_half(whole.parts, source_format)),
+        run_id=arrival.request.run_id,
+        landed_at=arrival.ports.clock.now(),
+        version=arrival.found.version,
+        notes=arrival.notes_of(whole.parts),
     )
 
 
-def _own(
-    request: IngestRequest,
-    found: FoundDelivery,
-    reads: Sequence[Read],
-    source_format: SourceFormat,
-    period: str,
-    notes: Sequence[str],
-    ports: Ports,
-) -> Delivery:
+def _own(arrival: _Arrival, period: str) -> Delivery:
     """What was found, as a delivery of one month."""
+    request, found, reads, source_format = arrival.request, arrival.found, arrival.reads, arrival.source_format
     first = min(found_period for read in reads for found_period in read.control.periods)
     parts: list[Part] = []
     for read in reads:
@@ -241,10 +231,10 @@ def _own(
         state=LANDED,
         parts=tuple(parts),
         run_id=request.run_id,
-        landed_at=ports.clock.now(),
+        landed_at=arrival.ports.clock.now(),
         version=found.version,
         unknown_columns=unknown_names(name for read in reads for name in read.unknown),
-        notes=(*notes, *_notes_of_half(parts, source_format)),
+        notes=arrival.notes_of(parts),
         seen_at=found.seen_at or found.delivered_at,
         completeness=completeness(parts, source_format),
         cost_column=source_format.cost,
@@ -261,13 +251,6 @@ def _part(chunk: int, read: Read, control: Mapping[str, Total], others: int, tak
         chunk, read.found.name, stored.uri, stored.size_bytes, stored.digest, read.role,
         control, others, takes_strays,
     )  # fmt: skip
-
-
-def _notes_of_half(parts: Sequence[Part], source_format: SourceFormat) -> list[str]:
-    """What is to be said of one view of a month without the other."""
-    roles = {part.role for part in parts}
-    alone = source_format.pair.alone if source_format.pair and len(roles) == 1 else {}
-    return [alone[role] for role in roles if role in alone]
 
 
 def _record_rejected(

@@ -1,12 +1,12 @@
 """The progress of a landing, so that a continued one neither copies nor reads a part twice.
 
-`orgs/<org>/landings/<mark>` holds, each with the run that it belongs to:
+`orgs/<org>/landings/<key>` holds, each with the run that it belongs to:
 
     of a part, in one version   where its copy lies, and what has been told of it so far
     of a delivery, so complete  which deliveries it became, or why it was refused
     of the run                  how often it was handed over, and how often its files changed meanwhile
 
-A run's marks go when its landing is over.
+A run's keys go when its landing is over.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TimeUsed(Exception):
     """The rest of the landing is for another message."""
 
 
-class Pace:
+class TimeLimit:
     """How much of a landing one message does: at least one step, and no other one begins after `seconds`.  None: all of it."""
 
     def __init__(self, clock: Clock, seconds: float | None) -> None:
@@ -41,7 +41,7 @@ class Pace:
         self._end = None if seconds is None else clock.now() + timedelta(seconds=seconds)
         self._steps = 0
 
-    def step(self) -> None:
+    def check(self) -> None:
         """Another step begins.  Raises TimeUsed where it is for another message."""
         if self._end is not None and self._steps and self._clock.now() >= self._end:
             raise TimeUsed
@@ -49,7 +49,7 @@ class Pace:
 
 
 class LandingProgress:
-    """The marks of one run of one integration, looked up once; two workers of a run may both write them, and write the same."""
+    """The keys of one run of one integration, looked up once; two workers of a run may both write them, and write the same."""
 
     def __init__(
         self, documents: DocumentStore, objects: ObjectStore, org_slug: str, integration_id: str, run_id: str
@@ -70,37 +70,37 @@ class LandingProgress:
             name: one for name, one in found.items() if "uri" not in one or (one["uri"], one["size_bytes"]) in there
         }
 
-    def of_part(self, location: str, part: FoundPart, version: str) -> str:
-        """The mark of one version of a part: of other bytes it is another one."""
+    def key_of_part(self, location: str, part: FoundPart, version: str) -> str:
+        """The key of one version of a part: of other bytes it is another one."""
         return _digest(self._run_id, location, part.name, version)
 
-    def of_delivery(self, location: str, found: FoundDelivery, versions: Mapping[str, str]) -> str:
-        """The mark of a found delivery with all its parts as they are now."""
+    def key_of_delivery(self, location: str, found: FoundDelivery, versions: Mapping[str, str]) -> str:
+        """The key of a found delivery with all its parts as they are now."""
         parts = [f"{part.name}\t{part.role}\t{versions.get(part.name, '')}" for part in found.parts]
         told = (found.version or "", found.billing_period or "", found.delivered_at.isoformat())
         return _digest(self._run_id, location, *told, *parts)
 
-    def incoming(self, mark: str) -> str:
+    def incoming(self, key: str) -> str:
         """The name under which a part's copy lies until its delivery is landed."""
-        return self._incoming + mark
+        return self._incoming + key
 
     def none(self) -> bool:
         """Whether nothing of the run is kept: its landing has not begun, or is over."""
         return not self._known
 
-    def get(self, mark: str) -> Mapping[str, Any]:
-        """What is kept under a mark; nothing where the copy that it tells of is gone."""
-        return self._known.get(mark, {})
+    def get(self, key: str) -> Mapping[str, Any]:
+        """What is kept under a key; nothing where the copy that it tells of is gone."""
+        return self._known.get(key, {})
 
-    def stored(self, mark: str) -> StoredObject | None:
+    def stored(self, key: str) -> StoredObject | None:
         """The copy of a part."""
-        one = self.get(mark)
+        one = self.get(key)
         return StoredObject(one["uri"], one["size_bytes"], one["digest"]) if "uri" in one else None
 
-    def keep(self, mark: str, **facts: Any) -> None:
-        """Add to what is kept under a mark; what another worker of the run has added stays, of the same copy."""
-        path = f"{self._collection}/{mark}"
-        mine = {**self.get(mark), **facts, "run_id": self._run_id}
+    def keep(self, key: str, **facts: Any) -> None:
+        """Add to what is kept under a key; what another worker of the run has added stays, of the same copy."""
+        path = f"{self._collection}/{key}"
+        mine = {**self.get(key), **facts, "run_id": self._run_id}
 
         def work(transaction: Transaction) -> dict[str, Any]:
             there = transaction.get(path) or {}
@@ -108,23 +108,23 @@ class LandingProgress:
             transaction.set(path, merged)
             return merged
 
-        self._known[mark] = self._documents.transact(work)
+        self._known[key] = self._documents.transact(work)
 
-    def drop(self, marks: Iterable[str]) -> None:
-        """Remove marks, and the copies that they tell of."""
-        for mark in marks:
-            stored = self.stored(mark)
+    def drop(self, keys: Iterable[str]) -> None:
+        """Remove keys, and the copies that they tell of."""
+        for key in keys:
+            stored = self.stored(key)
             if stored:
                 self._objects.delete(stored.uri)
-            self._known.pop(mark, None)
-            self._documents.delete(f"{self._collection}/{mark}")
+            self._known.pop(key, None)
+            self._documents.delete(f"{self._collection}/{key}")
 
     def clear(self) -> None:
-        """The run's landing is over: no mark of it stays, those of parts that changed under it neither."""
+        """The run's landing is over: no key of it stays, those of parts that changed under it neither."""
         self.__dict__.pop("_known", None)
         self.drop(list(self._known))
-        for mark, _ in self._documents.list(self._collection, {"run_id": self._run_id}):
-            self._documents.delete(f"{self._collection}/{mark}")
+        for key, _ in self._documents.list(self._collection, {"run_id": self._run_id}):
+            self._documents.delete(f"{self._collection}/{key}")
 
     def hand_over(self, plan: str, parts: int) -> None:
         """Note that the rest goes to another message.  plan: tells the files as they are now; parts: how many they are.

@@ -13,7 +13,7 @@ from common.formats.bounds import check_bounds
 from common.formats.control import control_totals
 from common.formats.recognition import SourceFormat, formats, recognise
 from common.formats.totals import ControlTotals, Total
-from common.ingestion.progress import LandingProgress, Pace
+from common.ingestion.progress import LandingProgress, TimeLimit
 from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
 from common.providers.discovery import WHOLE, FoundDelivery, FoundPart
 from common.providers.provider import Opened, ProviderRules
@@ -27,14 +27,14 @@ _MOST_RAGGED = 250_000
 
 @dataclass(frozen=True)
 class Ports:
-    """What landing needs.  progress: how far the run has come; pace: how far this message goes."""
+    """What landing needs.  progress: how far the run has come; time_limit: how far this message goes."""
 
     documents: DocumentStore
     objects: ObjectStore
     bus: MessageBus
     clock: Clock
     progress: LandingProgress
-    pace: Pace
+    time_limit: TimeLimit
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class IngestRequest:
 
 @dataclass(frozen=True)
 class Fetched:
-    """One part, copied into the store.  mark: what is told of it is kept under this."""
+    """One part, copied into the store.  key: what is told of it is kept under this."""
 
     found: FoundPart
     stored: StoredObject
-    mark: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,13 @@ def fetch_all(
 
 
 def _fetched(request: IngestRequest, location: Location, part: FoundPart, version: str, ports: Ports) -> Fetched:
-    mark = ports.progress.of_part(location.uri, part, version)
-    stored = ports.progress.stored(mark)
+    key = ports.progress.key_of_part(location.uri, part, version)
+    stored = ports.progress.stored(key)
     if stored is None:
-        ports.pace.step()
-        stored = _fetch(location, part, ports.progress.incoming(mark), ports)
-        ports.progress.keep(mark, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
-    return Fetched(part, stored, mark)
+        ports.time_limit.check()
+        stored = _fetch(location, part, ports.progress.incoming(key), ports)
+        ports.progress.keep(key, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
+    return Fetched(part, stored, key)
 
 
 def _fetch(location: Location, part: FoundPart, name: str, ports: Ports) -> StoredObject:
@@ -137,10 +137,10 @@ def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opene
 
 
 def _check_once(one: Fetched, request: IngestRequest, ports: Ports) -> None:
-    if not ports.progress.get(one.mark).get("whole"):
-        ports.pace.step()
+    if not ports.progress.get(one.key).get("whole"):
+        ports.time_limit.check()
         _check(one.found, one.stored, request, ports)
-        ports.progress.keep(one.mark, whole=True)
+        ports.progress.keep(one.key, whole=True)
 
 
 def _check(part: FoundPart, item: StoredObject, request: IngestRequest, ports: Ports) -> None:
@@ -162,23 +162,23 @@ def _cost_column(fetched: Sequence[Fetched], ports: Ports, rules: ProviderRules)
 
 
 def _cost_facts(one: Fetched, ports: Ports, cost_facts_of: Callable[[Opened], Any]) -> Any:
-    kept = ports.progress.get(one.mark)
+    kept = ports.progress.get(one.key)
     if "cost_facts" in kept:
         return kept["cost_facts"]
-    ports.pace.step()
+    ports.time_limit.check()
     with _opened(one.found, one.stored, ports) as opened:
         facts = cost_facts_of(opened)
-    ports.progress.keep(one.mark, cost_facts=facts)
+    ports.progress.keep(one.key, cost_facts=facts)
     return facts
 
 
 def _read_once(one: Fetched, ports: Ports, rules: ProviderRules, cost: str | None) -> Read:
-    kept = ports.progress.get(one.mark).get("read")
+    kept = ports.progress.get(one.key).get("read")
     if kept and kept["asked"] == [one.found.role, cost]:
         return _remembered(one, kept)
-    ports.pace.step()
+    ports.time_limit.check()
     read = _read(one.found, one.stored, ports, rules, cost)
-    ports.progress.keep(one.mark, read={**_as_document(read), "asked": [one.found.role, cost]})
+    ports.progress.keep(one.key, read={**_as_document(read), "asked": [one.found.role, cost]})
     return read
 
 

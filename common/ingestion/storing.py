@@ -20,11 +20,12 @@ from common.records.deliveries import (
     REJECTED,
     REPLACED,
     SUPERSEDED,
+    WITHDRAWN,
     Delivery,
-    Part,
     delivery_path,
     load,
 )
+from common.records.parts import Part
 
 
 def store(made: Delivery, found: FoundDelivery, ports: Ports) -> Delivery:
@@ -64,7 +65,10 @@ def _again(before: Delivery, made: Delivery, found: FoundDelivery) -> Delivery:
         after = after.with_(moved=True)  # until its slice was looked at
     shown_before = before.state == CURRENT and moved
     shown_later = before.state in (REPLACED, SUPERSEDED) and after.rank > before.rank
-    if before.state == HELD or shown_before or shown_later:
+    whole_again = before.state == WITHDRAWN and bool(
+        made.joined_from
+    )  # of parts that count, now that they are put together
+    if before.state == HELD or whole_again or shown_before or shown_later:
         known = {"was_shown": before.state in (CURRENT, REPLACED) or bool(before.was_shown)}
         return after.with_(state=LANDED, run_id=made.run_id, was_current=before.state == CURRENT, **known)
     return after

@@ -8,7 +8,7 @@ from common.errors import NotFound
 from common.ingestion.requesting import Requested, new_request_id, publish, run_id_of
 from common.messages import SyncRequested
 from common.ports import Runtime
-from common.records.integrations import load_integration
+from common.records.integrations import DISABLED, load_integration
 from common.records.organizations import below, check_known
 
 
@@ -29,7 +29,8 @@ def sync(
     names = [
         one
         for one, document in rt.documents.list(below(org_slug, "integrations"))
-        if integration_id in (None, one) and provider in (None, document["provider"])
+        if one == integration_id
+        or (integration_id is None and provider in (None, document["provider"]) and document["status"] != DISABLED)
     ]
     if not names:
         raise NotFound("there is nothing to sync; connect a location first: costwire connect PROVIDER --location URI")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from common.errors import MalformedMessage, NotFound, Permanent
 from common.messages import BillLanded
 from common.ports import ObjectStore
-from common.records.deliveries import Delivery, Part
+from common.records.deliveries import Delivery
+from common.records.parts import Part
 
 _AGREEING = ("integration_id", "billing_period", "chunks", "uri", "size_bytes", "digest")
-_MEND = "restore the landed file, then run costwire replay"
+_FIX = "restore the landed file, then run costwire replay"
 
 
 def landed_part(message: BillLanded, delivery: Delivery) -> Part:
@@ -34,9 +35,9 @@ def check_stored(part: Part, objects: ObjectStore) -> None:
     try:
         stored = objects.stat(part.uri)
     except NotFound as error:
-        raise NotFound(f"object {part.uri}, chunk {part.chunk} of the delivery, is missing: {_MEND}") from error
+        raise NotFound(f"object {part.uri}, chunk {part.chunk} of the delivery, is missing: {_FIX}") from error
     if stored.digest != part.digest:
         raise Permanent(
             f"object {part.uri}, chunk {part.chunk} of the delivery, has different content than was landed ({stored.digest}, expected "
-            f"{part.digest}): {_MEND}"
+            f"{part.digest}): {_FIX}"
         )

@@ -22,8 +22,9 @@ from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import too_large, written_sums
 from common.ports import Runtime
 from common.records.chunks import ChunkResult, Numbers
-from common.records.deliveries import Delivery, Part
+from common.records.deliveries import Delivery
 from common.records.own_services import saved_services
+from common.records.parts import Part
 from common.telemetry import span
 from common.validation import Failure, validate_relation
 

@@ -24,10 +24,11 @@ from common.normalization.mapping import adjustments_sql, prepare
 from common.normalization.proof import failure, prove
 from common.normalization.sums import beyond, too_large
 from common.ports import Runtime
-from common.records.charges_version import mark_changed
+from common.records.charges_version import note_change
 from common.records.chunks import ChunkResult, load_chunks
-from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, Part, change, load
+from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, change, load
 from common.records.integrations import note_sync
+from common.records.parts import Part
 from common.records.runs import finish_runs
 from common.telemetry import counted, span, told
 from common.warehouse.showing import note, show
@@ -81,7 +82,7 @@ def finish(delivery: Delivery, rt: Runtime) -> None:
             reject(delivery, str(error), rt, **vars(facts))
             return
     if shown.delivery:
-        mark_changed(rt.documents, delivery.org_slug)  # before anybody is told
+        note_change(rt.documents, delivery.org_slug)  # before anybody is told
         counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
         alarm.quiet(delivery, rt)
         rt.bus.publish(_normalized(shown.delivery, shown.replaced is not None, delivery.run_id))

@@ -15,7 +15,8 @@ from common.formats.container import Container
 from common.formats.recognition import Matched
 from common.formats.source import NUMBER_END, literal, quoted
 from common.normalization.unread import count_unread, keep_broken_lines, unread_lines
-from common.records.deliveries import Delivery, Part
+from common.records.deliveries import Delivery
+from common.records.parts import Part
 
 QUARANTINE_COLUMNS = ("source_row_id", "reason", "amount", "currency", "source_row")
 _SCHEMA = pa.schema(

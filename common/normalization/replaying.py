@@ -8,7 +8,7 @@ from common.domain import outbox
 from common.errors import BadConfiguration, NotFound
 from common.messages import AlertRaised
 from common.ports import Runtime, Transaction
-from common.records.deliveries import LANDED, REJECTED, Delivery, change, chunks_path, load
+from common.records.deliveries import LANDED, REJECTED, WITHDRAWN, Delivery, change, chunks_path, find_delivery, load
 from common.records.organizations import below
 
 
@@ -50,18 +50,24 @@ def replay_notifications(rt: Runtime, org_slug: str) -> int:
     return len(found)
 
 
-def replay_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> Replayed:
+def replay_delivery(rt: Runtime, org_slug: str, prefix: str) -> Replayed:
     """Normalize a delivery again from its raw files; what a rejected one had half made goes first.
 
-    Raises NotFound, and BadConfiguration for one that could not be read when it came in.
+    prefix: its id, or how that begins.  Raises NotFound, and BadConfiguration for one that could not be read when it came in, or that was
+    withdrawn.
     """
+    delivery_id = find_delivery(rt.documents, org_slug, prefix)
     found = load(rt.documents, org_slug, delivery_id)
     if found is None:
-        raise NotFound(f"there is no delivery {delivery_id} in {org_slug}; see costwire deliveries")
+        raise NotFound(f"there is no delivery {delivery_id} in {org_slug}; costwire deliveries shows what there is")
     if found.state == REJECTED and not found.source_format:
         raise BadConfiguration(
             f"delivery {delivery_id} could not be read when it was delivered, so there is nothing to replay; fix the bill, "
             f"then costwire sync --integration {found.integration_id}"
+        )
+    if found.state == WITHDRAWN:
+        raise BadConfiguration(
+            f"delivery {delivery_id} was withdrawn; costwire deliveries restore {delivery_id} lets it count again"
         )
     whole = load(rt.documents, org_slug, found.joined_into or delivery_id)
     if found.state == REJECTED and whole is not None and whole.state == REJECTED:
@@ -74,8 +80,9 @@ def replay_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> Replayed:
     return Replayed(len(found.parts))
 
 
-def refused_again(rt: Runtime, org_slug: str, delivery_id: str) -> list[str]:
+def refused_again(rt: Runtime, org_slug: str, prefix: str) -> list[str]:
     """Why a delivery that was replayed is rejected again; nothing where it is not."""
+    delivery_id = find_delivery(rt.documents, org_slug, prefix)
     found = load(rt.documents, org_slug, delivery_id)
     if found is None or found.state != REJECTED:
         return []

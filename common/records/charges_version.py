@@ -17,16 +17,16 @@ from common.ports import DocumentStore
 from common.records.organizations import below
 
 
-def mark_changed(documents: DocumentStore, org_slug: str) -> None:
+def note_change(documents: DocumentStore, org_slug: str) -> None:
     """Say that the tenant's charges are not what they were.  Call it after the swap, and again where the swap is repeated."""
-    documents.set(_path(org_slug), {"mark": uuid.uuid4().hex})
+    documents.set(_path(org_slug), {"version": uuid.uuid4().hex})
 
 
-def current_mark(documents: DocumentStore, org_slug: str) -> str:
-    """The mark as it is now; empty before the first delivery."""
+def current_version(documents: DocumentStore, org_slug: str) -> str:
+    """The version as it is now; empty before the first delivery."""
     found = documents.get(_path(org_slug))
-    return str(found["mark"]) if found else ""
+    return str(found["version"]) if found else ""
 
 
 def _path(org_slug: str) -> str:
-    return below(org_slug, "marks", "charges")
+    return below(org_slug, "versions", "charges")

@@ -8,6 +8,7 @@ from typing import Any
 
 from common.ports import Document, DocumentStore
 from common.records.deliveries import Delivery, chunks_path
+from common.records.unknown import known_and_unknown
 
 Entries = Sequence[Mapping[str, Any]]
 
@@ -52,9 +53,8 @@ class ChunkResult(Numbers):
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ChunkResult:
         """The result of a document."""
-        names = cls.__dataclass_fields__.keys() - {"unknown"}
-        known = {name: value for name, value in document.items() if name in names}
-        return cls(**known, unknown={name: value for name, value in document.items() if name not in names})
+        known, unknown = known_and_unknown(cls, document)
+        return cls(**known, unknown=unknown)
 
 
 def chunk_path(org_slug: str, delivery_id: str, chunk: int) -> str:

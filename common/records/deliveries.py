@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from common.domain.one_view import OneView
 from common.formats.recognition import Pair, formats
-from common.formats.totals import ControlTotals, Total
+from common.formats.totals import Total
 from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
-from common.providers.discovery import WHOLE
+from common.records.names import one_of
 from common.records.organizations import below
+from common.records.parts import Part, part_document, read_part
+from common.records.unknown import known_and_unknown
 
 LANDED = "landed"
 CURRENT = "current"
@@ -26,33 +29,16 @@ SUPERSEDED = "superseded"
 REJECTED = "rejected"
 JOINED = "joined"
 HELD = "held"
+WITHDRAWN = "withdrawn"
 """The states.  replaced: was shown, a newer one is now.  superseded: never shown, a newer one already was.  joined: shown as a part of
-another delivery only.  held: proved, and not shown since another integration shows the same billing account and month."""
+another delivery only.  held: proved, and not shown since another integration shows the same billing account and month.  withdrawn: a user
+said that it does not count."""
 
-FINISHED = frozenset({CURRENT, REPLACED, SUPERSEDED, REJECTED, JOINED, HELD})
+NOT_COUNTED = frozenset({REJECTED, WITHDRAWN})
+
+FINISHED = frozenset({CURRENT, REPLACED, SUPERSEDED, REJECTED, JOINED, HELD, WITHDRAWN})
 
 Rank = tuple[datetime, int, datetime, str]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One landed file.  control: currency -> totals of the slice's lines in it; `other_lines`: lines of other billing periods."""
-
-    chunk: int
-    name: str
-    uri: str
-    size_bytes: int
-    digest: str
-    role: str = WHOLE
-    control: Mapping[str, Total] = field(default_factory=dict)
-    other_lines: int = 0
-    stray_lines: bool = False
-
-    def months(self, billing_period: str) -> tuple[str, ...] | None:
-        """The months whose lines are the delivery's, "" for lines without one; None where all lines are."""
-        if not self.other_lines:
-            return None
-        return (billing_period, "") if self.stray_lines else (billing_period,)
 
 
 _MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
@@ -142,8 +128,21 @@ class Delivery:
 
     def is_half(self, part: Part) -> bool:
         """Whether a part is one view of a month whose other view the delivery lacks."""
-        pair = self._pair
-        return pair is not None and part.role in pair.roles and not pair.roles <= {one.role for one in self.parts}
+        return self._half is not None and part.role == self._half
+
+    @property
+    def one_view(self) -> OneView | None:
+        """What is not known since one view of the month came without the other; None where nothing is lacking."""
+        pair, role = self._pair, self._half
+        if pair is None or role is None:
+            return None
+        return OneView(
+            self.delivery_id, self.integration_id, self.billing_period, pair.not_known[role], pair.alone[role]
+        )
+
+    @property
+    def _half(self) -> str | None:
+        return self._pair.half_of(part.role for part in self.parts) if self._pair else None
 
     @property
     def _pair(self) -> Pair | None:
@@ -194,20 +193,18 @@ class Delivery:
         document = {name: value for name, value in self.__dict__.items() if name not in (*_LATER, "cleared", "unknown")}
         document |= {name: _text(document[name]) if document[name] else None for name in _MOMENTS}
         document |= {name: list(document[name]) for name in _LISTS}
-        document["parts"] = [_part_document(part) for part in self.parts]
+        document["parts"] = [part_document(part) for part in self.parts]
         document |= {name: value for name, value in later.items() if value is not None or name in self.cleared}
         return {**document, **self.unknown}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Delivery:
         """The delivery of a document."""
-        names = cls.__dataclass_fields__.keys() - {"cleared", "unknown"}
-        known = {name: value for name, value in document.items() if name in names}
-        known["parts"] = tuple(_part(entry) for entry in document["parts"])
+        known, unknown = known_and_unknown(cls, document)
+        known["parts"] = tuple(read_part(entry) for entry in document["parts"])
         known |= {name: datetime.fromisoformat(known[name]) for name in _MOMENTS if known.get(name)}
         known |= {name: tuple(known.get(name, ())) for name in _LISTS}
         cleared = frozenset(name for name in _LATER if name in document and document[name] is None)
-        unknown = {name: value for name, value in document.items() if name not in names}
         return cls(**known, cleared=cleared, unknown=unknown)
 
     def with_(self, **changes: Any) -> Delivery:
@@ -246,13 +243,26 @@ def load(documents: DocumentStore, org_slug: str, delivery_id: str) -> Delivery 
     return Delivery.from_document(document) if document else None
 
 
+def find_delivery(documents: DocumentStore, org_slug: str, prefix: str) -> str:
+    """The id of the one delivery whose id is, or begins with, `prefix`.  Raises NotFound for none and for several."""
+    if documents.get(delivery_path(org_slug, prefix)) is not None:
+        return prefix
+    names = (name for name, _ in documents.list(below(org_slug, "deliveries")))
+    return one_of(prefix, names, "delivery", "costwire deliveries")
+
+
 def change(documents: DocumentStore, delivery: Delivery, **changes: Any) -> Delivery:
-    """Write changes to a delivery that may have been written by others meanwhile; returns it as it is now."""
+    """Write changes to a delivery that may have been written by others meanwhile; returns it as it is now.
+
+    One that a user has withdrawn keeps its state, whatever somebody decided who had read it before.
+    """
     path = delivery_path(delivery.org_slug, delivery.delivery_id)
 
     def work(transaction: Any) -> Delivery:
-        document = transaction.get(path) or delivery.as_document()
-        changed = Delivery.from_document(document).with_(**changes)
+        there = Delivery.from_document(transaction.get(path) or delivery.as_document())
+        if there.state == WITHDRAWN and "state" in changes:
+            return there
+        changed = there.with_(**changes)
         transaction.set(path, changed.as_document())
         return changed
 
@@ -264,31 +274,6 @@ def of_slice(documents: DocumentStore, piece: Slice, **where: Any) -> list[Deliv
     wanted = {"integration_id": piece.integration_id, "billing_period": piece.billing_period, **where}
     found = documents.list(below(piece.org_slug, "deliveries"), wanted)
     return [Delivery.from_document(document) for _, document in found]
-
-
-def part_control(control: ControlTotals, billing_period: str, takes_strays: bool) -> tuple[dict[str, Total], int]:
-    """A part's totals by currency for one billing period, and how many lines belong to others.
-
-    takes_strays: lines without a readable period count here, so that exactly one delivery accounts for them.
-    """
-    mine: dict[str, Total] = {}
-    others = 0
-    for (period, currency), total in control.totals.items():
-        if period == billing_period or (takes_strays and not period):
-            mine.setdefault(currency, Total()).include(total)
-        else:
-            others += total.lines
-    return mine, others
-
-
-def _part_document(part: Part) -> dict[str, Any]:
-    control = [{"currency": currency, **total.as_document()} for currency, total in sorted(part.control.items())]
-    return {**asdict(part), "control": control}
-
-
-def _part(entry: Mapping[str, Any]) -> Part:
-    control = {total["currency"]: Total.from_document(total) for total in entry["control"]}
-    return Part(**{**entry, "control": control})
 
 
 def _text(moment: datetime) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from common.domain.names import integration_id_fault
 from common.errors import BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Source
 from common.providers.registry import PROVIDERS, TITLES
+from common.records.names import check_integration_id
 from common.records.organizations import below
 
-ACTIVE, ERROR = "active", "error"
+ACTIVE, ERROR, DISABLED = "active", "error", "disabled"
 ALLOW_OVERLAP = "allow_overlap"
 """In an integration's config: what it shows may be shown by another one too."""
+ONE_OFF = "one_off"
+"""In an integration's config: its bills were imported by hand, so its location is not looked at again by itself."""
 
 
 def integration_path(org_slug: str, integration_id: str) -> str:
@@ -34,15 +36,14 @@ def save_integration(
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
-    keep_location: where there is one of that name, it goes on reading where it reads.  allow_overlap: what another integration shows too
-    is shown on purpose, from now on.  credential_ref: the path of the credential that is stored for it; an earlier one's stays.
+    keep_location: where there is one of that name, it goes on reading where it reads; a new one reads once, here.  allow_overlap: what
+    another integration shows too is shown on purpose, from now on.  credential_ref: the path of the credential that is stored for it; an
+    earlier one's stays.
     Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
     """
     if provider not in PROVIDERS:
         raise BadConfiguration(f"provider is '{provider}', expected one of {', '.join(PROVIDERS)}")
-    fault = integration_id_fault(integration_id)
-    if fault:
-        raise BadConfiguration(fault)
+    check_integration_id(integration_id)
     path = integration_path(org_slug, integration_id)
 
     def work(transaction: Any) -> dict[str, Any]:
@@ -53,7 +54,10 @@ def save_integration(
                 f"integration {integration_id} is one of {TITLES[before['provider']]}, the bill is one of {TITLES[provider]}; "
                 "choose another --integration"
             )
-        config = {"location": location, **config} if keep_location else {**config, "location": location}
+        if keep_location:
+            config = {"location": location, **config} if before else {"location": location, ONE_OFF: True}
+        else:
+            config = {name: value for name, value in config.items() if name != ONE_OFF} | {"location": location}
         if allow_overlap:
             config[ALLOW_OVERLAP] = True
         document = {
@@ -61,7 +65,7 @@ def save_integration(
             "provider": provider,
             "display_name": before.get("display_name", integration_id),
             "account_identifier": before.get("account_identifier"),
-            "status": ACTIVE,
+            "status": DISABLED if before.get("status") == DISABLED and keep_location else ACTIVE,
             "config": config,
             "credential_ref": credential_ref or before.get("credential_ref"),
             "validated_at": now.isoformat(),
@@ -86,6 +90,11 @@ def load_integration(documents: DocumentStore, org_slug: str, integration_id: st
     return document
 
 
+def is_one_off(integration: Document) -> bool:
+    """Whether its bills were imported by hand, and no location was connected since."""
+    return bool(integration["config"].get(ONE_OFF))
+
+
 def source_of(org_slug: str, integration: Document, location: str | None = None) -> Source:
     """What opening the integration's place needs.  location: read there this once instead of where its config says."""
     config = integration["config"]
@@ -107,7 +116,7 @@ def note_sync(documents: DocumentStore, now: datetime, org_slug: str, integratio
         document = transaction.get(path)
         if document is not None:
             document |= {
-                "status": ERROR if error else ACTIVE,
+                "status": DISABLED if document["status"] == DISABLED else ERROR if error else ACTIVE,
                 "error_message": error,
                 "last_sync": now.isoformat(),
                 "updated_at": now.isoformat(),

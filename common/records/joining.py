@@ -12,15 +12,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from common.formats.recognition import Pair, SourceFormat, formats
-from common.records.deliveries import REJECTED, Delivery, Part, identify
+from common.records.deliveries import NOT_COUNTED, Delivery, identify
+from common.records.parts import Part
 
 
 def joined(own: Delivery, others: Sequence[Delivery], source_format: SourceFormat) -> Delivery:
     """The delivery to show for what arrived as `own`: itself, or one that is made of it and what belongs to it.
 
-    others: the deliveries of the slice; rejected ones, and those that are joined themselves, do not count.
+    others: the deliveries of the slice; rejected and withdrawn ones, and those that are joined themselves, do not count.
     """
-    pieces = [one for one in others if one.state != REJECTED and not one.joined_from]
+    pieces = [one for one in others if one.state not in NOT_COUNTED and not one.joined_from]
     pieces = [own, *(one for one in pieces if one.delivery_id != own.delivery_id)]
     if source_format.adds_up:
         return _added_up(own, pieces, source_format)
@@ -34,7 +35,7 @@ def joined(own: Delivery, others: Sequence[Delivery], source_format: SourceForma
 
 def best(pieces: Sequence[Delivery], source_format: SourceFormat) -> Delivery | None:
     """Of what can be made of the deliveries of a slice, the one to show."""
-    alone = [one for one in pieces if one.state != REJECTED and not one.joined_from]
+    alone = [one for one in pieces if one.state not in NOT_COUNTED and not one.joined_from]
     return max((joined(one, alone, source_format) for one in alone), key=lambda one: one.rank, default=None)
 
 

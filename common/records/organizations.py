@@ -9,9 +9,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from common.domain.names import make_slug, org_slug_fault
+from common.domain.names import make_slug
 from common.errors import AlreadyExists, BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Transaction
+from common.records.names import check_org_slug
 
 TRIAL, ACTIVE, SUSPENDED, CANCELLED, EXPIRED = "TRIAL", "ACTIVE", "SUSPENDED", "CANCELLED", "EXPIRED"
 MAY_RUN = (TRIAL, ACTIVE)
@@ -26,14 +27,6 @@ _LIMITS = ("runs_per_day", "runs_per_month", "concurrent_runs", "seats", "provid
 def plans() -> dict[str, dict[str, Any]]:
     """Plan -> its price and limits."""
     return tomllib.loads(files("common.records").joinpath("plans.toml").read_text(encoding="utf-8"))
-
-
-def check_org_slug(org_slug: str) -> str:
-    """The slug.  Raises BadConfiguration that says which form is expected."""
-    fault = org_slug_fault(org_slug)
-    if fault:
-        raise BadConfiguration(fault)
-    return org_slug
 
 
 def organization_path(org_slug: str) -> str:

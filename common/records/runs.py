@@ -10,6 +10,7 @@ from typing import Any
 from common.ports import Clock, Document, DocumentStore, Transaction
 from common.records.deliveries import FINISHED, REJECTED, Delivery, load
 from common.records.organizations import below
+from common.records.unknown import known_and_unknown
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, REFUSED = "queued", "running", "succeeded", "failed", "rejected"
 ENDED = frozenset({SUCCEEDED, FAILED, REFUSED})
@@ -60,9 +61,8 @@ class Run:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Run:
         """The run of a document."""
-        names = cls.__dataclass_fields__.keys() - {"unknown"}
-        known = {name: value for name, value in document.items() if name in names}
-        return cls(**known, unknown={name: value for name, value in document.items() if name not in names})
+        known, unknown = known_and_unknown(cls, document)
+        return cls(**known, unknown=unknown)
 
 
 def run_path(org_slug: str, run_id: str) -> str:

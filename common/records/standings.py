@@ -8,6 +8,7 @@ from typing import Any
 
 from common.ports import Document
 from common.records.organizations import below
+from common.records.unknown import known_and_unknown
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,8 @@ class Standing:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Standing:
         """The standing of a document."""
-        names = cls.__dataclass_fields__.keys() - {"unknown"}
-        known = {name: value for name, value in document.items() if name in names}
-        return cls(**known, unknown={name: value for name, value in document.items() if name not in names})
+        known, unknown = known_and_unknown(cls, document)
+        return cls(**known, unknown=unknown)
 
 
 def standing_path(org_slug: str, budget_id: str, period: str) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.domain.one_view import OneView, one_view_notes
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
+from common.records.one_view import shown_in_one_view
 from common.reporting.arguments import InvalidQuestion
 
 ENDINGS = (".parquet", ".csv")
@@ -31,15 +33,21 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Exported:
-    """A written file and how many FOCUS rows it holds."""
+    """A written file and how many FOCUS rows it holds.  one_view: deliveries in it whose source does not provide a cost column."""
 
     path: Path
     rows: int
     size_bytes: int
+    one_view: tuple[OneView, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not known of the rows, in sentences."""
+        return tuple(one_view_notes(one.as_facts() for one in self.one_view))
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"path": str(self.path), "rows": self.rows, "size_bytes": self.size_bytes}
+        return {"path": str(self.path), "rows": self.rows, "size_bytes": self.size_bytes, "notes": list(self.notes)}
 
 
 def export_rows(rt: Runtime, org_slug: str, request: ExportRequest) -> Exported:
@@ -53,4 +61,14 @@ def export_rows(rt: Runtime, org_slug: str, request: ExportRequest) -> Exported:
         conditions.append("x_IntegrationId = @integration")
         parameters["integration"] = request.integration_id
     rows = rt.warehouse.export(org_slug, str(request.path), " and ".join(conditions), parameters)
-    return Exported(request.path, rows, request.path.stat().st_size)
+    one_view = _in_one_view(rt, org_slug, request) if rows else ()
+    return Exported(request.path, rows, request.path.stat().st_size, one_view)
+
+
+def _in_one_view(rt: Runtime, org_slug: str, request: ExportRequest) -> tuple[OneView, ...]:
+    wanted = None if request.billing_period is None else str(request.billing_period)
+    return tuple(
+        one
+        for one in shown_in_one_view(rt.documents, org_slug)
+        if wanted in (None, one.billing_period) and request.integration_id in (None, one.integration_id)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.errors import NoSpace, Permanent
 from common.messages import AlertRaised, ChargesNormalized, Message, SyncRequested
-from common.records.organizations import check_org_slug
+from common.records.names import check_org_slug
 from common.records.runs import fail_queued, fail_run
 from common.runtime.bootstrap import runtime
 

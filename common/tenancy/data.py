@@ -10,9 +10,10 @@ from itertools import islice
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.records import organizations as tenants
-from common.records.charges_version import mark_changed
+from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
-from common.records.organizations import below, check_org_slug
+from common.records.names import check_org_slug
+from common.records.organizations import below
 from common.tenancy.schedules import ensure_schedule
 from common.warehouse.showing import show_again
 
@@ -27,7 +28,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "shown_accounts": (),
     "budgets": (),
     "budget_status": (),
-    "marks": (),
+    "versions": (),
     "alerts": (),
     "notifications": (),
     "preferences": (),
@@ -182,7 +183,7 @@ def _show(rt: Runtime, delivery: Delivery) -> Restored:
     known = (delivery.integration_id, delivery.billing_period, delivery.delivery_id)
     try:
         outcome = show_again(delivery, rt)
-        mark_changed(rt.documents, delivery.org_slug)
+        note_change(rt.documents, delivery.org_slug)
     except CostError as error:
         return Restored(*known, shown=False, reason=str(error))
     shown = outcome.delivery is not None

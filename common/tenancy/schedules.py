@@ -12,7 +12,8 @@ from typing import Any
 from common.errors import BadConfiguration
 from common.messages import BudgetCheckRequested, SyncRequested
 from common.ports import DocumentStore, Runtime, Schedule, Transaction
-from common.records.organizations import below, check_org_slug
+from common.records.names import check_org_slug
+from common.records.organizations import below
 
 DEFAULTS = {"sync_interval_hours": 4, "threshold_check_minutes": 15}
 HOURS = (1, 2, 3, 4, 6, 8, 12, 24)

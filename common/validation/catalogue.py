@@ -67,9 +67,10 @@ def table(name: str) -> Mapping[str, Any]:
 
 @cache
 def catalogue() -> tuple[Check, ...]:
-    """All rules of the 65 columns, in the specification's order, then ours on nulls."""
+    """All rules of the 65 columns, in the specification's order, then ours on nulls and on blocks."""
     made = [_check(column, rule_id, index) for column in columns() for index, rule_id in enumerate(rule_ids(column))]
     made.extend(_null_check(column) for column in columns())
+    made.append(_block_check())
     return tuple(made)
 
 
@@ -168,6 +169,25 @@ def _null_check(column: Column) -> Check:
         needs=frozenset({column.name}),
         forms=WRITTEN,
         note="FOCUS attribute NullHandling; in CSV an empty field is a null, quoted or not",
+    )
+
+
+def _block_check() -> Check:
+    """ListCost and the like are price * quantity even where both are wrong by the block: only the billed cost shows that."""
+    predicate = (
+        "ChargeCategory = 'Usage' and PricingCategory = 'Standard' and ContractedUnitPrice is not null "
+        "and focus_differs_by_block(value(ContractedCost), value(BilledCost), PricingUnit)"
+    )
+    return Check(
+        "x_BlockPricing-PricingUnit",
+        "PricingUnit",
+        "SHOULD",
+        "ContractedCost is not BilledCost times or divided by the block of PricingUnit",
+        Kind.ROW,
+        predicate=predicate,
+        coarse="PricingUnit between '1' and ':'",
+        needs=_needs(predicate, "PricingUnit"),
+        note="usage at standard prices, within 1 %: a price per block beside a quantity of single units, or the other way round",
     )
 
 

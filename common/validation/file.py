@@ -124,7 +124,7 @@ def _stage_csv(connection: duckdb.DuckDBPyConnection, container: Container, fold
 
 def _stage_json(connection: duckdb.DuckDBPyConnection, container: Container, folder: Path) -> Staged:
     sampled = list(dict.fromkeys(name.split(".", 1)[0] for name in container.names))
-    names = check_names(sampled)
+    names = check_names(sampled, ordered=False)
     keys = {
         column.name: sampled[names.found[column.name]] if column.name in names.found else column.name
         for column in columns()
@@ -147,7 +147,7 @@ def _stage_json(connection: duckdb.DuckDBPyConnection, container: Container, fol
         f"select count_if(broken), {', '.join(f'count({quoted(name)})' for name in keys)} from focus_file"
     ).fetchall()[0]
     filled = {name for name, count in zip(keys, counts[1:], strict=True) if count}
-    names = check_names([*sampled, *sorted(filled - names.found.keys())])
+    names = check_names([*sampled, *sorted(filled - names.found.keys())], ordered=False)
     connection.execute("create temp view focus_rows_read as select * from focus_file where not broken")
     present = [column for column in columns() if column.name in names.found]
     return Staged(_text_rows(present, "focus_rows_read", flagged=True), names, counts[0])

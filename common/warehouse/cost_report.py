@@ -93,6 +93,17 @@ def costs_scan(
     return warehouse.scanned_bytes(org_slug, costs_sql(by, metric), _parameters(by, first_day, last_day))
 
 
+def report_deliveries(
+    warehouse: Warehouse, org_slug: str, delivery_ids: Sequence[str], first_day: date | None, last_day: date | None
+) -> frozenset[str]:
+    """Which of some deliveries have charges in the days from first to last, both included; None: no end."""
+    if not delivery_ids:
+        return frozenset()
+    parameters = {**_between(first_day, last_day), "delivery_ids": list(delivery_ids)}
+    rows = warehouse.query(org_slug, catalogued("deliveries"), parameters)
+    return frozenset(row["delivery_id"] for row in rows)
+
+
 def report_span(warehouse: Warehouse, org_slug: str) -> tuple[date, date] | None:
     """The first and the last day that have charges, None where there are none at all."""
     row = warehouse.query(org_slug, catalogued("span"))[0]
@@ -100,13 +111,17 @@ def report_span(warehouse: Warehouse, org_slug: str) -> tuple[date, date] | None
 
 
 def _parameters(by: str, first_day: date | None, last_day: date | None) -> dict[str, object]:
-    parameters: dict[str, object] = {
-        "from_time": _midnight(first_day or date.min),
-        "until_time": _midnight(last_day + timedelta(days=1) if last_day else date.max),
-    }
+    parameters = _between(first_day, last_day)
     if by.startswith(TAG):
         parameters["tag_path"] = _tag_path(by.removeprefix(TAG))
     return parameters
+
+
+def _between(first_day: date | None, last_day: date | None) -> dict[str, object]:
+    return {
+        "from_time": _midnight(first_day or date.min),
+        "until_time": _midnight(last_day + timedelta(days=1) if last_day else date.max),
+    }
 
 
 def costs_sql(by: str, metric: str) -> str:

@@ -17,9 +17,10 @@ from common.records.deliveries import (
     CURRENT,
     HELD,
     LANDED,
-    REJECTED,
+    NOT_COUNTED,
     REPLACED,
     SUPERSEDED,
+    WITHDRAWN,
     Delivery,
     change,
     delivery_path,
@@ -74,6 +75,30 @@ def show_again(delivery: Delivery, rt: Runtime) -> Shown:
     return _swapped(delivery, normalized_files(rt, delivery), None, rt)
 
 
+def show_without(withdrawn: Delivery, rt: Runtime) -> Shown:
+    """Show the best delivery that is left of the slice of one that was withdrawn, or no rows where none is.  Safe to repeat."""
+    known = of_slice(rt.documents, withdrawn.slice)
+    proved = [one for one in known if one.state in _PROVED and one.proved_at]
+    for wanted in by_preference(proved, known):
+        found = Shown(CURRENT, wanted) if wanted.state == CURRENT else _shown_instead(wanted, rt)
+        if found is not None:
+            note(wanted, found, rt)
+            return found
+    return _nothing(withdrawn, rt)
+
+
+def _nothing(withdrawn: Delivery, rt: Runtime) -> Shown:
+    """The slice without rows, unless a delivery that counts is shown by now."""
+    empty, instead_of = f"{withdrawn.delivery_id}-withdrawn", withdrawn.delivery_id
+    for _ in range(MAX_TRIES):
+        answer = rt.warehouse.replace_slice(withdrawn.slice, empty, rt.clock.now(), (), instead_of=instead_of)
+        current = load(rt.documents, withdrawn.org_slug, answer.current) if answer.current else None
+        if current is None or current.state != WITHDRAWN:
+            return Shown(WITHDRAWN)
+        instead_of = current.delivery_id
+    raise Contention(f"{withdrawn.slice}: other deliveries repeatedly changed the slice; withdraw it again")
+
+
 def _candidates(proved: Delivery, rt: Runtime) -> list[Delivery]:
     """What could be shown of the slice, the best first."""
     known = of_slice(rt.documents, proved.slice)
@@ -95,6 +120,8 @@ def _shown_instead(wanted: Delivery, rt: Runtime) -> Shown | None:
         return None
     # under way, so that its claims count from now on
     landed = change(rt.documents, wanted, state=LANDED, was_shown=_was_shown(wanted))
+    if landed.state == WITHDRAWN:  # meanwhile
+        return None
     try:
         found = _swapped(landed, files, _current(landed, rt), rt)
     except NotFound:  # its files are gone
@@ -110,7 +137,8 @@ def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, r
     """The swap, from what is taken to be shown or from what turns out to be."""
     current_id = current.delivery_id if current else None
     for _ in range(MAX_TRIES):
-        if current is not None and current.state != REJECTED and _better(current, wanted, rt):
+        known = of_slice(rt.documents, wanted.slice) if current is not None else []
+        if current is not None and current.state not in NOT_COUNTED and _better(current, wanted, known):
             return _outranked(wanted, current)
         shared = overlap.claim(rt.documents, wanted)
         if shared:
@@ -125,8 +153,9 @@ def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, r
     raise Contention(f"{wanted.slice}: other deliveries repeatedly changed the slice; deliver it again")
 
 
-def _better(one: Delivery, other: Delivery, rt: Runtime) -> bool:
-    best = by_preference([one, other], of_slice(rt.documents, one.slice))
+def _better(one: Delivery, other: Delivery, known: Sequence[Delivery]) -> bool:
+    """known: the deliveries of the slice."""
+    best = by_preference([one, other], known)
     return bool(best) and best[0].delivery_id == one.delivery_id
 
 
@@ -152,18 +181,18 @@ def note(proved: Delivery, shown: Shown, rt: Runtime) -> None:
     Raises Contention where the time of the one that is shown was put right meanwhile.
     """
     if shown.delivery is not None:
-        _settle(shown.delivery, proved, rt)
+        _update_states(shown.delivery, proved, rt)
     if shown.delivery is None or shown.delivery.delivery_id != proved.delivery_id:
         now = load(rt.documents, proved.org_slug, proved.delivery_id) or proved
         change(rt.documents, proved, state=_ended_as(now, shown.state), reason=shown.reason, was_current=False)
 
 
-def _settle(shown: Delivery, proved: Delivery, rt: Runtime) -> None:
+def _update_states(shown: Delivery, proved: Delivery, rt: Runtime) -> None:
     if shown.delivery_id != proved.delivery_id:
         _note_current(shown, rt)
     known = of_slice(rt.documents, shown.slice)
     for one in known:
-        if one.delivery_id == shown.delivery_id or one.state not in (CURRENT, HELD) or _better(one, shown, rt):
+        if one.delivery_id == shown.delivery_id or one.state not in (CURRENT, HELD) or _better(one, shown, known):
             continue
         if one.state == CURRENT:
             change(rt.documents, one, state=REPLACED, reason=PARTED if parted(one, known) else None)

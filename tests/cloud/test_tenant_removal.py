@@ -15,8 +15,9 @@ from google.cloud import firestore, storage
 from common.config import Settings
 from common.errors import BadConfiguration, NotFound
 from common.records import organizations as tenants
-from common.records.deliveries import CURRENT, Delivery, Part, chunks_path, delivery_path
+from common.records.deliveries import CURRENT, Delivery, chunks_path, delivery_path
 from common.records.integrations import save_integration
+from common.records.parts import Part
 from common.runtime.bootstrap import CloudRuntime
 from common.tenancy import data as tenant_data
 from common.tenancy.schedules import set_sync_interval

@@ -14,7 +14,7 @@ from common.budgets.questions import Driver, newest_period, read_charged_days, r
 from common.budgets.sources import Filling
 from common.domain.budgets import Budget, Scope, as_document
 from common.domain.outlook import Source
-from common.records.charges_version import mark_changed
+from common.records.charges_version import note_change
 from tests.contract.backends import chosen
 from tests.contract.warehouse_cases import ORG, Opened, charge
 
@@ -46,7 +46,7 @@ def test_spend_and_drivers_come_from_the_days_that_have_charges(
         charge(BilledCost="10.000000000000000000000001", x_SourceRowId="1"),
         charge(BilledCost="2", x_SourceRowId="2", ServiceName="Elsewhere", **late),
     )
-    mark_changed(opened.documents, ORG)
+    note_change(opened.documents, ORG)
     budget = Budget("b", "b", Decimal(100), "USD", "monthly", scope=Scope(services=services))
     opened.documents.set(f"orgs/{ORG}/budgets/b", as_document(budget))
     fresh = Answers("b", opened.documents, opened.warehouse, opened.clock)

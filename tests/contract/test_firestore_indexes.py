@@ -15,7 +15,8 @@ from common.adapters.gcp.firestore_indexes import COMPOSITE_INDEXES, EXEMPTIONS,
 from common.adapters.shared.document_rules import MAX_DOCUMENT_BYTES, stored_bytes
 from common.formats.totals import Total
 from common.ports.documents import Order
-from common.records.deliveries import LANDED, Delivery, Part, delivery_path
+from common.records.deliveries import LANDED, Delivery, delivery_path
+from common.records.parts import Part
 
 ROOT = Path(__file__).parents[2]
 MAX_ENTRIES = 40_000

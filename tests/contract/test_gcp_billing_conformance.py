@@ -211,6 +211,57 @@ def test_odd_amounts_are_kept_to_the_last_digit(tmp_path: Path) -> None:
         assert validate_relation(connection, "good").errors == ()
 
 
+def test_a_line_that_a_commitment_covers_in_part_adds_up_to_the_last_digit(tmp_path: Path) -> None:
+    template = json.loads(
+        (FIXTURES / "mappings" / "gcp_billing" / "usage.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    )
+    dice = random.Random(20260310)
+    wanted: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
+    with (tmp_path / "bill.jsonl").open("w", encoding="utf-8") as handle:
+        for number in range(1, 301):
+            sign = dice.choice([1, 1, -1])
+            cost = sign * Decimal(dice.randrange(1, 10**9)).scaleb(-dice.randrange(0, 13))
+            covered = cost * Decimal(dice.randrange(0, 1100)).scaleb(-3)
+            quantity = Decimal(dice.randrange(1, 10**12)).scaleb(-dice.randrange(0, 13))
+            consumed = quantity * dice.choice([1, 3600, 2**30 * 3600])
+            kind = dice.choice(["COMMITTED_USAGE_DISCOUNT", "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE"])
+            credits = [{"type": kind, "id": kind, "amount": f"{-covered:f}"}]
+            if dice.random() < 0.3:
+                credits.append({"type": "RESELLER_MARGIN", "id": "m", "amount": f"{-cost * Decimal('0.07'):f}"})
+            usage = {**template["usage"], "amount": f"{consumed:f}", "amount_in_pricing_units": f"{quantity:f}"}
+            price = dice.choice([None, {**template["price"], "list_price": "0.123456789012345678"}])
+            line = {**template, "cost": f"{cost:f}", "credits": credits, "usage": usage, "price": price}
+            handle.write(json.dumps(line) + "\n")
+            billed = add((cost, *(Decimal(str(entry["amount"])) for entry in credits)))
+            wanted[str(number)] = (billed, sign * quantity, sign * consumed)
+    with mapped(tmp_path / "bill.jsonl") as connection:
+        assert one(connection, "select count(quarantine_reason) from mapped") == 0
+        found = connection.execute("""
+            select split_part(source_row_id, '#', 1), sum(BilledCost), sum(PricingQuantity), sum(ConsumedQuantity)
+            from mapped group by 1
+        """).fetchall()
+        assert {line: tuple(sums) for line, *sums in found} == wanted
+        # the same price, so that the costs add up as well
+        assert (
+            one(
+                connection,
+                """
+            select max(prices) from (
+                select count(distinct (ListUnitPrice, ContractedUnitPrice)) as prices from mapped group by split_part(source_row_id, '#', 1)
+            )
+            """,
+            )
+            == 1
+        )
+        assert one(connection, "select count(*) from mapped where source_row_id like '%#uncovered'") > 200
+        assert one(connection, "select count(*) from mapped where PricingQuantity * sign(ConsumedQuantity) < 0") == 0
+        facts = [json.loads(text) for (text,) in connection.execute("select x_Source from mapped").fetchall()]
+        billed_in_all = one(connection, "select sum(BilledCost) from mapped")
+        assert add(Decimal(fact[name]) for fact in facts for name in ("cost", "credits")) == billed_in_all
+        connection.execute("create table good as select * exclude (source_row_id, quarantine_reason) from mapped")
+        assert validate_relation(connection, "good").errors == ()
+
+
 def _amount(dice: random.Random) -> float | str:
     """A FLOAT64 of any size, or a NUMERIC of 24 fractional digits as text."""
     if dice.random() < 0.5:

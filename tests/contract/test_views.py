@@ -260,6 +260,7 @@ def test_gcp_billing_costs_tells_cost_and_credits_apart(opened: Opened) -> None:
         google("10.000000000000000000000001", "7", BillingCurrency="EUR"),
         google("10.000000000000000000000001", "-2", row="1#promotion", BillingCurrency="EUR"),
         google(None, "5", row="2", SubAccountId="project-2", Tags='{"env": "prod"}'),
+        google("6", "5.5", row="3#uncovered"),
         charge(BilledCost="99"),
     )
     rows = opened.ask("select * from gcp_billing_costs order by cost_id")
@@ -267,6 +268,7 @@ def test_gcp_billing_costs_tells_cost_and_credits_apart(opened: Opened) -> None:
         ("d1/1", Decimal("10.000000000000000000000001"), Decimal("-3.000000000000000000000001"), "EUR"),
         ("d1/1#promotion", Decimal(0), Decimal(-2), "EUR"),
         ("d1/2", Decimal(5), Decimal(0), "USD"),
+        ("d1/3#uncovered", Decimal(6), Decimal("-0.5"), "USD"),
     ]
     assert (rows[0]["service_id"], rows[0]["sku_description"], rows[0]["invoice_month"]) == (
         "6F81",

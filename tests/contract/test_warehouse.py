@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.errors import BadConfiguration, NotFound
-from common.focus import storage_schema
+from common.focus import export_schema, storage_schema
 from common.ports import Replacement, Slice
 from common.warehouse.promised import SLICE_COLUMNS
 from tests.contract.backends import chosen
@@ -189,6 +189,8 @@ def test_a_delivery_without_rows_empties_the_slice(opened: Opened) -> None:
     swap(opened.warehouse, Slice(ORG, "aws-main", MARCH), "d2", 2, [])
     assert opened.billed() is None
     assert opened.ask("select billed_cost_delta from restatements") == [{"billed_cost_delta": Decimal(-10)}]
+    question = "select delivery_id, first_start, last_start from slices"
+    assert opened.ask(question) == [{"delivery_id": "d2", "first_start": None, "last_start": None}]
 
 
 def test_files_of_older_schemas_are_read_by_name(opened: Opened) -> None:
@@ -308,7 +310,7 @@ def test_a_csv_export_has_the_formats_of_the_specification(opened: Opened) -> No
     with path.open(newline="") as handle:
         header, values = csv.reader(handle)
     row = dict(zip(header, values, strict=True))
-    assert header == list(storage_schema())
+    assert header == list(export_schema())
     assert [row[f"{kind}Cost"] for kind in ("Billed", "List", "Effective", "Contracted")] == [
         "0.000000000000000000000001",
         "100",
@@ -324,7 +326,7 @@ def test_a_parquet_export_has_real_types(opened: Opened) -> None:
     opened.show("d1", charge(BilledCost="99999999999999.999999999999999999999999"))
     path = exported(opened, "out.parquet")
     schema = pq.read_schema(path)
-    assert schema.names == list(storage_schema())
+    assert schema.names == list(export_schema())
     assert schema.field("BilledCost").type == pa.decimal128(38, 24)
     assert schema.field("ConsumedQuantity").type == pa.decimal128(38, 12)
     assert schema.field("ChargePeriodStart").type.tz == "UTC"
@@ -355,8 +357,8 @@ def test_an_export_can_be_narrowed(opened: Opened) -> None:
 
 
 def test_an_export_without_rows_is_a_file_with_columns(opened: Opened) -> None:
-    assert exported(opened, "out.csv").read_text() == ",".join(storage_schema()) + "\n"
-    assert pq.read_schema(exported(opened, "out.parquet")).names == list(storage_schema())
+    assert exported(opened, "out.csv").read_text() == ",".join(export_schema()) + "\n"
+    assert pq.read_schema(exported(opened, "out.parquet")).names == list(export_schema())
 
 
 def test_a_failed_export_leaves_the_earlier_file_and_nothing_else(opened: Opened) -> None:

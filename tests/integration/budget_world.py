@@ -24,7 +24,7 @@ from common.focus import storage_schema
 from common.messages import AlertRaised, ChargesNormalized, Message
 from common.messages.cloudevent import decode
 from common.ports import ONE_PLACE, Notification, Slice
-from common.records.charges_version import mark_changed
+from common.records.charges_version import note_change
 
 ORG = "default"
 
@@ -127,7 +127,7 @@ class World:
     ) -> ChargesNormalized:
         """Show rows as the newest delivery of a slice; returns the message about it, which nobody has handled."""
         message = self.swap(period, rows, integration, delivered_at)
-        mark_changed(self.documents, ORG)
+        note_change(self.documents, ORG)
         return message
 
     def swap(

@@ -78,10 +78,12 @@ def test_a_message_that_could_not_be_sent_is_named_with_the_reason(home: Path, m
     assert "Alert not sent yet by email to b@example.com: mail server 127.0.0.1:" in said
 
 
-def test_alerts_stand_from_low_to_high(home: Path) -> None:
+def test_alerts_stand_from_low_to_high_and_of_those_crossed_at_once_the_highest_is_told(home: Path) -> None:
     add("--threshold", "9", "--threshold", "50", "--threshold", "10")
     assert [alert["threshold_percent"] for alert in as_json(alerts.app, "list")] == [9, 10, 50]
-    assert len(list((home / "outbox").iterdir())) == 3
+    (written,) = (home / "outbox").iterdir()
+    alert_id = as_json(alerts.app, "list")[2]["alert_id"]
+    assert f"costwire alerts ack {alert_id}\n" in written.read_text(encoding="utf-8")
 
 
 def test_json_holds_exact_amounts_and_the_standing(home: Path) -> None:
@@ -186,7 +188,7 @@ def test_a_tenant_sees_its_own_budgets_only(home: Path) -> None:
 def test_a_beginning_that_fits_several_alerts_is_refused_with_their_names(home: Path) -> None:
     add("--threshold", "50", "--threshold", "60")
     several = failure(alerts.app, "ack", "platform")
-    assert isinstance(several, NotFound) and "matches 2 alerts" in str(several)
+    assert isinstance(several, NotFound) and "matches 2 ids" in str(several)
 
 
 def test_the_table_and_json_say_which_days_are_still_being_reported(tmp_path: Path, home: Path) -> None:
@@ -199,3 +201,34 @@ def test_the_table_and_json_say_which_days_are_still_being_reported(tmp_path: Pa
     assert "platform: days from 2026-03-30 on were still being reported at the last delivery." in said
     (budget,) = as_json(budgets.app, "list")
     assert budget["standing"]["filling_from"] == "2026-03-30"
+
+
+def test_a_budget_is_changed_and_keeps_what_is_not_given(home: Path) -> None:
+    add("--owner", "kim", "--service", "Compute")
+    before = as_json(budgets.app, "list")[0]
+    changed = as_json(budgets.app, "set", "platform", "--amount", "9000", "--threshold", "90")
+    assert (changed["amount"], changed["thresholds"], changed["owner"]) == ("9000", [90], "kim")
+    assert changed["scope"] == before["scope"] and changed["created_at"] == before["created_at"]
+    assert as_json(budgets.app, "set", "platform", "--all-charges")["scope"] != before["scope"]
+
+
+def test_alerts_of_thresholds_that_a_budget_no_longer_has_are_resolved(home: Path) -> None:
+    add("--threshold", "50", "--threshold", "60")
+    as_json(budgets.app, "set", "platform", "--threshold", "60")
+    assert {one["threshold_percent"]: one["state"] for one in as_json(alerts.app, "list", "--all")} == {
+        50: "resolved",
+        60: "open",
+    }
+
+
+def test_a_scope_and_a_currency_that_no_charge_has_are_named_with_the_nearest(home: Path) -> None:
+    said = add("--service", "Comptue", "--provider", "aws")
+    assert "no charge has service Comptue; did you mean" in said
+    assert "no charge has provider" not in said
+    other = done(budgets.app, "add", "yen", "--amount", "10", "--currency", "JPY")
+    assert "no charge has currency JPY" in other
+
+
+def test_a_list_says_what_each_budget_counts(home: Path) -> None:
+    add("--provider", "aws")
+    assert "platform counts provider aws" in done(budgets.app, "list")

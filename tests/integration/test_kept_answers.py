@@ -19,7 +19,7 @@ from common.budgets.evaluation import evaluate_all
 from common.domain.budgets import Scope
 from common.errors import Permanent
 from common.messages import ChargesNormalized
-from common.records.charges_version import current_mark, mark_changed
+from common.records.charges_version import current_version, note_change
 
 NOVEMBER = "2026-11"
 KEPT = f"orgs/{ORG}/budget_status/platform-1a2b-answers"
@@ -190,7 +190,7 @@ def test_a_swap_whose_mark_comes_after_the_answer_is_not_missed(world: World, as
     world.swap(NOVEMBER, each_day(NOVEMBER, 9, "200"))
     check(world)
     assert spend(world) == "900"  # shown, and nobody told yet
-    mark_changed(world.documents, ORG)
+    note_change(world.documents, ORG)
     check(world)
     assert spend(world) == "1800"
 
@@ -230,8 +230,8 @@ def test_an_older_answer_that_is_kept_late_is_not_believed(world: World, asked: 
 def test_no_two_marks_are_alike(world: World) -> None:
     marks = set()
     for _ in range(3):
-        mark_changed(world.documents, ORG)
-        marks.add(current_mark(world.documents, ORG))
+        note_change(world.documents, ORG)
+        marks.add(current_version(world.documents, ORG))
     assert len(marks) == 3
 
 
@@ -250,7 +250,7 @@ def test_what_is_kept_does_not_grow(world: World) -> None:
     world.budget(amount=Decimal(1000))
     for month in range(1, 12):
         world.swap(f"2026-{month:02}", each_day(f"2026-{month:02}", 2, "1"))
-    mark_changed(world.documents, ORG)
+    note_change(world.documents, ORG)
     for month in range(1, 12):
         world.evaluate(ChargesNormalized(ORG, "aws-main", f"2026-{month:02}", f"d{month}", 1))
     kept = world.documents.get(KEPT)
@@ -304,8 +304,11 @@ def test_the_newest_period_of_a_scope_is_found_however_old(
 
 
 def conjuncts(sql: str) -> set[str]:
-    """What the rows that are read must all fulfil, as BigQuery SQL."""
-    (where,) = sqlglot.parse_one(sql, read="bigquery").find_all(sqlglot.exp.Where)
+    """What the rows of the charges that are read must all fulfil, as BigQuery SQL."""
+    found = [
+        one for one in sqlglot.parse_one(sql, read="bigquery").find_all(sqlglot.exp.Select) if one.args.get("where")
+    ]
+    (where,) = [one.args["where"] for one in found if "cost_data" in one.args["from_"].sql()]
     return {one.sql("bigquery") for one in where.this.flatten()}
 
 
@@ -456,7 +459,7 @@ def test_however_swaps_marks_messages_and_checks_interleave_the_end_is_what_the_
 
         def mark() -> None:
             while unmarked:
-                mark_changed(world.documents, ORG)
+                note_change(world.documents, ORG)
                 messages.append(unmarked.pop())
 
         def evaluate_some() -> None:

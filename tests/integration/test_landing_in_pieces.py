@@ -15,8 +15,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from common.adapters.locations.files import FileLocation
-from common.ingestion import landing, reading
-from common.ingestion import progress as marks
+from common.ingestion import landing, progress, reading
 from common.messages import IngestBill
 from common.ports import ObjectStore
 from common.records.integrations import load_integration, save_integration
@@ -235,7 +234,7 @@ def test_files_that_never_stop_changing_end_the_landing(tmp_path: Path) -> None:
             errors.append(error)
             (place / "part-0.csv").write_text(cur_text([cur_line(0, str(number + 2))]))
             assert number < 200, "the messages do not end"
-        assert errors.count(None) <= marks.MOST_CHANGES + 1
+        assert errors.count(None) <= progress.MOST_CHANGES + 1
         assert "changed 6 times during landing" in str(next(filter(None, errors)))
         run = rt.documents.get(run_path("default", RUN)) or {}
         assert run["status"] == "failed" and "during landing" in run["error"]

@@ -140,5 +140,5 @@ def test_a_message_of_an_organization_that_does_not_exist_is_dead_lettered(rt: L
     assert outcome.final and outcome.error == "there is no organization ghost_org; costwire tenants list shows them"
     (letter,) = rt.bus.dead_letters()
     assert letter.reason == outcome.error
-    for collection in ("runs", "marks", "budget_status", "alerts"):
+    for collection in ("runs", "versions", "budget_status", "alerts"):
         assert rt.documents.list(f"orgs/ghost_org/{collection}") == []

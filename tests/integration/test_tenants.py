@@ -21,7 +21,7 @@ from common.messages import IngestBill, SyncRequested
 from common.ports import Schedule
 from common.records import organizations as tenants
 from common.records.integrations import save_integration
-from common.records.organizations import check_org_slug
+from common.records.names import check_org_slug
 from common.records.runs import run_path
 from common.tenancy import data as tenant_data
 from common.tenancy.schedules import set_sync_interval

@@ -73,8 +73,10 @@ RULES: dict[str, Rule] = {
         "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, alerts, health",
         (*_BILLS, "warehouse"),
     ),
-    "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "warehouse")),
-    "common/adapters/embedded": Rule("ports on one machine", (*_DATA, "formats", "warehouse", "adapters.shared")),
+    "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "records", "warehouse")),
+    "common/adapters/embedded": Rule(
+        "ports on one machine", (*_DATA, "formats", "records", "warehouse", "adapters.shared")
+    ),
     "common/adapters/gcp": Rule(
         "ports on Google Cloud; `doctor/` looks at a deployment",
         (*_DATA, "formats", "providers", "records", "tenancy", "warehouse", "adapters.shared"),

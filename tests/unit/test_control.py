@@ -3,10 +3,14 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from common.domain.money import add, read_cost, round_cost
 from common.formats.container import opened
-from common.formats.control import control_totals
+from common.formats.control import _sum, control_totals
 from common.formats.recognition import recognise
 from common.formats.totals import ControlTotals, read_month
 
@@ -44,6 +48,26 @@ def test_what_a_cost_column_cannot_keep_is_in_the_exact_sum_and_not_in_the_round
     total = totals_of(tmp_path, HEADER + line("0.1234567890123456789012345") + line("-1e-05")).totals["2026-03", "USD"]
     assert total.amount == Decimal("0.1234467890123456789012345")
     assert total.rounded == Decimal("0.123446789012345678901234")
+
+
+NEAR_A_LIMB = st.builds(
+    lambda limb, off, scale: format(Decimal(limb * 2**64 + off).scaleb(-scale), "f"),
+    st.integers(-(10**15), 10**15), st.integers(-9, 9), st.integers(20, 30),
+)  # fmt: skip
+WITH_EXPONENTS = st.floats(-1e6, 1e6).map(repr)
+PLAIN = st.decimals(-(10**9), 10**9, allow_nan=False, allow_infinity=False, places=24).map(lambda one: format(one, "f"))
+
+
+@settings(max_examples=300)
+@given(st.lists(st.one_of(NEAR_A_LIMB, WITH_EXPONENTS, PLAIN), min_size=1, max_size=20))
+@example(["-0.000018446744073709551615"])  # 1 - 2^64 in the 24th digit, which Arrow rounds to another number
+@example(["1.2345678901234567e-09", "1e-10", "5E-07"])
+def test_amounts_in_any_spelling_add_up_as_each_of_them_is_rounded(texts: list[str]) -> None:
+    values = [value for text in texts if (value := read_cost(text)) is not None]
+    total = _sum(pa.array(texts), None)
+    assert (total.lines, total.unreadable) == (len(texts), len(texts) - len(values))
+    assert total.amount == add(values)
+    assert total.rounded == add(round_cost(one) for one in values)
 
 
 def test_a_word_in_the_cost_column_is_counted_and_adds_nothing(tmp_path: Path) -> None:

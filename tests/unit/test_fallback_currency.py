@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from common.formats.totals import Total
-from common.records.deliveries import Delivery, Part
+from common.records.deliveries import Delivery
+from common.records.parts import Part
 
 
 def delivery(source_format: str, *controls: dict[str, str]) -> Delivery:

@@ -101,7 +101,7 @@ def test_use_cases_print_nothing(folder: str) -> None:
 
 MAY_REACH_STORES = frozenset(
     {
-        "given_up.py",  # these four do the work of messages, on the laptop
+        "dead_letters.py",  # these four do the work of messages, on the laptop
         "waiting.py",
         "watch.py",
         "worker.py",

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.formats.recognition import formats
-from common.records.deliveries import Delivery, Part, identify
+from common.records.deliveries import Delivery, identify
 from common.records.joining import completeness, joined
+from common.records.parts import Part
 
 DAY = datetime(2026, 4, 1, tzinfo=UTC)
 OCI, AZURE = formats()["oci_cost"], formats()["azure_cost"]

@@ -54,7 +54,7 @@ def test_no_rule_is_unaccounted_for() -> None:
     told = [check.rule_id for check in catalogue()]
     assert len(stated) == 463
     assert len(set(told)) == len(told)
-    assert set(told) == set(stated) | {f"x_NullHandling-{name}" for name in NAMES}
+    assert set(told) == set(stated) | {f"x_NullHandling-{name}" for name in NAMES} | {"x_BlockPricing-PricingUnit"}
 
 
 def test_every_reason_names_a_rule_that_there_is() -> None:
@@ -114,12 +114,53 @@ def test_a_feature_that_shows_nowhere_asks_for_no_column() -> None:
         ([*NAMES, "Id"], "x_ColumnNames-2", "Id"),
         (["x_Team", *NAMES], "x_ColumnNames-3", "x_Team"),
         ([*NAMES, "Tags"], "x_ColumnNames-4", "Tags"),
+        ([*NAMES, "x_cost_center"], "x_ColumnNames-5", "x_cost_center"),
+        ([*NAMES, "x_Cost-Center"], "x_ColumnNames-5", "x_Cost-Center"),
+        ([*NAMES, "x_" + 49 * "A"], "x_ColumnNames-6", "x_AAA"),
+        ([*NAMES[1:], NAMES[0]], "x_ColumnNames-7", f"{NAMES[0]} after {NAMES[-1]}"),
+        ([*NAMES, "x_Team", "x_CostCenter"], "x_ColumnNames-8", "x_CostCenter after x_Team"),
     ],
 )
 def test_names_of_columns_are_checked(names: list[str], rule_id: str, words: str) -> None:
     failures = check_names(names).failures
     assert [failure.rule_id for failure in failures] == [rule_id]
     assert words in failures[0].example
+
+
+def test_names_of_ones_own_in_form_and_order_are_not_reported() -> None:
+    assert check_names([*NAMES, "x_AccountId", "x_B2", "x_" + 48 * "c".upper()]).failures == ()
+
+
+def test_keys_of_json_have_no_order() -> None:
+    assert check_names(["x_Team", "x_CostCenter", *reversed(NAMES)], ordered=False).failures == ()
+
+
+def test_a_name_that_repeats_the_id_is_reported(tmp_path: Path) -> None:
+    rows = [USAGE | {"ResourceId": "i-1", "ResourceName": name} for name in ("i-1", "web", "")]
+    found = [(one.rule_id, one.count) for one in validated(tmp_path, rows).failures]
+    assert found == [("CAU-ResourceName-C-006-C", 1)]
+
+
+@pytest.mark.parametrize(
+    ("unit", "billed", "contracted", "is_reported"),
+    [
+        ("10000 Units", "0.0000000067", "0.000067", True),
+        ("100 Hours", "250", "2.5", True),
+        ("100 Hours", "250", "250", False),
+        ("100 Hours", "225", "250", False),  # a price that differs by tier
+        ("100 Hours", "0", "2.5", False),
+        ("Hours", "250", "2.5", False),
+        ("100 Hours", "-250", "-2.5", True),
+        ("100 Hours", "90000000000000", "90000000000000", False),
+    ],
+)
+def test_a_product_that_is_wrong_by_the_block_is_reported(
+    tmp_path: Path, unit: str, billed: str, contracted: str, is_reported: bool
+) -> None:
+    row = USAGE | {"PricingUnit": unit, "BilledCost": billed, "ContractedCost": contracted, "PricingQuantity": "1"}
+    row |= {"ContractedUnitPrice": contracted}
+    found = {one.rule_id for one in validated(tmp_path, [row]).failures}
+    assert ("x_BlockPricing-PricingUnit" in found) is is_reported
 
 
 def test_a_misspelt_column_is_checked_all_the_same(tmp_path: Path) -> None:

@@ -237,6 +237,8 @@ CHANGES: dict[str, tuple[str, Row]] = {
     "CAU-ChargeClass-C-005-C": ("usage", {"ChargeClass": "Refund"}),
     "CAU-InvoiceId-C-007-C": ("usage", {"BillingAccountId": None}),
     "CAU-PricingCurrency-C-003-M": ("usage", {"PricingCurrency": "$"}),
+    "x_BlockPricing-PricingUnit": ("usage", {"PricingUnit": "10 Hours", "BilledCost": "12.5"}),
+    "CAU-ResourceName-C-006-C": ("usage", {"ResourceName": "machine-1"}),
     "CAU-ServiceSubcategory-C-004-M": ("usage", {"ServiceSubcategory": "Object Storage"}),
     "CAU-SkuMeter-C-005-C": ("usage", {"SkuMeter": None}),
     "CAU-SkuPriceDetails-C-002-O": ("usage", {"SkuPriceDetails": '{"x_boost_level":1}'}),

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from common.adapters.shared.names import checked_org, checked_slice
+from common.adapters.shared.names import checked_slice
 from common.ports import Document, DocumentStore, Slice
+from common.records.names import check_org_slug
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Pointer:
 
 def collection_of(org_slug: str) -> str:
     """Where a tenant's pointers are kept."""
-    return f"orgs/{checked_org(org_slug)}/slices"
+    return f"orgs/{check_org_slug(org_slug)}/slices"
 
 
 def path_of(piece: Slice) -> str:

@@ -32,11 +32,12 @@ from common.adapters.gcp.bigquery_provided import Provided
 from common.adapters.gcp.bigquery_questions import Questions, checked
 from common.adapters.gcp.bigquery_swap import Pointer, Swaps
 from common.adapters.shared.focus_export import write_focus
-from common.adapters.shared.names import checked_org, checked_slice
+from common.adapters.shared.names import checked_slice
 from common.config import Settings
 from common.errors import BadConfiguration, Contention, NotFound
 from common.focus import TABLE
 from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice
+from common.records.names import check_org_slug
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import saved_rates
 from common.warehouse.settling import settled
@@ -96,7 +97,7 @@ class BigQueryWarehouse:
         checked_slice(piece)
         with explaining(f"slice {piece}"):
             dataset, before = self._found(piece)
-            answer = _settled(before, delivery_id, instead_of)
+            answer = _answered_before(before, delivery_id, instead_of)
             if answer is not None:
                 if answer.shown and before and before.delivered_at != delivered_at:
                     self._swaps.date(dataset, piece, delivery_id, delivered_at)
@@ -108,7 +109,7 @@ class BigQueryWarehouse:
                 )
                 self._swaps.swap(dataset, piece, before, after, staged, self._clock.now())
                 before = self._swaps.pointer(dataset, piece)
-                answer = _settled(before, delivery_id, instead_of)
+                answer = _answered_before(before, delivery_id, instead_of)
                 if answer is not None:
                     if answer.shown:  # else the caller may ask again, to whom the loaded rows spare a job
                         self._swaps.drop(staged)
@@ -177,7 +178,7 @@ class BigQueryWarehouse:
 
     def _prepared(self, org_slug: str, sql: str, parameters: Mapping[str, Any]) -> bigquery.DatasetReference:
         """The tenant's dataset, with the tables that the question reaches filled."""
-        checked_org(org_slug)
+        check_org_slug(org_slug)
         question = checked(sql, parameters)
         reached = question.tables.union(*(transpile(view_sql(name)).tables for name in question.tables & view_names()))
         with self._lock:
@@ -189,7 +190,7 @@ class BigQueryWarehouse:
         return dataset
 
 
-def _settled(before: Pointer | None, delivery_id: str, instead_of: str | None) -> Replacement | None:
+def _answered_before(before: Pointer | None, delivery_id: str, instead_of: str | None) -> Replacement | None:
     """As the rule of every warehouse has it."""
     current, replaced = (before.delivery_id, before.replaced) if before else (None, None)
     return settled(current, replaced, delivery_id, instead_of)

@@ -18,9 +18,9 @@ from sqlglot import exp
 
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
-from common.adapters.shared.names import checked_org
 from common.errors import BadConfiguration, Retryable
 from common.focus import TABLE, storage_schema
+from common.records.names import check_org_slug
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_names, view_sql
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
 
@@ -115,7 +115,7 @@ class Datasets:
         return self._jobs.client.create_table(table, exists_ok=True, **self._jobs.call)
 
     def _reference(self, org_slug: str) -> bigquery.DatasetReference:
-        return bigquery.DatasetReference(self._project, f"{checked_org(org_slug)}_{self._env}")
+        return bigquery.DatasetReference(self._project, f"{check_org_slug(org_slug)}_{self._env}")
 
     def _check_location(self, dataset: bigquery.Dataset) -> None:
         if dataset.location.lower() != self._region.lower():

@@ -119,8 +119,7 @@ class Swaps:
             "delivery_id": after.delivery_id,
             "delivered_at": after.delivered_at,
             "now": now,
-            "first_start": staged.first or now,
-            "last_start": staged.last or now,
+            **({"first_start": staged.first or now, "last_start": staged.last or now} if staged.table else {}),
             "before_first": (before and before.first) or now,
             "before_last": (before and before.last) or now,
         }
@@ -219,6 +218,7 @@ def _script(before: Pointer | None, staged: Staged) -> str:
         columns = names(storage_schema())
         steps.append(f"insert into {TABLE} ({columns}) select {columns} {after_rows};")
     replaced = "@before" if before is not None else "cast(null as string)"
+    days = "@first_start, @last_start" if staged.table else "cast(null as timestamp), cast(null as timestamp)"
     return f"""
         begin transaction;
         update {TURNS} set turn = turn + 1 where true;
@@ -227,7 +227,7 @@ def _script(before: Pointer | None, staged: Staged) -> str:
             {"".join(steps)}
             delete from slices where {_SLICE};
             insert into slices ({names(SLICE_COLUMNS)})
-            values (@integration_id, @billing_period, @delivery_id, @delivered_at, {replaced}, @first_start, @last_start, @now);
+            values (@integration_id, @billing_period, @delivery_id, @delivered_at, {replaced}, {days}, @now);
         end if;
         commit transaction;
     """

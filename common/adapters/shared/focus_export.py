@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from common.adapters.shared.duckdb_errors import explained
 from common.adapters.shared.focus_files import focus_select
 from common.errors import BadConfiguration
-from common.focus import TABLE, TIME_TYPE, storage_schema
+from common.focus import TABLE, TIME_TYPE, export_schema, storage_schema
 from common.formats.engine import engine
 from common.formats.source import literal, quoted
 from common.warehouse.transpile import MACROS, transpile
@@ -101,7 +101,7 @@ _WRITERS = {".parquet": _write_parquet, ".csv": _write_csv}
 
 
 def _ordered(chosen: str, suffix: str) -> str:
-    columns = [f"{_shown(name, kind, suffix)} as {quoted(name)}" for name, kind in storage_schema().items()]
+    columns = [f"{_shown(name, kind, suffix)} as {quoted(name)}" for name, kind in export_schema().items()]
     order = [f"chosen.{quoted(name)}" for name in ORDER]
     digest = f"hash({', '.join(f'chosen.{quoted(name)}' for name in storage_schema())})"
     return f"select {', '.join(columns)} from ({chosen}) as chosen order by {', '.join(order)}, {digest}"

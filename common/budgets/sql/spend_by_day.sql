@@ -2,6 +2,7 @@
 -- Source: cost_data_standard_1_3, slices.  Grain: charge day, currency, in the period or before, provider, delivered_on, charged_until.
 -- delivered_on: the day of the newest billing period's current delivery of an integration; charged_until: the newest day of which the
 -- integration has a charge at all.  Integrations of a provider that share both are one source; null where there is no slice of theirs.
+-- A slice whose delivery was withdrawn, so that it has no rows, says nothing of when days were delivered.
 -- @charged_from, @charged_until: between them lie all charges that count; BigQuery reads only the partitions there.
 -- {metric}: a cost column; {counted_by}: the column that says in which period a charge counts; {scope}: the scope's filters.
 with newest as (
@@ -10,6 +11,7 @@ with newest as (
         max(billing_period) as billing_period,
         max(last_start) as last_start
     from slices
+    where last_start is not null
     group by integration_id
 ),
 

@@ -61,6 +61,15 @@ create or replace temp macro multiply(price, quantity) as
         else try(cast(price as decimal(38, 12)) * cast(quantity as decimal(38, 12)))
     end;
 
+-- a share (0 to 1, at most 12 fractional digits) of a quantity, which with its rest adds up to the quantity exactly; of a quantity too large for 12
+-- fractional digits, the share of its integer part
+create or replace temp macro share_of(quantity, share) as
+    case
+        when abs(quantity) < 10000000000000
+            then cast(round(cast(quantity as decimal(38, 12)) * cast(share as decimal(38, 12)), 12) as decimal(38, 12))
+        else cast(cast(trunc(quantity) as decimal(38, 0)) * cast(share as decimal(38, 12)) as decimal(38, 12))
+    end;
+
 -- a decimal's digits as an integer: 1.50 is 150
 create or replace temp macro digits(x) as cast(replace(cast(x as varchar), '.', '') as hugeint);
 

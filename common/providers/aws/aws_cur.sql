@@ -52,11 +52,23 @@ typed as (
         coalesce(product_tenancy, attributes[10]) as tenancy,
         coalesce(product_volume_api_name, attributes[11]) as volume_type,
         coalesce(product_capacitystatus, attributes[12]) as capacity_status,
-        -- a zone ends in a digit and a letter; the column may also hold a region
+        -- a zone's name ends in a digit and a letter (us-east-1a, us-west-2-lax-1a), but in Wavelength (us-east-1-wl1-bos-wlz-1); a zone's id
+        -- names its number (use1-az1, use1-wl1-bos-wlz1); the column may also hold a region.  Source: Amazon EC2, DescribeAvailabilityZones
         case
             when right(line_item_availability_zone, 1) between 'a' and 'z' and left(right(line_item_availability_zone, 2), 1) between '0' and '9'
                 then line_item_availability_zone
+            when contains(line_item_availability_zone, '-wlz') or contains(line_item_availability_zone, '-az') then line_item_availability_zone
         end as zone,
+        -- the region that the place is in: Local Zones and Wavelength Zones belong to their parent; a zone's id begins with a short form of it
+        case
+            when split_part(product_region_id, '-', 4) = '' then product_region_id
+            when product_region_id is not null
+                then coalesce(nullif(regexp_extract(product_region_id, '^[a-z]+(-[a-z]+)+-[0-9]+'), ''), product_region_id)
+            else coalesce(
+                nullif(regexp_extract(line_item_availability_zone, '^[a-z]+(-[a-z]+)+-[0-9]+'), ''),
+                case when zone is not null then split_part(line_item_availability_zone, '-', 1) end
+            )
+        end as region_key,
         blank_to_null(line_item_resource_id) as resource_id,
         -- AWS: the subscription id may serve where a reservation line has no ARN
         case
@@ -95,10 +107,12 @@ joined as (
         coalesce(by_code.service_subcategory, by_name.service_subcategory, case when is_model then 'Generative AI' end, 'Other (Other)')
             as service_subcategory,
         case when is_model then getvariable('aws_model_sellers')[lower(split_part(product_name, ' ', 1))] end as model_seller,
-        coalesce(product_region_id, zones.region_id) as region_id,
+        coalesce(by_zone_id.region_id, case when product_region_id is not null or contains(region_key, '-') then region_key end) as region_id,
         case
-            when product_region_id is not null then coalesce(regions.region_name, product_location, product_region_id)
-            else zones.region_name
+            when by_zone_id.region_id is not null then by_zone_id.region_name
+            when product_region_id is not null or contains(region_key, '-') then coalesce(
+                regions.region_name, case when region_key = product_region_id then product_location end, region_key
+            )
         end as region_name,
         coalesce(aws_units.focus_unit, typed.pricing_unit, 'Units') as unit,
         aws_resource_types.resource_type,
@@ -123,8 +137,8 @@ joined as (
     left join aws_line_item_types as kinds on typed.kind = kinds.line_item_type
     left join aws_services as by_code on typed.service_key = by_code.service_key
     left join aws_services as by_name on typed.product_name = by_name.service_key
-    left join aws_regions as regions on typed.product_region_id = regions.region_id
-    left join aws_regions as zones on left(typed.zone, -1) = zones.region_id
+    left join aws_regions as regions on typed.region_key = regions.region_id
+    left join aws_regions as by_zone_id on typed.region_key = by_zone_id.zone_id_prefix
     left join aws_units on typed.pricing_unit = aws_units.pricing_unit
     left join aws_resource_types
         on case
@@ -133,6 +147,66 @@ joined as (
             else split_part(typed.resource_id, '-', 1)
         end = aws_resource_types.resource_kind
     left join currencies on typed.line_item_currency_code = currencies.code
+),
+
+-- what AWS counts on a line of a reservation, as numbers
+reservation_counts as (
+    select
+        *,
+        part in ('fee', 'reservation_fee') as is_fee,
+        case when reservation_id is not null then to_quantity(reservation_number_of_reservations) end as reservations,
+        case when reservation_id is not null then to_quantity(reservation_total_reserved_units) end as total_units,
+        case when reservation_id is not null then to_quantity(reservation_units_per_reservation) end as units_each,
+        case when reservation_id is not null then to_quantity(reservation_unused_quantity) end as unused_units,
+        case when reservation_id is not null then to_quantity(reservation_total_reserved_normalized_units) end as total_normalized,
+        case when reservation_id is not null then to_quantity(reservation_normalized_units_per_reservation) end as normalized_each,
+        case when reservation_id is not null then to_quantity(reservation_unused_normalized_unit_quantity) end as unused_normalized,
+        case when reservation_id is not null then to_quantity(line_item_normalized_usage_amount) end as used_normalized,
+        case when reservation_id is not null then to_quantity(line_item_normalization_factor) end as factor,
+        case pricing_lease_contract_length when '1yr' then 8760 when '3yr' then 26280 end as term_hours
+    from joined
+),
+
+-- How much of a reservation a line is about: in normalized hours where AWS gives such, else in the unit of its usage, mostly hours; null where
+-- the line does not show it.  On an upfront Fee AWS gives the units of the whole term, on an RIFee those of the month.
+-- Sources: AWS CUR user guide, reservation details (TotalReservedUnits, UnitsPerReservation) and lineItem/NormalizationFactor; Amazon EC2 user
+-- guide, term commitment (a term is 365 or 1095 days).
+reserved as (
+    select
+        *,
+        case
+            when reservation_id is null then null
+            when part = 'reserved_usage' then amount
+            when part = 'unused_reservation' then unused_units
+            -- the usage amount of a monthly fee is its hours, that of an upfront fee the number of reservations
+            else coalesce(
+                total_units,
+                try(cast(reservations * units_each as decimal(38, 12))),
+                case when part = 'reservation_fee' then amount else try(cast(coalesce(reservations, amount) * term_hours as decimal(38, 12))) end
+            )
+        end as plain_units,
+        coalesce(
+            case part
+                when 'reserved_usage' then used_normalized
+                when 'unused_reservation' then unused_normalized
+                when 'reservation_fee'
+                    then coalesce(total_normalized, try(cast(reservations * normalized_each as decimal(38, 12))), used_normalized)
+                else coalesce(total_normalized, try(cast(reservations * normalized_each as decimal(38, 12))))
+            end,
+            try(cast(plain_units * factor as decimal(38, 12)))
+        ) as normalized_units,
+        coalesce(
+            nullif(used_normalized, 0), nullif(factor, 0), nullif(total_normalized, 0), nullif(normalized_each, 0), nullif(unused_normalized, 0)
+        ) is not null as is_normalized,
+        case
+            when is_normalized then 'Normalized Hours'
+            -- the price of an upfront fee is per reservation, not per unit; only DynamoDB reserves something else than hours
+            when part = 'fee' and unit = 'Units' then
+                case when coalesce(line_item_product_code, product_name, '') not in ('AmazonDynamoDB', 'Amazon DynamoDB') then 'Hours' end
+            else unit
+        end as reserved_unit,
+        case when is_normalized then normalized_units when reserved_unit is not null then plain_units end as reserved_units
+    from reservation_counts
 ),
 
 -- EffectiveCost as far as the source gives it: null where it gives none
@@ -183,7 +257,7 @@ accrued as (
             end
             else 0
         end as accrued_cost
-    from joined
+    from reserved
 ),
 
 -- quantity and prices: 1 unit at the amount of the row where it is a fee or its usage amount cannot carry the amount
@@ -340,7 +414,8 @@ select
 
     -- what kind of charge
     charge_category as ChargeCategory,
-    case when kind = 'Refund' and (bill_bill_type = 'Refund' or bill_invoice_id is not null) then 'Correction' end as ChargeClass,
+    -- a refund bill is issued after the invoice; the id of an invoice says nothing, as every line of a month gets one when it is invoiced
+    case when kind = 'Refund' and (bill_bill_type = 'Refund' or charge_start < period_start) then 'Correction' end as ChargeClass,
     case when unused then 'Unused: ' else '' end
     || coalesce(line_item_line_item_description, line_item_tax_type, concat_ws(' ', service_name, line_item_usage_type)) as ChargeDescription,
     charge_frequency as ChargeFrequency,
@@ -353,13 +428,7 @@ select
     cast(null as varchar) as CommitmentDiscountName,
     case
         when commitment_id is null then null
-        when part = 'reserved_usage' then coalesce(to_quantity(line_item_normalized_usage_amount), amount, 1)
-        when part = 'unused_reservation'
-            then coalesce(to_quantity(reservation_unused_normalized_unit_quantity), to_quantity(reservation_unused_quantity), 0)
-        when reservation_id is not null then coalesce(
-            to_quantity(reservation_total_reserved_normalized_units), to_quantity(reservation_total_reserved_units),
-            to_quantity(line_item_normalized_usage_amount), amount, 1
-        )
+        when reservation_id is not null then case when is_fee and cost < 0 then -abs(reserved_units) else reserved_units end
         when part = 'plan_fee' then coalesce(
             case when charge_frequency = 'Recurring' then to_quantity(savings_plan_total_commitment_to_date) end,
             cast(cost as decimal(38, 12))
@@ -375,10 +444,7 @@ select
     case
         when commitment_id is null then null
         when plan_id is not null then line_item_currency_code
-        when coalesce(
-            line_item_normalized_usage_amount, reservation_unused_normalized_unit_quantity, reservation_total_reserved_normalized_units
-        ) is not null then 'Normalized Hours'
-        else unit
+        when reserved_units is not null then reserved_unit
     end as CommitmentDiscountUnit,
 
     -- what was consumed
@@ -471,6 +537,7 @@ select
         '"x_Operation":' || to_json(line_item_operation),
         '"x_TaxType":' || to_json(line_item_tax_type),
         '"x_BillType":' || to_json(nullif(bill_bill_type, 'Anniversary')),
+        '"x_ZoneGroup":' || to_json(case when region_id <> product_region_id then product_region_id end),
         '"x_PricingCurrency":' || to_json(case when pricing_currency <> line_item_currency_code then pricing_currency end),
         '"x_Discounts":' || nullif(discount, '{}'),
         '"x_SplitParentResourceId":' || to_json(split_line_item_parent_resource_id),

@@ -131,9 +131,13 @@ measured as (
     left join azure_units on azure_units.unit_of_measure = kept.measure
 ),
 
-quantified as (
+-- read twice: once for the rows, once for what their meters' other rows show
+quantified as not materialized (
     select
         *,
+        -- time and data are metered in single units, whatever block their price list has; anything else is counted in blocks
+        not regexp_matches(unit_word, '(second|minute|hour|day|week|month|year)s?$|^[kmgtp]i?b([ /-]|$)', 'i') as is_count,
+        coalesce(meter, blank_to_null(part_number), blank_to_null(meter_name)) as meter_key,
         case
             when starts_with(unit_word, '/') then 'Unit-' || upper(unit_word[2]) || lower(unit_word[3:]) || 's'
             when contains(unit_word, '/') and lower(split_part(unit_word, '/', -1)) in ('hour', 'day', 'month', 'year') then
@@ -154,32 +158,58 @@ quantified as (
     from measured
 ),
 
--- Prices go with single units in what Microsoft documents and delivers (cost = Quantity x price), with blocks in some older files: the cost tells.
--- Where 12 digits cannot hold the number of blocks, the row is priced by the single unit.
-sized as (
+-- Quantity x price is the cost in every file seen (docs/decisions/0005); Microsoft's conversion guide divides by the block: the cost decides.
+weighed as not materialized (
     select
         *,
-        block > 1 and blocks is not null and (abs(blocks) >= 0.000001 or coalesce(try(blocks * block = units), false)) as by_block,
-        block > 1 and (
-            cost = 0
-            or coalesce(
+        case
+            when blocks is null or coalesce(blended_price, negotiated_price) is null or cost is null or cost = 0 then null
+            else coalesce(
                 try(
-                    multiply(fit_price(coalesce(blended_price, negotiated_price), units), abs(units)) * 2
-                    > abs(case when is_converted then coalesce(to_cost(blank_to_null(cost_in_pricing_currency)), cost) else cost end) * 3
+                    multiply(fit_price(coalesce(blended_price, negotiated_price), blocks), abs(blocks)) * 3
+                    > abs(case when is_converted then coalesce(to_cost(blank_to_null(cost_in_pricing_currency)), cost) else cost end) * 2
                 ),
                 false
             )
-        ) as priced_by_block
+        end as shows_block_price
     from quantified
+),
+
+meters as (
+    select
+        meter_key,
+        measure,
+        count_if(shows_block_price) * 2 > count(shows_block_price) as shows_block_price
+    from weighed
+    where block > 1
+    group by meter_key, measure
+    having count(shows_block_price) > 0
+),
+
+-- a row whose cost shows nothing, as one of cost zero, follows the other rows of its meter
+sized as (
+    select
+        weighed.*,
+        coalesce(weighed.shows_block_price, meters.shows_block_price, false) as is_block_price,
+        block > 1 and is_count and not coalesce(weighed.shows_block_price, meters.shows_block_price, false) as counts_blocks,
+        -- where 12 digits cannot hold the number of blocks, the row is priced by the single unit
+        block > 1 and blocks is not null and (abs(blocks) >= 0.000001 or coalesce(try(blocks * block = units), false)) as is_divisible
+    from weighed
+    left join meters on meters.meter_key = weighed.meter_key and meters.measure = weighed.measure
 ),
 
 priced as (
     select
         *,
-        case when by_block then blocks * case when sign(signed_units) = sign(units) then 1 else -1 end else signed_units end as pricing_units,
-        case when by_block and not priced_by_block then block else cast(1 as decimal(12, 0)) end as price_factor,
+        counts_blocks or is_divisible as by_block,
+        case
+            when is_divisible and not counts_blocks then blocks * case when sign(signed_units) = sign(units) then 1 else -1 end
+            else signed_units
+        end as pricing_units,
+        case when is_divisible and not is_block_price and not counts_blocks then block else cast(1 as decimal(12, 0)) end as price_factor,
+        case when counts_blocks then try(cast(coalesce(units, signed_units) * block as decimal(38, 12))) else coalesce(units, signed_units) end as single_units,
         -- nothing to go by: a cost without units, or a price for a block beside single units
-        (cost <> 0 and coalesce(units, 0) = 0) or (block > 1 and not by_block and priced_by_block and cost <> 0) as is_price_made
+        (cost <> 0 and coalesce(units, 0) = 0) or (is_block_price and not is_divisible) as is_price_made
     from sized
 ),
 
@@ -215,7 +245,8 @@ listed as (
             contracted_price
         ), pricing_units) as list_price,
         case when is_amortized and is_committed then 0 else cost end as billed_cost,
-        case when is_payment then 0 else cost end as effective_cost,
+        -- without the amortized view nothing spreads a payment: it counts when it is billed, so that no sum loses it (docs/decisions/0016)
+        case when is_payment and cost_role <> 'actual_alone' then 0 else cost end as effective_cost,
         coalesce(category in ('Usage', 'Purchase'), false) as has_sku,
         coalesce(blank_to_null(product_id), meter, blank_to_null(part_number), 'azure/' || lower(coalesce(
             blank_to_null(product_name), blank_to_null(product_order_name), blank_to_null(meter_name), blank_to_null(meter_category),
@@ -282,6 +313,8 @@ judged as (
                 'Frequency is not known, expected UsageBased, Recurring or OneTime'
             when coalesce(account_id, subscription) is null then 'no billing account, expected BillingProfileId, BillingAccountId or SubscriptionId'
             when has_sku and units is null and blank_to_null(quantity) is not null then 'Quantity is not a number, expected plain digits'
+            when has_sku and (single_units is null or abs(single_units) >= 10000000000000000000000000) then
+                'Quantity times the block of UnitOfMeasure has more than 25 integer digits'
             when is_converted and coalesce(exchange_rate, 0) <= 0 then 'exchangeRatePricingToBilling is missing where pricingCurrency is not billingCurrency'
             when is_amortized and is_payment and cost <> 0 then 'amortized file has a payment for a commitment, expected only in the actual file'
             when has_sku and (multiply(list_price, pricing_units) is null or multiply(contracted_price, pricing_units) is null) then
@@ -380,7 +413,7 @@ select
     end as PricingCategory,
     case when has_sku then pricing_units end as PricingQuantity,
     case when has_sku then case when by_block then cast(block as varchar) || ' ' || unit else unit end end as PricingUnit,
-    case when category = 'Usage' and not is_unused then coalesce(units, signed_units) end as ConsumedQuantity,
+    case when category = 'Usage' and not is_unused then single_units end as ConsumedQuantity,
     case when category = 'Usage' and not is_unused then unit end as ConsumedUnit,
     case when has_sku then sku_id end as SkuId,
     case when has_sku then coalesce(blank_to_null(meter_name), blank_to_null(product_name), blank_to_null(plan_name)) end as SkuMeter,
@@ -410,7 +443,7 @@ select
     case
         when not has_sku or not is_committed or commitment_id is null or kind = 'refund' then null
         when is_plan then cost
-        when category = 'Usage' then coalesce(units, signed_units)
+        when category = 'Usage' then single_units
         when lower(frequency) = 'recurring' or coalesce(try_cast(term as integer), 12 * try_cast(replace(replace(upper(term), 'P', ''), 'Y', '') as integer)) is null then
             signed_units * date_diff('hour', billing_start, billing_end)
         else signed_units * 730 * coalesce(try_cast(term as integer), 12 * try_cast(replace(replace(upper(term), 'P', ''), 'Y', '') as integer))

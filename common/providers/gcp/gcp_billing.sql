@@ -1,16 +1,21 @@
 -- Google Cloud Billing export, standard and detailed, to FOCUS 1.3.
 -- Sources: Cloud Billing documentation, structure of standard and detailed usage cost data, analyze credits, adjustments.
--- Grain: one row a line of the export, and one more (`#promotion`) for a line that a promotion pays for: PROMOTION is a means of payment,
--- every other credit is a discount and is folded into its line, so that sum(BilledCost) = sum(cost) + sum(credits.amount).
+-- Grain: one row per line of the export, and one more for each of
+-- * `#promotion`, a line that a promotion pays for: PROMOTION is a means of payment, every other credit is a discount and is folded into its
+--   line, so that sum(BilledCost) = sum(cost) + sum(credits.amount);
+-- * `#uncovered`, the rest of usage that a commitment covers in part.  The credit of a commitment is the whole cost of the usage that it
+--   covers, so credit / cost is the covered share of the quantities too; other credits belong to the rest.
 -- Where the meaning bends:
--- * Fee of a spend-based commitment, new model (credit FEE_UTILIZATION_OFFSET): what is left of the fee is the unused part, a Usage row with
---   status Unused.  The covered usage carries its discounted cost itself.
+-- * Fee of a spend-based commitment, new model (credit FEE_UTILIZATION_OFFSET, or a SKU of gcp_commitment_fees, which has no such credit in an
+--   hour with nothing used): what is left of the fee is the unused part, a Usage row with status Unused.  The covered usage carries its
+--   discounted cost itself.
 -- * Other commitment fees (legacy and resource-based): the export does not say which usage they paid for, so they are Purchase rows whose
 --   EffectiveCost is the fee.  FOCUS wants 0 there, with the fee spread over the usage; to keep sum(EffectiveCost) true, they carry no
 --   CommitmentDiscountId (x_Source.subscription_id has it).
 -- * Prices are in the billing currency, like the cost; currency_conversion_rate leads to the PricingCurrency (USD).
--- * A charge may be billed in a later month than that of its usage; only adjustment_info makes it a correction.  Google's months end in
---   Pacific time.
+-- * A charge may be billed in a later month than that of its usage; only adjustment_info makes it a correction.
+-- * A billing period is the invoice month from 00:00 UTC to 00:00 UTC.  Google's own months begin at midnight Pacific time (its FOCUS view
+--   parses invoice.month in America/Los_Angeles), so usage of the first 7 or 8 hours of a month in UTC belongs to the month before.
 with
 lines as (
     select
@@ -20,6 +25,7 @@ lines as (
         blank_to_null(currency) as billing_currency,
         to_cost(currency_conversion_rate) as rate,
         "invoice.month" as invoice_month,
+        -- the invoice month as a calendar month in UTC; see the head for Google's own bounds
         case when length("invoice.month") = 6 then to_time(left("invoice.month", 4) || '-' || right("invoice.month", 2) || '-01') end
             as period_start,
         to_time(usage_start_time) as usage_start,
@@ -116,11 +122,29 @@ credited as (
     from lines
 ),
 
+-- fees of the new model of spend-based commitments; Google names their SKUs after the discount, those of the legacy model Commitment
+recognized as (
+    select
+        credited.*,
+        coalesce(
+            cost_kind <> 'tax' and (
+                list_contains(list_transform(commitments, lambda c: c."type"), 'FEE_UTILIZATION_OFFSET')
+                or fees.sku_id is not null
+                or contains(lower(meter), 'committed use discounts - ')
+            ),
+            false
+        ) as is_fee
+    from credited
+    left join gcp_commitment_fees as fees on fees.sku_id = sku
+),
+
 kinds as (
     select
         *,
         coalesce(try(cost_amount + folded), cost_amount) as net_cost,
-        coalesce(list_contains(list_transform(commitments, lambda c: c."type"), 'FEE_UTILIZATION_OFFSET'), false) as is_unused,
+        is_fee as is_unused,
+        -- the cost of the usage that a commitment covers
+        case when not is_fee then cast(-cost_sum(list_transform(commitments, lambda c: to_cost(c.amount))) as decimal(38, 24)) end as covered_cost,
         coalesce(list_contains(list_transform(commitments, lambda c: c."type"), 'COMMITTED_USAGE_DISCOUNT'), false) as by_resource,
         case
             when cost_kind not in ('regular', 'tax', 'adjustment', 'rounding_error') then null
@@ -130,7 +154,7 @@ kinds as (
             when adjustment in ('BALANCE_TRANSFER', 'ACCOUNT_CLOSURE', 'GENERAL_ADJUSTMENT') then 'Adjustment'
             when adjustment not in ('USAGE_CORRECTION', 'PRICE_CORRECTION', 'METADATA_CORRECTION') then null
             when adjustment is null and cost_kind = 'adjustment' then 'Adjustment'
-            when list_contains(list_transform(commitments, lambda c: c."type"), 'FEE_UTILIZATION_OFFSET') then 'Usage'
+            when is_fee then 'Usage'
             when lower(meter) like 'commitment %' or lower(meter) like 'commitment:%' then 'Purchase'
             when cost_kind is not null then 'Usage'
         end as line_category,
@@ -138,7 +162,7 @@ kinds as (
             when substr(region_text, -2, 1) = '-' and right(region_text, 1) between 'a' and 'z' then region_text else zone_text
         end as zone,
         period_start + interval 1 month as period_end
-    from credited
+    from recognized
 ),
 
 -- what a line is charged for; a fee's rest, and a cost without usage, is charged once: one unit at the price of the cost
@@ -166,7 +190,13 @@ measured as (
 
 priced as (
     select
-        measured.*,
+        measured.* exclude (consumed),
+        -- both quantities of a row have one sign, also where a correction repeats the positive usage that it takes back
+        case
+            when pricing_quantity < 0 then -abs(measured.consumed)
+            when pricing_quantity > 0 then abs(measured.consumed)
+            else measured.consumed
+        end as consumed,
         fit_price(
             case
                 when charged_once then abs(charged)
@@ -178,7 +208,7 @@ priced as (
         ) as contracted_unit_price,
         coalesce(pricing_units.unit, pricing_source_unit, 'Units') as known_pricing_unit,
         case when charged_once then 'Units' else coalesce(pricing_units.unit, pricing_source_unit, 'Units') end as pricing_unit,
-        case when consumed is null then null else coalesce(consumed_units.unit, consumed_source_unit) end as known_consumed_unit,
+        case when measured.consumed is null then null else coalesce(consumed_units.unit, consumed_source_unit) end as known_consumed_unit,
         -- the billing currency's value of one unit of the pricing currency; 1 where they are the same or nothing tells
         case when billing_currency = 'USD' or rate is null or rate <= 0 or rate = 1 then cast(1 as decimal(38, 24)) else rate end as exchange,
         list_concat(
@@ -245,24 +275,75 @@ checked as (
     left join currencies on currencies.code = billing_currency
 ),
 
--- one row, or two where a promotion pays
+-- the covered share of a cost of which a commitment covers a part; a millionth of it is the noise of Google's binary floats
+shared as (
+    select
+        * exclude (pricing_quantity, consumed),
+        pricing_quantity as whole_quantity,
+        consumed as whole_consumed,
+        case
+            when reason is null and is_committed and covered_cost <> 0 and (covered_cost > 0) = (cost_amount > 0)
+                and abs(cost_amount) - abs(covered_cost) > multiply(abs(cost_amount), cast('0.000001' as decimal(38, 12)))
+                then cast(exact_quotient(cast(abs(covered_cost) as varchar), cast(abs(cost_amount) as varchar), 12) as decimal(38, 12))
+        end as share
+    from checked
+),
+
+divided as (
+    select
+        *,
+        share_of(whole_quantity, share) as covered_quantity,
+        share_of(whole_consumed, share) as covered_consumed,
+        -- a quantity too small to divide leaves the row whole
+        share is not null and share_of(whole_quantity, share) not in (0, whole_quantity) as is_divided
+    from shared
+),
+
+-- one row, and one each for what a commitment leaves uncovered and for what promotions pay
 parts as (
     select
         *,
-        unnest(case when reason is null and len(promotions) > 0 then ['', '#promotion'] else [''] end) as part
-    from checked
+        unnest(list_concat(
+            [''],
+            case when is_divided then ['#uncovered'] else [] end,
+            case when reason is null and len(promotions) > 0 then ['#promotion'] else [] end
+        )) as part
+    from divided
 ),
 
 charges as (
     select
-        *,
+        * exclude (list_unit_price, contracted_unit_price),
         part = '#promotion' as is_promotion,
         case when part = '#promotion' then 'Credit' else line_category end as category,
-        part = '' and line_category in ('Usage', 'Purchase') as has_sku,
+        part <> '#promotion' and line_category in ('Usage', 'Purchase') as has_sku,
         case
-            when part = '' then net_cost
-            else cost_sum(list_transform(promotions, lambda c: to_cost(c.amount)))
+            when part = '#promotion' then cost_sum(list_transform(promotions, lambda c: to_cost(c.amount)))
+            -- what a commitment covers costs nothing here: its fee is a charge of its own
+            when part = '' and is_divided then 0
+            else net_cost
         end as billed,
+        case part when '#promotion' then 0 when '#uncovered' then cost_amount - covered_cost else if(is_divided, covered_cost, cost_amount) end
+            as part_cost,
+        case
+            when not is_divided then whole_quantity
+            when part = '' then covered_quantity
+            else whole_quantity - covered_quantity
+        end as pricing_quantity,
+        case
+            when not is_divided then whole_consumed
+            when part = '' then covered_consumed
+            else whole_consumed - covered_consumed
+        end as consumed,
+        -- one price for both parts
+        case
+            when is_divided then fit_price(fit_price(list_unit_price, covered_quantity), whole_quantity - covered_quantity)
+            else list_unit_price
+        end as list_unit_price,
+        case
+            when is_divided then fit_price(fit_price(contracted_unit_price, covered_quantity), whole_quantity - covered_quantity)
+            else contracted_unit_price
+        end as contracted_unit_price,
         part = '' and is_committed as committed,
         case
             when global_name is null then null
@@ -322,7 +403,7 @@ select
         when not has_sku then null
         when category = 'Purchase' then 'Standard'
         when committed then 'Committed'
-        when starts_with(meter, 'Spot ') or contains(meter, 'Preemptible') then 'Dynamic'
+        when regexp_matches(meter, '\b(spot|preemptible)\b', 'i') then 'Dynamic'
         when special_model then 'Other'
         else 'Standard'
     end as PricingCategory,
@@ -338,11 +419,14 @@ select
     case when committed then case when is_unused then 'Unused' else 'Used' end end as CommitmentDiscountStatus,
     case
         when not committed then null
-        when by_resource then coalesce(quantity, pricing_quantity)
+        when by_resource then case when charged_once then quantity else pricing_quantity end
         when is_unused or len(commitments) is null or len(commitments) = 0 then cast(billed as decimal(38, 12))
-        else cast(-cost_sum(list_transform(commitments, lambda c: to_cost(c.amount))) as decimal(38, 12))
+        else cast(covered_cost as decimal(38, 12))
     end as CommitmentDiscountQuantity,
-    case when committed then case when by_resource then known_pricing_unit else billing_currency end end as CommitmentDiscountUnit,
+    case
+        when committed and by_resource then case when quantity is not null then known_pricing_unit end
+        when committed then billing_currency
+    end as CommitmentDiscountUnit,
     case when category = 'Usage' then reservation end as CapacityReservationId,
     case
         when category = 'Usage' and reservation is not null then case when reservation_unused = 'true' then 'Unused' else 'Used' end
@@ -411,8 +495,13 @@ select
         'service_id', service_id,
         'sku_description', meter,
         'invoice_month', invoice_month,
-        'cost', case when is_promotion then '0' else cost_text end,
-        'credits', case when is_promotion then cast(billed as varchar) when credit_list is null then '0' else cast(folded as varchar) end,
+        'cost', case when is_promotion then '0' when is_divided then cast(part_cost as varchar) else cost_text end,
+        'credits', case
+            when is_promotion then cast(billed as varchar)
+            when is_divided then cast(billed - part_cost as varchar)
+            when credit_list is null then '0'
+            else cast(folded as varchar)
+        end,
         'export_time', export_time,
         'labels', cast(coalesce(label_text, '[]') as json),
         'project_number', project_number,

@@ -147,7 +147,13 @@ select
     'Standard' as PricingCategory,
     pricing_quantity as PricingQuantity,
     pricing_unit as PricingUnit,
-    case when quantity is null then pricing_quantity else quantity end as ConsumedQuantity,
+    -- the sign of the pricing quantity, also where a correction repeats the positive quantity that it takes back
+    case
+        when quantity is null then pricing_quantity
+        when pricing_quantity < 0 then -abs(quantity)
+        when pricing_quantity > 0 then abs(quantity)
+        else quantity
+    end as ConsumedQuantity,
     consumed_unit as ConsumedUnit,
     -- service
     service_name as ServiceName,

@@ -92,3 +92,14 @@ create or replace temp macro focus_detail_names() as
         ['DiskType', 'InstanceSeries', 'InstanceType', 'OperatingSystem', 'Redundancy', 'StorageClass']
     );
 create or replace temp macro focus_detail_keys() as list_transform(focus_detail_names(), lambda name: lower(name));
+
+-- whether one cost is the other times the number that a unit begins with (`10000 Units`), within 1 %; false where a product has too many digits
+create or replace temp macro focus_is_times(larger, smaller, factor) as
+    coalesce(try(abs(larger) * 100 between abs(smaller) * factor * 99 and abs(smaller) * factor * 101), false);
+
+create or replace temp macro focus_differs_by_block(one, other, unit) as
+    one <> 0 and other <> 0 and coalesce(try_cast(regexp_extract(unit, '^([0-9]{1,12}) ', 1) as bigint), 1) > 1
+    and (
+        focus_is_times(one, other, try_cast(regexp_extract(unit, '^([0-9]{1,12}) ', 1) as bigint))
+        or focus_is_times(other, one, try_cast(regexp_extract(unit, '^([0-9]{1,12}) ', 1) as bigint))
+    );

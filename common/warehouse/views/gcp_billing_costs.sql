@@ -1,14 +1,14 @@
 -- gcp_billing_costs: Google Cloud's rows in its own words and currency.
 -- grain: one row per FOCUS row; key: cost_id
 -- cost is before credits where the export tells them apart; cost + credits = BilledCost, always.
--- A second FOCUS row made from one exported line (its id has a `#`) is a credit of that line: cost 0.
+-- The row of a promotion (its id ends with `#promotion`) is a credit of its line: cost 0.
 with
 
 charges as (
     select
         *,
         case
-            when strpos(x_SourceRowId, '#') > 0 then cast(0 as bignumeric)
+            when ends_with(x_SourceRowId, '#promotion') then cast(0 as bignumeric)
             else coalesce(cast(json_value(x_Source, '$.cost') as bignumeric), BilledCost)
         end as cost
     from cost_data_standard_1_3

@@ -15,7 +15,7 @@ charges as (
         date_trunc(date(BillingPeriodStart), month) as month,
         sum(
             case
-                when strpos(x_SourceRowId, '#') > 0 then cast(0 as bignumeric)
+                when ends_with(x_SourceRowId, '#promotion') then cast(0 as bignumeric)
                 else coalesce(cast(json_value(x_Source, '$.cost') as bignumeric), BilledCost)
             end
         ) as cost,

@@ -17,7 +17,7 @@ from common.runtime.failures import record_failure
 GRACE = timedelta(seconds=10)
 """How long after a run is queued its request may still be on its way to the bus."""
 
-_NEVER_ASKED = (
+_NEVER_REQUESTED = (
     "its request never reached the queue: the command was stopped, or the disk was full; run the command again"
 )
 
@@ -28,11 +28,11 @@ def end_forgotten(rt: Runtime, org_slug: str) -> None:
         end_stalled(rt.documents, rt.clock, org_slug)
         return
     with suppress(NoSpace):
-        record_given_up(rt)
-        end_unasked(rt)
+        record_dead_letters(rt)
+        end_unrequested(rt)
 
 
-def record_given_up(rt: EmbeddedRuntime) -> None:
+def record_dead_letters(rt: EmbeddedRuntime) -> None:
     """Note on their runs why messages were given up: by a worker, or by the bus where each of their workers died.
 
     Safe to repeat; what cannot be noted now, as on a full disk, is noted by the next command.
@@ -47,7 +47,7 @@ def record_given_up(rt: EmbeddedRuntime) -> None:
         rt.bus.recorded(letter)
 
 
-def end_unasked(rt: EmbeddedRuntime) -> None:
+def end_unrequested(rt: EmbeddedRuntime) -> None:
     """End the runs to which no message on the bus belongs: whoever queued them died, or found no room, before asking."""
     now = rt.clock.now()
     waiting = [
@@ -62,4 +62,4 @@ def end_unasked(rt: EmbeddedRuntime) -> None:
     asked = {str(data.get("run_id")) for event in rt.bus.events() if isinstance(data := event.get("data"), dict)}
     for org_slug, run_id in waiting:
         if not any(run_id == one or run_id.startswith(f"{one}.") for one in asked):
-            fail_run(rt.documents, rt.clock, org_slug, run_id, _NEVER_ASKED)
+            fail_run(rt.documents, rt.clock, org_slug, run_id, _NEVER_REQUESTED)

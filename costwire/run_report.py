@@ -10,7 +10,7 @@ from rich.text import Text
 from common.errors import CostError
 from common.ingestion.requesting import Requested
 from common.ports import Runtime
-from common.records.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, Delivery
+from common.records.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, WITHDRAWN, Delivery
 from costwire.messages import messages_sent
 from costwire.output import console, exact, joined, money, print_json, progress, styled, table
 from costwire.waiting import wait
@@ -67,6 +67,8 @@ def _remarks(delivery: Delivery) -> list[str]:
         lines.append(f"rejected: {delivery.reason}")
     if delivery.state == SUPERSEDED:
         lines.append(f"not shown: {delivery.reason}; it was delivered {delivery.delivered_at:%Y-%m-%d %H:%M}")
+    if delivery.state == WITHDRAWN:
+        lines.append(f"not counted: {delivery.reason}; to undo: costwire deliveries restore {delivery.delivery_id}")
     if delivery.state == HELD:
         lines.append(f"held back, not counted: {delivery.reason}")
     if delivery.quarantined_rows:

@@ -1,0 +1,69 @@
+"""Change a budget that is there: its amount, what it counts, when and whom it alerts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal
+
+from common.alerts.raising import lapse
+from common.budgets.evaluation import evaluate_budget_now
+from common.budgets.manage import BudgetReport, find_budget
+from common.domain import alerts
+from common.domain.budget_alerts import TYPES
+from common.domain.budgets import Budget, Scope, as_document, from_document, percent_value
+from common.errors import NotFound
+from common.ports import Document, Runtime, Transaction
+from common.records.alerts import Alert
+from common.records.organizations import below
+
+
+@dataclass(frozen=True)
+class BudgetChanges:
+    """New values of a budget's fields; None leaves one as it is.
+
+    Period, currency and metric are not among them: alerts of another measure would be another budget's.
+    """
+
+    amount: Decimal | None = None
+    scope: Scope | None = None
+    thresholds: tuple[Decimal, ...] | None = None
+    forecast_thresholds: tuple[Decimal, ...] | None = None
+    owner: str | None = None
+    channels: tuple[str, ...] | None = None
+
+    def applied(self, budget: Budget) -> Budget:
+        """The budget with the new values.  Raises InvalidBudget."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(budget, **{name: value for name, value in given.items() if value is not None})
+
+
+def change_budget(rt: Runtime, org_slug: str, name: str, changes: BudgetChanges) -> BudgetReport:
+    """Change a budget, by its name or id, and evaluate it at once.  Alerts of thresholds that are gone are resolved.
+
+    Raises NotFound, InvalidBudget.
+    """
+    budget_id = find_budget(rt, org_slug, name)["budget_id"]
+    path = below(org_slug, "budgets", budget_id)
+
+    def work(transaction: Transaction) -> tuple[Budget, Document]:
+        before = transaction.get(path)
+        if before is None:
+            raise NotFound(f"there is no budget '{name}'; costwire budgets list shows them")
+        after = changes.applied(from_document(before))
+        document = {**before, **as_document(after)}
+        transaction.set(path, document)
+        return after, document
+
+    budget, document = rt.documents.transact(work)
+    _resolve_gone(rt, org_slug, budget)
+    facts = evaluate_budget_now(org_slug, budget_id, rt.documents, rt.warehouse, rt.bus, rt.clock)
+    return BudgetReport(budget_id, budget.name, document, facts)
+
+
+def _resolve_gone(rt: Runtime, org_slug: str, budget: Budget) -> None:
+    there = {(TYPES[one.basis], percent_value(one.percent)) for one in budget.all_thresholds}
+    for alert_id, document in rt.documents.list(below(org_slug, "alerts"), where={"budget_id": budget.budget_id}):
+        alert = Alert.from_document(document)
+        gone = (alert.kind, alert.about.get("threshold_percent")) not in there
+        if gone and alert.life.state in alerts.ACTIVE:
+            lapse(rt.documents, org_slug, alert_id, rt.clock.now())

@@ -1,0 +1,59 @@
+"""Whether the values that a budget names occur in any charge: a mistyped service would never alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from common.budgets.questions import tag_path
+from common.domain.budgets import Budget, Scope
+from common.focus import TABLE
+from common.ports import Runtime
+
+_COLUMNS = {
+    "provider": ("x_Provider",),
+    "account": ("SubAccountId", "BillingAccountId"),
+    "service": ("ServiceName",),
+    "region": ("RegionId", "RegionName"),
+}
+
+
+def scope_warnings(rt: Runtime, org_slug: str, budget: Budget) -> list[str]:
+    """A sentence for each value, tag and currency of the budget that no charge of the organization has; none without any charges."""
+    currencies = _values(rt, org_slug, ("BillingCurrency",))
+    if not currencies:
+        return []
+    found = [] if budget.currency in currencies else [_missing("currency", budget.currency, currencies)]
+    for dimension, wanted in _wanted(budget.scope):
+        if wanted:
+            known = _values(rt, org_slug, _COLUMNS[dimension])
+            found += [_missing(dimension, value, known) for value in wanted if value not in known]
+    for key, wanted in budget.scope.tags.items():
+        known = _tag_values(rt, org_slug, key)
+        found += [_missing(f"tag {key}", value, known) for value in wanted if value not in known]
+    return found
+
+
+def _wanted(scope: Scope) -> Iterable[tuple[str, tuple[str, ...]]]:
+    return zip(_COLUMNS, (scope.providers, scope.accounts, scope.services, scope.regions), strict=True)
+
+
+def _values(rt: Runtime, org_slug: str, columns: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for column in columns:
+        rows = rt.warehouse.query(
+            org_slug, f"select distinct {column} as value from {TABLE} where {column} is not null"
+        )
+        found |= {str(row["value"]) for row in rows}
+    return found
+
+
+def _tag_values(rt: Runtime, org_slug: str, key: str) -> set[str]:
+    sql = f"select distinct json_value(Tags, @path) as value from {TABLE} where json_value(Tags, @path) is not null"
+    return {str(row["value"]) for row in rt.warehouse.query(org_slug, sql, {"path": tag_path(key)})}
+
+
+def _missing(what: str, value: str, known: Iterable[str]) -> str:
+    near = get_close_matches(value.lower(), names := {one.lower(): one for one in known}, n=1)
+    hint = f"; did you mean {names[near[0]]}?" if near else ""
+    return f"no charge has {what} {value}{hint}"

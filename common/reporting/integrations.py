@@ -1,0 +1,75 @@
+"""Integrations as users see them: where bills come from, whether that works, and when it was tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.ports import Document, Runtime
+from common.records.integrations import is_one_off, load_integration
+from common.records.organizations import below
+
+_SECRETS = ("credential_ref",)
+
+
+@dataclass(frozen=True)
+class IntegrationReport:
+    """One integration.  one_off: its bills were imported by hand, so no schedule fetches them.  error: why the last fetch failed.
+
+    has_credential: one is stored, encrypted.  deliveries: how many it has by state.  document: what is recorded, without where the
+    credential lies.
+    """
+
+    integration_id: str
+    provider: str
+    status: str
+    location: str
+    one_off: bool
+    last_sync: datetime | None
+    error: str | None
+    has_credential: bool
+    deliveries: dict[str, int]
+    document: Document
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            **self.document,
+            "one_off": self.one_off,
+            "has_credential": self.has_credential,
+            "deliveries": self.deliveries,
+        }
+
+
+def list_integrations(rt: Runtime, org_slug: str) -> list[IntegrationReport]:
+    """The integrations by name."""
+    found = rt.documents.list(below(org_slug, "integrations"))
+    counts: dict[str, dict[str, int]] = {}
+    for _, delivery in rt.documents.list(below(org_slug, "deliveries")):
+        by_state = counts.setdefault(delivery["integration_id"], {})
+        by_state[delivery["state"]] = by_state.get(delivery["state"], 0) + 1
+    return [_report(document, counts.get(name, {})) for name, document in found]
+
+
+def show_integration(rt: Runtime, org_slug: str, integration_id: str) -> IntegrationReport:
+    """One integration.  Raises NotFound that lists the ones there are."""
+    load_integration(rt.documents, org_slug, integration_id)
+    (found,) = (one for one in list_integrations(rt, org_slug) if one.integration_id == integration_id)
+    return found
+
+
+def _report(document: Document, deliveries: dict[str, int]) -> IntegrationReport:
+    last_sync = document.get("last_sync")
+    return IntegrationReport(
+        integration_id=document["integration_id"],
+        provider=document["provider"],
+        status=document["status"],
+        location=str(document["config"]["location"]),
+        one_off=is_one_off(document),
+        last_sync=datetime.fromisoformat(last_sync) if last_sync else None,
+        error=document.get("error_message"),
+        has_credential=document.get("credential_ref") is not None,
+        deliveries=dict(sorted(deliveries.items())),
+        document={name: value for name, value in document.items() if name not in _SECRETS},
+    )

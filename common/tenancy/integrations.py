@@ -1,0 +1,47 @@
+"""What users do with an integration once it is there: pause, resume and remove it."""
+
+from __future__ import annotations
+
+from common.ports import Document, Runtime, Transaction
+from common.records.deliveries import CURRENT
+from common.records.integrations import ACTIVE, DISABLED, integration_path, load_integration
+from common.records.organizations import below
+from common.tenancy import credentials
+
+
+def pause(rt: Runtime, org_slug: str, integration_id: str) -> Document:
+    """Fetch no bills of it until it is resumed; its costs stay.  Again changes nothing.  Raises NotFound."""
+    return _set_status(rt, org_slug, integration_id, DISABLED)
+
+
+def resume(rt: Runtime, org_slug: str, integration_id: str) -> Document:
+    """Fetch its bills again.  Again changes nothing.  Raises NotFound."""
+    return _set_status(rt, org_slug, integration_id, ACTIVE)
+
+
+def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
+    """Erase its credential, then forget it; what it delivered stays.  Returns how many of its deliveries still count.
+
+    Raises NotFound.  An integration of the same name goes on from there.
+    """
+    load_integration(rt.documents, org_slug, integration_id)
+    rt.documents.delete(credentials.credential_path(org_slug, integration_id))
+    rt.documents.delete(integration_path(org_slug, integration_id))
+    found = rt.documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id, "state": CURRENT})
+    return len(found)
+
+
+def _set_status(rt: Runtime, org_slug: str, integration_id: str, status: str) -> Document:
+    load_integration(rt.documents, org_slug, integration_id)  # raises with the names there are
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Transaction) -> Document:
+        document = transaction.get(path)
+        if document is None:
+            return load_integration(rt.documents, org_slug, integration_id)
+        if (document["status"] == DISABLED) != (status == DISABLED):
+            document |= {"status": status, "updated_at": rt.clock.now().isoformat()}
+            transaction.set(path, document)
+        return document
+
+    return rt.documents.transact(work)

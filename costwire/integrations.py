@@ -1,0 +1,126 @@
+"""`costwire integrations list|show|pause|resume|remove`: where bills come from."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from common.errors import BadConfiguration
+from common.providers.registry import TITLES
+from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
+from common.runtime.bootstrap import runtime
+from common.tenancy import integrations
+from costwire.output import AsJson, Org, console, joined, print_json, stacked, styled, table
+from costwire.tenant import tenant_of
+
+app = typer.Typer(help="Show, pause and remove the places where bills come from.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="The integration, as `costwire integrations list` shows it.")]
+_STYLES = {"active": "green", "error": "red", "disabled": "yellow"}
+
+
+@app.command("list")
+def list_all(org: Org = "default", as_json: AsJson = False) -> None:
+    """List integrations: provider, state, last synchronization and location."""
+    rt = runtime()
+    found = list_integrations(rt, tenant_of(rt, org))
+    if as_json:
+        print_json([one.as_json() for one in found])
+    elif not found:
+        console.print("No integrations yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+    else:
+        shown = table("integration", "state", "last sync", "location")
+        for one in found:
+            shown.add_row(
+                stacked(one.integration_id, styled(one.provider, "dim")), _state(one), _last_sync(one), one.location
+            )
+        console.print(shown)
+        for one in found:
+            if one.error:
+                console.print(joined(styled(one.integration_id, "bold"), f" {one.error}"), soft_wrap=True)
+
+
+@app.command("show")
+def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
+    """Show one integration: where it reads, how its last synchronization went, and its deliveries."""
+    rt = runtime()
+    one = show_integration(rt, tenant_of(rt, org), name)
+    if as_json:
+        print_json(one.as_json())
+        return
+    counts = ", ".join(f"{count} {state}" for state, count in one.deliveries.items())
+    facts: dict[str, str | Text] = {
+        "provider": TITLES[one.provider],
+        "state": _state(one),
+        "location": one.location,
+        "fetched": "imported by hand, no schedule" if one.one_off else "by the schedule",
+        "last sync": _last_sync(one),
+        "last error": one.error or "none",
+        "credential": "stored, encrypted" if one.has_credential else "none",
+        "deliveries": counts or "none",
+    }
+    for label, value in facts.items():
+        console.print(joined(styled(f"{label:<12}", "dim"), value), soft_wrap=True)
+
+
+@app.command("pause")
+def pause(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
+    """Stop fetching its bills until it is resumed; costs stay as they are."""
+    rt = runtime()
+    document = integrations.pause(rt, tenant_of(rt, org), name)
+    if as_json:
+        print_json(document)
+    else:
+        console.print(f"{name} is paused; its costs stay. To undo: costwire integrations resume {name}", soft_wrap=True)
+
+
+@app.command("resume")
+def resume(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
+    """Fetch its bills again."""
+    rt = runtime()
+    document = integrations.resume(rt, tenant_of(rt, org), name)
+    if as_json:
+        print_json(document)
+    else:
+        console.print(f"{name} is active; fetch what is new: costwire sync --integration {name}", soft_wrap=True)
+
+
+@app.command("remove")
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Remove an integration and erase its credential at once; costs that it delivered stay.
+
+    To take costs back too, withdraw its deliveries: costwire deliveries --integration NAME lists them.
+    """
+    rt = runtime()
+    org = tenant_of(rt, org)
+    one = show_integration(rt, org, name)
+    if not yes:
+        _confirm(one)
+    still = integrations.remove(rt, org, name)
+    if as_json:
+        print_json({"removed": name, "current_deliveries": still})
+        return
+    stay = f"; {still} deliveries still count: costwire deliveries --integration {name}" if still else ""
+    console.print(f"{name} is removed{stay}", soft_wrap=True)
+
+
+def _confirm(one: IntegrationReport) -> None:
+    if not sys.stdin.isatty():
+        raise BadConfiguration(f"removing {one.integration_id} needs a confirmation; give --yes")
+    typer.confirm(f"Remove {one.integration_id}, which reads {one.location}?", abort=True)
+
+
+def _state(one: IntegrationReport) -> Text:
+    return styled("paused" if one.status == "disabled" else one.status, _STYLES.get(one.status, "dim"))
+
+
+def _last_sync(one: IntegrationReport) -> str:
+    return f"{one.last_sync.astimezone(UTC):%Y-%m-%d %H:%M}" if one.last_sync else "never"
