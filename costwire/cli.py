@@ -31,6 +31,7 @@ from costwire import (
     rates,
     replay,
     schedule,
+    services,
     sql,
     tags,
     tenants,
@@ -108,6 +109,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(rates.app, name="rates")
+app.add_typer(services.app, name="services")
 
 
 def _say_version(wanted: bool) -> None:

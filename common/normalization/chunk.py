@@ -23,6 +23,7 @@ from common.normalization.sums import too_large, written_sums
 from common.ports import Runtime
 from common.records.chunks import ChunkResult, Numbers
 from common.records.deliveries import Delivery
+from common.records.own_services import saved_services
 from common.records.parts import Part
 from common.telemetry import span
 from common.validation import Failure, validate_relation
@@ -100,7 +101,7 @@ def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterat
         matched = recognise(container.names)
         cost = str(delivery.cost_column or matched.format.cost)
         net = cost != matched.format.cost
-        prepare(connection)
+        prepare(connection, saved_services(rt.documents, delivery.org_slug))
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
         container = replace(container, lenient=lenient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -11,8 +12,16 @@ import duckdb
 from common.focus import columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
+from common.records.own_services import SERVICE_TABLES, OwnService
 
 REFERENCE = "common.reference"
+MAPS = {
+    "aws_model_sellers": "select first_word, seller from aws_model_sellers",
+    "aws_region_names": "select spelling, region_id from aws_region_names",
+    "oci_region_keys": "select region_key, region_id from oci_region_keys",
+    "provider_names": "select spelling, service_provider_name from focus_providers",
+}
+"""Variable -> its keys and values: what few lines look up, since a join costs time on every line."""
 
 
 @cache
@@ -32,8 +41,11 @@ def pairs_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".pairs")
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection."""
+def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = ()) -> None:
+    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection.
+
+    own: a tenant's classes of services, instead of the tables' rows for the same services.
+    """
     # bills stream past the small reference tables; left to itself DuckDB guesses a bill small and holds all of it in memory
     connection.execute("set disabled_optimizers = 'build_side_probe_side'")
     connection.execute(files("common.normalization").joinpath("sql", "macros.sql").read_text(encoding="utf-8"))
@@ -44,6 +56,27 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
                     f"create or replace temp table {quoted(Path(entry.name).stem)} as "
                     f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
                 )
+    for row in own:
+        _class_own(connection, row)
+    for name, pairs in MAPS.items():
+        connection.execute(
+            f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
+        )
+
+
+def _class_own(connection: duckdb.DuckDBPyConnection, row: OwnService) -> None:
+    table = SERVICE_TABLES[row.provider]
+    key = table.spelling(row.service)
+    values = {
+        "service_name": row.service_name,
+        "service_category": row.service_category,
+        "service_subcategory": row.service_subcategory,
+    }
+    known = {column[0] for column in connection.execute(f"select * from {table.name} limit 0").description}
+    cells = {name: value for name, value in values.items() if name in known} | {table.key: key}
+    connection.execute(f"delete from {table.name} where {table.key} = ?", [key])
+    places = ", ".join("?" for _ in cells)
+    connection.execute(f"insert into {table.name} ({', '.join(cells)}) values ({places})", list(cells.values()))
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from common.domain.money import plain
 from common.errors import CostError
 from common.ports import Document, Runtime
 from common.ports.inspection import Finding
@@ -11,6 +13,9 @@ from common.records.deliveries import HELD
 from common.records.integrations import source_of
 from common.records.organizations import below
 from common.reporting.messages import lost_messages
+from common.reporting.unclassified import unknown_codes
+
+_NAMED = 3
 
 
 def look(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Iterator[Finding]:
@@ -23,6 +28,7 @@ def look(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Itera
     yield from look_at_integrations(rt, org_slug, integration_id)
     if integration_id is None:
         yield from look_at_messages(rt, org_slug)
+        yield from look_at_services(rt, org_slug)
 
 
 def look_at_integrations(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Iterator[Finding]:
@@ -50,6 +56,24 @@ def look_at_messages(rt: Runtime, org_slug: str) -> Iterator[Finding]:
             False,
             f"not sent by {one.recipient}: {one.reason}",
             "fix the cause, then costwire replay",
+        )
+
+
+def look_at_services(rt: Runtime, org_slug: str) -> Iterator[Finding]:
+    """What the organization's bills hold that no table knows; no fault, since its cost is shown all the same."""
+    try:
+        if not rt.documents.list(below(org_slug, "integrations")):
+            return  # nothing was delivered, and a question to BigQuery is billed
+        found = unknown_codes(rt, org_slug)
+    except CostError as error:
+        yield Finding(f"services of {org_slug}", None, f"not checked: {error}")
+        return
+    if found:
+        kinds = Counter(one.kind for one in found)
+        named = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+        most = ", ".join(f"{one.code} {plain(one.billed_cost)} {one.currency}" for one in found[:_NAMED])
+        yield Finding(
+            f"services of {org_slug}", True, f"in no table: {named}, as {most}", "costwire services unknown lists them"
         )
 
 

@@ -30,6 +30,7 @@ WORDS: dict[str, list[str]] = {
     "sql": ["select 1 as one"],
     **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
     **{f"integrations {word}": ["some-integration"] for word in ("show", "pause", "resume", "remove")},
+    "services set": ["services.csv"],
 }
 """What a command cannot do without."""
 
@@ -52,6 +53,7 @@ def commands_with_org() -> list[str]:
 def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     (tmp_path / "bill.csv").write_text(cur_text([cur_line(1, "1")]))
     (tmp_path / "rates.csv").write_text("month,currency,usd_rate,source\n2026-03,EUR,1.1,a bank\n")
+    (tmp_path / "services.csv").write_text("provider,service,service_name,service_category,service_subcategory\n")
     monkeypatch.chdir(tmp_path)
     with laptop(tmp_path / "home") as made:
         yield made

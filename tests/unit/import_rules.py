@@ -66,7 +66,8 @@ RULES: dict[str, Rule] = {
     ),
     "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(
-        "use cases: organizations, credentials, schedules, exchange rates, removal, restoring", _WAREHOUSE
+        "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
+        _WAREHOUSE,
     ),
     "common/reporting": Rule(
         "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, alerts, health",

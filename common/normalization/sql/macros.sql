@@ -253,3 +253,19 @@ create or replace temp macro strict_list(x) as
 
 -- a sum of costs; null where it, or a step on the way, outgrows DECIMAL(38,24)
 create or replace temp macro cost_sum(costs) as try(list_sum(costs));
+
+-- the key in aws_services of a line that AWS bills under EC2: disks, network and traffic between machines are not virtual machines.
+-- meter: the usage type, or the description of a line without one; is_transfer: what else says so.  Other codes stay as they are
+create or replace temp macro aws_service_key(code, meter, is_transfer) as
+    case
+        when code is distinct from 'AmazonEC2' or contains(meter, 'BoxUsage') or contains(meter, 'Instance Hour') then code
+        when contains(meter, 'EBS:') then 'AmazonEBS'
+        when contains(meter, 'NatGateway') or contains(meter, 'NAT Gateway') or contains(meter, 'ElasticIP:') or contains(meter, 'PublicIPv4')
+            or contains(meter, 'public IPv4') or contains(meter, 'CarrierIP') or contains(meter, 'LoadBalancer') or contains(meter, 'LCUUsage')
+            or contains(meter, 'TransitGateway') or contains(meter, 'VPN-') or contains(meter, 'VpcEndpoint')
+            or contains(meter, 'DataProcessing-Bytes') then 'AmazonEC2Networking'
+        -- USE1-USW2-AWS-Out-Bytes, CloudFront-In-Bytes, DataTransfer-Regional-Bytes
+        when is_transfer or contains(meter, 'DataTransfer') or contains(meter, 'data transfer') or contains(meter, 'Data Transfer')
+            or contains(meter, '-Bytes') or contains(meter, 'VpcPeering') then 'AWSDataTransfer'
+        else code
+    end;

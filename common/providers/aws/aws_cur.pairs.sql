@@ -29,7 +29,7 @@ select
     bill_payer_account_id as billing_account_id,
     min(bill_payer_account_name) as billing_account_name,
     line_item_currency_code as currency,
-    min(coalesce(bill_invoicing_entity, line_item_legal_entity, 'Amazon Web Services')) as invoice_issuer,
+    min(coalesce(bill_invoicing_entity, line_item_legal_entity, 'AWS')) as invoice_issuer,
     period_start,
     max(case when period_last % 60 = 59 then period_last + 1 else period_last end) as period_end,
     charge_start,

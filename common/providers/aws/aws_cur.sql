@@ -34,7 +34,14 @@ typed as (
         epoch_us(try_cast(bill_billing_period_start_date as timestamptz)) // 1000000 as period_start,
         epoch_us(try_cast(bill_billing_period_end_date as timestamptz)) // 1000000 as period_last,
         coalesce(blank_to_null(product_product_name), attributes[1]) as product_name,
-        nullif(coalesce(product_region_code, product_region, attributes[2]), 'global') as product_region_id,
+        -- a model of another company, sold through AWS Marketplace and served by Bedrock
+        marketplace and contains(product_name, '(Amazon Bedrock Edition)') is true as is_model,
+        -- a line without a code may name the place
+        case
+            when coalesce(product_region_code, product_region, attributes[2]) is not null
+                then nullif(coalesce(product_region_code, product_region, attributes[2]), 'global')
+            when product_location is not null then getvariable('aws_region_names')[lower(product_location)]
+        end as product_region_id,
         coalesce(product_operating_system, attributes[3]) as operating_system,
         coalesce(product_vcpu, attributes[4]) as vcpu,
         coalesce(product_memory, attributes[5]) as memory,
@@ -75,17 +82,14 @@ typed as (
                 case when contains(line_item_resource_id, ':savingsplan/') then line_item_resource_id end
             )
         end as plan_id,
-        case
-            when line_item_product_code = 'AmazonEC2'
-                or (line_item_product_code is null and coalesce(product_product_name, attributes[1]) = 'Amazon Elastic Compute Cloud') then
-                case
-                    when product_servicecode = 'AWSDataTransfer' or product_product_family = 'Data Transfer'
-                        or contains(line_item_usage_type, 'DataTransfer') then 'AWSDataTransfer'
-                    when contains(line_item_usage_type, 'EBS:') then 'AmazonEBS'
-                    else 'AmazonEC2'
-                end
-            else line_item_product_code
-        end as service_key
+        aws_service_key(
+            case
+                when line_item_product_code is null and coalesce(product_product_name, attributes[1]) = 'Amazon Elastic Compute Cloud' then 'AmazonEC2'
+                else line_item_product_code
+            end,
+            line_item_usage_type,
+            product_servicecode = 'AWSDataTransfer' or product_product_family = 'Data Transfer'
+        ) as service_key
     from texts
 ),
 
@@ -97,9 +101,12 @@ joined as (
         kinds.charge_frequency,
         kinds.pricing_category,
         coalesce(reservation_id, plan_id) as commitment_id,
-        coalesce(by_code.service_name, by_name.service_name, product_name, line_item_product_code, 'Amazon Web Services') as service_name,
-        coalesce(by_code.service_category, by_name.service_category, 'Other') as service_category,
-        coalesce(by_code.service_subcategory, by_name.service_subcategory, 'Other (Other)') as service_subcategory,
+        coalesce(by_code.service_name, by_name.service_name, product_name, line_item_product_code, 'AWS') as service_name,
+        coalesce(by_code.service_category, by_name.service_category, case when is_model then 'AI and Machine Learning' end, 'Other')
+            as service_category,
+        coalesce(by_code.service_subcategory, by_name.service_subcategory, case when is_model then 'Generative AI' end, 'Other (Other)')
+            as service_subcategory,
+        case when is_model then getvariable('aws_model_sellers')[lower(split_part(product_name, ' ', 1))] end as model_seller,
         coalesce(by_zone_id.region_id, case when product_region_id is not null or contains(region_key, '-') then region_key end) as region_id,
         case
             when by_zone_id.region_id is not null then by_zone_id.region_name
@@ -357,7 +364,14 @@ multiplied as (
 described as (
     select
         *,
-        case when marketplace then coalesce(line_item_legal_entity, 'AWS Marketplace') else 'Amazon Web Services' end as seller,
+        case
+            when model_seller is not null then model_seller
+            when not marketplace then 'AWS'
+            -- the seller of a model is not named where Amazon collects for it
+            when starts_with(line_item_legal_entity, 'Amazon ') or starts_with(line_item_legal_entity, 'AWS ')
+                then case when is_model then 'AWS Marketplace' else 'AWS' end
+            else coalesce(line_item_legal_entity, 'AWS Marketplace')
+        end as seller,
         case
             when capacity_reservation_capacity_reservation_arn is not null then capacity_reservation_capacity_reservation_arn
             when contains(resource_id, ':capacity-reservation/') then resource_id
@@ -452,12 +466,12 @@ select
     case
         when charge_category = 'Tax' then null
         -- sellers host what is not installed on an instance
-        when marketplace and not coalesce(contains(line_item_usage_type, 'Usage:'), false) then seller
-        else 'Amazon Web Services'
+        when marketplace and not is_model and not coalesce(contains(line_item_usage_type, 'Usage:'), false) then seller
+        else 'AWS'
     end as HostProviderName,
     bill_invoice_id as InvoiceId,
     coalesce(
-        bill_invoicing_entity, case when marketplace then 'AWS Marketplace' else line_item_legal_entity end, 'Amazon Web Services'
+        bill_invoicing_entity, case when marketplace then 'AWS Marketplace' else line_item_legal_entity end, 'AWS'
     ) as InvoiceIssuerName,
     cast(list_cost as decimal(38, 24)) as ListCost,
     list_price as ListUnitPrice,
@@ -471,7 +485,7 @@ select
     list_price as PricingCurrencyListUnitPrice,
     quantity as PricingQuantity,
     case when quantity is null then null when as_fee then 'Units' else unit end as PricingUnit,
-    'Amazon Web Services' as ProviderName,
+    'AWS' as ProviderName,
     seller as PublisherName,
 
     -- where and what

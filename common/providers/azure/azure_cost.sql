@@ -254,6 +254,8 @@ listed as (
         coalesce(benefit, reservation, product_order) as commitment_id,
         coalesce(blank_to_null(billing_profile_id), blank_to_null(billing_account_id)) as account_id,
         blank_to_null(publisher_type) as seller_type,
+        -- beside a type's namespace, a consumed service that is a word (Functions) is more precise, another namespace (Microsoft.EventGrid) is not
+        not contains(consumed_service, '.') as is_word,
         -- an inclusive last day becomes an exclusive end; an end that is already exclusive falls on the day of the month of the start
         coalesce(period_start, date_trunc('month', day)) as billing_start,
         case
@@ -268,9 +270,18 @@ looked_up as (
     select
         listed.*,
         currencies.code is not null as is_known_currency,
-        coalesce(by_type.service_name, by_provider.service_name, by_meter.service_name) as known_service,
-        coalesce(by_type.service_category, by_provider.service_category, by_meter.service_category, 'Other') as known_category,
-        coalesce(by_type.service_subcategory, by_provider.service_subcategory, by_meter.service_subcategory, 'Other (Other)') as known_subcategory,
+        coalesce(by_type.service_name, case when is_word then by_provider.service_name end, by_namespace.service_name, by_provider.service_name, by_meter.service_name)
+            as known_service,
+        coalesce(
+            by_type.service_category, case when is_word then by_provider.service_category end, by_namespace.service_category, by_provider.service_category,
+            by_meter.service_category, 'Other'
+        )
+            as known_category,
+        coalesce(
+            by_type.service_subcategory, case when is_word then by_provider.service_subcategory end, by_namespace.service_subcategory, by_provider.service_subcategory,
+            by_meter.service_subcategory, 'Other (Other)'
+        )
+            as known_subcategory,
         azure_resource_types.display_name as known_type,
         azure_regions."location" is not null as is_known_place,
         azure_regions.region_id as known_region_id,
@@ -281,6 +292,7 @@ looked_up as (
     left join currencies on currencies.code = listed.currency
     left join azure_services as by_type on by_type.source = listed.top_type_key
     left join azure_services as by_provider on by_provider.source = lower(trim(listed.consumed_service))
+    left join azure_services as by_namespace on by_namespace.source = split_part(listed.top_type_key, '/', 1)
     left join azure_services as by_meter on by_meter.source = lower(trim(listed.meter_category))
     left join azure_resource_types on azure_resource_types.resource_type = listed.type_key
     left join azure_regions on azure_regions."location" = replace(lower(trim(listed.place)), ' ', '')

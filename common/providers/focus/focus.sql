@@ -12,6 +12,26 @@ with regions as (
     select distinct 'oci', region_id, region_name from oci_regions
 ),
 
+-- the names and classes that the native mappings give, by every spelling that a table knows; Google and Oracle rename nothing
+services as (
+    select distinct on (provider, spelling) *
+    from (
+        select 'aws' as provider, lower(service_key) as spelling, service_name, service_category as category, service_subcategory as subcategory, 1 as place
+        from aws_services
+        union all
+        select 'aws', lower(service_name), service_name, service_category, service_subcategory, 2 from aws_services
+        union all
+        select 'azure', source, service_name, service_category, service_subcategory, 1 from azure_services
+        union all
+        select 'azure', lower(service_name), service_name, service_category, service_subcategory, 2 from azure_services
+        union all
+        select 'gcp', lower(service_name), null, service_category, service_subcategory, 1 from gcp_services
+        union all
+        select 'oci', lower(service), null, service_category, service_subcategory, 1 from oci_services
+    )
+    order by provider, spelling, place, category, subcategory
+),
+
 given as (
     select
         source_row_id,
@@ -52,7 +72,14 @@ known as (
         provider.sub_account_type,
         provider.provider is not null and given.PublisherName is not null and publisher.provider is distinct from provider.provider
             and not starts_with(lower(given.PublisherName), provider.publisher_start) as is_third_party,
-        coalesce(given.ProviderName, given.ServiceProviderName, given.PublisherName, given.InvoiceIssuerName) as provider_name
+        coalesce(given.ProviderName, given.ServiceProviderName, given.PublisherName, given.InvoiceIssuerName) as provider_name,
+        -- AWS calls all under EC2 a virtual machine, network and traffic included
+        case when provider.provider = 'aws' then aws_service_key(
+            case when given.ServiceName = 'Amazon Elastic Compute Cloud' then 'AmazonEC2' end, coalesce(given.x_UsageType, given.ChargeDescription), false
+        ) end as ec2_key,
+        provider.provider = 'aws' and contains(given.ServiceName, '(Amazon Bedrock Edition)') is true as is_model,
+        case when given.ServiceProviderName is not null then getvariable('provider_names')[lower(given.ServiceProviderName)] end as known_seller,
+        case when given.HostProviderName is not null then getvariable('provider_names')[lower(given.HostProviderName)] end as known_host
     from given
     left join currencies as currency on currency.code = upper(trim(given.BillingCurrency))
     left join focus_values as category
@@ -99,17 +126,30 @@ typed as (
         case when contains(ChargePeriodEnd, '.') then date_trunc('second', to_time(ChargePeriodEnd)) else to_time(ChargePeriodEnd) end
             as given_charge_end,
         coalesce(charge_category in ('Usage', 'Purchase') and charge_class is null, false) as must_have_prices,
-        service.split_name,
+        service.service_name as known_service,
         region.region_name,
-        coalesce(service_category, service.category, 'Other') as service_category_known,
+        case when is_model then getvariable('aws_model_sellers')[lower(split_part(ServiceName, ' ', 1))] end as model_seller,
+        -- the provider's own class, where it says one; a part of EC2 has that of its own service
+        coalesce(
+            case when service.spelling is not null and ec2_key <> 'AmazonEC2' then service.category end,
+            nullif(service_category, 'Other'), service.category, case when is_model then 'AI and Machine Learning' end, 'Other'
+        ) as service_category_known,
         case
             when subcategory.category = service_category_known then subcategory.subcategory
             when service.category = service_category_known then service.subcategory
+            when is_model and service_category_known = 'AI and Machine Learning' then 'Generative AI'
             else 'Other (' || service_category_known || ')'
         end as service_subcategory
     from known
-    left join focus_services as service
-        on service.service_name = known.ServiceName and service.source_category = coalesce(known.service_category, '')
+    left join services as service
+        on service.provider = known.provider and service.spelling = lower(coalesce(
+            case
+                when known.ec2_key <> 'AmazonEC2' then known.ec2_key
+                when known.ec2_key = 'AmazonEC2' and known.service_category = 'Storage' then 'AmazonEBS'
+                when known.ec2_key = 'AmazonEC2' and known.service_category = 'Networking' then 'AmazonEC2Networking'
+            end,
+            known.ServiceName, known.x_ServiceCode
+        ))
     left join focus_subcategories as subcategory on subcategory.subcategory = known.ServiceSubcategory
     left join regions as region
         on region.provider = known.provider and region.region_id = coalesce(known.RegionId, known.RegionName)
@@ -290,12 +330,20 @@ named as (
             when charge_category = 'Usage' and commitment_status_known is distinct from 'Unused' and has_prices then given_consumed
         end as consumed_quantity,
         coalesce(RegionId, RegionName) as region_id,
-        coalesce(split_name, ServiceName, x_ServiceCode, provider_name) as service_name,
+        coalesce(known_service, ServiceName, x_ServiceCode, provider_name) as service_name,
         case
-            when ServiceProviderName is not null then ServiceProviderName
+            when model_seller is not null then model_seller
+            when ServiceProviderName is not null then coalesce(known_seller, ServiceProviderName)
             when is_third_party then PublisherName
             else coalesce(service_provider_name, provider_name)
         end as sold_by,
+        case
+            when model_seller is not null then model_seller
+            when is_third_party then PublisherName
+            else coalesce(service_provider_name, PublisherName, ServiceProviderName, provider_name)
+        end as published_by,
+        coalesce(region_name, case when RegionName is distinct from coalesce(RegionId, RegionName) then RegionName end, RegionId, RegionName)
+            as named_region,
         -- the pricing currency: a rate of the generator's own, or its own prices; without either the prices are stated as billed
         coalesce(PricingCurrency, x_PricingCurrency, billing_currency) as given_pricing_currency,
         to_cost(x_BillingExchangeRate) as exchange_rate
@@ -364,8 +412,13 @@ noted as (
             case when InvoiceIssuerName is null then '"InvoiceIssuerName"' end
         ) as made,
         concat_ws(',',
-            case when split_name is not null then '"ServiceName":' || to_json(ServiceName) end,
-            case when service_category_unknown then '"ServiceCategory":' || to_json(ServiceCategory) end,
+            case when ServiceName <> service_name then '"ServiceName":' || to_json(ServiceName) end,
+            case when service_category_unknown or service_category <> service_category_known then '"ServiceCategory":' || to_json(ServiceCategory) end,
+            case when ProviderName <> coalesce(service_provider_name, ProviderName) then '"ProviderName":' || to_json(ProviderName) end,
+            case when PublisherName <> published_by and PublisherName is distinct from InvoiceIssuerName
+                then '"PublisherName":' || to_json(PublisherName) end,
+            case when ServiceProviderName <> sold_by then '"ServiceProviderName":' || to_json(ServiceProviderName) end,
+            case when RegionName <> named_region and RegionName is distinct from RegionId then '"RegionName":' || to_json(RegionName) end,
             case when PricingCategory is not null and pricing_category = 'Other' and lower(PricingCategory) <> 'other'
                 then '"PricingCategory":' || to_json(PricingCategory) end,
             case when charge_category = 'Purchase' and charge_frequency = 'Usage-Based'
@@ -465,7 +518,7 @@ select
     contracted_price as ContractedUnitPrice,
     effective_cost as EffectiveCost,
     case
-        when HostProviderName is not null then HostProviderName
+        when HostProviderName is not null then coalesce(known_host, HostProviderName)
         when charge_category in ('Tax', 'Adjustment') then null
         when provider is not null and ServiceProviderName is null then service_provider_name
         else sold_by
@@ -497,10 +550,10 @@ select
     end as PricingCurrencyListUnitPrice,
     quantity as PricingQuantity,
     pricing_unit as PricingUnit,
-    provider_name as ProviderName,
-    coalesce(PublisherName, sold_by) as PublisherName,
+    coalesce(service_provider_name, provider_name) as ProviderName,
+    published_by as PublisherName,
     region_id as RegionId,
-    coalesce(case when RegionName is distinct from region_id then RegionName end, region_name, region_id) as RegionName,
+    named_region as RegionName,
     ResourceId,
     case when ResourceName is distinct from ResourceId then case when ResourceId is not null then ResourceName end end as ResourceName,
     case

@@ -21,7 +21,11 @@ lines as (
         blank_to_null("product/Description") as description,
         blank_to_null("product/compartmentId") as compartment,
         blank_to_null("product/compartmentName") as compartment_name,
-        blank_to_null("product/region") as region,
+        -- a region's key, as in IAD, or its name
+        case
+            when length("product/region") = 3 then coalesce(getvariable('oci_region_keys')[lower("product/region")], "product/region")
+            else blank_to_null("product/region")
+        end as region,
         blank_to_null("product/availabilityDomain") as availability_domain,
         blank_to_null("product/resourceId") as resource,
         coalesce(blank_to_null("cost/productSku"), blank_to_null("product/Description")) as sku,
@@ -161,7 +165,7 @@ select
     'Oracle' as PublisherName,
     -- place and resource; most ids are OCIDs, others are buckets and metric namespaces, whose kind the service tells
     region as RegionId,
-    case when region is not null then coalesce(oci_regions.region_name, region) end as RegionName,
+    coalesce(oci_regions.region_name, region) as RegionName,
     availability_domain as AvailabilityZone,
     resource as ResourceId,
     null as ResourceName,

@@ -1,0 +1,117 @@
+"""The lookup tables of services, regions and units: what the mappings rely on when they join them."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from importlib.resources import files
+
+import pytest
+
+SERVICE_KEYS = {
+    "aws_services": "service_key",
+    "azure_services": "source",
+    "gcp_services": "service_name",
+    "oci_services": "service",
+}
+KEYS = SERVICE_KEYS | {
+    "aws_model_sellers": "first_word",
+    "aws_region_names": "spelling",
+    "aws_regions": "region_id",
+    "aws_units": "pricing_unit",
+    "azure_regions": "location",
+    "azure_resource_types": "resource_type",
+    "azure_units": "unit_of_measure",
+    "focus_providers": "spelling",
+    "gcp_regions": "region_id",
+    "gcp_units": "source_unit",
+    "oci_region_keys": "region_key",
+    "oci_regions": "region_id",
+    "oci_units": "source_unit",
+}
+IN_LOWER_CASE = (
+    "aws_model_sellers",
+    "aws_region_names",
+    "azure_regions",
+    "azure_services",
+    "azure_units",
+    "oci_region_keys",
+)
+
+
+def rows_of(table: str) -> list[dict[str, str]]:
+    text = files("common.reference").joinpath(f"{table}.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_a_key_stands_once_so_that_a_join_repeats_no_line(table: str) -> None:
+    counts = Counter(row[KEYS[table]] for row in rows_of(table))
+    assert [key for key, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("table", IN_LOWER_CASE)
+def test_keys_that_are_looked_up_in_lower_case_are_in_lower_case(table: str) -> None:
+    keys = [row[KEYS[table]] for row in rows_of(table)]
+    assert [key for key in keys if key != key.lower() or key != key.strip()] == []
+
+
+@pytest.mark.parametrize("table", SERVICE_KEYS)
+def test_a_subcategory_belongs_to_its_category(table: str) -> None:
+    categories = {row["subcategory"]: row["category"] for row in rows_of("focus_subcategories")}
+    assert [
+        row for row in rows_of(table) if categories.get(row["service_subcategory"]) != row["service_category"]
+    ] == []
+
+
+@pytest.mark.parametrize("table", ["aws_services", "azure_services"])
+def test_a_service_has_one_category_and_a_spelling_means_one_service(table: str) -> None:
+    classes: dict[str, set[tuple[str, str]]] = {}
+    services: dict[str, set[str]] = {}
+    for row in rows_of(table):
+        classes.setdefault(row["service_name"], set()).add((row["service_category"], row["service_subcategory"]))
+        # the FOCUS mapping looks up both, in lower case
+        services.setdefault(row[SERVICE_KEYS[table]].lower(), set()).add(row["service_name"])
+        services.setdefault(row["service_name"].lower(), set()).add(row["service_name"])
+    assert {name: found for name, found in classes.items() if len(found) > 1} == {}
+    assert {spelling: found for spelling, found in services.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("table", ["gcp_services", "oci_services"])
+def test_two_services_do_not_differ_in_case_alone(table: str) -> None:
+    counts = Counter(row[SERVICE_KEYS[table]].lower() for row in rows_of(table))
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("table", SERVICE_KEYS)
+def test_at_most_one_known_service_in_twenty_is_other(table: str) -> None:
+    rows = rows_of(table)
+    others = [row[SERVICE_KEYS[table]] for row in rows if row["service_category"] == "Other"]
+    assert len(others) * 20 <= len(rows), others
+
+
+@pytest.mark.parametrize(
+    ("table", "regions"), [("aws_region_names", "aws_regions"), ("oci_region_keys", "oci_regions")]
+)
+def test_another_spelling_names_a_known_region(table: str, regions: str) -> None:
+    known = {row["region_id"] for row in rows_of(regions)}
+    assert [row for row in rows_of(table) if row["region_id"] not in known] == []
+
+
+def test_an_azure_region_has_one_name() -> None:
+    names: dict[str, set[str]] = {}
+    for row in rows_of("azure_regions"):
+        names.setdefault(row["region_id"], set()).add(row["region_name"])
+    assert {region: found for region, found in names.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("aws_units", "focus_unit"), ("azure_units", "unit"), ("gcp_units", "unit"), ("oci_units", "unit")],
+)
+def test_units_are_plural_and_in_english(table: str, column: str) -> None:
+    # symbols have no plural; FOCUS lists Count as it is
+    symbols = {"B", "KiB", "MB", "MiB", "GB", "GiB", "TB", "TiB", "PB", "PiB", "Count"}
+    units = {row[column] for row in rows_of(table)}
+    assert [unit for unit in sorted(units) if unit not in symbols and not unit.endswith("s")] == []
+    assert [unit for unit in sorted(units) if not unit.isascii()] == []
