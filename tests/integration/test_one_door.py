@@ -27,6 +27,7 @@ WORDS: dict[str, list[str]] = {
     "alerts ack": ["some-alert"],
     "alerts snooze": ["some-alert"],
     "rates set": ["rates.csv"],
+    "budgets set": ["some-budget"],
     "sql": ["select 1 as one"],
     **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
     **{f"integrations {word}": ["some-integration"] for word in ("show", "pause", "resume", "remove")},
