@@ -9,7 +9,7 @@ import typer
 
 from common.errors import NotFound
 from common.records.own_services import COLUMNS
-from common.reporting.unclassified import DAYS, code_as_json, unknown_codes
+from common.reporting.unclassified import DAYS, code_as_json, newest_charge, unknown_codes
 from common.runtime.bootstrap import runtime
 from common.tenancy import services as keeping
 from costwire.output import AsJson, Org, console, money, print_json, table
@@ -22,14 +22,19 @@ app = typer.Typer(
 
 @app.command("unknown")
 def list_unknown(org: Org = "default", as_json: AsJson = False) -> None:
-    """List services, regions and units that no table knows, with what was billed for each in the last 90 days."""
+    """List services, regions and units that no table knows, with what was billed for each in the 90 days up to the newest charge."""
     rt = runtime()
-    found = unknown_codes(rt, tenant_of(rt, org))
+    org = tenant_of(rt, org)
+    found = unknown_codes(rt, org)
     if as_json:
         print_json([code_as_json(one) for one in found])
         return
     if not found:
-        console.print(f"Every service, region and unit of the last {DAYS} days is known.")
+        newest = newest_charge(rt, org)
+        if newest is None:
+            console.print("No charges yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+        else:
+            console.print(f"Every service, region and unit of the {DAYS} days up to {newest:%Y-%m-%d} is known.")
         return
     shown = table("kind", "provider", "code", "charges", "billed", numbers=("charges", "billed"))
     for one in found:

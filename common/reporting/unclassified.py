@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,17 +16,20 @@ from common.records.own_services import SERVICE_TABLES, saved_services
 from common.warehouse.unclassified import CodeCosts, report_codes
 
 DAYS = 90
-"""How far back charges are looked at."""
+"""How far back from the newest charge charges are looked at."""
 _KINDS = ("service", "region", "unit")
 _UNITS = {"aws": "aws_units", "azure": "azure_units", "gcp": "gcp_units", "oci": "oci_units"}
 
 
 def unknown_codes(rt: Runtime, org_slug: str) -> list[CodeCosts]:
-    """What no table knows on charges of the last 90 days: services, then regions, then units, the most expensive first.
+    """What no table knows on charges of the 90 days up to the newest one: services, then regions, then units, the most expensive first.
 
     Only providers with tables are looked at.  A service that a table, or the organization's own rows, class as Other is known.
     """
-    since = rt.clock.now() - timedelta(days=DAYS)
+    newest = newest_charge(rt, org_slug)
+    if newest is None:
+        return []
+    since = newest - timedelta(days=DAYS)
     own = {(row.provider, row.service.lower()) for row in saved_services(rt.documents, org_slug)}
     own |= {(row.provider, row.service_name.lower()) for row in saved_services(rt.documents, org_slug)}
     found = [
@@ -35,6 +38,13 @@ def unknown_codes(rt: Runtime, org_slug: str) -> list[CodeCosts]:
         if one.provider in SERVICE_TABLES and (one.provider, one.code.lower()) not in own and not _is_known(one)
     ]
     return sorted(found, key=lambda one: (_KINDS.index(one.kind), -one.billed_cost, one.provider, one.code))
+
+
+def newest_charge(rt: Runtime, org_slug: str) -> datetime | None:
+    """When the newest charge that is not in the future began; None without any charges."""
+    rows = rt.warehouse.query(org_slug, "select max(last_start) as newest from slices")
+    newest: datetime | None = rows[0]["newest"]
+    return min(newest, rt.clock.now()) if newest else None
 
 
 def code_as_json(one: CodeCosts) -> dict[str, Any]:

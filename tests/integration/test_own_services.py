@@ -70,6 +70,16 @@ def test_a_bill_of_known_services_leaves_nothing_to_list(rt: Laptop, tmp_path: P
     assert "in no table" not in run("doctor").output
 
 
+def test_bills_of_long_ago_are_looked_at_from_their_newest_charge_back(rt: Laptop, tmp_path: Path) -> None:
+    bring(rt, tmp_path, "1.25")
+    rt.clock.sleep(400 * 86_400)
+    assert json.loads(run("services", "unknown", "--json").output)
+
+
+def test_without_charges_nothing_is_called_known(rt: Laptop) -> None:
+    assert "No charges yet" in run("services", "unknown").output
+
+
 def test_own_classes_count_for_the_bills_delivered_after_them(rt: Laptop, tmp_path: Path) -> None:
     bring(rt, tmp_path, "10")
     assert "1 services are stored" in set_classes(tmp_path, TOMORROW).output
