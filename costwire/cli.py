@@ -76,7 +76,7 @@ app = typer.Typer(
     help="Turn cloud bills into FOCUS 1.3 rows with proved totals, and alert on budgets within minutes.\n\n"
     "State is stored in $COSTWIRE_HOME (default ./.costwire).  Start with: costwire import YOUR-BILL.csv",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -86,7 +86,7 @@ _COMMANDS = (
     ("sync", imports.sync, "Fetch what is new, as the scheduler would."),
     ("schedule", schedule.schedule, "Show or set how often bills are fetched."),
     ("watch", watch.watch, "Run the embedded scheduler and functions until stopped."),
-    ("costs", costs.costs, "Show costs by one dimension."),
+    ("costs", costs.costs, "Show costs by any columns and tags."),
     ("tags", tags.tags, "Show tag keys, their cost, and what is untagged."),
     ("sql", sql.sql, "Ask in SQL, read-only."),
     ("export", export.export, "Export the current rows as FOCUS 1.3."),
