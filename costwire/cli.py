@@ -81,7 +81,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _COMMANDS = (
-    ("import", imports.import_bill, "Import a bill from disk."),
+    ("import", imports.import_bill, "Import bills from disk."),
     ("connect", imports.connect, "Register a location where a provider delivers bills."),
     ("sync", imports.sync, "Fetch what is new, as the scheduler would."),
     ("schedule", schedule.schedule, "Show or set how often bills are fetched."),

@@ -28,7 +28,10 @@ Provider = Annotated[str, typer.Option("--provider", help=f"auto, or one of {', 
 
 
 def import_bill(
-    path: Annotated[Path, typer.Argument(help="A bill: a file, a folder of parts, or a provider's bucket layout.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Bills, each a file, a folder of parts, or a provider's bucket layout.", metavar="PATH"),
+    ],
     provider: Provider = "auto",
     integration: Annotated[
         str | None, typer.Option("--integration", help="Name of the integration that this bill belongs to.")
@@ -42,11 +45,11 @@ def import_bill(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Import a bill from disk: land it, map it to FOCUS 1.3, prove its totals, evaluate budgets.
+    """Import bills from disk: land each, map it to FOCUS 1.3, prove its totals, evaluate budgets.
 
     Importing the same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
-    does not.  Without --integration the name is built from the provider and the billing account in the bill.  --delivered-at with
-    a bill that was imported before corrects its time.
+    does not.  Of several paths, what is not a bill is skipped and named.  Without --integration the name is built from the provider and
+    the billing account in the bill.  --delivered-at with a bill that was imported before corrects its time.
     """
     rt = runtime()
     stated = delivered_at.replace(tzinfo=delivered_at.tzinfo or UTC) if delivered_at else None
@@ -56,11 +59,15 @@ def import_bill(
         )
     _check_provider(provider, "auto", *PROVIDERS)
     told = None if provider == "auto" else provider
-    bill = importing.BillOnDisk(path, tenant_of(rt, org), told, integration, stated, allow_overlap, force)
+    org_slug = tenant_of(rt, org)
+    bills = [
+        importing.BillOnDisk(path, org_slug, told, integration, stated, allow_overlap, force)
+        for path in dict.fromkeys(paths)
+    ]
     subscribe_here(rt)
     with progress("looking at the bill", quiet=as_json) as say:
-        requested = importing.import_bill(rt, bill, say)
-    report(rt, requested, as_json)
+        requested, skipped = importing.import_bills(rt, bills, say)
+    report(rt, requested, as_json, skipped)
 
 
 def connect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -16,15 +16,21 @@ from costwire.output import console, exact, joined, money, print_json, progress,
 from costwire.waiting import wait
 
 
-def report(rt: Runtime, requested: Requested, as_json: bool) -> None:
-    """Wait until the runs have ended and print what they brought; failed runs make exit status 1."""
+def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[str] = ()) -> None:
+    """Wait until the runs have ended and print what they brought; failed runs make exit status 1.
+
+    skipped: what is said of paths that are not bills.
+    """
     told = set(messages_sent(rt, requested.org_slug))
     with progress("looking for the bill", quiet=as_json) as say:
         outcome = wait(rt, requested, say)
     if as_json:
-        print_json({"runs": list(outcome.runs), "deliveries": [one.as_document() for one in outcome.deliveries]})
+        deliveries = [one.as_document() for one in outcome.deliveries]
+        print_json({"runs": list(outcome.runs), "deliveries": deliveries, "skipped": list(skipped)})
     else:
         print_deliveries(outcome.deliveries)
+        for line in skipped:
+            console.print(styled(line, "yellow"), soft_wrap=True)
         for message in messages_sent(rt, requested.org_slug):
             if message not in told:
                 console.print(f"alert {message}", soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,8 +45,7 @@ def import_bill(rt: Runtime, bill: BillOnDisk, say: Callable[[str], None] = lamb
     """
     check_known(rt.documents, bill.org_slug)
     path = bill.path.absolute()
-    if not path.exists():
-        raise NotFound(f"{bill.path} does not exist; give a bill, or a folder with one")
+    _check_there(bill.path)
     provider, account = _whose(rt, bill, path)
     name = bill.integration_id or identifier(f"{provider}-{account or path.stem.split('.')[0]}")
     request = SyncRequested(new_request_id(), "import", bill.org_slug, name)
@@ -66,6 +65,35 @@ def import_bill(rt: Runtime, bill: BillOnDisk, say: Callable[[str], None] = lamb
     )
     publish(rt, request)
     return Requested(bill.org_slug, (run_id,))
+
+
+def import_bills(
+    rt: Runtime, bills: Sequence[BillOnDisk], say: Callable[[str], None] = lambda text: None
+) -> tuple[Requested, tuple[str, ...]]:
+    """The same for several bills of one organization; of more than one, what is not a bill is skipped.
+
+    Returns the runs, and why each path that was skipped is not a bill.  Raises as `import_bill`, and BadBill where none is a bill; the
+    paths are looked for before anything is requested.
+    """
+    for bill in bills:
+        _check_there(bill.path)
+    run_ids: list[str] = []
+    skipped: list[str] = []
+    for bill in bills:
+        try:
+            run_ids.extend(import_bill(rt, bill, say).run_ids)
+        except BadBill as error:
+            if len(bills) == 1:
+                raise
+            skipped.append(f"{bill.path} is skipped: {error}")
+    if not run_ids:
+        raise BadBill(f"none of the {len(bills)} paths is a bill; the first: {skipped[0]}")
+    return Requested(bills[0].org_slug, tuple(run_ids)), tuple(skipped)
+
+
+def _check_there(path: Path) -> None:
+    if not path.absolute().exists():
+        raise NotFound(f"{path} does not exist; give a bill, or a folder with one")
 
 
 def _uploaded(rt: Runtime, path: Path, prefix: str, say: Callable[[str], None]) -> str:

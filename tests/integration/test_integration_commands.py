@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from common.errors import BadConfiguration, NotFound
+from common.errors import BadBill, BadConfiguration, NotFound
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.dispatch import dispatch
 from common.messages import SyncRequested
@@ -126,3 +126,18 @@ def test_a_delivery_that_is_still_processed_is_not_withdrawn(tmp_path: Path) -> 
         with pytest.raises(BadConfiguration, match="still processed"):
             withdraw(rt, "default", delivery["delivery_id"])
         assert rt.billed() == {"USD": 10} and list(work(rt, rt.clock.sleep)) == []
+
+
+def test_of_several_paths_what_is_not_a_bill_is_skipped_and_named(tmp_path: Path) -> None:
+    bill, notes = cur(tmp_path / "bill.csv", "10"), tmp_path / "notes.txt"
+    notes.write_text("not a bill")
+    (more := tmp_path / "more.md").write_text("none either")
+    with laptop(tmp_path / "home") as rt:
+        said = as_json("import", str(bill), str(notes))
+        assert [one["state"] for one in said["deliveries"]] == ["current"]
+        assert len(said["skipped"]) == 1 and "notes.txt is skipped" in said["skipped"][0]
+        nothing = CliRunner().invoke(app, ["import", str(notes), str(more)])
+        assert isinstance(nothing.exception, BadBill) and "none of the 2 paths" in str(nothing.exception)
+        runs = len(rt.documents.list("orgs/default/runs"))
+        missing = CliRunner().invoke(app, ["import", str(bill), str(tmp_path / "nowhere")])
+        assert isinstance(missing.exception, NotFound) and len(rt.documents.list("orgs/default/runs")) == runs
