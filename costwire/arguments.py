@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
 from common.domain.budgets import InvalidBudget
 from common.domain.period import BillingPeriod
+from common.errors import BadConfiguration, NotFound
 from common.reporting import arguments
 from common.reporting.arguments import InvalidQuestion
 
@@ -26,3 +28,14 @@ def read_period(text: str | None) -> BillingPeriod | None:
     """A billing period of the command line.  Raises BadParameter for what is none."""
     with usage_errors():
         return arguments.read_period(text) if text else None
+
+
+def read_table(path: Path, columns: Sequence[str]) -> str:
+    """The text of a CSV file that the user gives.  Raises NotFound, BadConfiguration for what is not text."""
+    expected = f"give a CSV file with the columns {','.join(columns)}"
+    if not path.is_file():
+        raise NotFound(f"{path} does not exist; {expected}")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadConfiguration(f"{path} is not UTF-8 text; {expected}") from None

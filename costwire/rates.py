@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from common.domain.money import plain
-from common.errors import NotFound
 from common.runtime.bootstrap import runtime
 from common.tenancy import rates as keeping
 from common.warehouse.rates import COLUMNS
+from costwire.arguments import read_table
 from costwire.output import AsJson, Org, console, print_json, table
 from costwire.tenant import tenant_of
 
@@ -24,11 +24,10 @@ def set_rates(
     org: Org = "default",
 ) -> None:
     """Replace the organization's rates with those of a file."""
-    if not path.is_file():
-        raise NotFound(f"{path} does not exist; give a CSV file with the columns {','.join(COLUMNS)}")
+    text = read_table(path, COLUMNS)
     rt = runtime()
     org = tenant_of(rt, org, writes=True)
-    count = keeping.set_rates(rt, org, path.read_text(encoding="utf-8-sig"))
+    count = keeping.set_rates(rt, org, text)
     console.print(f"{count} rates are stored")
 
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from common.errors import NotFound
 from common.records.own_services import COLUMNS
 from common.reporting.unclassified import DAYS, code_as_json, newest_charge, unknown_codes
 from common.runtime.bootstrap import runtime
 from common.tenancy import services as keeping
+from costwire.arguments import read_table
 from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.tenant import tenant_of
 
@@ -49,11 +49,10 @@ def set_services(
     org: Org = "default",
 ) -> None:
     """Replace the organization's own classes with those of a file; they apply to bills delivered from now on."""
-    if not path.is_file():
-        raise NotFound(f"{path} does not exist; give a CSV file with the columns {','.join(COLUMNS)}")
+    text = read_table(path, COLUMNS)
     rt = runtime()
     org = tenant_of(rt, org, writes=True)
-    count = keeping.set_services(rt, org, path.read_text(encoding="utf-8-sig"))
+    count = keeping.set_services(rt, org, text)
     console.print(f"{count} services are stored; they apply to bills delivered from now on")
 
 
