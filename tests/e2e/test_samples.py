@@ -90,4 +90,4 @@ def test_the_demo_shows_five_sources_proved_a_budget_and_its_alerts(tmp_path: Pa
         "81.7 %",
     ):
         assert total in done.stdout
-    assert len(list((tmp_path / ".costwire-demo" / "outbox").iterdir())) == 2
+    assert len(list((tmp_path / ".costwire-demo" / "outbox").iterdir())) == 1
