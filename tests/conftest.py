@@ -8,7 +8,9 @@ import pytest
 from hypothesis import settings
 
 from common.telemetry.logs import LOGGER, CloudFormatter
+from tests.emulators.bigquery import for_this_worker
 
+for_this_worker()
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # a server that a test stops is no news
 settings.register_profile("costwire", deadline=None)  # a busy machine is no failure
 settings.load_profile("costwire")

@@ -26,6 +26,7 @@ PEERS: dict[str, str | Callable[[Path], Peer]] = {
     "firestore": firestore,
     "storage": "tests.emulators.storage",
     "bigquery": "tests.emulators.bigquery",
+    "second_bigquery": "tests.emulators.bigquery",
     "google_grpc": "tests.emulators.google_grpc",
 }
 """Peer -> what starts it, or the module whose function of the peer's name does."""

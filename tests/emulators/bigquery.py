@@ -19,6 +19,8 @@ from tests.emulators.process import HOST, NotToBeHad, Peer, free_port, start
 
 ROOT = Path(__file__).parents[2] / ".emulators"
 LOCK = Path(__file__).with_suffix(".lock")
+SECOND = "_SECOND"
+"""How the names of the second one's variables end."""
 SHIM = Path(__file__).with_name("bigquery_shim.py")
 MADE_SECONDS = 600
 _EXTENSION = "from duckdb_extensions import import_extension as load; load('ducklake'); load('spatial')"
@@ -29,17 +31,33 @@ def bigquery(folder: Path) -> Peer:
 
     Load jobs read buckets that lie as folders under `BIGQUERY_BUCKETS`, and else from STORAGE_EMULATOR_HOST.
     """
+    return _started(folder / "bigquery", "")
+
+
+def second_bigquery(folder: Path) -> Peer:
+    """Another one, for the second worker of a test run: one process answers one question at a time, and slows down with every table."""
+    return _started(folder / "second-bigquery", SECOND)
+
+
+def for_this_worker() -> None:
+    """Let the second worker of a test run use the second one."""
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw1":
+        for name in (name for name in list(os.environ) if name.endswith(SECOND)):
+            os.environ[name.removesuffix(SECOND)] = os.environ[name]
+
+
+def _started(folder: Path, ending: str) -> Peer:
     python = _environment(ROOT / "bigquery")
     port, grpc_port = free_port(), free_port()
-    buckets, data = folder / "bigquery-buckets", folder / "bigquery-data"
+    buckets, data = folder / "buckets", folder / "data"
     for needed in (buckets, data):
         needed.mkdir(parents=True)
     command = [str(python), str(SHIM), "--host", HOST, "--port", str(port), "--grpc-port", str(grpc_port)]
     command += ["--project", PROJECT, "--dataset", "unused", "--data-dir", str(data), "serve"]
     environment = {
-        "BIGQUERY_EMULATOR_HOST": f"http://{HOST}:{port}",
-        "BIGQUERY_STORAGE_EMULATOR_HOST": f"{HOST}:{grpc_port}",
-        "BIGQUERY_BUCKETS": str(buckets),
+        f"BIGQUERY_EMULATOR_HOST{ending}": f"http://{HOST}:{port}",
+        f"BIGQUERY_STORAGE_EMULATOR_HOST{ending}": f"{HOST}:{grpc_port}",
+        f"BIGQUERY_BUCKETS{ending}": str(buckets),
     }
     home = str(ROOT / "bigquery" / "home")
     own = {"HOME": home, "GCS_LOCAL_ROOT": str(buckets), "PYTHONPATH": ""}

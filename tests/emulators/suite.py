@@ -35,7 +35,8 @@ def main() -> int:
     environment = {**os.environ, **{f"CONTRACT_{port}": backend for port, backend in running.items()}}
     told = ", ".join(f"{port.lower()} on {backend}" for port, backend in running.items())
     print(f"held to the contract: {told or 'nothing, since no peer runs'}", flush=True)
-    workers = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadfile"]
+    # the longest files first, so that no worker is left alone with one
+    workers = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
     files = _files(sys.argv[1:] or FOLDERS)
     command = [sys.executable, "-m", "pytest", *workers, "--durations=10", *map(str, files)]
     return subprocess.run(command, env=environment, check=False).returncode
@@ -44,9 +45,10 @@ def main() -> int:
 def _files(folders: Sequence[str]) -> list[Path]:
     """The test files that choose a backend, or look for a peer."""
     found = [path for folder in folders for path in (TESTS / folder).glob("test_*.py")]
-    return sorted(
+    wanted = [
         path for path in found if any(sign in path.read_text() for sign in ("chosen(", *BACKENDS, "missing_peers"))
-    )
+    ]
+    return sorted(wanted, key=lambda path: (-path.stat().st_size, path))
 
 
 if __name__ == "__main__":
