@@ -51,10 +51,7 @@ def add(
 
     Raises AlreadyExists for a slug that is taken, BadConfiguration for a name or a plan that is not valid.
     """
-    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise BadConfiguration(f"the name has {len(name)} characters, expected 1 to {_LONGEST_NAME} printable ones")
-    if plan not in plans():
-        raise BadConfiguration(f"plan is '{plan}', expected one of {', '.join(plans())}")
+    check_terms(name, plan)
     org_slug = slug or make_slug(name, now)
     document = {
         "org_slug": org_slug,
@@ -62,7 +59,7 @@ def add(
         "plan": plan,
         "status": status,
         "trial_ends_at": (now + timedelta(days=TRIAL_DAYS)).isoformat() if status == TRIAL else None,
-        "limits": {limit: plans()[plan][limit] for limit in _LIMITS},
+        "limits": _limits(plan),
         "currency": "USD",
         "time_zone": "UTC",
         "stripe": {"customer_id": None, "subscription_id": None, "price_id": None},
@@ -74,6 +71,26 @@ def add(
     except AlreadyExists:
         raise AlreadyExists(f"organization {org_slug} already exists; choose another --slug") from None
     return document
+
+
+def check_terms(name: str, plan: str) -> None:
+    """Raises BadConfiguration for a name or a plan that no organization can have."""
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise BadConfiguration(f"the name has {len(name)} characters, expected 1 to {_LONGEST_NAME} printable ones")
+    if plan not in plans():
+        raise BadConfiguration(f"plan is '{plan}', expected one of {', '.join(plans())}")
+
+
+def change_terms(documents: DocumentStore, now: datetime, org_slug: str, name: str, plan: str) -> Document:
+    """Give a tenant another name, and another plan with its limits.  Again changes nothing.  Raises NotFound, BadConfiguration."""
+    check_terms(name, plan)
+
+    def change(organization: Document) -> None:
+        if organization.get("plan") != plan:
+            organization |= {"plan": plan, "limits": _limits(plan)}
+        organization["name"] = name.strip()
+
+    return _change(documents, now, org_slug, change)
 
 
 def ensure_default(documents: DocumentStore, now: datetime) -> Document:
@@ -160,6 +177,10 @@ def begin_removal(documents: DocumentStore, now: datetime, org_slug: str) -> boo
     except NotFound:
         return False
     return True
+
+
+def _limits(plan: str) -> Document:
+    return {limit: plans()[plan][limit] for limit in _LIMITS}
 
 
 def _change(documents: DocumentStore, now: datetime, org_slug: str, change: Callable[[Document], None]) -> Document:

@@ -1,4 +1,4 @@
-"""The organizations of a deployment: adding one, and listing all with their integrations and last synchronization."""
+"""The organizations of a deployment: adding and changing one, and listing all with their integrations and last synchronization."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ def add_organization(rt: Runtime, name: str, org_slug: str | None, plan: str) ->
     Raises AlreadyExists for a slug that is taken, BadConfiguration for a name, slug or plan that is not valid.
     """
     return organizations.add(rt.documents, rt.clock.now(), name, org_slug, plan)
+
+
+def change_organization(rt: Runtime, org_slug: str, name: str, plan: str) -> Document:
+    """Change an organization's display name and plan; returns its document.  Raises NotFound, BadConfiguration."""
+    return organizations.change_terms(rt.documents, rt.clock.now(), org_slug, name, plan)
 
 
 def list_organizations(rt: Runtime) -> list[OrganizationReport]:

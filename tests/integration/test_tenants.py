@@ -24,6 +24,7 @@ from common.records.integrations import save_integration
 from common.records.names import check_org_slug
 from common.records.runs import run_path
 from common.tenancy import data as tenant_data
+from common.tenancy.organizations import change_organization
 from common.tenancy.schedules import set_sync_interval
 from costwire.worker import Outcome, subscribe_all, work
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
@@ -109,6 +110,16 @@ def test_a_tenant_that_cannot_be_is_refused(rt: Laptop, words: Any, error: type[
     with pytest.raises(error, match=re.escape(told)):
         tenants.add(rt.documents, rt.clock.now(), **words)
     assert rt.documents.list("orgs") == before
+
+
+def test_another_plan_brings_its_limits_and_leaves_the_status_as_it_is(rt: Laptop) -> None:
+    tenants.add(rt.documents, rt.clock.now(), "Third", "third_1", "Starter")
+    changed = change_organization(rt, "third_1", " Third Ltd ", "Scale")
+    assert (changed["name"], changed["plan"], changed["status"]) == ("Third Ltd", "Scale", "TRIAL")
+    assert changed["limits"] == {limit: tenants.plans()["Scale"][limit] for limit in changed["limits"]}
+    assert change_organization(rt, "third_1", "Third Ltd", "Scale") == changed
+    with pytest.raises(BadConfiguration, match="plan is 'Huge', expected one of"):
+        change_organization(rt, "third_1", "Third", "Huge")
 
 
 def test_a_suspended_tenant_runs_nothing_and_a_resumed_one_does(rt: Laptop) -> None:
