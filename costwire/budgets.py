@@ -118,7 +118,9 @@ def set_budget(
     forecast_threshold: Annotated[
         _Values, typer.Option("--forecast-threshold", help="Percent, for projected spend; repeatable.  Replaces all.")
     ] = None,
-    owner: Annotated[str | None, typer.Option("--owner", help="Budget owner; named in messages.")] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="Budget owner; named in messages.  An empty text removes the owner.")
+    ] = None,
     channel: Annotated[
         _Values, typer.Option("--channel", help=f"One of {', '.join(CHANNELS)}; repeatable.  Replaces all.")
     ] = None,

@@ -19,7 +19,7 @@ from common.records.organizations import below
 
 @dataclass(frozen=True)
 class BudgetChanges:
-    """New values of a budget's fields; None leaves one as it is.
+    """New values of a budget's fields; None leaves one as it is.  owner: empty text for nobody.
 
     Period, currency and metric are not among them: alerts of another measure would be another budget's.
     """
@@ -34,7 +34,8 @@ class BudgetChanges:
     def applied(self, budget: Budget) -> Budget:
         """The budget with the new values.  Raises InvalidBudget."""
         given = {one.name: getattr(self, one.name) for one in fields(self)}
-        return replace(budget, **{name: value for name, value in given.items() if value is not None})
+        changed = replace(budget, **{name: value for name, value in given.items() if value is not None})
+        return replace(changed, owner=changed.owner or None)
 
 
 def change_budget(rt: Runtime, org_slug: str, name: str, changes: BudgetChanges) -> BudgetReport:

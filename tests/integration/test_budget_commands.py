@@ -212,6 +212,12 @@ def test_a_budget_is_changed_and_keeps_what_is_not_given(home: Path) -> None:
     assert as_json(budgets.app, "set", "platform", "--all-charges")["scope"] != before["scope"]
 
 
+def test_an_empty_owner_removes_the_owner_and_an_owner_that_is_not_given_stays(home: Path) -> None:
+    add("--owner", "o@example.com")
+    assert as_json(budgets.app, "set", "platform", "--amount", "9000")["owner"] == "o@example.com"
+    assert as_json(budgets.app, "set", "platform", "--owner", "")["owner"] is None
+
+
 def test_alerts_of_thresholds_that_a_budget_no_longer_has_are_resolved(home: Path) -> None:
     add("--threshold", "50", "--threshold", "60")
     as_json(budgets.app, "set", "platform", "--threshold", "60")
