@@ -18,6 +18,7 @@ from common.errors import AGAIN, CostError, GoesOn, Retryable, resource_error
 from costwire import (
     __version__,
     alerts,
+    apply,
     budgets,
     costs,
     deliveries,
@@ -84,6 +85,7 @@ _COMMANDS = (
     ("import", imports.import_bill, "Import bills from disk."),
     ("connect", imports.connect, "Register a location where a provider delivers bills."),
     ("sync", imports.sync, "Fetch what is new, as the scheduler would."),
+    ("apply", apply.apply, "Make organizations, integrations and budgets what a file declares."),
     ("schedule", schedule.schedule, "Show or set how often bills are fetched."),
     ("watch", watch.watch, "Run the embedded scheduler and functions until stopped."),
     ("costs", costs.costs, "Show costs by any columns and tags."),

@@ -33,6 +33,11 @@ class Connection:
     allow_overlap: bool = False
     scheduled: bool = True
 
+    @property
+    def name(self) -> str:
+        """What the integration is called."""
+        return self.integration_id or identifier(self.provider)
+
 
 @dataclass(frozen=True)
 class Connected:
@@ -55,11 +60,10 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     64 KiB, an unknown provider or an id that is not valid; nothing of the integration is saved then.
     """
     check_known(rt.documents, asked.org_slug)
-    uri = _uri(rt, asked.location)
     if asked.secret is not None:
         check_size(asked.secret)
-    name = asked.integration_id or identifier(asked.provider)
-    found = rt.source(Source(uri, asked.org_slug, name, asked.provider, {"location": uri}, secret=asked.secret)).list()
+    uri, files = look_at(rt, asked)
+    name = asked.name
     stored_at = credentials.credential_path(asked.org_slug, name) if asked.secret is not None else None
     open_tenant(rt.documents, rt.clock.now(), asked.org_slug)
     document = save_integration(
@@ -73,10 +77,18 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
         )
     if asked.scheduled:
         ensure_schedule(rt, asked.org_slug)
-    return Connected(document, uri, len(found))
+    return Connected(document, uri, files)
 
 
-def _uri(rt: Runtime, location: str) -> str:
+def look_at(rt: Runtime, asked: Connection) -> tuple[str, int]:
+    """The location's URI and how many files lie there; nothing is written.  Raises BadConfiguration where it cannot be read."""
+    uri = location_uri(rt, asked.location)
+    source = Source(uri, asked.org_slug, asked.name, asked.provider, {"location": uri}, secret=asked.secret)
+    return uri, len(rt.source(source).list())
+
+
+def location_uri(rt: Runtime, location: str) -> str:
+    """The URI of a location, which may be a path.  Raises BadConfiguration for one that this runtime cannot read."""
     if not location.strip():
         raise BadConfiguration(
             "--location is empty; give the location of the bills, as gs://bucket/folder or file:///folder"

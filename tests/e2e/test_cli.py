@@ -17,7 +17,7 @@ from tests.support import cur_line, cur_text
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
-    ["import"], ["connect"], ["sync"], ["costs"], ["export"], ["deliveries"], ["runs"], ["quarantine"], ["restatements"],
+    ["import"], ["connect"], ["apply"], ["sync"], ["costs"], ["export"], ["deliveries"], ["runs"], ["quarantine"], ["restatements"],
     ["budgets"], ["budgets", "add"], ["budgets", "list"], ["budgets", "remove"],
     ["alerts"], ["alerts", "list"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
     ["schedule"], ["watch"], ["keys"], ["keys", "rotate"], ["keys", "reencrypt"], ["rates"], ["rates", "set"], ["rates", "list"],

@@ -69,6 +69,10 @@ RULES: dict[str, Rule] = {
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
         _WAREHOUSE,
     ),
+    "common/declared": Rule(
+        "use cases: what a file declares: reading it, the plan, carrying it out",
+        (*_BILLS, "budgets", "ingestion", "tenancy"),
+    ),
     "common/reporting": Rule(
         "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, alerts, health",
         (*_BILLS, "warehouse"),
