@@ -1,9 +1,9 @@
 # The commands of users, developers and CI.  `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$one && break; done)
+PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet  # errors only: its warnings are about the machine
 WORKERS ?= 2
 
 .PHONY: help install install-cloud install-dev run test test-cloud check check-terraform facts format lock bench bench-cloud plan deploy environment destroy clean
@@ -38,7 +38,7 @@ install-dev: .venv/.installed-dev ## the same with the dependencies of tests and
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ .venv/.installed .venv/.installed-cloud
 
-run: install ## run the whole pipeline on the bills in samples/, in a fresh state folder
+run: install ## run the whole pipeline on the bills in costwire/samples/, in a fresh state folder
 	@$(BIN)/costwire demo
 
 test: install-dev ## run the whole suite that needs no cloud account, with coverage

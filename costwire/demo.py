@@ -1,61 +1,88 @@
-"""Command `demo`: the whole pipeline on the bills in `samples/`, in a separate state folder."""
+"""Command `demo`: the whole pipeline on the bills in `costwire/samples/`, in a separate state folder."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import time
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
-from common.config import Settings
-from common.errors import NotFound
+from common.budgets import manage
+from common.config import Settings, settings_of_environment
+from common.domain.budgets import Scope
+from common.errors import CostError
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import request_all
 from common.providers.registry import TITLES
+from common.records.deliveries import Delivery
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets, costs
-from costwire.output import console, styled
-from costwire.run_report import report
+from costwire.output import console, progress, styled
+from costwire.run_report import print_deliveries
+from costwire.tenant import tenant_of
+from costwire.waiting import wait
 from costwire.worker import subscribe_all
 
-SAMPLES = Path(__file__).parent.parent / "samples"
+SAMPLES = Path(__file__).parent / "samples"
 HOME = Path(".costwire-demo")
 _ORG = "default"
-_INTEGRATIONS = ("aws", "azure", "gcp", "oci", "focus")
+_INTEGRATIONS = ("azure", "aws", "gcp", "oci", "focus")
+_BUDGET = manage.BudgetRequest("Cloud spend", Decimal(33000), "USD", scope=Scope(providers=("aws", "azure", "gcp")))
 
 
 def demo() -> None:
     """Run the whole pipeline on the sample bills: import five sources, prove totals, evaluate a budget, send its alerts.
 
-    State is stored in ./.costwire-demo, which is recreated each time; your own data is not changed.
+    State is stored in ./.costwire-demo, which is recreated each time; your own data is not changed, and nothing leaves this machine.
     """
-    if not SAMPLES.is_dir():
-        raise NotFound("the sample bills are in the source tree's samples/; run `make run` in a clone")
     began = time.monotonic()
     shutil.rmtree(HOME, ignore_errors=True)
-    rt = EmbeddedRuntime(Settings(home=HOME))
+    rt = EmbeddedRuntime(_settings())
     bootstrap.use(rt)
-    _connect(rt)
-    budgets.add_budget("Cloud spend", amount="33000", currency="USD", provider=["aws", "azure", "gcp"])
-    _heading("1. Bills are imported, converted to FOCUS 1.3 rows, and proved against their source")
+    tenant_of(rt, _ORG, writes=True)
     subscribe_all(rt)
-    report(rt, request_all(rt, _ORG, "demo", _INTEGRATIONS), as_json=False)
-    _heading("2. What it cost")
-    costs.costs(by="provider")
-    _heading("3. Budgets")
+    manage.add_budget(rt, _ORG, _BUDGET)
+    _heading("1. Five bills become FOCUS 1.3 rows; each total is proved to the last digit")
+    print_deliveries(list(_imported(rt)))
+    _heading("2. What the bills of March 2026 cost")
+    costs.costs(by="provider", where=["BillingPeriodStart=2026-03-01"])
+    _heading("3. A budget that was set before the bills arrived: the spend is the sum of the three rows that it counts")
     budgets.list_budgets()
-    _heading("4. Alerts")
+    _heading("4. Its alerts, and the messages that were sent")
     alerts.list_alerts()
+    _messages()
     _heading("5. What to do next")
     _next_steps()
     console.line()
-    console.print(styled(f"done in {time.monotonic() - began:.1f} s", "dim"))
+    console.print(styled(f"done in {time.monotonic() - began:.1f} s; everything is in {HOME}", "dim"))
 
 
-def _connect(rt: EmbeddedRuntime) -> None:
-    for name in _INTEGRATIONS:
-        connect(rt, Connection(_ORG, name, (SAMPLES / name).absolute().as_uri(), scheduled=False))
-        console.print(f"connected {TITLES[name]}: {(SAMPLES / name).relative_to(SAMPLES.parent)}")
+def _settings() -> Settings:
+    """Those of the environment, but no channel that would send the alerts of sample bills to a real inbox."""
+    return settings_of_environment().model_copy(update={"home": HOME, "smtp_host": None, "slack_webhook_url": None})
+
+
+def _imported(rt: EmbeddedRuntime) -> Iterator[Delivery]:
+    """The deliveries of the bills, one bill after the other, so that the budget is evaluated in the same order each time."""
+    with progress("looking for the bills") as say:
+        for name in _INTEGRATIONS:
+            say(f"{TITLES[name]}: {_from_here(SAMPLES / name)}")
+            connect(rt, Connection(_ORG, name, (SAMPLES / name).as_uri(), scheduled=False))
+            outcome = wait(rt, request_all(rt, _ORG, "demo", (name,)), say)
+            if outcome.reasons:
+                raise CostError("; ".join(outcome.reasons))
+            yield from outcome.deliveries
+
+
+def _messages() -> None:
+    console.line()
+    for path in sorted((HOME / "outbox").iterdir()):
+        subject = path.read_text(encoding="utf-8").partition("\n")[0]
+        console.print(subject, soft_wrap=True)
+        console.print(styled(f"  {path}", "dim"), soft_wrap=True)
 
 
 def _heading(text: str) -> None:
@@ -64,10 +91,24 @@ def _heading(text: str) -> None:
 
 
 def _next_steps() -> None:
-    for line in (
-        "your own bill:      .venv/bin/costwire import YOUR-BILL.csv      (AWS, Azure, Google Cloud, OCI, FOCUS)",
-        "explore the demo:   export COSTWIRE_HOME=.costwire-demo; .venv/bin/costwire costs --by service",
-        "check a FOCUS file: .venv/bin/costwire validate samples/focus/focus-1.0.csv",
-        "all commands:       .venv/bin/costwire --help",
+    command = _command()
+    for what, line in (
+        ("your own bill", f"{command} import YOUR-BILL.csv"),
+        ("explore the demo", f"COSTWIRE_HOME={HOME} {command} costs --by service"),
+        ("check a FOCUS file", f"{command} validate {_from_here(SAMPLES / 'focus' / 'focus-1.0.csv')}"),
+        ("all commands", f"{command} --help"),
     ):
-        console.print(line, soft_wrap=True)
+        console.print(f"{what + ':':<20}{line}", soft_wrap=True)
+
+
+def _command() -> str:
+    """How the user can call Costwire: by a path where it is not on the search path, as in a clone's .venv."""
+    if shutil.which("costwire"):
+        return "costwire"
+    started = Path(sys.argv[0])
+    return f"{sys.executable} -m costwire" if started.suffix == ".py" else _from_here(started.absolute())
+
+
+def _from_here(path: Path) -> str:
+    """A path as it is typed in the current folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

@@ -91,5 +91,11 @@ def _remarks(delivery: Delivery) -> list[str]:
         lines.append(f"{len(broken)} MUST rules of FOCUS 1.3 fail; see costwire deliveries")
     if delivery.unknown_columns:
         some = ", ".join(delivery.unknown_columns[:3]) + ("…" if len(delivery.unknown_columns) > 3 else "")
-        lines.append(f"{len(delivery.unknown_columns)} columns are not recognized and are ignored ({some})")
+        lines.append(_ignored_words(len(delivery.unknown_columns), some))
     return lines
+
+
+def _ignored_words(columns: int, some: str) -> str:
+    if columns == 1:
+        return f"1 column is not recognized and is ignored ({some})"
+    return f"{columns} columns are not recognized and are ignored ({some})"

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -36,7 +37,7 @@ NO_BILLS = ("ea_no_rows", "usage_report", "cur2_mapcells")
 
 def bills() -> list[tuple[str, Path]]:
     found = [(path.parent.name, path) for path in sorted(BILLS.glob("*/*.csv*"))]
-    found += [(path.parent.name, path) for path in sorted((ROOT / "samples").glob("*/*.csv*"))]
+    found += [(path.parent.name, path) for path in sorted((ROOT / "costwire" / "samples").glob("*/*.csv*"))]
     return [(provider, path) for provider, path in found if not path.name.startswith(NO_BILLS)]
 
 
@@ -70,24 +71,70 @@ def test_a_sample_comes_out_right_to_the_last_digit(provider: str, path: Path, t
         assert must == (UNSPREAD if path.name == "ea_actualcost_a.csv" else set())
 
 
-def test_the_demo_shows_five_sources_proved_a_budget_and_its_alerts(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the demo prints, and the folder that it was started in, where a mail server and a webhook are configured."""
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PATH": "",
+        "COSTWIRE_SMTP_HOST": "mail.invalid",
+        "COSTWIRE_SMTP_SENDER": "costs@example.com",
+        "COSTWIRE_SMTP_RECIPIENTS": "ada@example.com",
+        "COSTWIRE_SLACK_WEBHOOK_URL": "https://hooks.invalid/none",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "costwire", "demo"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        cwd=folder,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("proved, difference 0") == 6
-    for total in (
-        "4,706.35686864",
-        "21,697.075204157",
-        "560.103727920095983632",
-        "83,210.9628",
-        "7.68872739051",
-        "81.7 %",
-    ):
-        assert total in done.stdout
-    assert len(list((tmp_path / ".costwire-demo" / "outbox").iterdir())) == 1
+    assert not done.stderr
+    return done.stdout, folder
+
+
+def test_the_demo_proves_each_bill_to_the_last_digit(demo: tuple[str, Path]) -> None:
+    printed, _ = demo
+    assert printed.count("proved, difference 0") == 6
+    for total in ("4,706.35686864", "21,697.075204157", "560.103727920095983632", "83,210.9628", "7.68872739051"):
+        assert f" {total} " in printed
+
+
+def test_the_spend_of_the_demos_budget_is_the_sum_of_the_costs_above_it(demo: tuple[str, Path]) -> None:
+    printed, _ = demo
+    costs, budget = printed.split("provider  BilledCost")[1].split("\n3. ")
+    amounts = {line.split()[0]: Decimal(line.split()[1].replace(",", "")) for line in costs.splitlines()[1:] if line}
+    assert amounts.pop("total") == sum(amounts.values())
+    assert "Cloud spend counts provider aws or azure or gcp" in budget
+    spend = f"{amounts['aws'] + amounts['azure'] + amounts['gcp']:,.2f}"
+    assert (spend, budget.count(f"{spend} USD   81.7 %")) == ("26,963.54", 2)
+    assert printed.count("budget       period") == 1, "one table, once it is filled"
+
+
+def test_the_demo_sends_its_alerts_to_a_folder_and_nowhere_else(demo: tuple[str, Path]) -> None:
+    printed, folder = demo
+    sent = sorted((folder / ".costwire-demo" / "outbox").iterdir())
+    assert [path.read_text().split("\n")[2] for path in sent] == [
+        f'Budget "Cloud spend" has reached {percent} %' for percent in (50, 80)
+    ]
+    for path in sent:
+        assert str(path.relative_to(folder)) in printed
+
+
+def test_what_the_demo_suggests_to_type_works(demo: tuple[str, Path]) -> None:
+    printed, folder = demo
+    suggested = dict(re.findall(r"^(explore the demo|check a FOCUS file): +(.+)$", printed, re.MULTILINE))
+    for what, statuses in (("explore the demo", {0}), ("check a FOCUS file", {0, 1})):  # 1: a file that breaks rules
+        done = subprocess.run(
+            ["/bin/sh", "-c", suggested[what]],
+            cwd=folder,
+            env={"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode in statuses, done.stderr
+        assert done.stdout and "costwire:" not in done.stderr
