@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet  # errors only: its warnings are about the machine
 WORKERS ?= 2
 
-.PHONY: help install install-cloud install-dev run test test-cloud check check-terraform facts format lock bench bench-cloud plan deploy environment destroy clean
+.PHONY: help install install-cloud install-dev run test test-cloud check check-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ lock: ## update the lock files (needs uv)
 facts: install-dev ## write terraform/facts.json and the table of docs/permissions.md from the code and terraform/
 	$(BIN)/python -m deployment.facts
 	$(BIN)/python -m tests.terraform.permissions
+
+screenshot: install-dev ## write docs/demo.svg, the picture in the README of what make run prints
+	@$(BIN)/python -m deployment.screenshot
 
 check-terraform: install-dev .emulators/checkov/.installed ## check terraform/ against the code, the provider's schema and checkov
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi

@@ -49,7 +49,7 @@ def demo() -> None:
     print_deliveries(list(_imported(rt)))
     _heading("2. What the bills of March 2026 cost")
     costs.costs(by="provider", where=["BillingPeriodStart=2026-03-01"])
-    _heading("3. A budget that was set before the bills arrived: the spend is the sum of the three rows that it counts")
+    _heading("3. A budget that was set before the bills arrived: its spend is the sum of three of the rows above")
     budgets.list_budgets()
     _heading("4. Its alerts, and the messages that were sent")
     alerts.list_alerts()

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import html
 import io
 import json
 import re
@@ -138,3 +139,21 @@ def test_what_the_demo_suggests_to_type_works(demo: tuple[str, Path]) -> None:
         )
         assert done.returncode in statuses, done.stderr
         assert done.stdout and "costwire:" not in done.stderr
+
+
+def pictured() -> list[str]:
+    """The lines of the README's picture of a terminal, without spaces: it has text in pieces."""
+    svg = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
+    lines: dict[str, str] = {}
+    for number, text in re.findall(r"<text [^>]*line-(\d+)\)\">(.*?)</text>", svg, re.DOTALL):
+        lines[number] = lines.get(number, "") + html.unescape(text)
+    return ["".join(line.split()) for line in lines.values() if line.strip()]
+
+
+def test_the_picture_in_the_readme_is_what_the_demo_prints(demo: tuple[str, Path]) -> None:
+    def alike(line: str) -> str:
+        """Without what differs from run to run: the time of the files, the random part of a budget's id."""
+        return re.sub(r"\d{4}-\d\d-\d\d\d\d:\d\dUTC|(?<=cloud-spend-)\w{4}", "...", line)
+
+    printed = ["".join(line.split()) for line in demo[0].partition("\n5. ")[0].splitlines() if line]
+    assert [alike(line) for line in pictured()] == [alike(line) for line in printed], "run make screenshot"
