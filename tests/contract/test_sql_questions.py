@@ -54,6 +54,8 @@ def test_every_described_table_and_view_answers_with_the_described_columns(opene
 
 @pytest.mark.parametrize("sql", ["select a.*, b.* from slices as a cross join slices as b", "select 1 as a, 2 as a"])
 def test_two_columns_of_one_name_are_an_error_and_not_one_column(opened: Opened, sql: str) -> None:
+    if "*" in sql:  # the names are known to the warehouse alone
+        opened.needs("equal names")
     with pytest.raises(BadConfiguration):
         ask(opened, sql)
 
