@@ -51,7 +51,7 @@ locals {
       max_instances = 10
     }
     send_notifications = {
-      description   = "Sends what waits in the outbox to people"
+      description   = "Sends notifications that wait in the outbox"
       memory        = "512Mi"
       cpu           = "1"
       max_instances = 5

@@ -26,7 +26,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   notification_channels = google_monitoring_notification_channel.email[*].id
 
   conditions {
-    display_name = "a message nobody could finish waits for a person"
+    display_name = "a message nobody could finish waits for an operator"
 
     condition_threshold {
       filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = ends_with(\"${local.facts.dead_suffix}\") AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""

@@ -77,7 +77,7 @@ resource "google_project_iam_member" "build_copy" {
 
   condition {
     title       = "sources"
-    description = "Buckets that Cloud Functions keeps archives in"
+    description = "Buckets in which Cloud Functions stores archives"
     expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-\")"
   }
 }

@@ -70,12 +70,12 @@ variable "delete_protection" {
 }
 
 variable "point_in_time_recovery" {
-  description = "Whether Firestore keeps every version of its documents for 7 days (costs storage)"
+  description = "Whether Firestore stores every version of its documents for 7 days (costs storage)"
   type        = bool
 }
 
 variable "backup_retention_days" {
-  description = "How long daily backups of Firestore are kept; 0: none are made"
+  description = "How long daily backups of Firestore are stored; 0: no backups"
   type        = number
 
   validation {
@@ -95,7 +95,7 @@ variable "soft_delete_days" {
 }
 
 variable "retention_days" {
-  description = "Days after which objects go.  Normalized files (focus/) are kept: a warehouse is restored from them"
+  description = "Days after which objects go.  Normalized files (focus/) stay: a warehouse is restored from them"
   type = object({
     uploads    = number
     raw        = number

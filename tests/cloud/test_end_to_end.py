@@ -64,11 +64,13 @@ def watch_spend(made: Deployment, amount: str) -> None:
 
 
 def arrived(made: Deployment) -> dict[str, Counter[str]]:
-    """What arrived at each channel, and how often: mail by subject and text, Slack by its whole body, but for times."""
+    """What arrived at each channel, and how often: mail by subject and text, Slack by its whole body, but for times and ids."""
     mail = [f"{message['subject']}\n{message.get_body(('plain',))}" for message in made.received.mail]
     slack = [json.dumps(body, sort_keys=True) for body in made.received.slack]
     return {
-        channel: Counter(re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "(time)", message) for message in messages)
+        channel: Counter(
+            re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d|alerts ack [\w.-]+", "(its own)", message) for message in messages
+        )
         for channel, messages in (("mail", mail), ("slack", slack))
     }
 

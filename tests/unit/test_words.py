@@ -137,6 +137,22 @@ def test_the_help_of_a_command_is_in_plain_english(name: str) -> None:
     assert not found(HELPS[name], WORDS | IN_CODE)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "common").rglob("*.sql")), ids=lambda path: path.name)
+def test_the_reasons_that_a_query_gives_are_in_plain_english(path: Path) -> None:
+    code = re.sub(r"--.*", "", path.read_text(encoding="utf-8"))
+    assert not found("\n".join(re.findall(r"'((?:[^']|'')*)'", code)), WORDS | IN_CODE)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "terraform").rglob("*.tf")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_what_a_deployment_shows_is_in_plain_english(path: Path) -> None:
+    shown = re.findall(
+        r'(?:description|display_name|error_message) *= *"((?:[^"\\]|\\.)*)"', path.read_text(encoding="utf-8")
+    )
+    assert not found("\n".join(shown), WORDS)
+
+
 def test_the_help_of_make_is_in_plain_english() -> None:
     targets = re.findall(r"^[a-z-]+:.*## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(targets) > 15

@@ -120,7 +120,7 @@ joined as (
         greatest(case when charge_last % 60 = 59 then charge_last + 1 else charge_last end, charge_start + 1) as charge_end,
         case when period_last % 60 = 59 then period_last + 1 else period_last end as period_end,
         case
-            when kinds.part is null then 'line_item_line_item_type is none of the types that this release knows'
+            when kinds.part is null then 'line_item_line_item_type is not one of the types that this release knows'
             when cost is null then
                 case when getvariable('net_costs') then 'line_item_net_unblended_cost' else 'line_item_unblended_cost' end
                 || ' is not a number, expected a decimal cost'

@@ -107,8 +107,8 @@ credited as (
         ) as commitments,
         case
             when credit_text is null or credit_text in ('null', 'None') then null
-            when credit_list is null then 'credits is no list of credits, expected JSON'
-            when len(list_filter(credit_list, lambda c: to_cost(c.amount) is null)) > 0 then 'credits has an amount that is no readable number'
+            when credit_list is null then 'credits is not a list of credits, expected JSON'
+            when len(list_filter(credit_list, lambda c: to_cost(c.amount) is null)) > 0 then 'credits has an amount that is not a readable number'
             when len(list_filter(
                 credit_list,
                 lambda c: c."type" is null or c."type" not in (
@@ -248,7 +248,7 @@ checked as (
         case
             when cost_amount is null then 'cost holds no readable number'
             when billing_currency is null or currencies.code is null then 'currency is not an ISO 4217 code'
-            when period_start is null then 'invoice.month is no month, expected YYYYMM'
+            when period_start is null then 'invoice.month is not a month, expected YYYYMM'
             when account is null then 'billing_account_id is empty, expected the billing account'
             when credits_fault is not null then credits_fault
             when cost_kind is null or cost_kind not in ('regular', 'tax', 'adjustment', 'rounding_error')
@@ -266,7 +266,7 @@ checked as (
                 or has_project_labels and (project_labels is null or list_contains(list_transform(project_labels, lambda e: e.key is null), true))
                 or has_tags and (tag_list is null or list_contains(list_transform(tag_list, lambda e: e.key is null), true))
                 or has_system_labels and system_list is null
-                then 'labels, system_labels, project.labels or tags is no list of key and value, expected JSON'
+                then 'labels, system_labels, project.labels or tags is not a list of key and value, expected JSON'
             when multiply(list_unit_price, pricing_quantity) is null or multiply(contracted_unit_price, pricing_quantity) is null
                 or try(cost_amount + folded) is null
                 then 'price times usage.amount_in_pricing_units, or cost plus credits, is too large, expected at most 14 integer digits'

@@ -9,6 +9,6 @@ output "dead_id" {
 }
 
 output "dead_subscription" {
-  description = "Name of the subscription that keeps its dead letters"
+  description = "Name of the subscription that stores its dead letters"
   value       = google_pubsub_subscription.dead.name
 }

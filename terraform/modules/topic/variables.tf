@@ -14,7 +14,7 @@ variable "dead" {
 }
 
 variable "dead_letter_days" {
-  description = "How long dead letters are kept"
+  description = "How long dead letters are stored"
   type        = number
 }
 
