@@ -500,7 +500,7 @@ def test_a_rejected_delivery_that_was_never_read_cannot_be_replayed(rt: Laptop, 
 def test_a_broken_bill_of_a_known_integration_is_told_by_deliveries(rt: Laptop, tmp_path: Path) -> None:
     rt.bring(write(tmp_path / "in", GOOD))
     with pytest.raises(CostError, match=r"is empty \(0 bytes\)"):
-        import_bill(write(tmp_path / "in", ""), integration="bill")
+        import_bill([write(tmp_path / "in", "")], integration="bill")
     assert one(rt, state="rejected")["reason"] == "bill.csv is empty (0 bytes); export it again"
     assert rt.billed() == {"USD": Decimal("25")}
 

@@ -85,7 +85,7 @@ def test_a_message_whose_workers_all_die_ends_its_run_with_the_reason(
     words = ["import", str(bill), "--integration", "aws", "--delivered-at", "2026-04-02"]
     request = (
         "from pathlib import Path; from costwire import imports; imports.report = lambda *_, **__: None; "
-        f"imports.import_bill(Path({str(bill)!r}), provider='auto', integration='aws', org='default')"
+        f"imports.import_bill([Path({str(bill)!r})], provider='auto', integration='aws', org='default')"
     )
     subprocess.run([sys.executable, "-c", request], env=environment(home), check=True, timeout=60)
     for _ in range(MAX_ATTEMPTS):

@@ -19,7 +19,7 @@ def test_an_import_leaves_the_integration_where_it_was_connected(tmp_path: Path)
     with laptop(tmp_path / "home") as rt:
         ensure_default(rt.documents, rt.clock.now())
         save_integration(rt.documents, rt.clock.now(), "default", "prod", "aws", place.as_uri())
-        import_bill(other, integration="prod")
+        import_bill([other], integration="prod")
         assert rt.billed() == {"USD": Decimal(7)}
         assert load_integration(rt.documents, "default", "prod")["config"]["location"] == place.as_uri()
         sync(integration="prod")
