@@ -12,7 +12,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.domain.money import add, fits_cost, read_cost, round_cost
+from common.domain.money import COST_SCALE, add, fits_cost, read_cost, round_cost
 from common.errors import BadBill, resource_error
 from common.formats.bounds import too_long
 from common.formats.container import Container, decompressed
@@ -113,11 +113,10 @@ def _sum(cost: pa.Array, also: pa.Array | None) -> Total:
     if also is not None:
         return _sum_each(cost, also)
     alone = _by_itself(cost)
-    some = pc.any(alone).as_py()
-    total = _sum_at_once(cost.filter(pc.invert(alone)) if some else cost)
+    total = _sum_at_once(cost if alone is None else cost.filter(pc.invert(alone)))
     if total is None:
         return _sum_each(cost, None)
-    if some:
+    if alone is not None:
         total.include(_sum_each(cost.filter(alone), None))
     return total
 
@@ -143,14 +142,18 @@ def _sum_each(cost: pa.Array, also: pa.Array | None) -> Total:
     return total
 
 
-def _by_itself(cost: pa.Array) -> pa.Array:
-    """Which texts Arrow would read as another number, not survive, or round wrongly."""
-    found = pc.match_substring_regex(cost, _BEHIND_THE_LAST_DIGIT)
+def _by_itself(cost: pa.Array) -> pa.Array | None:
+    """Which texts Arrow would read as another number, not survive, or round wrongly; None where none can be."""
     exponents = pc.match_substring(cost, "e", ignore_case=True)
-    if pc.any(exponents).as_py():
+    exponential = pc.any(exponents).as_py()
+    if not cost.null_count and not exponential and (pc.max(pc.binary_length(cost)).as_py() or 0) <= COST_SCALE + 1:
+        return None  # as in most bills: too short for a digit behind the 24th
+    found = pc.match_substring_regex(cost, _BEHIND_THE_LAST_DIGIT)
+    if exponential:
         odd = pc.and_(exponents, pc.invert(pc.match_substring_regex(cost, _SMALL_EXPONENTS)))
         found = pc.or_(found, odd)
-    return pc.fill_null(found, True)
+    found = pc.fill_null(found, True)
+    return found if pc.any(found).as_py() else None
 
 
 def _sum_at_once(cost: pa.Array) -> Total | None:
