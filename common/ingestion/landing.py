@@ -35,7 +35,6 @@ from common.records.deliveries import (
     LANDED,
     NOT_COUNTED,
     REJECTED,
-    REPLACED,
     Delivery,
     change,
     delivery_path,
@@ -190,8 +189,7 @@ def _to_show(own: Delivery, arrival: _Arrival) -> Delivery | None:
         wanted = arrival.store(_as_landed(wanted, arrival))
     if wanted.state in (*NOT_COUNTED, CURRENT, LANDED):
         return wanted if wanted.state == LANDED else None
-    was_shown = wanted.state == REPLACED or bool(wanted.was_shown)
-    return change(ports.documents, wanted, state=LANDED, was_shown=was_shown)
+    return change(ports.documents, wanted, state=LANDED, was_shown=wanted.has_been_shown)
 
 
 def _as_landed(whole: Delivery, arrival: _Arrival) -> Delivery:

@@ -69,7 +69,7 @@ def _again(before: Delivery, made: Delivery, found: FoundDelivery) -> Delivery:
         made.joined_from
     )  # of parts that count, now that they are put together
     if before.state == HELD or whole_again or shown_before or shown_later:
-        known = {"was_shown": before.state in (CURRENT, REPLACED) or bool(before.was_shown)}
+        known = {"was_shown": before.has_been_shown}
         return after.with_(state=LANDED, run_id=made.run_id, was_current=before.state == CURRENT, **known)
     return after
 

@@ -13,7 +13,6 @@ from common.records.deliveries import (
     CURRENT,
     JOINED,
     LANDED,
-    REPLACED,
     WITHDRAWN,
     Delivery,
     change,
@@ -63,12 +62,12 @@ def withdraw(rt: Runtime, org_slug: str, prefix: str) -> Withdrawn:
     left = _left_to_make(rt, found) if seen else None
     if left is not None:  # readers see the slice as it was until this is proved, not without rows
         return Withdrawn(after, True, run_id=_land(rt, left, f"withdraw-{delivery_id}"))
-    outcomes = [show_without(one, rt) for one in seen]
-    if not outcomes:
+    if not seen:
         return Withdrawn(after, False)
+    outcome = show_without(seen[0], rt)
     note_change(rt.documents, org_slug)
-    rt.bus.publish(_changed(after, outcomes[-1]))
-    return Withdrawn(after, True, outcomes[-1].delivery)
+    rt.bus.publish(_changed(after, outcome))
+    return Withdrawn(after, True, outcome.delivery)
 
 
 def restore(rt: Runtime, org_slug: str, prefix: str) -> str:
@@ -120,8 +119,7 @@ def _withdrawn(rt: Runtime, delivery: Delivery, reason: str) -> Delivery:
         _check_finished(there)
         if there.state == WITHDRAWN:
             return there
-        was_shown = there.state in (CURRENT, REPLACED) or bool(there.was_shown)
-        after = there.with_(state=WITHDRAWN, reason=reason, was_shown=was_shown, was_current=False)
+        after = there.with_(state=WITHDRAWN, reason=reason, was_shown=there.has_been_shown, was_current=False)
         transaction.set(path, after.as_document())
         return after
 
@@ -140,8 +138,7 @@ def _counted(rt: Runtime, delivery: Delivery) -> Delivery:
             there = Delivery.from_document(document)
             if there.state in (CURRENT, LANDED):
                 return there
-            was_shown = there.state == REPLACED or bool(there.was_shown)
-            after = there.with_(state=LANDED, reason=None, joined_into=None, was_shown=was_shown)
+            after = there.with_(state=LANDED, reason=None, joined_into=None, was_shown=there.has_been_shown)
         transaction.set(path, after.as_document())
         return after
 

@@ -106,6 +106,11 @@ class Delivery:
         return self.delivered_at, self.completeness, self.joined_at or self.delivered_at, self.delivery_id
 
     @property
+    def has_been_shown(self) -> bool:
+        """Whether readers see it, or saw it once."""
+        return self.state in (CURRENT, REPLACED) or bool(self.was_shown)
+
+    @property
     def slice(self) -> Slice:
         """What it replaces."""
         return Slice(self.org_slug, self.integration_id, self.billing_period)

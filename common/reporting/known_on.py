@@ -16,7 +16,7 @@ from typing import Any
 
 from common.errors import NotFound
 from common.ports import Runtime
-from common.records.deliveries import CURRENT, REPLACED, WITHDRAWN, Delivery
+from common.records.deliveries import CURRENT, WITHDRAWN, Delivery
 from common.records.organizations import below
 from common.warehouse.catalogued import catalogued
 from common.warehouse.cost_report import Ask, ShownSource
@@ -43,7 +43,7 @@ def known_rows(rt: Runtime, org_slug: str, day: date) -> Iterator[Known]:
     """
     ask = partial(rt.warehouse.query, org_slug)
     found = [Delivery.from_document(one) for _, one in rt.documents.list(below(org_slug, "deliveries"))]
-    shown = [one for one in found if one.state in (CURRENT, REPLACED) or one.was_shown]
+    shown = [one for one in found if one.has_been_shown]
     chosen = shown_then(shown, ask(catalogued("replacements"), {}), _end_of(day))
     uris = [uri for one in chosen for uri in _files(rt, one, day)]
     with asking_files(rt.objects, uris) as asked:

@@ -119,7 +119,7 @@ def _shown_instead(wanted: Delivery, rt: Runtime) -> Shown | None:
     except NotFound:
         return None
     # under way, so that its claims count from now on
-    landed = change(rt.documents, wanted, state=LANDED, was_shown=_was_shown(wanted))
+    landed = change(rt.documents, wanted, state=LANDED, was_shown=wanted.has_been_shown)
     if landed.state == WITHDRAWN:  # meanwhile
         return None
     try:
@@ -166,13 +166,9 @@ def _outranked(delivery: Delivery, by: Delivery) -> Shown:
     )
 
 
-def _was_shown(delivery: Delivery) -> bool:
-    return delivery.state in (CURRENT, REPLACED) or bool(delivery.was_shown)
-
-
 def _ended_as(delivery: Delivery, state: str) -> str:
     """The state of a delivery that is not shown; one that was shown once is not called superseded."""
-    return REPLACED if state == SUPERSEDED and _was_shown(delivery) else state
+    return REPLACED if state == SUPERSEDED and delivery.has_been_shown else state
 
 
 def note(proved: Delivery, shown: Shown, rt: Runtime) -> None:
