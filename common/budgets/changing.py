@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 
-from common.alerts.raising import lapse
 from common.budgets.evaluation import evaluate_budget_now
 from common.budgets.manage import BudgetReport, find_budget
-from common.domain import alerts
-from common.domain.budget_alerts import TYPES
-from common.domain.budgets import Budget, Scope, as_document, from_document, percent_value
+from common.budgets.recording import resolve_gone
+from common.domain.budgets import Budget, Scope, as_document, from_document
 from common.errors import NotFound
 from common.ports import Document, Runtime, Transaction
-from common.records.alerts import Alert
 from common.records.organizations import below
 
 
@@ -56,15 +53,6 @@ def change_budget(rt: Runtime, org_slug: str, name: str, changes: BudgetChanges)
         return after, document
 
     budget, document = rt.documents.transact(work)
-    _resolve_gone(rt, org_slug, budget)
+    resolve_gone(org_slug, budget, rt.documents, rt.clock.now())
     facts = evaluate_budget_now(org_slug, budget_id, rt.documents, rt.warehouse, rt.bus, rt.clock)
     return BudgetReport(budget_id, budget.name, document, facts)
-
-
-def _resolve_gone(rt: Runtime, org_slug: str, budget: Budget) -> None:
-    there = {(TYPES[one.basis], percent_value(one.percent)) for one in budget.all_thresholds}
-    for alert_id, document in rt.documents.list(below(org_slug, "alerts"), where={"budget_id": budget.budget_id}):
-        alert = Alert.from_document(document)
-        gone = (alert.kind, alert.about.get("threshold_percent")) not in there
-        if gone and alert.life.state in alerts.ACTIVE:
-            lapse(rt.documents, org_slug, alert_id, rt.clock.now())

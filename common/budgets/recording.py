@@ -31,6 +31,15 @@ def resolve_all(org_slug: str, budget_id: str, documents: DocumentStore, now: da
             lapse(documents, org_slug, alert.alert_id, now, by)
 
 
+def resolve_gone(org_slug: str, budget: Budget, documents: DocumentStore, now: datetime) -> None:
+    """Resolve the alerts of thresholds that a budget does not have any more."""
+    there = {(TYPES[one.basis], percent_value(one.percent)) for one in budget.all_thresholds}
+    for alert in _alerts_of(documents, org_slug, budget.budget_id):
+        gone = (alert.kind, alert.about.get("threshold_percent")) not in there
+        if gone and alert.life.state in alerts.ACTIVE:
+            lapse(documents, org_slug, alert.alert_id, now)
+
+
 def take_ticket(transaction: Transaction, path: str) -> int:
     """The place of an evaluation among those of its budget and period."""
     standing = Standing.from_document(transaction.get(path) or {})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from common.budgets.questions import tag_path
 from common.domain.budgets import Budget, Scope
+from common.domain.nearest import did_you_mean
 from common.focus import TABLE
 from common.ports import Runtime
 
@@ -54,6 +54,4 @@ def _tag_values(rt: Runtime, org_slug: str, key: str) -> set[str]:
 
 
 def _missing(what: str, value: str, known: Iterable[str]) -> str:
-    near = get_close_matches(value.lower(), names := {one.lower(): one for one in known}, n=1)
-    hint = f"; did you mean {names[near[0]]}?" if near else ""
-    return f"no charge has {what} {value}{hint}"
+    return f"no charge has {what} {value}{did_you_mean(value, known)}"

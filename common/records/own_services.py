@@ -134,7 +134,7 @@ def _check(row: OwnService, where: str) -> None:
 
 @cache
 def _categories() -> dict[str, str]:
-    return {row["subcategory"]: row["category"] for row in _rows("focus_subcategories")}
+    return {row["subcategory"]: row["category"] for row in reference_rows("focus_subcategories")}
 
 
 @cache
@@ -144,10 +144,11 @@ def _known_classes() -> dict[tuple[str, str], str]:
         (provider, row["service_name"].lower()): row["service_subcategory"]
         for provider, table in SERVICE_TABLES.items()
         if table.renames
-        for row in _rows(table.name)
+        for row in reference_rows(table.name)
     }
 
 
-def _rows(table: str) -> Iterator[dict[str, str]]:
+def reference_rows(table: str) -> Iterator[dict[str, str]]:
+    """The rows of a table of `common/reference`, by their columns."""
     text = files("common.reference").joinpath(f"{table}.csv").read_text(encoding="utf-8")
     yield from csv.DictReader(io.StringIO(text, newline=""))

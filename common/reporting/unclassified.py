@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from datetime import datetime, timedelta
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from common.domain.money import plain
 from common.ports import Runtime
-from common.records.own_services import SERVICE_TABLES, saved_services
+from common.records.own_services import SERVICE_TABLES, reference_rows, saved_services
 from common.warehouse.unclassified import CodeCosts, report_codes
 
 DAYS = 90
@@ -30,8 +27,8 @@ def unknown_codes(rt: Runtime, org_slug: str) -> list[CodeCosts]:
     if newest is None:
         return []
     since = newest - timedelta(days=DAYS)
-    own = {(row.provider, row.service.lower()) for row in saved_services(rt.documents, org_slug)}
-    own |= {(row.provider, row.service_name.lower()) for row in saved_services(rt.documents, org_slug)}
+    rows = saved_services(rt.documents, org_slug)
+    own = {(row.provider, name.lower()) for row in rows for name in (row.service, row.service_name)}
     found = [
         one
         for one in report_codes(rt.warehouse, org_slug, since)
@@ -62,16 +59,11 @@ def _is_known(one: CodeCosts) -> bool:
 @cache
 def _known_services(provider: str) -> frozenset[str]:
     table = SERVICE_TABLES[provider]
-    rows = _rows(table.name)
+    rows = reference_rows(table.name)
     return frozenset(row[column].lower() for row in rows for column in (table.key, "service_name") if column in row)
 
 
 @cache
 def _known_units(provider: str) -> frozenset[str]:
-    units = (list(row.values())[-1] for row in _rows(_UNITS[provider]))
+    units = (list(row.values())[-1] for row in reference_rows(_UNITS[provider]))
     return frozenset({re.sub(r"^\d+ ", "", unit) for unit in units} | {"Units"})
-
-
-def _rows(table: str) -> list[dict[str, str]]:
-    text = files("common.reference").joinpath(f"{table}.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(io.StringIO(text, newline="")))

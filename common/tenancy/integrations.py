@@ -32,16 +32,14 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
 
 
 def _set_status(rt: Runtime, org_slug: str, integration_id: str, status: str) -> Document:
-    load_integration(rt.documents, org_slug, integration_id)  # raises with the names there are
     path = integration_path(org_slug, integration_id)
 
-    def work(transaction: Transaction) -> Document:
+    def work(transaction: Transaction) -> Document | None:
         document = transaction.get(path)
-        if document is None:
-            return load_integration(rt.documents, org_slug, integration_id)
-        if (document["status"] == DISABLED) != (status == DISABLED):
+        if document is not None and (document["status"] == DISABLED) != (status == DISABLED):
             document |= {"status": status, "updated_at": rt.clock.now().isoformat()}
             transaction.set(path, document)
         return document
 
-    return rt.documents.transact(work)
+    # none there: the error lists the names
+    return rt.documents.transact(work) or load_integration(rt.documents, org_slug, integration_id)
