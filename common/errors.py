@@ -3,6 +3,7 @@
 CostError
 |- GoesOn       a user stopped a command that only watched
 |- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
+|  |- Changed           a file is not the one that was listed: it is listed again
 |  |- Unanswered        a notification was sent and the answer was lost: it may have arrived
 |  `- Held      another worker has claimed the same work: the message waits for it, which does not count as an attempt
 `- Permanent    the cause stays: recorded, the message is dead-lettered and acked
@@ -47,6 +48,10 @@ class Held(Retryable):
 
 class Contention(Retryable):
     """Another process changed what this one was about to change."""
+
+
+class Changed(Retryable):
+    """A file at a location is not, or no longer, the one that was listed."""
 
 
 class Unanswered(Retryable):

@@ -64,6 +64,10 @@ class CountingDocuments:
         self._counts.document("writes")
         self._store.create(path, document)
 
+    def update(self, path: str, fields: dict[str, Any]) -> None:
+        self._counts.document("writes")
+        self._store.update(path, fields)
+
     def delete(self, path: str) -> None:
         self._counts.document("deletes")
         self._store.delete(path)

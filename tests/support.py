@@ -57,8 +57,8 @@ class _OfItsTime:
             for one in self._behind.list(prefix)
         ]
 
-    def open(self, name: str) -> BinaryIO:
-        return self._behind.open(name)
+    def open(self, name: str, version: str | None = None) -> BinaryIO:
+        return self._behind.open(name, version)
 
 
 class Laptop(EmbeddedRuntime):

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from common.errors import BadBill, BadConfiguration, CostError
+from common.ingestion.known import Known
 from common.ingestion.landing import land
+from common.ingestion.listing import Listing
 from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan_of
 from common.ingestion.reading import IngestRequest, Ports
 from common.messages import IngestBill
-from common.ports import Location, Runtime
+from common.ports import Document, Runtime
 from common.providers.discovery import FoundDelivery
-from common.providers.provider import Provider
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
-from common.records.integrations import ERROR, load_integration, note_sync, source_of
+from common.records.integrations import ACTIVE, ERROR, load_integration, note_looked, note_sync, source_of
+from common.records.listed import Listed, listed_of
 from common.records.organizations import check_may_run
-from common.records.runs import begin_run, fail_run, has_landed, note_landing, record_deliveries, run_path
+from common.records.runs import Refusal, Run, begin_run, load_run, note_landing, note_unchanged, record_deliveries
 
 MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
@@ -33,98 +34,145 @@ def is_ahead(delivered_at: datetime, now: datetime) -> bool:
 def ingest(message: IngestBill, rt: Runtime) -> None:
     """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat, and to interrupt.
 
-    Where the setting `work_seconds` is used up, the same message is published again and this one is done: what was copied and read so
-    far is kept.  A bill that cannot be read ends the run as rejected, and the message is done: another try would not help.  A
-    location that cannot be read raises.  Either puts the integration into `error` with the reason.
+    Where nothing is new at the location, which its listing tells, the run ends at once.  Where the setting `work_seconds` is used up, the
+    same message is published again and this one is done: what was copied and read so far is kept.  A bill that cannot be read ends the
+    run as rejected, and the message is done: another try would not help.  A location that cannot be read raises.  Either puts the
+    integration into `error` with the reason.
     """
     org_slug, integration_id = message.org_slug, message.integration_id
-    check_may_run(rt.documents, org_slug)  # the tenant's state is no fault of the integration
-    progress = LandingProgress(rt.documents, rt.objects, org_slug, integration_id, message.run_id)
-    if has_landed(rt.documents, org_slug, message.run_id) and progress.none():
-        return  # the message once more, or its twin: copying 100 GB again would change nothing
-    begin_run(rt.documents, org_slug, message.run_id)
+    run = load_run(rt.documents, org_slug, message.run_id)
+    if run is not None and run.has_landed:
+        return  # the message once more, or its twin
+    integration = load_integration(rt.documents, org_slug, integration_id)
     try:
-        outcome = _land_all(message, rt, progress, provider(message.provider))
+        _ingest(message, rt, run, integration)
     except CostError as error:
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
         raise
-    if outcome is None:
-        return
-    landed, refused = outcome
-    record_deliveries(rt.documents, rt.clock, org_slug, message.run_id, [one.delivery_id for one in landed])
-    unread = bool(refused)
-    refused += [str(one.reason) for one in landed if one.state == REJECTED]
-    if refused:
-        fail_run(rt.documents, rt.clock, org_slug, message.run_id, refused[0], rejected=True, unread=unread)
-    note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, refused[0] if refused else None)
-    progress.clear()
 
 
-def _land_all(
-    message: IngestBill, rt: Runtime, progress: LandingProgress, provider: Provider
-) -> tuple[list[Delivery], list[str]] | None:
-    """What was landed, and why others were refused; None where the rest went to another message."""
+def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Document) -> None:
     org_slug, integration_id = message.org_slug, message.integration_id
-    integration = load_integration(rt.documents, org_slug, integration_id)
-    if integration["status"] not in ("active", ERROR):
+    if integration["status"] not in (ACTIVE, ERROR):
         raise BadConfiguration(
             f"{TITLES[message.provider]} integration not active; costwire integrations resume {integration_id} reactivates it"
         )
-    run = rt.documents.get(run_path(org_slug, message.run_id)) or {}
-    location = rt.source(source_of(org_slug, integration, run.get("location")))
-    request = IngestRequest(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
-    time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
-    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, progress, time_limit)
-    landed: list[Delivery] = []
-    refused: list[str] = []
-    found = [_as_stated(one, run) for one in _found(provider, location, message.billing_periods, refused)]
-    if not run.get("force"):
-        found = [one for one in found if not _is_of_the_future(one, rt.clock.now(), refused)]
-    versions = {item.name: item.version for item in location.list()} if found else {}
-    try:
-        for one in found:
-            try:
-                landed.extend(land(request, location, one, versions, ports, provider.rules))
-            except BadBill as error:
-                refused.append(str(error))
-    except TimeUsed:
-        progress.hand_over(plan_of(found, versions), sum(len(one.parts) for one in found))
-        note_landing(rt.documents, org_slug, message.run_id)
-        rt.bus.publish(message)
-        return None
-    return landed, refused
+    listing = Listing.of(rt.source(source_of(org_slug, integration, run.location if run else None)))
+    before = listed_of(integration)
+    if _is_unchanged(run, integration, listing, before):
+        note_unchanged(rt.documents, rt.clock, org_slug, message.run_id)
+        note_looked(rt.documents, rt.clock.now(), org_slug, integration_id)
+        return
+    check_may_run(rt.documents, org_slug)
+    begin_run(rt.documents, org_slug, message.run_id)
+    landing = _Landing(message, rt, run, integration, listing)
+    if not landing.go_on():
+        return
+    reasons = [*landing.refused, *(str(one.reason) for one in landing.landed if one.state == REJECTED)]
+    note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, reasons[0] if reasons else None)
+    landing.forget()
+    refusal = Refusal(reasons[0], unread=bool(landing.refused)) if reasons else None
+    everything = landing.at_home and not message.billing_periods and not refusal
+    delivery_ids = [one.delivery_id for one in landing.landed]
+    listed = listing.listed if everything else None
+    record_deliveries(rt.documents, rt.clock, org_slug, message.run_id, delivery_ids, listed, refusal)
 
 
-def _found(
-    provider: Provider, location: Location, periods: Sequence[str], refused: list[str]
-) -> Sequence[FoundDelivery]:
-    """What lies at the location; a manifest that cannot be read, or nothing at all, is noted as refused."""
-    try:
-        return provider.discover(location, periods)
-    except BadBill as error:
-        refused.append(str(error))
-        return ()
+def _is_unchanged(run: Run | None, integration: Document, listing: Listing, before: Listed | None) -> bool:
+    """Whether nothing is new since all that lies there has landed.  A user who names a bill is told what became of it."""
+    named = run is not None and (run.location or run.delivered_at)
+    return not named and integration["status"] == ACTIVE and listing.listed.unchanged(before)
 
 
-def _as_stated(found: FoundDelivery, run: Mapping[str, Any]) -> FoundDelivery:
-    """The delivery with the time that was given with its run, where no manifest has one."""
-    given = run.get("delivered_at")
-    if not given or found.version is not None:
-        return found
-    return replace(
-        found,
-        delivered_at=datetime.fromisoformat(given),
-        seen_at=found.delivered_at,
-        corrects=bool(run.get("corrects")),
-    )
+class _Landing:
+    """What one listing of a location becomes.
 
+    landed: the deliveries so far.  refused: why others were not.  at_home: the location is the integration's own, which is read again.
+    """
 
-def _is_of_the_future(found: FoundDelivery, now: datetime, refused: list[str]) -> bool:
-    """Whether a delivery's time is one that no clock can have by now: shown, it would hide all that is delivered until then."""
-    if not is_ahead(found.delivered_at, now):
-        return False
-    refused.append(
-        f"{found.parts[0].name} was delivered at {found.delivered_at:%Y-%m-%d %H:%M} UTC, which is in the future; "
-        "give the right time: costwire import PATH --delivered-at TIME, or --force to accept it"
-    )
-    return True
+    def __init__(
+        self, message: IngestBill, rt: Runtime, run: Run | None, integration: Document, listing: Listing
+    ) -> None:
+        self.landed: list[Delivery] = []
+        self.refused: list[str] = []
+        self.at_home = run is None or run.location in (None, integration["config"]["location"])
+        self._message, self._rt, self._run, self._listing = message, rt, run, listing
+        self._provider = provider(message.provider)
+        settled = integration["status"] == ACTIVE and self.at_home
+        self._left_aside = listing.listed.unchanged_months(listed_of(integration)) if settled else frozenset()
+        self._known = Known(rt.documents, rt.objects, message.org_slug, message.integration_id, message.run_id)
+        self._progress = LandingProgress(rt.documents, message.org_slug, message.run_id)
+        self._found: list[FoundDelivery] = []
+
+    def go_on(self) -> bool:
+        """Land what is found; whether nothing of it was left to another message."""
+        message, rt = self._message, self._rt
+        self._found = [self._as_stated(one) for one in self._discovered()]
+        if self._run is None or not self._run.force:
+            self._found = [one for one in self._found if not self._is_of_the_future(one)]
+        request = IngestRequest(
+            message.org_slug, message.integration_id, message.provider, message.run_id, message.billing_periods
+        )
+        time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
+        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit)
+        try:
+            for one in self._found:
+                try:
+                    self.landed.extend(land(request, self._listing, one, ports, self._provider.rules))
+                except BadBill as error:
+                    self.refused.append(str(error))
+        except TimeUsed:
+            plan = plan_of(self._found, self._listing.versions)
+            self._progress.hand_over(plan, sum(len(one.parts) for one in self._found))
+            note_landing(rt.documents, message.org_slug, message.run_id)
+            rt.bus.publish(message)
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Forget what no later run needs to know."""
+        listing, known = self._listing, self._known
+        if self.at_home:
+            periods = self._message.billing_periods
+            deliveries = [known.key_of_delivery(listing.uri, one, listing.versions, periods) for one in self._found]
+            files = [known.key_of_file(listing.uri, name, version) for name, version in listing.versions.items()]
+            known.forget_others(deliveries, files, left_aside=bool(self._left_aside or periods))
+        else:
+            known.forget_run()
+        self._progress.clear()
+
+    def _discovered(self) -> Sequence[FoundDelivery]:
+        """What lies at the location, save in months that are unchanged since all of them had landed.
+
+        A manifest that cannot be read, or nothing at all, is noted as refused.
+        """
+        looked_at = self._listing.without(self._left_aside)
+        if self._left_aside and not looked_at.has_manifest:
+            return ()  # what no manifest names is no bill where there are manifests
+        try:
+            return self._provider.discover(looked_at, self._message.billing_periods)
+        except BadBill as error:
+            self.refused.append(str(error))
+            return ()
+
+    def _as_stated(self, found: FoundDelivery) -> FoundDelivery:
+        """The delivery with the time that was given with its run, where no manifest has one."""
+        given = self._run.delivered_at if self._run else None
+        if self._run is None or not given or found.version is not None:
+            return found
+        return replace(
+            found,
+            delivered_at=datetime.fromisoformat(given),
+            seen_at=found.delivered_at,
+            corrects=self._run.corrects,
+        )
+
+    def _is_of_the_future(self, found: FoundDelivery) -> bool:
+        """Whether a delivery's time is one that no clock can have by now: shown, it would hide all that is delivered until then."""
+        if not is_ahead(found.delivered_at, self._rt.clock.now()):
+            return False
+        self.refused.append(
+            f"{found.parts[0].name} was delivered at {found.delivered_at:%Y-%m-%d %H:%M} UTC, which is in the future; "
+            "give the right time: costwire import PATH --delivered-at TIME, or --force to accept it"
+        )
+        return True

@@ -13,6 +13,7 @@ from typing import Any
 from common.errors import BadBill, NotFound, Retryable
 from common.formats.recognition import SourceFormat
 from common.formats.totals import Total
+from common.ingestion.listing import Listing
 from common.ingestion.reading import (
     Fetched,
     IngestRequest,
@@ -25,12 +26,13 @@ from common.ingestion.reading import (
     unknown_names,
 )
 from common.ingestion.storing import store
-from common.ports import Location, StoredObject
+from common.ports import StoredObject
 from common.providers.discovery import FoundDelivery, FoundPart
 from common.providers.provider import ProviderRules
 from common.records.deliveries import (
     CURRENT,
     FINISHED,
+    HELD,
     JOINED,
     LANDED,
     NOT_COUNTED,
@@ -72,28 +74,27 @@ class _Arrival:
 
 
 def land(
-    request: IngestRequest,
-    location: Location,
-    found: FoundDelivery,
-    versions: Mapping[str, str],
-    ports: Ports,
-    rules: ProviderRules,
+    request: IngestRequest, listing: Listing, found: FoundDelivery, ports: Ports, rules: ProviderRules
 ) -> list[Delivery]:
     """Land one found delivery: one Delivery per billing period in it; each chunk is announced as `bill-landed`.
 
-    versions: of the location's files.  A delivery that this run has landed already is told from its key.  A bill that cannot be read
+    One that is known, and of which nothing is left to do, is told from its key: nothing of it is read.  A bill that cannot be read
     leaves a rejected delivery that says why.  Raises BadBill after recording it, TimeUsed where the rest is for another message.
     """
-    key = ports.progress.key_of_delivery(location.uri, found, versions)
-    done = ports.progress.get(key)
-    if done:
-        return _landed_before(request, done, ports)
+    key = ports.known.key_of_delivery(listing.uri, found, listing.versions, request.billing_periods)
+    before = _landed_before(request, ports.known.landed(key), ports)
+    if before is not None:
+        return before
     _check_count(len(found.parts))
-    fetched = fetch_all(request, location, found, versions, ports)
+    fetched = fetch_all(listing, found, ports)
     try:
         made = _land_fetched(request, found, fetched, key, ports, rules)
     except NotFound as error:
         raise Retryable("another worker landed the same files at the same time; they are checked again") from error
+    lasting = {part.digest: part.uri for delivery in made for part in delivery.parts}
+    for one in fetched:
+        # of a file without lines nothing need be kept but that it has none
+        ports.known.settle(one.key, lasting.get(one.stored.digest, ""))
     _record_outcome(key, fetched, ports, delivery_ids=[one.delivery_id for one in made])
     return made
 
@@ -114,21 +115,31 @@ def _land_fetched(
         return [delivery for period in wanted for delivery in _deliver(arrival, period)]
     except BadBill as error:
         _record_rejected(request, found, fetched, str(error), ports)
+        for one in fetched:
+            ports.known.settle(one.key, None)
         _record_outcome(key, fetched, ports, refused=str(error))
         raise
 
 
-def _landed_before(request: IngestRequest, done: Mapping[str, Any], ports: Ports) -> list[Delivery]:
-    if done.get("refused"):
-        raise BadBill(done["refused"])
-    found = [load(ports.documents, request.org_slug, delivery_id) for delivery_id in done["delivery_ids"]]
-    return [one for one in found if one is not None]
+def _landed_before(request: IngestRequest, known: Mapping[str, Any], ports: Ports) -> list[Delivery] | None:
+    """What a found delivery became; None where that is not known, or something is left to do.  Raises BadBill where this run refused it."""
+    if known.get("refused"):
+        raise BadBill(known["refused"])
+    if "delivery_ids" not in known:
+        return None
+    loaded = [load(ports.documents, request.org_slug, delivery_id) for delivery_id in known["delivery_ids"]]
+    there = [one for one in loaded if one is not None]
+    if known["run_id"] != request.run_id and (len(there) < len(loaded) or any(one.state in _OPEN for one in there)):
+        return None
+    return there
+
+
+_OPEN = frozenset({LANDED, HELD})
+"""What another run left to do: a delivery whose messages may be lost, or that may be shown by now."""
 
 
 def _record_outcome(key: str, fetched: Sequence[Fetched], ports: Ports, **outcome: Any) -> None:
-    """The delivery is dealt with: its parts need not be kept where they came in."""
-    ports.progress.keep(key, **outcome)
-    ports.progress.drop(one.key for one in fetched)
+    ports.known.note_landed(key, [one.key for one in fetched], **outcome)
 
 
 def _check_count(parts: int) -> None:

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from common.errors import AlreadyExists, BadBill, Retryable, UnknownFormat
+from common.errors import AlreadyExists, BadBill, Changed, NotFound, Retryable, UnknownFormat
 from common.formats import container as containers
 from common.formats.bounds import check_bounds
 from common.formats.control import control_totals
 from common.formats.recognition import SourceFormat, formats, recognise
 from common.formats.totals import ControlTotals, Total
-from common.ingestion.progress import LandingProgress, TimeLimit
-from common.ports import Clock, DocumentStore, Location, MessageBus, ObjectStore, StoredObject
+from common.ingestion.known import Known
+from common.ingestion.listing import Listing
+from common.ingestion.progress import TimeLimit
+from common.ports import Clock, DocumentStore, MessageBus, ObjectStore, StoredObject
 from common.providers.discovery import WHOLE, FoundDelivery, FoundPart
 from common.providers.provider import Opened, ProviderRules
 from common.providers.registry import TITLES
@@ -27,13 +29,13 @@ _MOST_RAGGED = 250_000
 
 @dataclass(frozen=True)
 class Ports:
-    """What landing needs.  progress: how far the run has come; time_limit: how far this message goes."""
+    """What landing needs.  known: what is known of the files already; time_limit: how far this message goes."""
 
     documents: DocumentStore
     objects: ObjectStore
     bus: MessageBus
     clock: Clock
-    progress: LandingProgress
+    known: Known
     time_limit: TimeLimit
 
 
@@ -50,7 +52,7 @@ class IngestRequest:
 
 @dataclass(frozen=True)
 class Fetched:
-    """One part, copied into the store.  key: what is told of it is kept under this."""
+    """One part, copied into the store.  key: what is known of it is kept under this."""
 
     found: FoundPart
     stored: StoredObject
@@ -70,30 +72,36 @@ class Read:
     unknown: tuple[str, ...]
 
 
-def fetch_all(
-    request: IngestRequest, location: Location, found: FoundDelivery, versions: Mapping[str, str], ports: Ports
-) -> list[Fetched]:
-    """Copy every part into the store.  Raises Retryable for one that changes meanwhile or is not there whole."""
-    return [_fetched(request, location, part, versions.get(part.name, ""), ports) for part in found.parts]
+def fetch_all(listing: Listing, found: FoundDelivery, ports: Ports) -> list[Fetched]:
+    """Copy every part that is not known into the store.  Raises Retryable for one that changes meanwhile or is not there whole."""
+    keys = keys_of(ports.known, listing, found.parts)
+    ports.known.look_up(keys)
+    return [fetched(listing, part, key, ports) for part, key in zip(found.parts, keys, strict=True)]
 
 
-def _fetched(request: IngestRequest, location: Location, part: FoundPart, version: str, ports: Ports) -> Fetched:
-    key = ports.progress.key_of_part(location.uri, part, version)
-    stored = ports.progress.stored(key)
+def keys_of(known: Known, listing: Listing, parts: Iterable[FoundPart]) -> list[str]:
+    """The keys of parts as they were listed."""
+    versions = listing.versions
+    return [known.key_of_file(listing.uri, part.name, versions.get(part.name, "")) for part in parts]
+
+
+def fetched(listing: Listing, part: FoundPart, key: str, ports: Ports) -> Fetched:
+    """One part, copied unless it is known."""
+    stored = ports.known.stored(key)
     if stored is None:
         ports.time_limit.check()
-        stored = _fetch(location, part, ports.progress.incoming(key), ports)
-        ports.progress.keep(key, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
+        stored = _fetch(listing, part, ports.known.incoming(key), ports)
+        ports.known.keep(key, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
     return Fetched(part, stored, key)
 
 
-def _fetch(location: Location, part: FoundPart, name: str, ports: Ports) -> StoredObject:
+def _fetch(listing: Listing, part: FoundPart, name: str, ports: Ports) -> StoredObject:
     """Copy a part into the store, under a name that says which bytes were meant."""
     try:
-        with span("fetch part", part=part.name), location.open(part.name) as stream:
+        with span("fetch part", part=part.name), listing.open(part.name) as stream:
             stored = ports.objects.put(name, stream)
-    except AlreadyExists as error:
-        raise Retryable(f"{part.name} changed during reading; it is read again") from error
+    except (AlreadyExists, NotFound) as error:
+        raise Changed(f"{part.name} changed during reading; it is read again") from error
     if part.size_bytes is not None and stored.size_bytes != part.size_bytes:
         ports.objects.delete(stored.uri)
         raise Retryable(
@@ -129,7 +137,11 @@ def read_all(
 
 @contextmanager
 def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opened]:
-    with containers.opened(ports.objects.readable(item.uri), part.name) as container:
+    try:
+        readable = ports.objects.readable(item.uri)
+    except NotFound as error:
+        raise ports.known.gone(item.uri) from error
+    with containers.opened(readable, part.name) as container:
         try:
             yield container, recognise(container.names)
         except UnknownFormat as error:
@@ -137,10 +149,10 @@ def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opene
 
 
 def _check_once(one: Fetched, request: IngestRequest, ports: Ports) -> None:
-    if not ports.progress.get(one.key).get("whole"):
+    if not ports.known.get(one.key).get("whole"):
         ports.time_limit.check()
         _check(one.found, one.stored, request, ports)
-        ports.progress.keep(one.key, whole=True)
+        ports.known.keep(one.key, whole=True)
 
 
 def _check(part: FoundPart, item: StoredObject, request: IngestRequest, ports: Ports) -> None:
@@ -162,23 +174,23 @@ def _cost_column(fetched: Sequence[Fetched], ports: Ports, rules: ProviderRules)
 
 
 def _cost_facts(one: Fetched, ports: Ports, cost_facts_of: Callable[[Opened], Any]) -> Any:
-    kept = ports.progress.get(one.key)
+    kept = ports.known.get(one.key)
     if "cost_facts" in kept:
         return kept["cost_facts"]
     ports.time_limit.check()
     with _opened(one.found, one.stored, ports) as opened:
         facts = cost_facts_of(opened)
-    ports.progress.keep(one.key, cost_facts=facts)
+    ports.known.keep(one.key, cost_facts=facts)
     return facts
 
 
 def _read_once(one: Fetched, ports: Ports, rules: ProviderRules, cost: str | None) -> Read:
-    kept = ports.progress.get(one.key).get("read")
+    kept = ports.known.get(one.key).get("read")
     if kept and kept["asked"] == [one.found.role, cost]:
         return _remembered(one, kept)
     ports.time_limit.check()
     read = _read(one.found, one.stored, ports, rules, cost)
-    ports.progress.keep(one.key, read={**_as_document(read), "asked": [one.found.role, cost]})
+    ports.known.keep(one.key, read={**_as_document(read), "asked": [one.found.role, cost]})
     return read
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from common.errors import Retryable
+from common.errors import NotFound, Retryable
 from common.ingestion.reading import Ports
 from common.providers.discovery import FoundDelivery
 from common.records.deliveries import (
@@ -87,8 +87,12 @@ def _dated(before: Delivery, made: Delivery, found: FoundDelivery) -> Delivery:
 
 
 def _keep(delivery: Delivery, part: Part, ports: Ports) -> Part:
-    """The part under its lasting name; parts of another delivery stay where they are."""
+    """The part under its lasting name; parts of another delivery stay where they are, and must be there."""
     if "/incoming/" not in part.uri:
+        try:
+            ports.objects.stat(part.uri)
+        except NotFound as error:
+            raise ports.known.gone(part.uri) from error
         return part
     suffix = "".join(PurePosixPath(part.name).suffixes[-2:])
     kept = ports.objects.copy(part.uri, f"raw/{delivery.folder}/{part.chunk:05d}{suffix}")

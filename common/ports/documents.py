@@ -59,6 +59,10 @@ class DocumentStore(Protocol):
         """Write a document that must not exist yet.  Raises AlreadyExists."""
         ...
 
+    def update(self, path: str, fields: Document) -> None:
+        """Write some top-level fields and leave the others; nothing is read, and nothing happens where there is no document."""
+        ...
+
     def delete(self, path: str) -> None:
         """Remove a document; nothing happens where there is none."""
         ...

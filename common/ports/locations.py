@@ -45,6 +45,9 @@ class Location(Protocol):
         """
         ...
 
-    def open(self, name: str) -> BinaryIO:
-        """Read one file, streaming.  Raises NotFound."""
+    def open(self, name: str, version: str | None = None) -> BinaryIO:
+        """Read one file, streaming.  Raises NotFound.
+
+        version: as it was listed; where the file is another one by now, or becomes one while it is read, Changed is raised.
+        """
         ...

@@ -18,6 +18,9 @@ ALLOW_OVERLAP = "allow_overlap"
 ONE_OFF = "one_off"
 """In an integration's config: its bills were imported by hand, so its location is not looked at again by itself."""
 
+KNOWN_FILES, KNOWN_DELIVERIES = "known_files", "known_deliveries"
+"""What lies below an integration's document: what landing knows of the files at its location."""
+
 
 def integration_path(org_slug: str, integration_id: str) -> str:
     """Where an integration's document lies."""
@@ -94,6 +97,15 @@ def load_integration(documents: DocumentStore, org_slug: str, integration_id: st
     return document
 
 
+def remove_integration(documents: DocumentStore, org_slug: str, integration_id: str) -> None:
+    """Remove an integration and what is known of its files; nothing happens where there is none."""
+    path = integration_path(org_slug, integration_id)
+    for collection in (KNOWN_DELIVERIES, KNOWN_FILES):
+        for name, _ in documents.list(f"{path}/{collection}"):
+            documents.delete(f"{path}/{collection}/{name}")
+    documents.delete(path)
+
+
 def is_one_off(integration: Document) -> bool:
     """Whether its bills were imported by hand, and no location was connected since."""
     return bool(integration["config"].get(ONE_OFF))
@@ -110,6 +122,12 @@ def source_of(org_slug: str, integration: Document, location: str | None = None)
         config=config,
         credential_ref=integration.get("credential_ref"),
     )
+
+
+def note_looked(documents: DocumentStore, now: datetime, org_slug: str, integration_id: str) -> None:
+    """Write down that its location was looked at and nothing was new; nothing is read for it."""
+    fields = {"last_sync": now.isoformat(), "updated_at": now.isoformat()}
+    documents.update(integration_path(org_slug, integration_id), fields)
 
 
 def note_sync(documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, error: str | None) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from common.ports import Clock, Document, DocumentStore, Transaction
-from common.records.deliveries import FINISHED, REJECTED, Delivery, load
+from common.records.deliveries import FINISHED, HELD, REJECTED, Delivery, load
+from common.records.listed import Listed, note_listed
 from common.records.organizations import below
 from common.records.unknown import known_and_unknown
 
@@ -16,7 +17,7 @@ QUEUED, RUNNING, SUCCEEDED, FAILED, REFUSED = "queued", "running", "succeeded", 
 ENDED = frozenset({SUCCEEDED, FAILED, REFUSED})
 
 
-_ALONE = ("landing", "lost", "tries", "unread")
+_ALONE = ("landing", "lost", "tries", "unread", "unchanged", "listed")
 """What a document has only while there is something to say."""
 
 
@@ -27,8 +28,8 @@ class Run:
     location: read this once instead of the integration's.  delivered_at: how new the bills there are, where no manifest says so;
     corrects: a user says so.  force: a time in the future is taken as it is.  records, bytes: of its finished deliveries.  landing:
     more deliveries are still to land.  lost: delivery -> why a message of it was given up.  tries: event -> when its last try is over.
-    unread: a bill of it was refused that became no delivery, so that no replay can undo it.  unknown: fields of another release,
-    which stay as they are.
+    unread: a bill of it was refused that became no delivery, so that no replay can undo it.  unchanged: nothing was new at the location.
+    listed: what the location looked like, as common/records/listed.py has it.  unknown: fields of another release, which stay as they are.
     """
 
     run_id: str
@@ -50,6 +51,8 @@ class Run:
     lost: Mapping[str, str] | None = None
     tries: Mapping[str, str] | None = None
     unread: bool | None = None
+    unchanged: bool | None = None
+    listed: Mapping[str, Any] | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def as_document(self) -> Document:
@@ -63,6 +66,19 @@ class Run:
         """The run of a document."""
         known, unknown = known_and_unknown(cls, document)
         return cls(**known, unknown=unknown)
+
+    @property
+    def has_landed(self) -> bool:
+        """Whether all that the run found has landed without fault."""
+        return bool(self.delivery_ids or self.unchanged) and self.status in (RUNNING, SUCCEEDED) and not self.landing
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a bill of a run was refused.  unread: it became no delivery of the run, so that no replay can undo it."""
+
+    reason: str
+    unread: bool = False
 
 
 def run_path(org_slug: str, run_id: str) -> str:
@@ -124,20 +140,34 @@ def note_landing(documents: DocumentStore, org_slug: str, run_id: str) -> None:
     change_run(documents, org_slug, run_id, lambda run: replace(run, status=RUNNING, landing=True))
 
 
-def has_landed(documents: DocumentStore, org_slug: str, run_id: str) -> bool:
-    """Whether all that the run found has landed without fault."""
-    run = load_run(documents, org_slug, run_id)
-    return run is not None and bool(run.delivery_ids) and run.status in (RUNNING, SUCCEEDED) and not run.landing
+def note_unchanged(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
+    """End a run that found nothing new; nothing is read for it."""
+    fields = {"status": SUCCEEDED, "error": None, "ended_at": clock.now().isoformat(), "unchanged": True}
+    documents.update(run_path(org_slug, run_id), fields)
 
 
 def record_deliveries(
-    documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, delivery_ids: Sequence[str]
+    documents: DocumentStore,
+    clock: Clock,
+    org_slug: str,
+    run_id: str,
+    delivery_ids: Sequence[str],
+    listed: Listed | None = None,
+    refusal: Refusal | None = None,
 ) -> None:
-    """Note which deliveries a run landed; it ends with the last of them, at once where all of them have ended."""
+    """Note which deliveries a run landed; it ends with the last of them, at once where all of them have ended.
+
+    listed: what the location looked like that they are all of, which counts from when the run has succeeded.  refusal: what else there was.
+    """
 
     def change(run: Run) -> Run:
         landed = sorted({*run.delivery_ids, *delivery_ids})
-        return replace(run, delivery_ids=landed, status=RUNNING, error=None, ended_at=None, landing=None)
+        told = listed.as_document() if listed else None
+        run = replace(run, delivery_ids=landed, status=RUNNING, error=None, ended_at=None, landing=None, listed=told)
+        if refusal is None:
+            return run
+        unread = True if refusal.unread else run.unread
+        return replace(run, status=REFUSED, error=refusal.reason, ended_at=clock.now().isoformat(), unread=unread)
 
     change_run(documents, org_slug, run_id, change)
     _finish(documents, clock, org_slug, run_id)
@@ -216,7 +246,9 @@ def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) 
             bytes=sum(part.size_bytes for one in found for part in one.parts),
         )
 
-    change_run(documents, org_slug, run_id, change)
+    after = change_run(documents, org_slug, run_id, change)
+    if after is not None and after.status == SUCCEEDED and after.listed and not any(one.state == HELD for one in found):
+        note_listed(documents, org_slug, after.integration_id, Listed(**after.listed))
 
 
 def _is_done(run: Run) -> bool:
@@ -224,16 +256,18 @@ def _is_done(run: Run) -> bool:
     return run.status == SUCCEEDED or (run.status == REFUSED and bool(run.unread))
 
 
-def change_run(documents: DocumentStore, org_slug: str, run_id: str, change: Callable[[Run], Run]) -> None:
-    """Change a run that others may be changing meanwhile; nothing happens where there is none, or nothing changes."""
+def change_run(documents: DocumentStore, org_slug: str, run_id: str, change: Callable[[Run], Run]) -> Run | None:
+    """Change a run that others may be changing meanwhile; nothing happens where there is none, or nothing changes.  Returns it."""
     path = run_path(org_slug, run_id)
 
-    def work(transaction: Transaction) -> None:
+    def work(transaction: Transaction) -> Run | None:
         document = transaction.get(path)
-        if document is not None:
-            before = Run.from_document(document)
-            after = change(before)
-            if after != before:
-                transaction.set(path, after.as_document())
+        if document is None:
+            return None
+        before = Run.from_document(document)
+        after = change(before)
+        if after != before:
+            transaction.set(path, after.as_document())
+        return after
 
-    documents.transact(work)
+    return documents.transact(work)

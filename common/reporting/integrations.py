@@ -10,7 +10,7 @@ from common.ports import Document, Runtime
 from common.records.integrations import is_one_off, load_integration
 from common.records.organizations import below
 
-_SECRETS = ("credential_ref",)
+_NOT_TOLD = ("credential_ref", "listed")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class IntegrationReport:
     """One integration.  one_off: its bills were imported by hand, so no schedule fetches them.  error: why the last fetch failed.
 
     has_credential: one is stored, encrypted.  deliveries: how many it has by state.  document: what is recorded, without where the
-    credential lies.
+    credential lies and what landing keeps there.
     """
 
     integration_id: str
@@ -71,5 +71,5 @@ def _report(document: Document, deliveries: dict[str, int]) -> IntegrationReport
         error=document.get("error_message"),
         has_credential=document.get("credential_ref") is not None,
         deliveries=dict(sorted(deliveries.items())),
-        document={name: value for name, value in document.items() if name not in _SECRETS},
+        document={name: value for name, value in document.items() if name not in _NOT_TOLD},
     )

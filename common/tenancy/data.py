@@ -19,7 +19,7 @@ from common.warehouse.showing import show_again
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
-    "integrations": (),
+    "integrations": ("known_deliveries", "known_files"),
     "credentials": (),
     "runs": (),
     "deliveries": ("chunks",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.ports import Document, Runtime, Transaction
 from common.records.deliveries import CURRENT
-from common.records.integrations import ACTIVE, DISABLED, integration_path, load_integration
+from common.records.integrations import ACTIVE, DISABLED, integration_path, load_integration, remove_integration
 from common.records.organizations import below
 from common.tenancy import credentials
 
@@ -26,7 +26,7 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
     """
     load_integration(rt.documents, org_slug, integration_id)
     rt.documents.delete(credentials.credential_path(org_slug, integration_id))
-    rt.documents.delete(integration_path(org_slug, integration_id))
+    remove_integration(rt.documents, org_slug, integration_id)
     found = rt.documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id, "state": CURRENT})
     return len(found)
 

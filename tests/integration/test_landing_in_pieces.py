@@ -150,9 +150,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     counts: Counter[str] = Counter()
     open_, control_totals = FileLocation.open, reading.control_totals
 
-    def opened(self: FileLocation, name: str) -> BinaryIO:
+    def opened(self: FileLocation, name: str, version: str | None = None) -> BinaryIO:
         counts[f"open {name}"] += 1
-        return open_(self, name)
+        return open_(self, name, version)
 
     def added_up(container: Any, matched: Any, label: str) -> Any:
         counts[f"read {label}"] += 1

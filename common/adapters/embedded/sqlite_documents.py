@@ -44,6 +44,16 @@ class SqliteDocumentStore:
         """Write a document that must not exist yet.  Raises AlreadyExists."""
         self.transact(lambda transaction: transaction.create(path, document))
 
+    def update(self, path: str, fields: Document) -> None:
+        """Write some top-level fields and leave the others; nothing happens where there is no document."""
+
+        def work(transaction: Transaction) -> None:
+            there = transaction.get(path)
+            if there is not None:
+                transaction.set(path, {**there, **fields})
+
+        self.transact(work)
+
     def delete(self, path: str) -> None:
         """Remove a document; nothing happens where there is none."""
         self.transact(lambda transaction: transaction.delete(path))

@@ -88,6 +88,13 @@ class FirestoreDocumentStore:
         with _explaining(f"document {path}"):
             reference.create(stored, retry=_ALONE, timeout=CALL_SECONDS)
 
+    def update(self, path: str, fields: Document) -> None:
+        """Write some top-level fields and leave the others; nothing is read, and nothing happens where there is no document."""
+        reference, stored = self._alone(path), _stored(path, fields)
+        named = {FieldPath(name).to_api_repr(): value for name, value in stored.items()}
+        with _explaining(f"document {path}"), suppress(api.NotFound):
+            reference.update(named, retry=_ALONE, timeout=CALL_SECONDS)
+
     def delete(self, path: str) -> None:
         """Remove a document; nothing happens where there is none."""
         reference = self._alone(path)

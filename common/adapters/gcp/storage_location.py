@@ -11,7 +11,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-unty
 
 from common.adapters.gcp.failures import explaining
 from common.adapters.gcp.storage import RETRY_SECONDS, SCHEME, TIMEOUT_SECONDS, ranged
-from common.errors import BadConfiguration, NotFound
+from common.errors import BadConfiguration, Changed, NotFound
 from common.ports.locations import FoundObject
 
 READER_ROLE = "roles/storage.objectViewer"
@@ -53,8 +53,11 @@ class CloudStorageLocation:
                 )
         return sorted(found, key=lambda item: item.name)
 
-    def open(self, name: str) -> BinaryIO:
-        """Read one object, streaming and seekable; of the version that is there now.  Raises NotFound, and BadConfiguration as `list`."""
+    def open(self, name: str, version: str | None = None) -> BinaryIO:
+        """Read one object, streaming and seekable; without a version of the one that is there now.
+
+        Raises NotFound, Changed as the port says, and BadConfiguration as `list`.
+        """
         if not name or name.endswith("/") or any(step in {"", ".", ".."} for step in name.split("/")):
             raise NotFound(f"there is no object {name} at {self.uri}")
         with self._reaching():
@@ -65,6 +68,8 @@ class CloudStorageLocation:
                 blob = None
         if blob is None:
             raise NotFound(f"there is no object {name} at {self.uri}")
+        if version is not None and str(blob.generation) != version:
+            raise Changed(f"{name} changed since it was listed; it is read again")
         return ranged(blob, f"object {SCHEME}{self._bucket.name}/{blob.name}", self._calls)
 
     @property

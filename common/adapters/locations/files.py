@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
-from common.errors import BadConfiguration, NotFound
+from common.errors import BadConfiguration, Changed, NotFound
 from common.ports.locations import FoundObject
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,13 +42,13 @@ class FileLocation:
             raise self._unusable(error) from error
         return sorted((item for item in found if item.name.startswith(prefix)), key=lambda item: item.name)
 
-    def open(self, name: str) -> BinaryIO:
-        """Read one file, streaming.  Raises NotFound, and BadConfiguration where it may not be read."""
+    def open(self, name: str, version: str | None = None) -> BinaryIO:
+        """Read one file, streaming.  Raises NotFound, BadConfiguration where it may not be read, Changed as the port says."""
         path = self._path / name if self._path.is_dir() else self._path
         if "\x00" in name or ".." in name.split("/") or (path == self._path and name != path.name):
             raise NotFound(f"there is no {name!r} at {self._path}")
         try:
-            return path.open("rb")
+            return path.open("rb") if version is None else cast(BinaryIO, _AsListed(path, name, version))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise NotFound(f"there is no file {name} at {self._path}") from error
         except OSError as error:
@@ -75,6 +76,35 @@ class FileLocation:
         return BadConfiguration(f"location {where} cannot be read: {error.strerror}")
 
 
+class _AsListed(io.FileIO):
+    """A file that tells at its beginning and at its end whether it is the one that was listed."""
+
+    def __init__(self, path: Path, name: str, version: str) -> None:
+        super().__init__(path, "rb")
+        self._name, self._version = name, version
+        try:
+            self._check()
+        except Changed:
+            self.close()
+            raise
+
+    def read(self, size: int | None = -1) -> bytes:
+        found = super().read(-1 if size is None else size)
+        if not found or size is None or size < 0:
+            self._check()
+        return found
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        if not count:
+            self._check()
+        return count
+
+    def _check(self) -> None:
+        if _version(os.fstat(self.fileno())) != self._version:
+            raise Changed(f"{self._name} changed since it was listed; it is read again")
+
+
 def _path(uri: str) -> Path:
     if "\x00" in unquote(uri):
         raise BadConfiguration("location contains a NUL character, which is not valid in a path: remove it")
@@ -90,8 +120,11 @@ def _path(uri: str) -> Path:
 
 def _found(name: str, status: os.stat_result) -> FoundObject:
     modified_at = _EPOCH + timedelta(microseconds=status.st_mtime_ns // 1000)
-    version = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
-    return FoundObject(name, status.st_size, modified_at, version)
+    return FoundObject(name, status.st_size, modified_at, _version(status))
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
 def _checked(name: str) -> str:

@@ -1,0 +1,81 @@
+"""What lies at a location, as one listing tells it: read once a run, and in the versions that were listed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from common.ports import FoundObject, Location
+from common.records.listed import Listed
+
+_MONTH = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}|BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
+"""The folder of a billing period, as AWS and Azure name them."""
+
+
+@dataclass
+class Listing:
+    """A location whose files are those of one listing, and are opened in the versions of that listing only."""
+
+    location: Location
+    uri: str
+    files: tuple[FoundObject, ...]
+
+    @classmethod
+    def of(cls, location: Location) -> Listing:
+        """List a location.  Raises BadConfiguration where it does not exist or may not be read."""
+        return cls(location, location.uri, tuple(location.list()))
+
+    def list(self, prefix: str = "") -> Sequence[FoundObject]:
+        """The listed files, by name; nothing is asked of the location."""
+        return [found for found in self.files if found.name.startswith(prefix)]
+
+    def open(self, name: str, version: str | None = None) -> BinaryIO:
+        """Read one file as it was listed.  Raises NotFound, Retryable where it has changed since."""
+        return self.location.open(name, version or self.versions.get(name))
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Name -> version."""
+        return {found.name: found.version for found in self.files}
+
+    @cached_property
+    def listed(self) -> Listed:
+        """What tells this listing from another one."""
+        months: dict[str, list[FoundObject]] = {}
+        for found in self.files:
+            months.setdefault(month_of(found.name), []).append(found)
+        return Listed(
+            self.uri,
+            _fingerprint(self.files),
+            {month: _fingerprint(files) for month, files in months.items() if month and _has_manifest(files)},
+        )
+
+    def without(self, months: Collection[str]) -> Listing:
+        """The same without the files of these months."""
+        return replace(self, files=tuple(found for found in self.files if month_of(found.name) not in months))
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether a manifest lies there, so that files which none of them names are no bills."""
+        return _has_manifest(self.files)
+
+
+def month_of(name: str) -> str:
+    """`YYYY-MM` of the folder of a billing period that a file lies in; "" for a file in none."""
+    steps = (_MONTH.fullmatch(step) for step in PurePosixPath(name).parts[:-1])
+    found = next((step for step in steps if step), None)
+    return f"{found[1] or found[3]}-{found[2] or found[4]}" if found else ""
+
+
+def _has_manifest(files: Sequence[FoundObject]) -> bool:
+    return any(found.name.lower().endswith("manifest.json") for found in files)
+
+
+def _fingerprint(files: Sequence[FoundObject]) -> str:
+    lines = sorted(f"{found.name}\t{found.size_bytes}\t{found.version}" for found in files)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:20]
