@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from common.errors import BadBill, BadConfiguration, CostError
+from common.errors import BadBill, BadConfiguration, CostError, Held
 from common.ingestion.known import Known
-from common.ingestion.landing import land
+from common.ingestion.landing import ManyUnread, land
 from common.ingestion.listing import Listing
+from common.ingestion.one_file import hand_out, read_file
 from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan_of
 from common.ingestion.reading import IngestRequest, Ports
 from common.messages import IngestBill
@@ -17,13 +18,23 @@ from common.ports import Document, Runtime
 from common.providers.discovery import FoundDelivery
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
-from common.records.integrations import ACTIVE, ERROR, load_integration, note_looked, note_sync, source_of
+from common.records.integrations import (
+    ACTIVE,
+    ERROR,
+    claim_landing,
+    load_integration,
+    note_looked,
+    note_sync,
+    source_of,
+)
 from common.records.listed import Listed, listed_of
 from common.records.organizations import check_may_run
 from common.records.runs import Refusal, Run, begin_run, load_run, note_landing, note_unchanged, record_deliveries
 
 MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
+LANDS_WITHIN = timedelta(hours=1)
+"""How long a run keeps others of its integration from landing, after its last message: then it is given up for lost."""
 
 
 def is_ahead(delivered_at: datetime, now: datetime) -> bool:
@@ -39,6 +50,9 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     run as rejected, and the message is done: another try would not help.  A location that cannot be read raises.  Either puts the
     integration into `error` with the reason.
     """
+    if message.file is not None:
+        read_file(message, message.file, rt)
+        return
     org_slug, integration_id = message.org_slug, message.integration_id
     run = load_run(rt.documents, org_slug, message.run_id)
     if run is not None and run.has_landed:
@@ -64,6 +78,8 @@ def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Docu
         note_looked(rt.documents, rt.clock.now(), org_slug, integration_id)
         return
     check_may_run(rt.documents, org_slug)
+    if _is_at_home(run, integration) and not _claimed(message, rt, run):
+        return
     begin_run(rt.documents, org_slug, message.run_id)
     landing = _Landing(message, rt, run, integration, listing)
     if not landing.go_on():
@@ -84,6 +100,26 @@ def _is_unchanged(run: Run | None, integration: Document, listing: Listing, befo
     return not named and integration["status"] == ACTIVE and listing.listed.unchanged(before)
 
 
+def _is_at_home(run: Run | None, integration: Document) -> bool:
+    return run is None or run.location in (None, integration["config"]["location"])
+
+
+def _claimed(message: IngestBill, rt: Runtime, run: Run | None) -> bool:
+    """Whether this run may land the integration's files now: one does at a time.
+
+    One that the schedule began ends where another is at it, as the next tick is near; any other raises Held, and so waits.
+    """
+    org_slug, integration_id = message.org_slug, message.integration_id
+    until = rt.clock.now() + LANDS_WITHIN
+    other = claim_landing(rt.documents, rt.clock.now(), org_slug, integration_id, message.run_id, until)
+    if other is None:
+        return True
+    if run is not None and run.trigger == "schedule":
+        note_unchanged(rt.documents, rt.clock, org_slug, message.run_id)
+        return False
+    raise Held(f"run {other} reads the files of {integration_id}; this one waits for it", until)
+
+
 class _Landing:
     """What one listing of a location becomes.
 
@@ -95,7 +131,7 @@ class _Landing:
     ) -> None:
         self.landed: list[Delivery] = []
         self.refused: list[str] = []
-        self.at_home = run is None or run.location in (None, integration["config"]["location"])
+        self.at_home = _is_at_home(run, integration)
         self._message, self._rt, self._run, self._listing = message, rt, run, listing
         self._provider = provider(message.provider)
         settled = integration["status"] == ACTIVE and self.at_home
@@ -119,15 +155,23 @@ class _Landing:
             for one in self._found:
                 try:
                     self.landed.extend(land(request, self._listing, one, ports, self._provider.rules))
+                except ManyUnread as many:
+                    self._leave()
+                    hand_out(many.unread, message, self._listing, rt)
+                    return False
                 except BadBill as error:
                     self.refused.append(str(error))
         except TimeUsed:
-            plan = plan_of(self._found, self._listing.versions)
-            self._progress.hand_over(plan, sum(len(one.parts) for one in self._found))
-            note_landing(rt.documents, message.org_slug, message.run_id)
+            self._leave()
             rt.bus.publish(message)
             return False
         return True
+
+    def _leave(self) -> None:
+        """Note that the rest is for other messages."""
+        plan = plan_of(self._found, self._listing.versions)
+        self._progress.hand_over(plan, sum(len(one.parts) for one in self._found))
+        note_landing(self._rt.documents, self._message.org_slug, self._message.run_id)
 
     def forget(self) -> None:
         """Forget what no later run needs to know."""

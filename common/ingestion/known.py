@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from common.errors import Retryable
+from common.errors import BadBill, Retryable
 from common.ports import Document, DocumentStore, ObjectStore, StoredObject, Transaction
 from common.providers.discovery import FoundDelivery
 from common.records.integrations import KNOWN_DELIVERIES as DELIVERIES
@@ -87,6 +87,16 @@ class Known:
             return merged
 
         self._files[key] = self._documents.transact(work)
+
+    def refuse(self, key: str, reason: str) -> None:
+        """A file cannot be read; that counts for this run."""
+        self.keep(key, refused=reason)
+
+    def check(self, key: str) -> None:
+        """Raises BadBill for a file that this run has refused."""
+        found = self.get(key)
+        if found.get("refused") and found["run_id"] == self._run_id:
+            raise BadBill(found["refused"])
 
     def settle(self, key: str, uri: str | None) -> None:
         """The delivery of a file is dealt with: its copy lies at `uri` for good, nowhere where that is None or empty.

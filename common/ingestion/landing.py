@@ -19,11 +19,13 @@ from common.ingestion.reading import (
     IngestRequest,
     Ports,
     Read,
+    Unread,
     fetch_all,
     one_format,
     periods,
     read_all,
     unknown_names,
+    unread,
 )
 from common.ingestion.storing import store
 from common.ports import StoredObject
@@ -48,6 +50,8 @@ from common.records.joining import best, completeness, joined
 from common.records.parts import Part, part_control
 from common.telemetry import counted
 
+FEW = 8
+"""So many files are read where they were found: messages of their own would take longer."""
 MOST_PARTS = 1_000
 """Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
 
@@ -73,19 +77,31 @@ class _Arrival:
         return (*self.notes, pair.alone[role]) if pair and role else tuple(self.notes)
 
 
+class ManyUnread(Exception):
+    """The files of a delivery are too many to be read by one message."""
+
+    def __init__(self, unread: Sequence[Unread]) -> None:
+        super().__init__(f"{len(unread)} files")
+        self.unread = unread
+
+
 def land(
     request: IngestRequest, listing: Listing, found: FoundDelivery, ports: Ports, rules: ProviderRules
 ) -> list[Delivery]:
     """Land one found delivery: one Delivery per billing period in it; each chunk is announced as `bill-landed`.
 
     One that is known, and of which nothing is left to do, is told from its key: nothing of it is read.  A bill that cannot be read
-    leaves a rejected delivery that says why.  Raises BadBill after recording it, TimeUsed where the rest is for another message.
+    leaves a rejected delivery that says why.  Raises BadBill after recording it, TimeUsed where the rest is for another message, ManyUnread
+    where it is for several.
     """
     key = ports.known.key_of_delivery(listing.uri, found, listing.versions, request.billing_periods)
     before = _landed_before(request, ports.known.landed(key), ports)
     if before is not None:
         return before
     _check_count(len(found.parts))
+    missing = unread(listing, found, ports, rules)
+    if len(missing) > FEW:
+        raise ManyUnread(missing)
     fetched = fetch_all(listing, found, ports)
     try:
         made = _land_fetched(request, found, fetched, key, ports, rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -46,6 +46,29 @@ class LandingProgress:
         self._path = below(org_slug, "landings", _digest(run_id))
         self._run_id = run_id
 
+    def open(self, keys: Sequence[str]) -> None:
+        """Files are read by messages of their own from now on."""
+
+        def work(transaction: Transaction) -> None:
+            before = transaction.get(self._path) or {}
+            transaction.set(self._path, {**before, "run_id": self._run_id, "open": sorted(keys)})
+
+        self._documents.transact(work)
+
+    def close(self, key: str) -> bool:
+        """One of them has been read, or cannot be; whether none is left, also where it was the last one before: a message may be lost."""
+
+        def work(transaction: Transaction) -> bool:
+            before = transaction.get(self._path)
+            if before is None or "open" not in before:
+                return False
+            left = [one for one in before["open"] if one != key]
+            if left != before["open"]:
+                transaction.set(self._path, {**before, "open": left})
+            return not left
+
+        return self._documents.transact(work)
+
     def clear(self) -> None:
         """The run's landing is over."""
         self._documents.delete(self._path)
@@ -58,7 +81,8 @@ class LandingProgress:
         """
 
         def work(transaction: Transaction) -> dict[str, Any]:
-            before = transaction.get(self._path) or {"plan": plan, "changes": 0, "messages": 0}
+            before: dict[str, Any] = {"plan": plan, "changes": 0, "messages": 0}
+            before |= transaction.get(self._path) or {}
             after = {
                 **before,
                 "run_id": self._run_id,

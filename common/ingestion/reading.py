@@ -72,6 +72,52 @@ class Read:
     unknown: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A part of which not all is known.  cost: the canonical column that its totals are to be of, None where that is not known yet."""
+
+    part: FoundPart
+    key: str
+    cost: str | None = None
+
+
+def unread(listing: Listing, found: FoundDelivery, ports: Ports, rules: ProviderRules) -> list[Unread]:
+    """The parts of a found delivery that are still to be fetched or read."""
+    keys = keys_of(ports.known, listing, found.parts)
+    ports.known.look_up(keys)
+    missing = [
+        Unread(part, key)
+        for part, key in zip(found.parts, keys, strict=True)
+        if not _is_read(ports.known.get(key), rules)
+    ]
+    if missing or rules.cost_column_of is None:
+        return missing
+    facts = [known["cost_facts"] for key in keys if "cost_facts" in (known := ports.known.get(key))]
+    cost = rules.cost_column_of(facts) if facts else None
+    return [
+        Unread(part, key, cost)
+        for part, key in zip(found.parts, keys, strict=True)
+        if (read := ports.known.get(key).get("read")) and read["asked"] != [part.role, cost]
+    ]
+
+
+def _is_read(known: Mapping[str, Any], rules: ProviderRules) -> bool:
+    if known.get("refused") or ("uri" in known and not known["size_bytes"]):
+        return True
+    steps = ("uri", "whole", "read") + (("cost_facts",) if rules.cost_facts_of else ())
+    return all(step in known for step in steps)
+
+
+def read_one(request: IngestRequest, listing: Listing, one: Unread, ports: Ports, rules: ProviderRules) -> None:
+    """Fetch and read one part; all that is found is kept.  Raises BadBill, Changed, TimeUsed."""
+    part = fetched(listing, one.part, one.key, ports)
+    if not part.stored.size_bytes:
+        return
+    _check_once(part, request, ports)
+    cost = one.cost or _cost_column([part], ports, rules)  # most often that of all its delivery's parts
+    _read_once(part, ports, rules, cost)
+
+
 def fetch_all(listing: Listing, found: FoundDelivery, ports: Ports) -> list[Fetched]:
     """Copy every part that is not known into the store.  Raises Retryable for one that changes meanwhile or is not there whole."""
     keys = keys_of(ports.known, listing, found.parts)
@@ -149,6 +195,7 @@ def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opene
 
 
 def _check_once(one: Fetched, request: IngestRequest, ports: Ports) -> None:
+    ports.known.check(one.key)
     if not ports.known.get(one.key).get("whole"):
         ports.time_limit.check()
         _check(one.found, one.stored, request, ports)

@@ -49,7 +49,10 @@ class SyncRequested(Message):
 
 @dataclass(frozen=True)
 class IngestBill(Message):
-    """Fetch the bills of one integration; the topic is `ingest-<provider>`.  No billing periods: whatever is new."""
+    """Fetch the bills of one integration; the topic is `ingest-<provider>`.  No billing periods: whatever is new.
+
+    file: only this one is fetched and read, for the run to go on with: name, version as listed, role, size_bytes, cost_column.
+    """
 
     topic: ClassVar[str] = "ingest-"
     provider: str
@@ -57,10 +60,12 @@ class IngestBill(Message):
     integration_id: str
     run_id: str
     billing_periods: tuple[str, ...] = ()
+    file: dict[str, Any] | None = None
 
     @property
     def key(self) -> str:
-        return f"{self.org_slug}/{self.integration_id}/{','.join(self.billing_periods)}/{self.run_id}"
+        whole = f"{self.org_slug}/{self.integration_id}/{','.join(self.billing_periods)}/{self.run_id}"
+        return f"{whole}/{self.file['name']}/{self.file['version']}" if self.file else whole
 
 
 @dataclass(frozen=True)

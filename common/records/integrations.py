@@ -7,10 +7,11 @@ from typing import Any
 
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound
-from common.ports import Document, DocumentStore, Source
+from common.ports import Document, DocumentStore, Source, Transaction
 from common.providers.registry import PROVIDERS, TITLES
 from common.records.names import check_integration_id
 from common.records.organizations import below
+from common.records.runs import load_run_of
 
 ACTIVE, ERROR, DISABLED = "active", "error", "disabled"
 ALLOW_OVERLAP = "allow_overlap"
@@ -18,6 +19,8 @@ ALLOW_OVERLAP = "allow_overlap"
 ONE_OFF = "one_off"
 """In an integration's config: its bills were imported by hand, so its location is not looked at again by itself."""
 
+CLAIM = "landing"
+"""In an integration's document: the run that lands its files, and until when at the latest."""
 KNOWN_FILES, KNOWN_DELIVERIES = "known_files", "known_deliveries"
 """What lies below an integration's document: what landing knows of the files at its location."""
 
@@ -122,6 +125,30 @@ def source_of(org_slug: str, integration: Document, location: str | None = None)
         config=config,
         credential_ref=integration.get("credential_ref"),
     )
+
+
+def claim_landing(
+    documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, run_id: str, until: datetime
+) -> str | None:
+    """Let a run land the integration's files until then; the run that does so already, where there is another one.
+
+    A claim ends with the landing of its run.  Safe to repeat.
+    """
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Transaction) -> str | None:
+        document = transaction.get(path)
+        if document is None:
+            return None
+        claim = document.get(CLAIM)
+        if claim and claim["run_id"] != run_id and datetime.fromisoformat(claim["until"]) > now:
+            other = load_run_of(transaction, org_slug, claim["run_id"])
+            if other is not None and other.is_landing:
+                return str(claim["run_id"])
+        transaction.set(path, {**document, CLAIM: {"run_id": run_id, "until": until.isoformat()}})
+        return None
+
+    return documents.transact(work)
 
 
 def note_looked(documents: DocumentStore, now: datetime, org_slug: str, integration_id: str) -> None:

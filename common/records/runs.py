@@ -72,6 +72,11 @@ class Run:
         """Whether all that the run found has landed without fault."""
         return bool(self.delivery_ids or self.unchanged) and self.status in (RUNNING, SUCCEEDED) and not self.landing
 
+    @property
+    def is_landing(self) -> bool:
+        """Whether files are still to be landed."""
+        return self.status not in ENDED and (bool(self.landing) or not self.delivery_ids)
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -121,6 +126,12 @@ def queue_run(
             transaction.set(path, queued.as_document())
 
     documents.transact(work)
+
+
+def load_run_of(transaction: Transaction, org_slug: str, run_id: str) -> Run | None:
+    """The run as of a transaction, or None."""
+    document = transaction.get(run_path(org_slug, run_id))
+    return Run.from_document(document) if document else None
 
 
 def load_run(documents: DocumentStore, org_slug: str, run_id: str) -> Run | None:

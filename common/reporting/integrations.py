@@ -10,7 +10,7 @@ from common.ports import Document, Runtime
 from common.records.integrations import is_one_off, load_integration
 from common.records.organizations import below
 
-_NOT_TOLD = ("credential_ref", "listed")
+_NOT_TOLD = ("credential_ref", "listed", "landing")
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ def timeless(value: Any) -> Any:
             "updated_at",
             "created_at",
             "replaced_at",
+            "until",
         )
         return {name: timeless(one) for name, one in value.items() if name not in own}
     return [timeless(one) for one in value] if isinstance(value, list | tuple) else value
