@@ -28,7 +28,6 @@ from common.records.integrations import (
     source_of,
 )
 from common.records.listed import Listed, listed_of
-from common.records.organizations import check_may_run
 from common.records.runs import Refusal, Run, begin_run, load_run, note_landing, note_unchanged, record_deliveries
 
 MOST_AHEAD = timedelta(hours=1)
@@ -77,7 +76,6 @@ def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Docu
         note_unchanged(rt.documents, rt.clock, org_slug, message.run_id)
         note_looked(rt.documents, rt.clock.now(), org_slug, integration_id)
         return
-    check_may_run(rt.documents, org_slug)
     if _is_at_home(run, integration) and not _claimed(message, rt, run):
         return
     begin_run(rt.documents, org_slug, message.run_id)

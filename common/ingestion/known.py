@@ -1,11 +1,11 @@
-"""What is known of an integration's files and deliveries, kept from run to run, so that none is copied or read twice.
+"""The files and deliveries of an integration that are known from earlier runs, so that none is copied or read twice.
 
 Below `orgs/<org>/integrations/<id>/`:
 
     known_files/<key>        of a file, in one version: where its copy lies, and what has been told of it so far
     known_deliveries/<key>   of a delivery, so complete: which deliveries it became, or why this run refused it
 
-What no longer lies at the integration's location is forgotten when a run ends; its objects stay, as deliveries name them.
+What no longer lies at the integration's location is forgotten when a run ends; its objects stay, since deliveries name them.
 """
 
 from __future__ import annotations

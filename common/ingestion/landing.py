@@ -52,6 +52,8 @@ from common.telemetry import counted
 
 FEW = 8
 """So many files are read where they were found: messages of their own would take longer."""
+MOST_FILES = 20_000
+"""Files of all months together where nothing at a location says which month each is of: what is known of them fits a document."""
 MOST_PARTS = 1_000
 """Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
 
@@ -98,7 +100,8 @@ def land(
     before = _landed_before(request, ports.known.landed(key), ports)
     if before is not None:
         return before
-    _check_count(len(found.parts))
+    if len(found.parts) > MOST_FILES:
+        raise BadBill(_too_many(len(found.parts), MOST_FILES))
     missing = unread(listing, found, ports, rules)
     if len(missing) > FEW:
         raise ManyUnread(missing)
@@ -130,7 +133,8 @@ def _land_fetched(
         ports.time_limit.check()
         return [delivery for period in wanted for delivery in _deliver(arrival, period)]
     except BadBill as error:
-        _record_rejected(request, found, fetched, str(error), ports)
+        if len(fetched) <= MOST_PARTS:
+            _record_rejected(request, found, fetched, str(error), ports)
         for one in fetched:
             ports.known.settle(one.key, None)
         _record_outcome(key, fetched, ports, refused=str(error))
@@ -158,13 +162,8 @@ def _record_outcome(key: str, fetched: Sequence[Fetched], ports: Ports, **outcom
     ports.known.note_landed(key, [one.key for one in fetched], **outcome)
 
 
-def _check_count(parts: int) -> None:
-    if parts > MOST_PARTS:
-        raise BadBill(_too_many(parts))
-
-
-def _too_many(parts: int) -> str:
-    return f"the delivery has {parts:,} files, at most {MOST_PARTS:,} are accepted: export larger files, or one day or account at a time"
+def _too_many(parts: int, most: int = MOST_PARTS) -> str:
+    return f"the delivery has {parts:,} files, at most {most:,} are accepted: export larger files, or one day or account at a time"
 
 
 def _deliver(arrival: _Arrival, period: str) -> list[Delivery]:
@@ -243,6 +242,8 @@ def _own(arrival: _Arrival, period: str) -> Delivery:
         control, others = part_control(read.control, period, takes_strays)
         if control:
             parts.append(_part(len(parts), read, control, others, takes_strays))
+    if len(parts) > MOST_PARTS:
+        raise BadBill(f"{period}: {_too_many(len(parts))}")
     if source_format.adds_up:
         parts = [replace(part, chunk=number) for number, part in enumerate(sorted(parts, key=_by_name))]
     return Delivery(

@@ -1,4 +1,4 @@
-"""What lies at a location, as one listing tells it: read once a run, and in the versions that were listed."""
+"""The files at a location as one listing has them: it is listed once a run, and files are opened in the versions that were listed."""
 
 from __future__ import annotations
 

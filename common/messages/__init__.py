@@ -19,6 +19,8 @@ class Message(ABC):
     """The base of all messages."""
 
     topic: ClassVar[str]
+    of_running: ClassVar[bool] = False
+    """Whether it is for organizations alone that may run; what was begun for others is finished."""
 
     @property
     @abstractmethod
@@ -55,6 +57,7 @@ class IngestBill(Message):
     """
 
     topic: ClassVar[str] = "ingest-"
+    of_running: ClassVar[bool] = True
     provider: str
     org_slug: str
     integration_id: str

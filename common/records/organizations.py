@@ -136,7 +136,12 @@ def may_run(organization: Document) -> bool:
 
 def check_may_run(documents: DocumentStore, org_slug: str) -> None:
     """Raises NotFound for a tenant that is not there, BadConfiguration for one that may not run."""
-    status = str(load(documents, org_slug).get("status"))
+    check_running(load(documents, org_slug))
+
+
+def check_running(organization: Document) -> None:
+    """Raises BadConfiguration for a tenant that may not run."""
+    org_slug, status = organization["org_slug"], str(organization.get("status"))
     if status not in MAY_RUN:
         fix = f"; costwire tenants resume {org_slug} reactivates it" if status == SUSPENDED else ""
         raise BadConfiguration(f"organization {org_slug} is {status.lower()}{fix}")

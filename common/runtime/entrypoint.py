@@ -1,8 +1,8 @@
 """From an event to a handler: decode, name the work in every log line, and treat errors as `common/errors.py` defines.
 
-A handler stays a plain function of its message.  Around it: a CloudEvent is decoded; the tenant that it names must exist; a Permanent
-error is recorded and raised as it is, so that the runtime dead-letters the message; everything else leaves the handler and the bus
-delivers again.
+A handler stays a plain function of its message.  Around it: a CloudEvent is decoded; the tenant that it names must exist, and be one that
+may run where the message asks for that; a Permanent error is recorded and raised as it is, so that the runtime dead-letters the
+message; everything else leaves the handler and the bus delivers again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, TypeVar, overload
 from common.errors import CostError, MalformedMessage, NoSpace, Permanent, resource_error
 from common.messages import Message, topic_of
 from common.messages.cloudevent import decode
+from common.records.organizations import check_running
 from common.records.organizations import load as load_tenant
 from common.runtime.bootstrap import runtime
 from common.runtime.failures import record_failure
@@ -36,7 +37,9 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
         def known(message: Message) -> None:
             org_slug = getattr(message, "org_slug", None)
             if org_slug:
-                load_tenant(runtime().documents, org_slug)
+                organization = load_tenant(runtime().documents, org_slug)
+                if message.of_running:
+                    check_running(organization)
             function(message)
 
         def attempt(event: Message | Mapping[str, Any], around: Around = _plainly) -> None:

@@ -97,6 +97,17 @@ def test_what_is_read_is_a_copy(store):
     assert store.get("orgs/default") == {"members": ["a"]}
 
 
+def test_an_update_writes_the_named_fields_whole_and_leaves_the_others(store):
+    store.set("orgs/default", {"plan": "starter", "config": {"a": 1, "b": 2}, "a.b": 1})
+    store.update("orgs/default", {"config": {"b": 3}, "a.b": None, "new": ["x"]})
+    assert store.get("orgs/default") == {"plan": "starter", "config": {"b": 3}, "a.b": None, "new": ["x"]}
+
+
+def test_an_update_of_no_document_makes_none(store):
+    store.update("orgs/nobody", {"plan": "starter"})
+    assert store.get("orgs/nobody") is None
+
+
 def test_set_replaces_the_whole_document(store):
     store.set("orgs/default", {"plan": "starter", "status": "TRIAL"})
     store.set("orgs/default", {"plan": "scale"})

@@ -11,7 +11,7 @@ import pytest
 
 from common.adapters.locations import PLACES, open_source
 from common.config import Settings
-from common.errors import BadConfiguration, NotFound
+from common.errors import BadConfiguration, Changed, NotFound
 from common.ports import Location, Runtime, Source
 from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime
 from common.tenancy import credentials
@@ -158,3 +158,15 @@ def test_a_file_name_that_is_no_text_is_told(folder):
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.csv")).write_text("x")
     with pytest.raises(BadConfiguration, match="not UTF-8"):
         open_location(str(folder)).list()
+
+
+def test_a_file_that_is_written_while_it_is_read_is_noticed(folder):
+    location = open_location(folder.as_uri())
+    (listed,) = location.list()
+    with location.open("a.csv", listed.version) as opened:
+        assert opened.read(1) == b"x"
+        with (folder / "a.csv").open("a") as writer:
+            writer.write("y")
+        with pytest.raises(Changed):
+            while opened.read(1):
+                pass

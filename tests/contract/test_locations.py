@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from backends import LOCATIONS, chosen
 
-from common.errors import BadConfiguration, NotFound
+from common.errors import BadConfiguration, Changed, NotFound
 
 
 @pytest.fixture(params=chosen("LOCATIONS", "file"))
@@ -71,6 +71,18 @@ def test_a_version_changes_with_the_bytes_and_only_then(backend, place):
     backend.write(place, "bill.csv", b"2")
     (second,) = location.list()
     assert second.version != first.version
+
+
+def test_a_file_is_opened_in_the_version_that_was_listed(backend, place):
+    backend.write(place, "bill.csv", b"first")
+    location = backend.open(place, "")
+    (listed,) = location.list()
+    with location.open("bill.csv", listed.version) as opened:
+        assert opened.read() == b"first"
+    time.sleep(0.02)
+    backend.write(place, "bill.csv", b"other")
+    with pytest.raises(Changed, match=r"bill\.csv changed since it was listed"):
+        location.open("bill.csv", listed.version)
 
 
 def test_a_missing_place_is_named(backend, place):

@@ -330,7 +330,7 @@ def test_a_run_does_not_end_before_its_landing_does(tmp_path: Path) -> None:
 def test_a_delivery_of_too_many_files_is_refused_before_anything_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landing, "MOST_PARTS", 4)
+    monkeypatch.setattr(landing, "MOST_FILES", 4)
     place = tmp_path / "bills"
     aws_folder(place)
     with laptop(tmp_path / "home") as rt:
@@ -341,3 +341,19 @@ def test_a_delivery_of_too_many_files_is_refused_before_anything_is_kept(
             "rejected",
             "the delivery has 5 files, at most 4 are accepted: export larger files, or one day or account at a time",
         )
+
+
+def test_a_month_of_too_many_files_is_refused_and_others_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "MOST_PARTS", 2)
+    place = tmp_path / "bills"
+    for number in range(5):
+        write(place / f"part-{number}.csv", cur_text([cur_line(number, "1", **(APRIL if number > 1 else {}))]))
+    with laptop(tmp_path / "home") as rt:
+        run_all(rt, order(rt, place))
+        run = rt.documents.get(run_path("default", RUN)) or {}
+        assert run["status"] == "rejected"
+        assert run["error"].startswith("2026-04: the delivery has 3 files, at most")
+        assert rt.billed() == {"USD": 2}
+        assert incoming(rt.objects) == []
