@@ -209,5 +209,10 @@ class Counted(EmbeddedRuntime):
             self.counts.message_bytes[topic_of(message)] += len(json.dumps(event, separators=(",", ":")).encode())
             return event_id
 
+        def counting_all(messages: Sequence[Message]) -> None:
+            for message in messages:
+                counting(message)
+
         bus.publish = counting  # type: ignore[method-assign]
+        bus.publish_all = counting_all  # type: ignore[method-assign]
         return bus

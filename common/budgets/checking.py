@@ -18,6 +18,5 @@ def check(
     if message.org_slug:
         evaluate_all(message.org_slug, documents, warehouse, bus, clock)
         return
-    for org_slug, organization in documents.list("orgs"):
-        if may_run(organization):
-            bus.publish(BudgetCheckRequested(message.check_id, org_slug))
+    running = [org_slug for org_slug, organization in documents.list("orgs") if may_run(organization)]
+    bus.publish_all([BudgetCheckRequested(message.check_id, org_slug) for org_slug in running])

@@ -24,10 +24,12 @@ def dispatch(message: SyncRequested, documents: DocumentStore, bus: MessageBus, 
         org_slugs = [org for org, organization in documents.list("orgs") if may_run(organization)]
     for org_slug in org_slugs:
         end_stalled(documents, clock, org_slug)
+        orders = []
         for integration_id, provider in _concerned(message, org_slug, documents):
             run_id = f"{message.run_id}.{integration_id}"
             queue_run(documents, clock, org_slug, run_id, integration_id, message.trigger)
-            bus.publish(IngestBill(provider, org_slug, integration_id, run_id, message.billing_periods))
+            orders.append(IngestBill(provider, org_slug, integration_id, run_id, message.billing_periods))
+        bus.publish_all(orders)
 
 
 def _check_may_run(message: SyncRequested, org_slug: str, documents: DocumentStore, clock: Clock) -> None:

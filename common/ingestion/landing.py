@@ -197,9 +197,8 @@ def _deliver(arrival: _Arrival, period: str) -> list[Delivery]:
             landed = [to_show, *(one for one in landed if one.delivery_id != to_show.delivery_id)]
     for one in landed:
         if one.state not in FINISHED:
-            for message in one.messages():
-                # each run that lands it hears what becomes of its own messages
-                ports.bus.publish(replace(message, run_id=arrival.request.run_id))
+            # each run that lands it hears what becomes of its own messages
+            ports.bus.publish_all([replace(message, run_id=arrival.request.run_id) for message in one.messages()])
     if own.moved:
         change(ports.documents, own, moved=False)
     return landed

@@ -28,15 +28,7 @@ def hand_out(unread: Sequence[Unread], message: IngestBill, listing: Listing, rt
     window = unread[:WINDOW]
     # noted first: a message that is published before may be done before
     LandingProgress(rt.documents, message.org_slug, message.run_id).open([one.key for one in window])
-    for one in window:
-        file = {
-            "name": one.part.name,
-            "version": listing.versions[one.part.name],
-            "role": one.part.role,
-            "size_bytes": one.part.size_bytes,
-            "cost_column": one.cost,
-        }
-        rt.bus.publish(replace(message, file=file))
+    rt.bus.publish_all([replace(message, file=_file(one, listing)) for one in window])
 
 
 def read_file(message: IngestBill, file: Mapping[str, Any], rt: Runtime) -> None:
@@ -69,6 +61,16 @@ def read_file(message: IngestBill, file: Mapping[str, Any], rt: Runtime) -> None
         return
     if LandingProgress(rt.documents, org_slug, message.run_id).close(key):
         rt.bus.publish(replace(message, file=None))
+
+
+def _file(one: Unread, listing: Listing) -> dict[str, Any]:
+    return {
+        "name": one.part.name,
+        "version": listing.versions[one.part.name],
+        "role": one.part.role,
+        "size_bytes": one.part.size_bytes,
+        "cost_column": one.cost,
+    }
 
 
 def _named(file: Mapping[str, Any]) -> tuple[FoundPart, FoundObject]:

@@ -51,8 +51,7 @@ def replay_notifications(rt: Runtime, org_slug: str) -> int:
     for name, document in found:
         _reopen(rt, below(org_slug, "notifications", name))
         announced[document["alert_id"]] = AlertRaised(org_slug, document["alert_id"], document["state"])
-    for message in announced.values():
-        rt.bus.publish(message)
+    rt.bus.publish_all(list(announced.values()))
     return len(found)
 
 
@@ -81,8 +80,7 @@ def replay_delivery(rt: Runtime, org_slug: str, prefix: str) -> Replayed:
     if found.state == REJECTED:
         _clear(rt, found)
         found = change(rt.documents, found, state=LANDED, reason=None)
-    for message in found.messages():
-        rt.bus.publish(message)
+    rt.bus.publish_all(found.messages())
     return Replayed(len(found.parts))
 
 

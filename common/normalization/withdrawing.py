@@ -167,8 +167,7 @@ def _land(rt: Runtime, delivery: Delivery, request_id: str) -> str:
     landed = _counted(rt, replace(delivery, notes=notes, run_id=run_id, landed_at=rt.clock.now()))
     queue_run(rt.documents, rt.clock, delivery.org_slug, run_id, delivery.integration_id, "correction")
     record_deliveries(rt.documents, rt.clock, delivery.org_slug, run_id, [landed.delivery_id])
-    for message in landed.messages():
-        rt.bus.publish(replace(message, run_id=run_id))
+    rt.bus.publish_all([replace(message, run_id=run_id) for message in landed.messages()])
     return run_id
 
 

@@ -433,6 +433,18 @@ def test_next_due_is_now_for_a_new_message(bus, clock):
     assert bus.next_due() == clock.now()
 
 
+def test_many_messages_are_published_at_once_each_to_its_topic(bus):
+    bus.subscribe("ingest-aws", "ingest_aws")
+    orders = [IngestBill(provider="aws", org_slug="default", integration_id="a", run_id=f"r{n}") for n in range(3)]
+    bus.publish_all([sync("run-1"), *orders])
+    bus.publish_all([])
+    found = Counter()
+    while delivery := bus.pull():
+        found[delivery.topic, delivery.event["data"]["run_id"]] += 1
+        bus.ack(delivery)
+    assert found == {("sync-requested", "run-1"): 1, **{("ingest-aws", f"r{n}"): 1 for n in range(3)}}
+
+
 def test_a_published_message_survives_the_death_of_its_publisher(backend, bus, tmp_path):
     publisher = SPAWN.Process(target=publish_then_die, args=(backend, tmp_path))
     publisher.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,9 @@ class Held:
     def publish(self, message: Message) -> str:
         self.messages.append(message)
         return "held"
+
+    def publish_all(self, messages: Sequence[Message]) -> None:
+        self.messages.extend(messages)
 
 
 @pytest.fixture

@@ -53,6 +53,22 @@ class SqliteBus:
 
         Raises Permanent where it is larger than Pub/Sub would take.
         """
+        event_id, event = self._event(message)
+        self._database.write(lambda connection: self._fan_out(connection, message, event))
+        return event_id
+
+    def publish_all(self, messages: Sequence[Message]) -> None:
+        """Hand over many messages: all of them, or none."""
+        events = [(message, self._event(message)[1]) for message in messages]
+
+        def write(connection: sqlite3.Connection) -> None:
+            for message, event in events:
+                self._fan_out(connection, message, event)
+
+        if events:
+            self._database.write(write)
+
+    def _event(self, message: Message) -> tuple[str, str]:
         event_id = str(uuid.uuid4())
         event = json.dumps(encode(message, event_id, self._clock.now()), ensure_ascii=False, separators=(",", ":"))
         size_bytes = len(event.encode())
@@ -61,8 +77,7 @@ class SqliteBus:
                 f"a message on {topic_of(message)} has {size_bytes:,} bytes, the limit is {MAX_MESSAGE_BYTES:,}: "
                 "put its data in object storage and send the URI"
             )
-        self._database.write(lambda connection: self._fan_out(connection, message, event))
-        return event_id
+        return event_id, event
 
     def subscribe(self, topic: str, subscription: str) -> None:
         """From now on `subscription` gets a copy of every message on `topic`; repeating this changes nothing.

@@ -33,6 +33,8 @@ from common.messages.subscriptions import DEAD, Subscription, named
 from common.ports.bus import MAX_ATTEMPTS, DeadLetter, Delivery, Undeliverable
 from common.ports.clock import Clock
 
+MAX_BATCH = 1_000
+"""Messages that one request takes (https://cloud.google.com/pubsub/quotas)."""
 MAX_MESSAGE_BYTES = 10_000_000
 MAX_ORDERING_KEY_BYTES = 1024
 _TRY_SECONDS = 10.0
@@ -86,17 +88,34 @@ class PubSubBus:
 
         Raises Permanent where it is larger than Pub/Sub takes, NotFound for a topic that is not there, Retryable.
         """
+        event_id, body, attributes = self._encoded(message)
+        self._send(topic_of(message), [self._checked(topic_of(message), body, attributes, message.ordering_key)])
+        return event_id
+
+    def publish_all(self, messages: Sequence[Message]) -> None:
+        """Hand over many messages, up to MAX_BATCH in a request, and wait until the server has them.  Raises as `publish`.
+
+        Where it raises, some of them may have been handed over.
+        """
+        by_topic: dict[str, list[PubsubMessage]] = {}
+        for message in messages:
+            topic = topic_of(message)
+            _, body, attributes = self._encoded(message)
+            by_topic.setdefault(topic, []).append(self._checked(topic, body, attributes, message.ordering_key))
+        for topic, made in by_topic.items():
+            for batch in _batches(made):
+                self._send(topic, batch)
+
+    def _encoded(self, message: Message) -> tuple[str, bytes, Mapping[str, str]]:
         event_id = str(uuid.uuid4())
         event = encode(message, event_id, self._clock.now())
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-        self._send(topic_of(message), body, letters.attributes_of(event, message.key), message.ordering_key)
-        return event_id
+        return event_id, body, letters.attributes_of(event, message.key)
 
     def dead_letter(self, message: Undeliverable) -> None:
         """Put a message with its reason on `<topic>-dead`, its body as it came, and wait until the server has it."""
-        self._send(
-            message.topic + DEAD, message.body, letters.attributes_for(message, self._clock.now()), message.ordering_key
-        )
+        topic, attributes = message.topic + DEAD, letters.attributes_for(message, self._clock.now())
+        self._send(topic, [self._checked(topic, message.body, attributes, message.ordering_key)])
 
     def subscribe(self, topic: str, subscription: str) -> None:
         """Make the topic, its dead letters and a pulled subscription where they are missing: for tests; a deployment has Terraform's.
@@ -174,14 +193,14 @@ class PubSubBus:
         with self._dead(topic) as dead:
             for name, held in dead.items():
                 for ack_id, message in list(held.items()):
-                    attributes = letters.replay_attributes(message)
-                    self._send(name.removesuffix(DEAD), message.data, attributes, message.ordering_key)
+                    again, attributes = name.removesuffix(DEAD), letters.replay_attributes(message)
+                    self._send(again, [self._checked(again, message.data, attributes, message.ordering_key)])
                     self._acknowledge(name, ack_id)
                     del held[ack_id]
                     count += 1
         return count
 
-    def _send(self, topic: str, body: bytes, attributes: Mapping[str, str], ordering_key: str) -> None:
+    def _checked(self, topic: str, body: bytes, attributes: Mapping[str, str], ordering_key: str) -> PubsubMessage:
         if len(ordering_key.encode()) > MAX_ORDERING_KEY_BYTES:
             raise Permanent(
                 f"a message on {topic} has an ordering key of more than {MAX_ORDERING_KEY_BYTES} bytes: shorten its names"
@@ -193,9 +212,12 @@ class PubSubBus:
                 f"a message on {topic} has {size_bytes:,} bytes, the limit is {MAX_MESSAGE_BYTES:,}: "
                 "put its data in object storage and send the URI"
             )
+        return message
+
+    def _send(self, topic: str, messages: list[PubsubMessage]) -> None:
         retry = Retry(predicate=_PASSING, initial=0.2, maximum=5.0, timeout=_PUBLISH_SECONDS)
         with explaining(f"topic {topic}"):
-            self._publisher.publish(topic=self._topic(topic), messages=[message], retry=retry, timeout=_TRY_SECONDS)
+            self._publisher.publish(topic=self._topic(topic), messages=messages, retry=retry, timeout=_TRY_SECONDS)
 
     def _receive(self, name: str, most: int) -> Sequence[ReceivedMessage]:
         """Up to `most` messages.  An answer without any may come early, so it is asked again while patience lasts."""
@@ -288,3 +310,18 @@ class PubSubBus:
 
 def _short(name: str) -> str:
     return name.rsplit("/", 1)[-1]
+
+
+def _batches(messages: Sequence[PubsubMessage]) -> Iterator[list[PubsubMessage]]:
+    """As many messages at a time as one request takes."""
+    batch: list[PubsubMessage] = []
+    size_bytes = 0
+    for message in messages:
+        own = PubsubMessage.pb(message).ByteSize()
+        if batch and (len(batch) == MAX_BATCH or size_bytes + own > MAX_MESSAGE_BYTES // 2):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(message)
+        size_bytes += own
+    if batch:
+        yield batch
