@@ -9,7 +9,7 @@ import pytest
 
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.messages.subscriptions import named
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_PUSHES
 from common.records.deliveries import CURRENT, LANDED, REJECTED, Delivery, delivery_path
 from common.records.runs import (
     FAILED,
@@ -131,9 +131,9 @@ def test_a_run_whose_message_pubsub_gave_up_unanswered_ends_once_its_last_try_is
     own = named("normalize_focus")
     assert own is not None
     until = given_up_at(own, 2, NOW)
-    # from the second try on: 4 tries of 600 seconds, 3 rests of at most 600, and some minutes
-    assert until - NOW == timedelta(seconds=4 * 600 + 3 * 600) + timedelta(minutes=5)
-    assert given_up_at(own, MAX_ATTEMPTS, NOW) - NOW == timedelta(seconds=600) + timedelta(minutes=5)
+    # from the second push on: 99 of 600 seconds, 98 rests of at most 600, and some minutes
+    assert until - NOW == timedelta(seconds=99 * 600 + 98 * 600) + timedelta(minutes=5)
+    assert given_up_at(own, MAX_PUSHES, NOW) - NOW == timedelta(seconds=600) + timedelta(minutes=5)
     for run_id in (RUN, TWIN):
         begin_run(documents, ORG, run_id)
         note_try(documents, ORG, run_id, "event-1", until)
