@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from common.errors import BadBill, BadConfiguration, CostError
+from common.errors import BadBill, BadConfiguration, CostError, NotReady
 from common.ingestion.landing import land
 from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan_of
 from common.ingestion.reading import IngestRequest, Ports
@@ -19,7 +19,8 @@ from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
 from common.records.integrations import ERROR, load_integration, note_sync, source_of
 from common.records.organizations import check_may_run
-from common.records.runs import begin_run, fail_run, has_landed, note_landing, record_deliveries, run_path
+from common.records.runs import begin_run, end_waiting, fail_run, has_landed, note_landing, record_deliveries, run_path
+from common.telemetry import told
 
 MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
@@ -34,8 +35,9 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     """Find the integration's deliveries, land each, announce its chunks.  Safe to repeat, and to interrupt.
 
     Where the setting `work_seconds` is used up, the same message is published again and this one is done: what was copied and read so
-    far is kept.  A bill that cannot be read ends the run as rejected, and the message is done: another try would not help.  A
-    location that cannot be read raises.  Either puts the integration into `error` with the reason.
+    far is kept.  A bill that cannot be read ends the run as rejected, one that its provider is still writing as waiting, and the message
+    is done: another try would not help, and a later run looks again.  A location that cannot be read raises.  It and a bill that cannot
+    be read put the integration into `error` with the reason.
     """
     org_slug, integration_id = message.org_slug, message.integration_id
     check_may_run(rt.documents, org_slug)  # the tenant's state is no fault of the integration
@@ -45,6 +47,12 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     begin_run(rt.documents, org_slug, message.run_id)
     try:
         outcome = _land_all(message, rt, progress, provider(message.provider))
+    except NotReady as error:
+        end_waiting(rt.documents, rt.clock, org_slug, message.run_id, str(error))
+        note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, None, waiting=str(error))
+        told(waiting=str(error))
+        progress.clear()
+        return
     except CostError as error:
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
         raise

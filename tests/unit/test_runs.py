@@ -17,7 +17,9 @@ from common.records.runs import (
     REFUSED,
     RUNNING,
     SUCCEEDED,
+    WAITING,
     begin_run,
+    end_waiting,
     fail_queued,
     fail_run,
     finish_runs,
@@ -79,6 +81,19 @@ def test_a_run_ends_with_the_last_of_its_deliveries(documents: SqliteDocumentSto
     assert status(documents) == (RUNNING, 0)
     finish_runs(documents, Clock(), deliver(documents, CURRENT))
     assert status(documents) == (SUCCEEDED, 7)
+
+
+def test_a_run_that_found_nothing_complete_ends_as_waiting_and_goes_on_where_its_message_comes_again(
+    documents: SqliteDocumentStore,
+) -> None:
+    begin_run(documents, ORG, RUN)
+    end_waiting(documents, Clock(), ORG, RUN, "the export is not finished")
+    assert reason(documents) == (WAITING, "the export is not finished")
+    deliver(documents, CURRENT)
+    record_deliveries(documents, Clock(), ORG, RUN, [DELIVERY])
+    assert (status(documents), reason(documents)) == ((SUCCEEDED, 7), (SUCCEEDED, None))
+    end_waiting(documents, Clock(), ORG, RUN, "its twin came late")
+    assert reason(documents) == (SUCCEEDED, None)
 
 
 def test_a_run_that_found_nothing_new_ends_at_once(documents: SqliteDocumentStore) -> None:
