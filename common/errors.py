@@ -5,6 +5,7 @@ CostError
 |- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
 |  |- Changed           a file is not the one that was listed: it is listed again
 |  |- Unanswered        a notification was sent and the answer was lost: it may have arrived
+|  |- NotReady           what is to be worked on is not complete yet: the run ends as waiting, the next one looks again
 |  `- Held      another worker has claimed the same work: the message waits for it, which does not count as an attempt
 `- Permanent    the cause stays: recorded, the message is dead-lettered and acked
    |- MalformedMessage
@@ -36,6 +37,10 @@ class GoesOn(CostError):
 
 class Retryable(CostError):
     """The same work may succeed later."""
+
+
+class NotReady(Retryable):
+    """What is to be worked on is not complete yet, as an export that its provider is still writing.  Meeting it is no failed try."""
 
 
 class Held(Retryable):

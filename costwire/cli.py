@@ -1,4 +1,7 @@
-"""costwire: the command line.  Exit status: 0 done; 1 the work failed, one line on stderr says why; 2 usage error; 130, 143 stopped."""
+"""costwire: the command line.
+
+Exit status: 0 done; 1 the work failed, one line on stderr says why; 2 usage error; 75 not ready yet; 130, 143 stopped.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from typer.core import TyperGroup
 
 from common import stopping
 from common.domain.legible import one_line
-from common.errors import AGAIN, CostError, GoesOn, Retryable, resource_error
+from common.errors import AGAIN, CostError, GoesOn, NotReady, Retryable, resource_error
 from costwire import (
     __version__,
     alerts,
@@ -114,6 +117,10 @@ app.add_typer(rates.app, name="rates")
 app.add_typer(services.app, name="services")
 
 
+NOT_YET = 75
+"""EX_TEMPFAIL of sysexits.h: nothing is wrong, and the same command will do the work later."""
+
+
 def _say_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"costwire {__version__}")
@@ -130,7 +137,7 @@ def _options(
 
 
 def main() -> None:
-    """Run a command; what goes wrong on purpose is one line and exit status 1, Ctrl-C and SIGTERM are 130 and 143."""
+    """Run a command; what goes wrong on purpose is one line and exit status 1, 75 where it is not ready yet; stopped, 130 or 143."""
     logging.basicConfig(level=logging.CRITICAL, format="%(message)s")
     logging.getLogger().handlers[0].setFormatter(_OneLine())
     try:
@@ -141,7 +148,7 @@ def main() -> None:
         if isinstance(error, SystemExit):
             raise
         say_error(_words(error))
-        raise SystemExit(1) from None
+        raise SystemExit(NOT_YET if isinstance(error, NotReady) else 1) from None
 
 
 class _OneLine(logging.Formatter):

@@ -41,6 +41,8 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
         for one in found:
             if one.error:
                 console.print(joined(styled(one.integration_id, "bold"), f" {one.error}"), soft_wrap=True)
+            if one.waiting:
+                console.print(joined(styled(one.integration_id, "bold"), f" waits: {one.waiting}"), soft_wrap=True)
 
 
 @app.command("show")
@@ -59,6 +61,7 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
         "fetched": "imported by hand, no schedule" if one.one_off else "by the schedule",
         "last sync": _last_sync(one),
         "last error": one.error or "none",
+        "waits for": one.waiting or "nothing",
         "credential": "stored, encrypted" if one.has_credential else "none",
         "deliveries": counts or "none",
     }

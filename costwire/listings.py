@@ -33,6 +33,7 @@ _STYLES = {
     "failed": "red",
     "running": "yellow",
     "held": "yellow",
+    "waiting": "yellow",
 }
 _NAMED_COLUMNS = 6
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from common.errors import CostError
+from common.errors import CostError, NotReady
 from common.ingestion.requesting import Requested
 from common.ports import Runtime
 from common.records.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, WITHDRAWN, Delivery
@@ -17,7 +17,7 @@ from costwire.waiting import wait
 
 
 def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[str] = ()) -> None:
-    """Wait until the runs have ended and print what they brought; failed runs make exit status 1.
+    """Wait until the runs have ended and print what they brought; failed runs make exit status 1, else waiting ones 75.
 
     skipped: what is said of paths that are not bills.
     """
@@ -35,7 +35,9 @@ def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[s
             if message not in told:
                 console.print(f"alert {message}", soft_wrap=True)
     if outcome.reasons:
-        raise CostError("; ".join(outcome.reasons))
+        raise CostError("; ".join((*outcome.reasons, *outcome.waiting)))
+    if outcome.waiting:
+        raise NotReady("; ".join(outcome.waiting))
 
 
 def print_deliveries(deliveries: Iterable[Delivery]) -> None:

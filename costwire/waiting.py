@@ -83,4 +83,6 @@ def _next(done: str) -> str:
     """What is worked on after a function is done."""
     if done == "dispatch_sync":
         return "reading the bill and adding it up"
-    return "mapping to FOCUS, validating, proving" if done.startswith("ingest_") else "budgets and alerts"
+    if done == "normalize_focus" or done.startswith("ingest_"):
+        return "mapping to FOCUS, validating, proving"
+    return "budgets and alerts"

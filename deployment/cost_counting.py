@@ -77,6 +77,11 @@ class CountingDocuments:
         self._counts.document("reads", max(len(found), 1))
         return found
 
+    def count(self, collection: str, where: dict[str, Any] | None = None) -> int:
+        found = self._store.count(collection, where)
+        self._counts.document("reads", max(-(-found // 1000), 1))
+        return found
+
     def transact(self, work: Callable[[Transaction], Any]) -> Any:
         return self._store.transact(lambda transaction: work(_CountingTransaction(transaction, self._counts)))
 

@@ -18,7 +18,7 @@ from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_PUSHES
 from common.telemetry.metrics import METRICS, Metric
 
 TARGET = Path(__file__).parents[1] / "terraform" / "facts.json"
@@ -30,7 +30,7 @@ def facts() -> dict[str, Any]:
         "functions": functions(),
         "subscriptions": _subscriptions(),
         "dead_suffix": DEAD,
-        "max_delivery_attempts": MAX_ATTEMPTS,
+        "max_delivery_attempts": MAX_PUSHES,
         "metrics": {metric.name: _metric(metric) for metric in METRICS},
         "firestore": _firestore(),
         "secrets": sorted(secret_manager.PREFIX + name.replace("_", "-") for name in secret_settings()),

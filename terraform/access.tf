@@ -92,13 +92,13 @@ locals {
 
     normalized = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:charges-normalized", "topic:alert-raised"]
+      on       = ["topic:delivery-mapped", "topic:charges-normalized", "topic:alert-raised"]
       accounts = ["normalize_focus"]
-      why      = "announces a delivery that is shown, and the alert of one whose proof failed"
+      why      = "announces a delivery that is mapped, one that is shown, and the alert of one whose proof failed"
     }
     normalize_dead = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["dead-topic:bill-landed"]
+      on       = ["dead-topic:bill-landed", "dead-topic:delivery-mapped"]
       accounts = ["normalize_focus"]
       why      = "dead-letters a message with its reason"
     }
@@ -193,8 +193,8 @@ locals {
       roles = ["roles/pubsub.subscriber"]
       on = [
         "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
-        "dead-letters:ingest-oci", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:charges-normalized",
-        "dead-letters:budget-check-requested", "dead-letters:alert-raised",
+        "dead-letters:ingest-oci", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
+        "dead-letters:charges-normalized", "dead-letters:budget-check-requested", "dead-letters:alert-raised",
       ]
       accounts = ["operators"]
       why      = "lists and replays dead letters"

@@ -148,7 +148,7 @@ resource "google_monitoring_alert_policy" "errors" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "A failed push is delivered again with backoff and becomes a dead letter after ${local.facts.max_delivery_attempts} tries; the function's log lines say why it fails."
+    content   = "A failed push is delivered again with backoff and becomes a dead letter after five failed tries; the function's log lines say why it fails."
   }
 }
 

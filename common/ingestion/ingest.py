@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from common.errors import BadBill, BadConfiguration, CostError, Held
+from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady
 from common.ingestion.known import Known
 from common.ingestion.landing import ManyUnread, land
 from common.ingestion.listing import Listing
@@ -28,7 +28,17 @@ from common.records.integrations import (
     source_of,
 )
 from common.records.listed import Listed, listed_of
-from common.records.runs import Refusal, Run, begin_run, load_run, note_landing, note_unchanged, record_deliveries
+from common.records.runs import (
+    Refusal,
+    Run,
+    begin_run,
+    end_waiting,
+    load_run,
+    note_landing,
+    note_unchanged,
+    record_deliveries,
+)
+from common.telemetry import told
 
 MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
@@ -46,11 +56,15 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
 
     Where nothing is new at the location, which its listing tells, the run ends at once.  Where the setting `work_seconds` is used up, the
     same message is published again and this one is done: what was copied and read so far is kept.  A bill that cannot be read ends the
-    run as rejected, and the message is done: another try would not help.  A location that cannot be read raises.  Either puts the
-    integration into `error` with the reason.
+    run as rejected, one that its provider is still writing as waiting, and the message is done: another try would not help, and a later
+    run looks again.  A location that cannot be read raises.  It and a bill that cannot be read put the integration into `error` with the
+    reason.
     """
     if message.file is not None:
-        read_file(message, message.file, rt)
+        try:
+            read_file(message, message.file, rt)
+        except NotReady as error:
+            _wait(message, rt, error)
         return
     org_slug, integration_id = message.org_slug, message.integration_id
     run = load_run(rt.documents, org_slug, message.run_id)
@@ -59,9 +73,20 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     integration = load_integration(rt.documents, org_slug, integration_id)
     try:
         _ingest(message, rt, run, integration)
+    except NotReady as error:
+        _wait(message, rt, error)
     except CostError as error:
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
         raise
+
+
+def _wait(message: IngestBill, rt: Runtime, error: NotReady) -> None:
+    """The run ends without an error; a later one looks again."""
+    org_slug = message.org_slug
+    end_waiting(rt.documents, rt.clock, org_slug, message.run_id, str(error))
+    note_sync(rt.documents, rt.clock.now(), org_slug, message.integration_id, None, waiting=str(error))
+    told(waiting=str(error))
+    LandingProgress(rt.documents, org_slug, message.run_id).clear()
 
 
 def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Document) -> None:

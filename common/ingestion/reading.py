@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from common.errors import AlreadyExists, BadBill, Changed, NotFound, Retryable, UnknownFormat
+from common.errors import AlreadyExists, BadBill, Changed, NotFound, NotReady, UnknownFormat
 from common.formats import container as containers
 from common.formats.bounds import check_bounds
 from common.formats.control import control_totals
@@ -119,7 +119,7 @@ def read_one(request: IngestRequest, listing: Listing, one: Unread, ports: Ports
 
 
 def fetch_all(listing: Listing, found: FoundDelivery, ports: Ports) -> list[Fetched]:
-    """Copy every part that is not known into the store.  Raises Retryable for one that changes meanwhile or is not there whole."""
+    """Copy every part that is not known into the store.  Raises Changed for one that changes meanwhile, NotReady for one not whole yet."""
     keys = keys_of(ports.known, listing, found.parts)
     ports.known.look_up(keys)
     return [fetched(listing, part, key, ports) for part, key in zip(found.parts, keys, strict=True)]
@@ -150,7 +150,7 @@ def _fetch(listing: Listing, part: FoundPart, name: str, ports: Ports) -> Stored
         raise Changed(f"{part.name} changed during reading; it is read again") from error
     if part.size_bytes is not None and stored.size_bytes != part.size_bytes:
         ports.objects.delete(stored.uri)
-        raise Retryable(
+        raise NotReady(
             f"{part.name} has {stored.size_bytes} bytes, its manifest says {part.size_bytes}: the delivery is not complete yet"
         )
     counted(landed_parts=1, landed_bytes=stored.size_bytes)

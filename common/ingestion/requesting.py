@@ -11,7 +11,7 @@ from common.errors import CostError
 from common.messages import SyncRequested
 from common.ports import Document, DocumentStore, Runtime
 from common.records.deliveries import Delivery, load
-from common.records.runs import FAILED, REFUSED, fail_queued, run_path
+from common.records.runs import FAILED, REFUSED, WAITING, fail_queued, run_path
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,14 @@ class Requested:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How runs ended.  runs: their documents; deliveries: what they brought; reasons: why some failed, each once."""
+    """How runs ended.  runs: their documents; deliveries: what they brought; reasons: why some failed, waiting: why some found nothing
+    complete yet, each once.
+    """
 
     runs: tuple[Document, ...]
     deliveries: tuple[Delivery, ...]
     reasons: tuple[str, ...]
+    waiting: tuple[str, ...] = ()
 
 
 def new_request_id() -> str:
@@ -57,9 +60,10 @@ def outcome_of(documents: DocumentStore, requested: Requested, lost: Iterable[st
     org_slug = requested.org_slug
     runs = [run for run_id in requested.run_ids if (run := documents.get(run_path(org_slug, run_id)))]
     deliveries = [one for run in runs for name in run["delivery_ids"] if (one := load(documents, org_slug, name))]
-    reasons = _reasons(runs) or list(lost)
-    return Outcome(tuple(runs), tuple(deliveries), tuple(dict.fromkeys(reasons)))
+    reasons = _reasons(runs, FAILED, REFUSED) or list(lost)
+    waiting = _reasons(runs, WAITING)
+    return Outcome(tuple(runs), tuple(deliveries), tuple(dict.fromkeys(reasons)), tuple(dict.fromkeys(waiting)))
 
 
-def _reasons(runs: Sequence[Document]) -> list[str]:
-    return [run["error"] or "failed" for run in runs if run["status"] in (FAILED, REFUSED)]
+def _reasons(runs: Sequence[Document], *states: str) -> list[str]:
+    return [run["error"] or run["status"] for run in runs if run["status"] in states]

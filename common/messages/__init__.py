@@ -1,7 +1,7 @@
 """The messages between functions: one frozen dataclass per message type, a CloudEvent 1.0 on the wire.
 
 Messages carry references and facts, never bulk data.  `topic` names the Pub/Sub topic; `key` is what makes two messages
-the same work, whatever their message ids; `ordering_key` is the slice that must not be worked on out of order.
+the same work, whatever their message ids; `ordering_key` is what must not be worked on by two at once.
 """
 
 from __future__ import annotations
@@ -100,6 +100,27 @@ class BillLanded(Message):
 
 
 @dataclass(frozen=True)
+class DeliveryMapped(Message):
+    """Every chunk of a delivery is mapped.  The deliveries of one organization are proved and shown one after the other."""
+
+    topic: ClassVar[str] = "delivery-mapped"
+    org_slug: str
+    integration_id: str
+    provider: str
+    billing_period: str
+    delivery_id: str
+    run_id: str
+
+    @property
+    def key(self) -> str:
+        return self.delivery_id
+
+    @property
+    def ordering_key(self) -> str:
+        return self.org_slug
+
+
+@dataclass(frozen=True)
 class ChargesNormalized(Message):
     """A delivery is proved and shown.  totals: currency -> BilledCost as plain decimal text.  run_id: for log lines."""
 
@@ -165,6 +186,7 @@ MESSAGES: tuple[type[Message], ...] = (
     SyncRequested,
     IngestBill,
     BillLanded,
+    DeliveryMapped,
     ChargesNormalized,
     BudgetCheckRequested,
     AlertRaised,

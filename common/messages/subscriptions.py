@@ -37,8 +37,10 @@ _ALL = (
     *(_ingest(provider) for provider in ("aws", "azure", "gcp", "oci", "focus")),
     # not ordered: the key is the slice, and the chunks of one slice are to be worked on at once
     Subscription("normalize_focus", "bill-landed", "normalize_focus", 600, 10, 600),
+    # a name belongs to one topic, so a function's second subscription has a name of its own.  In order: of two swaps of a tenant's
+    # dataset at once BigQuery cancels one; a failed one holds up the tenant's others, so the rests are short
+    Subscription("normalize_focus_in_turn", "delivery-mapped", "normalize_focus", 600, 10, 60, ordered=True),
     Subscription("evaluate_budgets", "charges-normalized", "evaluate_budgets", 300, 10, 300, ordered=True),
-    # a name belongs to one topic, so a function's second subscription has a name of its own
     Subscription("evaluate_budgets_on_request", "budget-check-requested", "evaluate_budgets", 300, 10, 300, ordered=True),
     Subscription("send_notifications", "alert-raised", "send_notifications", 120, 10, 300, ordered=True),
 )  # fmt: skip

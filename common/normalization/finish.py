@@ -17,7 +17,7 @@ from common.domain.money import add, plain
 from common.errors import BadBill
 from common.formats.engine import engine
 from common.formats.source import file_literal, literal
-from common.messages import ChargesNormalized
+from common.messages import ChargesNormalized, DeliveryMapped
 from common.normalization import alarm
 from common.normalization.chunk import PARQUET, rows_select, written_numbers
 from common.normalization.mapping import adjustments_sql, prepare
@@ -26,11 +26,11 @@ from common.normalization.sums import beyond, too_large
 from common.ports import Runtime
 from common.records.charges_version import note_change
 from common.records.chunks import ChunkResult, load_chunks
-from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, change, load
+from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, change, load, load_known
 from common.records.integrations import note_sync
 from common.records.parts import Part
 from common.records.runs import finish_runs
-from common.telemetry import counted, span, told
+from common.telemetry import counted, skipped, span, told
 from common.warehouse.showing import note, show
 
 
@@ -48,14 +48,23 @@ class _Facts:
     beyond: str | None
 
 
-def finish(delivery: Delivery, rt: Runtime) -> None:
+def finish(message: DeliveryMapped, rt: Runtime) -> None:
     """Prove and show a delivery whose chunks are all done; before that nothing happens.  Safe to repeat, and from several at once.
 
-    A delivery that cannot be proved, or of which every line is in quarantine, is rejected: the slice keeps what it has.
+    A delivery that cannot be proved, or of which every line is in quarantine, is rejected: the slice keeps what it has.  Raises NotFound
+    for a delivery that is not known.
     """
-    chunks = load_chunks(rt.documents, delivery)
-    if len(chunks) < len(delivery.parts) or delivery.state in FINISHED:
+    delivery = load_known(rt.documents, message.org_slug, message.delivery_id)
+    if delivery.state in FINISHED:
+        finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
+        skipped()
         return
+    chunks = load_chunks(rt.documents, delivery)
+    if len(chunks) == len(delivery.parts):
+        _finish(delivery, chunks, rt)
+
+
+def _finish(delivery: Delivery, chunks: Sequence[ChunkResult], rt: Runtime) -> None:
     try:
         adjustments = _adjustments(delivery, chunks, rt)
     except (BadBill, duckdb.OutOfRangeException):

@@ -1,29 +1,27 @@
-"""One landed chunk, from its message to the delivery that is shown."""
+"""One landed chunk, from its message to its rows; with the last one the delivery is mapped."""
 
 from __future__ import annotations
 
-from common.errors import BadBill, NotFound
-from common.messages import BillLanded
+from common.errors import BadBill
+from common.messages import BillLanded, DeliveryMapped
 from common.normalization.checking import check_stored, landed_part
 from common.normalization.chunk import normalize_chunk
-from common.normalization.finish import finish, reject
+from common.normalization.finish import reject
 from common.ports import Runtime
 from common.records.chunks import chunk_path
-from common.records.deliveries import FINISHED, load
+from common.records.deliveries import FINISHED, Delivery, chunks_path, load_known
 from common.records.runs import finish_runs
 from common.telemetry import counted, skipped
 
 
 def normalize(message: BillLanded, rt: Runtime) -> None:
-    """Map one chunk; whoever completes the last one proves the delivery and shows it.  Safe to repeat and to reorder.
+    """Map one chunk; whoever completes the last one announces that the delivery is mapped.  Safe to repeat and to reorder.
 
     Raises NotFound for a delivery that is not known or a raw file that is gone, MalformedMessage for a message that contradicts the
     delivery's document, Permanent for bytes that are not those that were landed, NoSpace on a full disk; what is wrong with the bill
     rejects the delivery instead.
     """
-    delivery = load(rt.documents, message.org_slug, message.delivery_id)
-    if delivery is None:
-        raise NotFound(f"there is no delivery {message.delivery_id} in {message.org_slug}; sync the integration again")
+    delivery = load_known(rt.documents, message.org_slug, message.delivery_id)
     part = landed_part(message, delivery)
     if delivery.state in FINISHED:
         finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
@@ -39,4 +37,20 @@ def normalize(message: BillLanded, rt: Runtime) -> None:
         except BadBill as error:
             reject(delivery, str(error), rt, part)
             return
-    finish(delivery, rt)
+    _announce_if_mapped(delivery, rt)
+
+
+def _announce_if_mapped(delivery: Delivery, rt: Runtime) -> None:
+    """Two that finish at once may both announce it, one that is killed before this does so when its message comes again."""
+    if rt.documents.count(chunks_path(delivery.org_slug, delivery.delivery_id)) < len(delivery.parts):
+        return
+    rt.bus.publish(
+        DeliveryMapped(
+            org_slug=delivery.org_slug,
+            integration_id=delivery.integration_id,
+            provider=delivery.provider,
+            billing_period=delivery.billing_period,
+            delivery_id=delivery.delivery_id,
+            run_id=delivery.run_id,
+        )
+    )

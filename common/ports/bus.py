@@ -8,7 +8,10 @@ from typing import Any, Protocol
 from common.messages import Message
 
 MAX_ATTEMPTS = 5
-"""Failed deliveries after which a message goes to `<topic>-dead`."""
+"""Failed tries after which a message goes to `<topic>-dead`."""
+
+MAX_PUSHES = 100
+"""Pushes after which Pub/Sub gives a message up by itself, the most that it takes: those that found no free instance count there too."""
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,10 @@ class DocumentStore(Protocol):
         """
         ...
 
+    def count(self, collection: str, where: dict[str, Any] | None = None) -> int:
+        """How many documents of one collection `list` would return; in the cloud one read per 1,000 of them."""
+        ...
+
     def transact(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in a transaction and commit; `work` may run again when another writer was faster.
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.domain.one_view import OneView
+from common.errors import NotFound
 from common.formats.recognition import Pair, formats
 from common.formats.totals import Total
 from common.messages import BillLanded
@@ -246,6 +247,14 @@ def load(documents: DocumentStore, org_slug: str, delivery_id: str) -> Delivery 
     """The delivery, or None."""
     document = documents.get(delivery_path(org_slug, delivery_id))
     return Delivery.from_document(document) if document else None
+
+
+def load_known(documents: DocumentStore, org_slug: str, delivery_id: str) -> Delivery:
+    """The delivery that a message names.  Raises NotFound."""
+    found = load(documents, org_slug, delivery_id)
+    if found is None:
+        raise NotFound(f"there is no delivery {delivery_id} in {org_slug}; sync the integration again")
+    return found
 
 
 def find_delivery(documents: DocumentStore, org_slug: str, prefix: str) -> str:

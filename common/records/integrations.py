@@ -157,8 +157,18 @@ def note_looked(documents: DocumentStore, now: datetime, org_slug: str, integrat
     documents.update(integration_path(org_slug, integration_id), fields)
 
 
-def note_sync(documents: DocumentStore, now: datetime, org_slug: str, integration_id: str, error: str | None) -> None:
-    """Write down how the last synchronisation went; an error puts the integration into `error` with words for a person."""
+def note_sync(
+    documents: DocumentStore,
+    now: datetime,
+    org_slug: str,
+    integration_id: str,
+    error: str | None,
+    waiting: str | None = None,
+) -> None:
+    """Write down how the last synchronisation went; an error puts the integration into `error` with words for a person.
+
+    waiting: why nothing could be fetched yet, which is no error.
+    """
     path = integration_path(org_slug, integration_id)
 
     def work(transaction: Any) -> None:
@@ -167,6 +177,7 @@ def note_sync(documents: DocumentStore, now: datetime, org_slug: str, integratio
             document |= {
                 "status": DISABLED if document["status"] == DISABLED else ERROR if error else ACTIVE,
                 "error_message": error,
+                "waiting_for": waiting,
                 "last_sync": now.isoformat(),
                 "updated_at": now.isoformat(),
             }

@@ -14,7 +14,9 @@ from common.records.organizations import below
 from common.records.unknown import known_and_unknown
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, REFUSED = "queued", "running", "succeeded", "failed", "rejected"
-ENDED = frozenset({SUCCEEDED, FAILED, REFUSED})
+WAITING = "waiting"
+"""The states.  waiting: ended since what it was to fetch is not complete yet; a later run looks again."""
+ENDED = frozenset({SUCCEEDED, FAILED, REFUSED, WAITING})
 
 
 _ALONE = ("landing", "lost", "tries", "unread", "unchanged", "listed")
@@ -209,6 +211,17 @@ def fail_run(
         if run.status in ENDED and (run.error or not rejected):
             return run
         return replace(run, status=REFUSED if rejected else FAILED, error=reason, ended_at=clock.now().isoformat())
+
+    change_run(documents, org_slug, run_id, change)
+
+
+def end_waiting(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, reason: str) -> None:
+    """End a run that found nothing complete; one that has done its work, or of which a bill was refused, stays so."""
+
+    def change(run: Run) -> Run:
+        if run.status in (SUCCEEDED, REFUSED):
+            return run
+        return replace(run, status=WAITING, error=reason, ended_at=clock.now().isoformat(), landing=None)
 
     change_run(documents, org_slug, run_id, change)
 

@@ -1,7 +1,8 @@
 """Runs whose message Pub/Sub gave up silently: no attempt was answered, so no function could record the reason.
 
-From its second attempt on, a message records on its run when Pub/Sub's last attempt is certainly over, and removes the record
-when an attempt ends.  A later reader of runs ends those whose time is over.
+From its second attempt on, a message records on its run when Pub/Sub's last attempt is certainly over, and removes the record when an
+attempt ends.  One whose instances are killed is given up by the function itself, when its next push arrives (common/runtime/once.py).
+A later reader of runs ends those whose time is over.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 
 from common.messages.subscriptions import Subscription
 from common.ports import Clock, DocumentStore
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_PUSHES
 from common.records.organizations import below
 from common.records.runs import QUEUED, RUNNING, Run, change_run, fail_run
 
@@ -20,7 +21,7 @@ KEPT = timedelta(days=8)
 
 _SLACK = timedelta(minutes=5)
 _SILENT = (
-    f"given up after {MAX_ATTEMPTS} attempts without an answer: the function was killed, timed out or refused the push; "
+    f"given up by Pub/Sub after {MAX_PUSHES} attempts without an answer: the function could not start, or refused the push; "
     "see its log of that time; run costwire replay once the cause is fixed"
 )
 _LOST = f"it did not end within {KEPT.days} days, and Pub/Sub stores messages no longer than that; sync the integration again"
@@ -28,7 +29,7 @@ _LOST = f"it did not end within {KEPT.days} days, and Pub/Sub stores messages no
 
 def given_up_at(own: Subscription, attempt: int, now: datetime) -> datetime:
     """When the last try is over of a message whose given try begins now: each takes its whole deadline, each rest is the longest."""
-    tries = max(MAX_ATTEMPTS - attempt + 1, 1)
+    tries = max(MAX_PUSHES - attempt + 1, 1)
     seconds = tries * own.ack_deadline_seconds + (tries - 1) * own.maximum_backoff_seconds
     return now + timedelta(seconds=seconds) + _SLACK
 

@@ -15,10 +15,11 @@ _NOT_TOLD = ("credential_ref", "listed", "landing")
 
 @dataclass(frozen=True)
 class IntegrationReport:
-    """One integration.  one_off: its bills were imported by hand, so no schedule fetches them.  error: why the last fetch failed.
+    """One integration.  one_off: its bills were imported by hand, so no schedule fetches them.
 
-    has_credential: one is stored, encrypted.  deliveries: how many it has by state.  document: what is recorded, without where the
-    credential lies and what landing keeps there.
+    error: why the last fetch failed; waiting: why it found nothing complete yet.  has_credential: one is stored, encrypted.  deliveries:
+    how many it has by state.  document: what is recorded, without where the credential lies and what
+    landing keeps there.
     """
 
     integration_id: str
@@ -28,6 +29,7 @@ class IntegrationReport:
     one_off: bool
     last_sync: datetime | None
     error: str | None
+    waiting: str | None
     has_credential: bool
     deliveries: dict[str, int]
     document: Document
@@ -69,6 +71,7 @@ def _report(document: Document, deliveries: dict[str, int]) -> IntegrationReport
         one_off=is_one_off(document),
         last_sync=datetime.fromisoformat(last_sync) if last_sync else None,
         error=document.get("error_message"),
+        waiting=document.get("waiting_for"),
         has_credential=document.get("credential_ref") is not None,
         deliveries=dict(sorted(deliveries.items())),
         document={name: value for name, value in document.items() if name not in _NOT_TOLD},

@@ -13,7 +13,7 @@ from common.warehouse.catalogued import catalogued
 
 @dataclass(frozen=True)
 class RunReport:
-    """One run, as `pipeline_runs` has it.  records: FOCUS rows.  bytes: of the bill.  error: why it failed or was rejected."""
+    """One run, as `pipeline_runs` has it.  records: FOCUS rows.  bytes: of the bill.  error: why it failed, was rejected or waits."""
 
     run_id: str
     org_slug: str

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.trace import Span
 
 from common.config import Settings
-from common.errors import CostError, Held, Permanent
+from common.errors import CostError, Held, NotReady, Permanent
 from common.messages import Message
 from common.ports.bus import MAX_ATTEMPTS
 from common.telemetry import logs, tracing, work
@@ -41,7 +41,7 @@ def handling(function: str, settings: Settings, event: Mapping[str, Any]) -> Ite
             try:
                 yield doing
             except BaseException as error:
-                doing.outcome = _ended_by(error, doing.attempt)
+                doing.outcome = _ended_by(error, doing.attempt if doing.tries is None else doing.tries)
                 tracing.failed(recorded, error)
                 _tell(doing, began, recorded, error)
                 raise
@@ -51,8 +51,8 @@ def handling(function: str, settings: Settings, event: Mapping[str, Any]) -> Ite
         tracing.flush()
 
 
-def _ended_by(error: BaseException, attempt: int) -> str:
-    final = isinstance(error, Permanent) or (attempt >= MAX_ATTEMPTS and not isinstance(error, Held))
+def _ended_by(error: BaseException, tries: int) -> str:
+    final = isinstance(error, Permanent) or (tries >= MAX_ATTEMPTS and not isinstance(error, Held | NotReady))
     return DEAD_LETTERED if final else RETRIED
 
 
@@ -64,6 +64,8 @@ def _tell(doing: Work, began: float, recorded: Span, error: BaseException | None
         **doing.numbers,
         **doing.facts,
     }
+    if doing.tries not in (None, doing.attempt):
+        fields["tries"] = doing.tries
     if error is not None:
         fields["error"] = kind(error)
         fields["reason"] = described(error)

@@ -1,7 +1,7 @@
 """A pushed delivery: authenticated, unwrapped, handled once, and answered so that Pub/Sub does what `common/errors.py` defines.
 
 2xx: done, or dead-lettered with its reason.  5xx: Pub/Sub delivers again with the subscription's backoff.  Pub/Sub's own dead-letter
-policy remains for what never answers (a killed process, a deadline) and for bodies that functions-framework refuses with 400.
+policy, with a limit far above ours, remains for what never reaches the code and for bodies that functions-framework refuses with 400.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import binascii
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NoReturn, Protocol
@@ -20,16 +19,14 @@ from typing import Any, NoReturn, Protocol
 import flask
 
 from common.errors import AGAIN, CostError, Held, MalformedMessage, Permanent
-from common.messages import Message, SyncRequested
 from common.messages.cloudevent import completed, decode, parse
 from common.messages.subscriptions import Subscription, received_by
 from common.ports import Runtime
 from common.ports.bus import MAX_ATTEMPTS, Undeliverable
-from common.records.stalled import given_up_at, note_try
 from common.runtime.bootstrap import runtime
 from common.runtime.failures import record_failure
 from common.runtime.handling import Around
-from common.runtime.processed import ProcessedEvents
+from common.runtime.once import Once
 from common.runtime.push_auth import Refusal, authenticate
 from common.telemetry import logs, work
 
@@ -77,16 +74,17 @@ def receive(function: str, event: Any, attempt: Attempt) -> None:
     own = _subscription(function, pushed)
     if pushed.attributes.get("replay_for", own.name) != own.name:
         return  # another subscription of the topic failed it; this one has done it
+    once = Once(function, own, rt)
     try:
-        _outwaiting(lambda: attempt(_event(function, pushed), _once(function, rt, own)), own, rt)
+        _outwaiting(lambda: attempt(_event(function, pushed), once), own, rt)
     except Permanent as error:
-        _dead_letter(own, pushed, str(error), rt)
+        _dead_letter(own, pushed, str(error), once, rt)
     except Exception as error:
-        if pushed.attempt < MAX_ATTEMPTS:
+        if once.may_try_again:
             _answer(500, "not done, deliver it again")
         reason = str(error).replace(AGAIN, _GIVEN_UP) if isinstance(error, CostError) else _unknown(error, function)
         record_failure(decode(pushed.event), reason)
-        _dead_letter(own, pushed, reason, rt)
+        _dead_letter(own, pushed, reason, once, rt)
 
 
 def held_seconds(own: Subscription) -> float:
@@ -97,8 +95,8 @@ def held_seconds(own: Subscription) -> float:
 def _outwaiting(attempt: Callable[[], None], own: Subscription, rt: Runtime) -> None:
     """Try; where another worker has claimed the work, try again when its claim ends, all within this push.
 
-    Pub/Sub counts every push that is not acked, so that of a claim which outlived some rests would use up the attempts of a message
-    that nothing is wrong with.  A claim is shorter than `held_seconds`: the one that a dead worker left is outwaited by one push.
+    It uses up no try, but each further push comes after a rest, and is one of those that Pub/Sub makes at most.  A claim is shorter than
+    `held_seconds`: the one that a dead worker left is outwaited by one push.
     """
     ends_at = time.monotonic() + held_seconds(own)
     while True:
@@ -159,48 +157,9 @@ def _event(function: str, pushed: Pushed) -> dict[str, Any]:
     return {**event, "deliveryattempt": pushed.attempt}
 
 
-def _once(function: str, rt: Runtime, own: Subscription) -> Around:
-    """Do the work unless it is done; note that it is done only then.
-
-    There is no lease for work in progress: that of a killed process would keep its message from everybody until the lease ends, and by
-    then its attempts may be used up.  Two tries at once are borne by every handler, as it bears repeats.
-    """
-    processed = ProcessedEvents(rt.documents, rt.clock)
-
-    def around(handler: Callable[[Any], None], message: Message) -> None:
-        doing = work.current()
-        event_id = doing.event_id if doing else ""
-        if processed.seen(function, event_id):
-            work.skipped()
-            return
-        with _noted(message, event_id, doing.attempt if doing else 1, own, rt):
-            handler(message)
-        processed.note(function, event_id)
-
-    return around
-
-
-@contextmanager
-def _noted(message: Message, event_id: str, attempt: int, own: Subscription, rt: Runtime) -> Iterator[None]:
-    """A further try stands on its run while it lasts: where no try is ever answered, that is all that tells of it."""
-    org_slug, run_id = getattr(message, "org_slug", None), getattr(message, "run_id", None)
-    if isinstance(message, SyncRequested):
-        run_id = f"{message.run_id}.{message.integration_id}"
-    if attempt == 1 or not org_slug or not run_id:
-        yield
-        return
-    note_try(rt.documents, org_slug, run_id, event_id, given_up_at(own, attempt, rt.clock.now()))
-    try:
-        yield
-    except Exception as error:
-        if attempt >= MAX_ATTEMPTS or isinstance(error, Permanent):  # its reason is recorded by now, or will be
-            note_try(rt.documents, org_slug, run_id, event_id, None)
-        raise
-    note_try(rt.documents, org_slug, run_id, event_id, None)
-
-
-def _dead_letter(own: Subscription, pushed: Pushed, reason: str, rt: Runtime) -> None:
+def _dead_letter(own: Subscription, pushed: Pushed, reason: str, once: Once, rt: Runtime) -> None:
     """Dead-letter with the reason; what this raises keeps the message from being acked."""
+    once.forget()
     rt.bus.dead_letter(Undeliverable(own.topic, own.name, pushed.body, reason, pushed.ordering_key, pushed.attributes))
 
 

@@ -20,7 +20,10 @@ IDS = ("org_slug", "integration_id", "run_id", "delivery_id", "billing_period", 
 
 @dataclass
 class Work:
-    """One try to handle a message.  attempt counts from 1."""
+    """One try to handle a message.
+
+    attempt: which delivery of the message, from 1.  tries: how many reached the code, this one included; None: all of them.
+    """
 
     function: str
     event_id: str = ""
@@ -29,6 +32,7 @@ class Work:
     numbers: dict[str, int | float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     outcome: str = DONE
+    tries: int | None = None
 
     def names(self, topic: str, message_key: str, message: object) -> None:
         """The message is decoded: every line from now on says what it is about.  message: whose fields in IDS are shown."""

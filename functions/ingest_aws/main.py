@@ -13,6 +13,6 @@ from common.runtime.entrypoint import handles
 def ingest_aws(message: IngestBill) -> None:
     """Land the AWS bills of one integration.  Safe to repeat.
 
-    Raises Retryable while a delivery is under way at its provider, Permanent for a location or a bill that cannot be read.
+    A delivery that its provider is still writing ends the run as waiting.  Raises Permanent for a location or a bill that cannot be read.
     """
     ingest(message, runtime())

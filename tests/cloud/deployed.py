@@ -25,7 +25,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from common.config import Settings
 from common.messages.subscriptions import SUBSCRIPTIONS
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_PUSHES
 from common.runtime.bootstrap import CloudRuntime
 from deployment import archive
 from tests.cloud.faults import ServiceRelay
@@ -155,7 +155,7 @@ def _subscribe(made: Deployment) -> None:
                     "push_config": {"push_endpoint": f"{endpoint}?pubsub_trigger=true"},
                     "ack_deadline_seconds": one.ack_deadline_seconds,
                     "enable_message_ordering": one.ordered,
-                    "dead_letter_policy": {"dead_letter_topic": dead, "max_delivery_attempts": MAX_ATTEMPTS},
+                    "dead_letter_policy": {"dead_letter_topic": dead, "max_delivery_attempts": MAX_PUSHES},
                     "retry_policy": {"minimum_backoff": Duration(seconds=1), "maximum_backoff": Duration(seconds=5)},
                 }
             )

@@ -216,7 +216,7 @@ def ends_well(world: World, org: str, total: str = "25") -> None:
     assert "landed" not in world.states(org)
     assert world.billed(org) == {"USD": Decimal(total)}
     assert world.leftovers(org) == []
-    for topic in ("bill-landed", "ingest-aws", "sync-requested"):
+    for topic in ("bill-landed", "delivery-mapped", "ingest-aws", "sync-requested"):
         assert [one for one in world.letters.dead_letters(topic) if of(org)(one)] == []
 
 

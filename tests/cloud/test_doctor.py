@@ -26,6 +26,7 @@ from common.adapters.gcp.doctor.storage import look_at_bucket
 from common.adapters.gcp.doctor.tenants import Tenant, look_at_tenants
 from common.config import Settings
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS, Subscription
+from common.ports.bus import MAX_PUSHES
 from common.ports.inspection import Finding
 from common.records import organizations as tenants
 from common.records.integrations import note_sync, save_integration
@@ -87,7 +88,10 @@ class Topics:
             "ack_deadline_seconds": one.ack_deadline_seconds,
             "enable_message_ordering": one.ordered,
             "push_config": {"push_endpoint": "http://127.0.0.1:9/", "oidc_token": {"service_account_email": "push@p"}},
-            "dead_letter_policy": {"dead_letter_topic": self.topic(one.topic + DEAD), "max_delivery_attempts": 5},
+            "dead_letter_policy": {
+                "dead_letter_topic": self.topic(one.topic + DEAD),
+                "max_delivery_attempts": MAX_PUSHES,
+            },
             "retry_policy": {
                 "minimum_backoff": Duration(seconds=one.minimum_backoff_seconds),
                 "maximum_backoff": Duration(seconds=one.maximum_backoff_seconds),

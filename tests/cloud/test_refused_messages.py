@@ -60,7 +60,7 @@ MESSAGES: dict[str, tuple[str, bytes, str]] = {
     ),
     "a field of the wrong type": ("bill-landed", body_of(LANDED, chunk="one"), "costwire.bill-landed.v1 has a field chunk of type str"),
     "a message of another topic": (
-        "bill-landed", body_of(SyncRequested("r", "manual")), "normalize_focus takes BillLanded, got SyncRequested",
+        "bill-landed", body_of(SyncRequested("r", "manual")), "normalize_focus takes BillLanded or DeliveryMapped, got SyncRequested",
     ),
     "a tenant that is not there": (
         "bill-landed", body_of(LANDED, org_slug="ghost_2"), "there is no organization ghost_2; costwire tenants list shows them",

@@ -39,15 +39,15 @@ WRITE = r"POST /upload/.*"
 
 
 @pytest.mark.parametrize(
-    ("service", "request_", "role"),
+    ("service", "request_", "role", "topic"),
     [
-        ("bigquery", LOAD, r"roles/bigquery.dataEditor"),
-        ("bigquery", ASK, r"roles/bigquery"),
-        ("storage", WRITE, "roles/storage.objectUser"),
+        ("bigquery", LOAD, r"roles/bigquery.dataEditor", "delivery-mapped"),
+        ("bigquery", ASK, r"roles/bigquery", "delivery-mapped"),
+        ("storage", WRITE, "roles/storage.objectUser", "bill-landed"),
     ],
 )
 def test_a_missing_permission_is_named_with_its_role(
-    world: World, steady: str, service: str, request_: str, role: str
+    world: World, steady: str, service: str, request_: str, role: str, topic: str
 ) -> None:
     org = world.tenant()
     world.bring(org, cur_text(LINES[:4]))
@@ -56,11 +56,11 @@ def test_a_missing_permission_is_named_with_its_role(
     with refuser.refusing(Refusal(403, "accessDenied" if service == "bigquery" else "forbidden", request_, about)):
         error = world.bring(org, GOOD, status=1)
         assert refuser.refused
-        reason = dead_run(world, org, "bill-landed")
+        reason = dead_run(world, org, topic)
         assert reason in error and "permission denied" in reason and role in reason
         world.bring(steady, of_an_account_of_its_own(), f"beside-{service}-{len(request_)}")
     assert world.billed(org) == {"USD": Decimal("5")} and world.leftovers(org) == []
-    replay(world, "bill-landed")
+    replay(world, topic)
     ends_well(world, org)
 
 
@@ -94,11 +94,11 @@ def test_a_quota_that_stays_used_up_is_told_and_replayed(world: World) -> None:
     org = world.tenant()
     with world.bigquery.refusing(Refusal(403, "quotaExceeded", LOAD, world.dataset(org))):
         world.bring(org, GOOD, status=1)
-        reason = world.letter("bill-landed", of(org)).reason
+        reason = world.letter("delivery-mapped", of(org)).reason
         assert "quotaExceeded; given up after 5 tries; run costwire replay" in reason and is_clear(reason)
         assert (world.runs(org)[-1]["status"], world.runs(org)[-1]["error"]) == (FAILED, reason)
     assert world.states(org) == ["landed"]
-    replay(world, "bill-landed")
+    replay(world, "delivery-mapped")
     ends_well(world, org)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import storage_backends
+from google.api_core.exceptions import BadRequest
 from google.api_core.exceptions import NotFound as NoSuchThing
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -241,6 +242,33 @@ def test_a_tenant_that_was_removed_can_be_replayed(opened: Opened, known: bool) 
         opened.warehouse = opened.another_reader()
     assert opened.show("d1", charge(BilledCost="10")) == Replacement(shown=True)
     assert opened.billed() == Decimal(10)
+
+
+def in_session(opened: Opened, sql: str, session: str | None = None) -> str:
+    """Run a statement in a session, a new one by default; returns the session's id."""
+    properties = [bigquery.ConnectionProperty("session_id", session)] if session else []
+    config = bigquery.QueryJobConfig(
+        default_dataset=dataset_of(opened), create_session=session is None, connection_properties=properties
+    )
+    job = opened.warehouse._client.query(sql, job_config=config, job_retry=None)
+    job.result(job_retry=None)
+    return str(job.session_info.session_id)
+
+
+def test_the_second_of_two_transactions_on_one_table_is_cancelled_at_its_first_statement(opened: Opened) -> None:
+    """Of the peer: it does as BigQuery does, so that what is tested against it meets the same."""
+    opened.show("d1", charge())
+    turn = "update swap_turns set turn = turn + 1 where true"
+    first, second, third = (in_session(opened, "begin transaction") for _ in range(3))
+    in_session(opened, turn, first)
+    with pytest.raises(BadRequest, match=r"aborted due to concurrent update against table .*swap_turns"):
+        in_session(opened, turn, second)
+    in_session(opened, "commit transaction", first)
+    with pytest.raises(BadRequest, match="aborted due to concurrent update"):
+        in_session(opened, turn, third)  # which began before the first one ended
+    fourth = in_session(opened, "begin transaction")
+    in_session(opened, turn, fourth)
+    in_session(opened, "commit transaction", fourth)
 
 
 def test_a_transaction_that_fails_at_its_end_shows_nothing_of_itself(

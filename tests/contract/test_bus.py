@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from common.adapters.embedded.bus_faults import FaultPlan
 from common.errors import AlreadyExists, MalformedMessage, NotFound, Permanent
-from common.messages import AlertRaised, BillLanded, ChargesNormalized, IngestBill, SyncRequested
+from common.messages import AlertRaised, BillLanded, ChargesNormalized, DeliveryMapped, IngestBill, SyncRequested
 from common.messages.cloudevent import decode
 from common.ports.bus import MAX_ATTEMPTS, Undeliverable
 
@@ -382,6 +382,16 @@ def test_chunks_of_one_slice_are_delivered_side_by_side(bus):
             )
         )
     assert {bus.pull().event["data"]["chunk"], bus.pull().event["data"]["chunk"]} == {0, 1}
+
+
+def test_deliveries_of_one_organization_are_shown_one_after_the_other_and_those_of_others_meanwhile(bus):
+    bus.subscribe("delivery-mapped", "normalize_focus_in_turn")
+    for org_slug, delivery_id in (("acme_1", "a"), ("acme_1", "b"), ("other_1", "c")):
+        bus.publish(DeliveryMapped(org_slug, "aws", "aws", "2026-03", delivery_id, "r"))
+    held = {one.event["data"]["delivery_id"]: one for one in (bus.pull(), bus.pull())}
+    assert set(held) == {"a", "c"} and bus.pull() is None
+    bus.ack(held["a"])
+    assert bus.pull().event["data"]["delivery_id"] == "b"
 
 
 @tells("clock")

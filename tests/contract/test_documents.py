@@ -212,6 +212,34 @@ def test_list_keeps_the_documents_whose_fields_are_equal(store):
     assert ids() == ["a", "b", "c", "d", "e"]
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        None,
+        {"n": 1},
+        {"n": True},
+        {"n": None},
+        {"s": "x", "n": 1},
+        {"s": "y"},
+        {"long": "x" * 2000 + "b"},
+        {"list": [1]},
+    ],
+    ids=str,
+)
+def test_count_says_how_many_documents_list_gives(store, where):
+    for number, n in enumerate((1, 1, True, "1", None)):
+        document = {"n": n, "s": "x", "long": "x" * 2000 + "ab"[number % 2], "list": [number]}
+        store.set(f"things/{number}", document)
+        store.set(f"things/{number}/below/1", document)
+    assert store.count("things", where) == len(store.list("things", where))
+
+
+def test_a_collection_without_documents_counts_none(store):
+    assert store.count("things") == 0
+    with pytest.raises(Permanent, match="names a document"):
+        store.count("things/a")
+
+
 def ids(found: Sequence[tuple[str, Document]]) -> str:
     return " ".join(document_id for document_id, _ in found)
 

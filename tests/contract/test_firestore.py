@@ -50,6 +50,9 @@ class Refusing:
                 streams=True,
             ),
             "RunQuery": self._handler("RunQuery", types.RunQueryRequest, self._remember, streams=True),
+            "RunAggregationQuery": self._handler(
+                "RunAggregationQuery", types.RunAggregationQueryRequest, self._count, streams=True
+            ),
         }
         self._server = grpc.server(futures.ThreadPoolExecutor(8))
         self._server.add_generic_rpc_handlers(
@@ -68,6 +71,11 @@ class Refusing:
     def _remember(self, asked: types.RunQueryRequest) -> types.RunQueryResponse:
         self.queries.append(asked)
         return types.RunQueryResponse()
+
+    def _count(self, asked: types.RunAggregationQueryRequest) -> types.RunAggregationQueryResponse:
+        (aggregation,) = asked.structured_aggregation_query.aggregations
+        counted = types.AggregationResult(aggregate_fields={aggregation.alias: {"integer_value": 7}})
+        return types.RunAggregationQueryResponse(result=counted)
 
     def _handler(
         self, name: str, request: Any, answer: Callable[[Any], Any], streams: bool = False
@@ -131,7 +139,7 @@ def increment(transaction: Transaction) -> None:
     ],
 )
 def test_what_the_service_refuses_is_told_by_code(service, store, status, error, words):
-    service.answers = dict.fromkeys(("Commit", "BatchGetDocuments", "RunQuery"), status)
+    service.answers = dict.fromkeys(("Commit", "BatchGetDocuments", "RunQuery", "RunAggregationQuery"), status)
     calls = (
         lambda: store.set(PATH, {}),
         lambda: store.create(PATH, {}),
@@ -143,8 +151,14 @@ def test_what_the_service_refuses_is_told_by_code(service, store, status, error,
             call()
         assert PATH in str(caught.value)
         assert "secret" not in str(caught.value)
-    with pytest.raises(error, match=words):
-        store.list("orgs")
+    for read in (store.list, store.count):
+        with pytest.raises(error, match=words):
+            read("orgs")
+
+
+def test_a_count_reads_no_documents(service, store):
+    assert store.count("orgs/default/deliveries/d/chunks", {"rows": 0}) == 7
+    assert service.calls == {"RunAggregationQuery": 1}
 
 
 def test_a_passing_failure_is_tried_again(service, store):

@@ -23,7 +23,7 @@ from common.adapters.gcp.pubsub_letters import attributes_for, checked
 from common.errors import BadConfiguration, NotFound, Permanent, Retryable
 from common.messages import AlertRaised, BillLanded, IngestBill, SyncRequested
 from common.messages.subscriptions import SUBSCRIPTIONS
-from common.ports.bus import MAX_ATTEMPTS, Undeliverable
+from common.ports.bus import MAX_PUSHES, Undeliverable
 
 SYNC = SyncRequested("run-1", "manual", "acme_1")
 LANDED = BillLanded(
@@ -199,7 +199,7 @@ def test_a_subscription_is_made_as_the_table_says(tmp_path: Path, topic: str) ->
         assert found.retry_policy.minimum_backoff.total_seconds() == wanted.minimum_backoff_seconds
         assert found.retry_policy.maximum_backoff.total_seconds() == wanted.maximum_backoff_seconds
         assert found.dead_letter_policy.dead_letter_topic == f"projects/{project}/topics/{topic}-dead"
-        assert found.dead_letter_policy.max_delivery_attempts == MAX_ATTEMPTS
+        assert found.dead_letter_policy.max_delivery_attempts == MAX_PUSHES
 
 
 def given_up(bus: PubSubBus, name: str) -> ReceivedMessage | None:
@@ -216,13 +216,13 @@ def test_what_pubsub_itself_gives_up_is_replayed_to_the_subscription_that_failed
     bus.subscribe("sync-requested", "audit")
     event_id = bus.publish(SYNC)
     for _ in range(2):  # it dies as replayed, too
-        for _ in range(MAX_ATTEMPTS):
+        for _ in range(MAX_PUSHES):
             assert given_up(bus, "dispatch_sync") is not None
         assert given_up(bus, "dispatch_sync") is None
         (letter,) = bus.dead_letters()
         assert (letter.topic, letter.subscription) == ("sync-requested", "dispatch_sync")
         assert letter.event["id"] == event_id
-        assert "Pub/Sub gave up after 5 attempts" in letter.reason
+        assert "Pub/Sub gave up after 100 attempts" in letter.reason
         while delivery := bus.pull(["audit"]):
             bus.ack(delivery)
         assert bus.replay() == 1

@@ -5,6 +5,8 @@
 - SAFE_DIVIDE of decimals is exact.
 - Two callers who make one dataset at the same time get it, and a 409, instead of a failed commit.
 - The tables that hold answers go after 40 more.
+- Of two transactions that change rows of one table the second is cancelled, at its first statement that does; local-bigquery notices at
+  the commit (https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency).
 - A load job takes Parquet files of several schemas, by column name.
 - Objects of gs:// come from a folder (GCS_LOCAL_ROOT/<bucket>/<name>) where it has the bucket, else from the emulator at
   STORAGE_EMULATOR_HOST, over its JSON API; local-bigquery would load a DuckDB extension for that.
@@ -137,6 +139,79 @@ def results_that_go() -> None:
     runner._execute = execute
 
 
+def one_transaction_per_table() -> None:
+    """A transaction is cancelled where it would change rows of a table that another one has changed since it began."""
+    from local_bigquery.jobs import query
+    from sqlglot import exp
+
+    statement, execute, turns = query._statement, query.execute, Turns()
+
+    def checked(cursor: Any, tree: Any, context: Any, *given: Any) -> Any:
+        if isinstance(tree, exp.Update | exp.Delete | exp.Merge):
+            turns.take(cursor, query._target(tree, context))
+        done = statement(cursor, tree, context, *given)
+        if isinstance(tree, exp.Transaction):
+            turns.begin(cursor)
+        elif isinstance(tree, exp.Commit | exp.Rollback):
+            turns.end(cursor)
+        return done
+
+    def executed(cursor: Any, *given: Any, session: Any = None, **words: Any) -> Any:
+        try:
+            done = execute(cursor, *given, session=session, **words)
+        except BaseException:
+            with suppress(duckdb.Error):
+                cursor.execute("rollback")
+            turns.end(cursor)
+            raise
+        if session is None:
+            turns.end(cursor)
+        return done
+
+    query._statement, query.execute = checked, executed
+
+
+class Turns:
+    """Which open transaction changes rows of which table.  A transaction is known by its cursor."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended = 0
+        self._began: dict[int, int] = {}
+        self._holder: dict[tuple[str, ...], int] = {}
+        self._changed: dict[tuple[str, ...], int] = {}
+
+    def begin(self, cursor: Any) -> None:
+        """A transaction begins."""
+        with self._lock:
+            self._began[id(cursor)] = self._ended
+
+    def take(self, cursor: Any, table: tuple[str, ...]) -> None:
+        """It is about to change rows of a table.  Raises BigQuery's error where it is cancelled."""
+        from local_bigquery.errors import BigQueryError
+
+        with self._lock:
+            began = self._began.get(id(cursor))
+            if began is None:
+                return
+            holder = self._holder.setdefault(table, id(cursor))
+            if holder != id(cursor) or self._changed.get(table, 0) > began:
+                name = f"{table[0]}:{'.'.join(table[1:])}"
+                raise BigQueryError(
+                    "invalidQuery", f"Transaction is aborted due to concurrent update against table {name}."
+                )
+
+    def end(self, cursor: Any) -> None:
+        """It was committed or rolled back, if there was one."""
+        with self._lock:
+            if self._began.pop(id(cursor), None) is None:
+                return
+            self._ended += 1
+            for table in [table for table, holder in self._holder.items() if holder == id(cursor)]:
+                del self._holder[table]
+                self._changed[table] = self._ended
+
+
 def columns_by_name() -> None:
     """A column that a Parquet file lacks is null, as BigQuery has it where a schema is given."""
     from local_bigquery.jobs import load
@@ -189,6 +264,7 @@ def main() -> int:
     exact_quotients()
     one_maker_at_a_time()
     results_that_go()
+    one_transaction_per_table()
     columns_by_name()
     objects_over_json()
     (script,) = [one for one in entry_points(group="console_scripts") if one.name == "local-bigquery"]

@@ -3,11 +3,12 @@
 import os
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import functions_framework
 
-from common.errors import Permanent, Retryable
+from common.errors import Held, NotReady, Permanent, Retryable
 from common.messages import SyncRequested
 from common.runtime import push_auth
 from common.runtime.entrypoint import handles
@@ -16,6 +17,10 @@ FOLDER = Path(os.environ["PUSHED_FOLDER"])
 SECRET = "secret-4711"
 if url := os.environ.get("PUSHED_CERTIFICATES"):
     push_auth.certificates = push_auth.Certificates(url)
+
+
+class Killed(BaseException):
+    """Stands for an instance that is gone before it answers."""
 
 
 @functions_framework.cloud_event
@@ -33,6 +38,12 @@ def dispatch_sync(message: SyncRequested) -> None:
         raise Retryable("the warehouse is away")
     if how == "permanent":
         raise Permanent("the credential was revoked; connect the account again")
+    if how == "held":
+        raise Held("another worker has it", datetime.now(UTC) + timedelta(hours=1))
+    if how == "not_ready":
+        raise NotReady("the export is not finished")
+    if how == "killed_here":
+        raise Killed("killed")
     if how == "unknown":
         raise RuntimeError(f"a line of the bill: {SECRET}")
     if how == "killed":

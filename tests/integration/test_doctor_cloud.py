@@ -39,6 +39,7 @@ from common.config import Settings
 from common.messages import BudgetCheckRequested, SyncRequested
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.ports import Schedule
+from common.ports.bus import MAX_PUSHES
 from common.ports.inspection import Finding
 from common.records import organizations as tenants
 from common.records.integrations import save_integration
@@ -171,7 +172,7 @@ class World(Services):
             ack_deadline_seconds=one.ack_deadline_seconds, enable_message_ordering=one.ordered,
             push_config={"push_endpoint": f"https://{one.function}.run.app", "oidc_token": {"service_account_email": "push@p"}},
             dead_letter_policy={
-                "dead_letter_topic": f"projects/{PROJECT}/topics/{one.topic}{DEAD}", "max_delivery_attempts": 5,
+                "dead_letter_topic": f"projects/{PROJECT}/topics/{one.topic}{DEAD}", "max_delivery_attempts": MAX_PUSHES,
             },
             retry_policy={
                 "minimum_backoff": timedelta(seconds=one.minimum_backoff_seconds),
@@ -284,7 +285,7 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"].dead_letter_policy, "max_delivery_attempts", 7),
-        "subscription ingest_aws", "gives up after 7 tries, expected 5", DEPLOY,
+        "subscription ingest_aws", "gives up after 7 pushes, expected 100", DEPLOY,
     ),
     (
         "pubsub", lambda w: setattr(w.subscriptions["ingest_aws"], "ack_deadline_seconds", 10), "subscription ingest_aws",

@@ -29,7 +29,7 @@ from common.errors import Held, Permanent, Retryable
 from common.messages import AlertRaised
 from common.messages.cloudevent import encode
 from common.messages.subscriptions import received_by
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from common.runtime.push import held_seconds
@@ -126,7 +126,7 @@ def test_a_message_that_meets_a_claim_uses_up_no_try(tmp_path: Path) -> None:
         assert len(list((rt.home / "outbox").iterdir())) == 1 and rt.bus.dead_letters() == []
 
 
-@pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS])
+@pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS, MAX_PUSHES])
 def test_a_push_waits_for_the_claim_within_its_own_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: int
 ) -> None:

@@ -91,7 +91,7 @@ def test_a_bill_that_breaks_a_budget(tmp_path: Path, lines: Lines) -> None:
         with_budget(rt)
         outcomes = rt.bring(source)
     found = lines.values()
-    assert found["costwire_messages_handled"] == len(outcomes) == 5
+    assert found["costwire_messages_handled"] == len(outcomes) == 6
     assert found["costwire_bytes_landed"] == source.stat().st_size
     assert (found["costwire_rows_normalized"], found["costwire_rows_quarantined"]) == (2, 1)
     assert (found["costwire_deliveries_shown"], found["costwire_deliveries_rejected"]) == (1, 0)

@@ -26,7 +26,7 @@ from common.adapters.shared.system_clock import SystemClock
 from common.messages import SyncRequested
 from common.messages.cloudevent import encode
 from common.ports import DocumentStore
-from common.ports.bus import MAX_ATTEMPTS, DeadLetter
+from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES, DeadLetter
 from common.records.runs import FAILED, queue_run, run_path
 from tests.emulators.process import free_port, start
 from tests.emulators.push_proxy import PushProxy
@@ -81,7 +81,7 @@ class World:
 
     def noted(self) -> int:
         """How many events count as finished."""
-        return len(self.documents.list("processed"))
+        return sum("tries" not in document for _, document in self.documents.list("processed"))
 
 
 def eventually(look: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
@@ -125,7 +125,7 @@ def world(folder: Path, token: Callable[[], str] | None = None, **settings: str)
                     "retry_policy": {"minimum_backoff": {"seconds": 1}, "maximum_backoff": {"seconds": 2}},
                     "dead_letter_policy": {
                         "dead_letter_topic": f"projects/{project}/topics/{TOPIC}-dead",
-                        "max_delivery_attempts": MAX_ATTEMPTS,
+                        "max_delivery_attempts": MAX_PUSHES,
                     },
                 }
             )

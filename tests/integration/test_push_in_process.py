@@ -15,10 +15,11 @@ from functions_framework import create_app
 from common.config import Settings
 from common.messages import SyncRequested
 from common.messages.cloudevent import encode
-from common.ports.bus import MAX_ATTEMPTS, DeadLetter
+from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES, DeadLetter
 from common.records.runs import FAILED, QUEUED, queue_run, run_path
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
+from deployment.cost_counting import CountingDocuments, Counts
 
 ROOT = Path(__file__).parents[2]
 ORG, TOPIC, FUNCTION, RUN = "acme_1", "sync-requested", "dispatch_sync", "run-1"
@@ -84,13 +85,58 @@ def test_a_try_before_the_last_is_asked_for_again_and_leaves_no_trace(pushed: Pu
     assert (pushed.letters, pushed.run) == ([], (QUEUED, None))
 
 
-@pytest.mark.parametrize("attempt", [MAX_ATTEMPTS, MAX_ATTEMPTS + 1, MAX_ATTEMPTS + 5])
-def test_the_last_try_and_any_after_it_end_in_one_dead_letter_and_the_run(pushed: Pushed, attempt: int) -> None:
+@pytest.mark.parametrize("before", [0, 1, MAX_PUSHES - MAX_ATTEMPTS])
+def test_the_last_try_ends_in_one_dead_letter_and_the_run_however_many_pushes_never_arrived(
+    pushed: Pushed, before: int
+) -> None:
+    """before: pushes that Pub/Sub has counted and that found no free instance."""
     pushed.fails("retryable")
-    assert pushed.push(attempt) == 200
+    attempts = range(before + 1, before + MAX_ATTEMPTS + 1)
+    assert [pushed.push(attempt) for attempt in attempts] == [500] * (MAX_ATTEMPTS - 1) + [200]
     (letter,) = pushed.letters
     assert (letter.topic, letter.subscription, letter.reason) == (TOPIC, FUNCTION, "the warehouse is away")
-    assert pushed.run == (FAILED, letter.reason)
+    assert pushed.run == (FAILED, letter.reason) and pushed.calls == MAX_ATTEMPTS
+
+
+def test_tries_whose_instances_are_killed_count_from_the_second_on_and_the_push_after_them_gives_up(
+    pushed: Pushed,
+) -> None:
+    pushed.fails("killed_here")
+    for attempt in range(1, MAX_ATTEMPTS + 2):
+        with pytest.raises(BaseException, match="killed"):
+            pushed.push(attempt)
+    assert (pushed.calls, pushed.letters) == (MAX_ATTEMPTS + 1, [])
+    assert pushed.push(MAX_ATTEMPTS + 2) == 200
+    (letter,) = pushed.letters
+    assert "5 tries that did not end" in letter.reason and pushed.run == (FAILED, letter.reason)
+    assert pushed.calls == MAX_ATTEMPTS + 1
+
+
+@pytest.mark.parametrize("how", ["held", "not_ready"])
+def test_work_that_cannot_be_done_yet_uses_up_no_try(pushed: Pushed, how: str) -> None:
+    pushed.fails(how)
+    for attempt in range(1, 3 * MAX_ATTEMPTS):
+        assert pushed.push(attempt) == 500
+    assert pushed.letters == []
+    (pushed.folder / RUN).unlink()
+    assert pushed.push(3 * MAX_ATTEMPTS) == 200
+
+
+def test_a_replayed_message_has_all_its_tries_again(pushed: Pushed) -> None:
+    """It has the same event, in a message of which Pub/Sub counts from 1."""
+    pushed.fails("retryable")
+    for _ in range(2):
+        answers = [pushed.push(attempt) for attempt in range(1, MAX_ATTEMPTS + 1)]
+        assert answers == [500] * (MAX_ATTEMPTS - 1) + [200]
+    assert len(pushed.letters) == 2
+
+
+def test_an_ordinary_message_writes_one_note(pushed: Pushed) -> None:
+    counts, documents = Counts(), pushed.rt.documents
+    pushed.rt.__dict__["documents"] = CountingDocuments(documents, counts)
+    assert pushed.push() == 200
+    pushed.rt.__dict__["documents"] = documents
+    assert counts.documents == {"tick": {"reads": 2, "writes": 1}}
 
 
 def test_an_event_that_is_finished_is_noted_and_not_done_again(pushed: Pushed) -> None:
@@ -119,7 +165,7 @@ def test_what_is_replayed_for_another_subscription_is_acked_unseen(pushed: Pushe
 
 def test_the_text_of_an_unknown_error_is_in_no_dead_letter_and_on_no_run(pushed: Pushed) -> None:
     pushed.fails("unknown")
-    assert pushed.push(MAX_ATTEMPTS) == 200
+    assert [pushed.push(attempt) for attempt in range(1, MAX_ATTEMPTS + 1)][-1] == 200
     (letter,) = pushed.letters
     assert letter.reason == f"RuntimeError in {FUNCTION}"
     assert SECRET not in str(letter)

@@ -104,7 +104,7 @@ def run(home: Path, **settings: Any) -> tuple[Laptop, float]:
         rt.documents.set("orgs/default/budgets/cloud", as_document(budget))
         began = time.monotonic()
         outcomes = rt.bring(bill(home / "bills"))
-        assert [one.error for one in outcomes] == [None] * 5
+        assert [one.error for one in outcomes] == [None] * 6
         assert rt.billed() == {"USD": Decimal("420.0")}
         assert len(list((home / "outbox").iterdir())) == 1
     return rt, time.monotonic() - began
@@ -113,7 +113,8 @@ def run(home: Path, **settings: Any) -> tuple[Laptop, float]:
 TICK = "process sync-requested"
 INGEST = f"{TICK} > create ingest-aws > process ingest-aws"
 NORMALIZE = f"{INGEST} > create bill-landed > process bill-landed"
-EVALUATE = f"{NORMALIZE} > create charges-normalized > process charges-normalized"
+FINISH = f"{NORMALIZE} > create delivery-mapped > process delivery-mapped"
+EVALUATE = f"{FINISH} > create charges-normalized > process charges-normalized"
 SEND = f"{EVALUATE} > evaluate > create alert-raised > process alert-raised"
 TREE = sorted(
     [
@@ -126,9 +127,11 @@ TREE = sorted(
         NORMALIZE,
         f"{NORMALIZE} > map chunk",
         f"{NORMALIZE} > validate",
-        f"{NORMALIZE} > prove",
-        f"{NORMALIZE} > swap",
-        f"{NORMALIZE} > create charges-normalized",
+        f"{NORMALIZE} > create delivery-mapped",
+        FINISH,
+        f"{FINISH} > prove",
+        f"{FINISH} > swap",
+        f"{FINISH} > create charges-normalized",
         EVALUATE,
         f"{EVALUATE} > evaluate",
         f"{EVALUATE} > evaluate > create alert-raised",
@@ -142,7 +145,7 @@ def test_one_trace_spans_from_tick_to_alert(collector: Collector, tmp_path: Path
     run(tmp_path, traces="otlp", env="test")
     assert collector.tree() == TREE
     assert len({one.trace_id for one in collector.spans}) == 1
-    assert collector.requests == 5  # before each function answers
+    assert collector.requests == 6  # before each function answers
     assert collector.resources[0]["service.name"] == "costwire"
     assert collector.resources[0]["deployment.environment.name"] == "test"
 

@@ -14,7 +14,7 @@ from functions_framework import create_app
 from common.config import Settings
 from common.messages import IngestBill
 from common.messages.cloudevent import encode
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_PUSHES
 from common.records.integrations import save_integration
 from common.records.runs import queue_run, run_path
 from common.runtime import bootstrap
@@ -63,7 +63,7 @@ def test_a_further_try_that_is_answered_takes_its_note_back(rt: EmbeddedRuntime)
     assert run_of(rt)["status"] == "running" and run_of(rt)["tries"] == {}
 
 
-@pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS])
+@pytest.mark.parametrize("attempt", [1, MAX_PUSHES])
 def test_a_location_that_is_gone_ends_the_run_with_the_reason(
     rt: EmbeddedRuntime, tmp_path: Path, attempt: int
 ) -> None:

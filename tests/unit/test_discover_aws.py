@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.adapters.locations.files import FileLocation
-from common.errors import BadBill, BadConfiguration, Retryable
+from common.errors import BadBill, BadConfiguration, NotReady
 from common.providers.aws.manifests import discover
 
 PERIOD = "20260301-20260401"
@@ -73,13 +73,13 @@ def test_a_missing_part_is_not_ready(tmp_path: Path) -> None:
     keys = [f"cur/{PERIOD}/cur-1.csv.gz", f"cur/{PERIOD}/cur-2.csv.gz"]
     put(tmp_path, keys[0])
     put(tmp_path, f"cur/{PERIOD}/cur-Manifest.json", legacy_manifest(NEW, keys))
-    with pytest.raises(Retryable, match=r"2 files of which 1 are missing, among them cur/.*cur-2.csv.gz"):
+    with pytest.raises(NotReady, match=r"2 files of which 1 are missing, among them cur/.*cur-2.csv.gz"):
         discover(FileLocation(str(tmp_path)))
 
 
 def test_a_manifest_without_files_is_not_ready(tmp_path: Path) -> None:
     put(tmp_path, f"cur/{PERIOD}/cur-Manifest.json", legacy_manifest(NEW, []))
-    with pytest.raises(Retryable, match="lists no files"):
+    with pytest.raises(NotReady, match="lists no files"):
         discover(FileLocation(str(tmp_path)))
 
 

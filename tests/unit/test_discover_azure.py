@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.adapters.locations.files import FileLocation
-from common.errors import BadBill, Retryable
+from common.errors import BadBill, NotReady
 from common.providers.azure.manifests import discover
 
 SUBSCRIPTION = "/subscriptions/11111111-2222-3333-4444-555555555555"
@@ -192,7 +192,7 @@ def test_a_missing_part_is_waited_for(tmp_path: Path) -> None:
     run = write_run(tmp_path, "daily", "ActualCost", parts=("part_0.csv", "part_1.csv"))
     (run.parent / "part_1.csv").unlink()
 
-    with pytest.raises(Retryable, match=r"names part_1\.csv, which does not exist; the export is not finished"):
+    with pytest.raises(NotReady, match=r"names part_1\.csv, which does not exist; the export is not finished"):
         discover(FileLocation(str(tmp_path)))
 
 
@@ -206,7 +206,7 @@ def test_a_missing_part_is_waited_for(tmp_path: Path) -> None:
 def test_parts_missing_in_the_manifest_are_waited_for(tmp_path: Path, extra: dict[str, object], message: str) -> None:
     write_run(tmp_path, "daily", "ActualCost", **extra)
 
-    with pytest.raises(Retryable, match=message):
+    with pytest.raises(NotReady, match=message):
         discover(FileLocation(str(tmp_path)))
 
 

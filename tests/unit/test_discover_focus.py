@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from common.adapters.locations.files import FileLocation
-from common.errors import BadBill, Retryable
+from common.errors import BadBill, NotReady
 from common.providers.focus.discovery import discover
 
 RUN = "costs/focus/20260301-20260331/run-2"
@@ -98,7 +98,7 @@ def test_of_azure_exports_the_newest_focus_run_counts_and_no_other_kind(tmp_path
 def test_a_manifest_that_names_a_missing_part_means_later(tmp_path: Path) -> None:
     manifest = azure_manifest("FocusCost", "run-2", "2026-03-06T01:00:00Z", f"{RUN}/part_0_0001.csv")
     write(tmp_path, f"{RUN}/manifest.json", manifest)
-    with pytest.raises(Retryable, match=r"part_0_0001\.csv, which does not exist"):
+    with pytest.raises(NotReady, match=r"part_0_0001\.csv, which does not exist"):
         discover(FileLocation(str(tmp_path)))
 
 

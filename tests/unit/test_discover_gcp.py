@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.adapters.locations.files import FileLocation
-from common.errors import BadBill, Retryable
+from common.errors import BadBill, NotReady
 from common.providers.discovery import FoundDelivery
 from common.providers.gcp.discovery import discover
 
@@ -72,7 +72,7 @@ def test_a_time_in_a_name_is_no_shard_number(tmp_path: Path) -> None:
 def test_an_extract_with_a_gap_is_not_ready(tmp_path: Path) -> None:
     put(tmp_path, "march-000000000000.json.gz", 2)
     put(tmp_path, "march-000000000002.json.gz", 2)
-    with pytest.raises(Retryable, match=r"march-\*\.json\.gz .* 2 shards but none numbered 000000000001"):
+    with pytest.raises(NotReady, match=r"march-\*\.json\.gz .* 2 shards but none numbered 000000000001"):
         discover(FileLocation(str(tmp_path)))
 
 

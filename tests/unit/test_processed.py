@@ -61,6 +61,32 @@ def test_an_expired_note_counts_no_more_though_it_is_still_there(events, documen
     assert events.seen("ingest_aws", "e1")
 
 
+def test_tries_are_counted_by_function_and_do_not_make_an_event_seen(events):
+    assert [events.begin_try("f", "e1") for _ in range(3)] == [1, 2, 3]
+    assert (events.begin_try("g", "e1"), events.begin_try("f", "e2")) == (1, 1)
+    assert not events.seen("f", "e1")
+    events.take_back_try("f", "e1")
+    assert events.begin_try("f", "e1") == 3
+    events.forget_tries("f", "e1")
+    assert events.begin_try("f", "e1") == 1
+
+
+def test_a_finished_event_has_no_further_try(events):
+    """Of two tries at once the other one may have finished it."""
+    events.begin_try("f", "e1")
+    events.note("f", "e1")
+    assert events.begin_try("f", "e1") is None
+    events.take_back_try("f", "e1")
+    events.forget_tries("f", "e1")
+    assert events.seen("f", "e1")
+
+
+def test_tries_are_counted_anew_once_they_have_expired(events, clock):
+    events.begin_try("f", "e1")
+    clock.time = NOW + KEPT
+    assert events.begin_try("f", "e1") == 1
+
+
 @pytest.mark.parametrize(
     "event_id", ["", "a/b", "..", "__x__", "ä€", "x" * (2 << 20), "a.b", "sha256.abc", "a b", "\ud800"]
 )

@@ -9,7 +9,7 @@ import pytest
 
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.messages.subscriptions import named
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_PUSHES
 from common.records.deliveries import CURRENT, LANDED, REJECTED, Delivery, delivery_path
 from common.records.runs import (
     FAILED,
@@ -17,7 +17,9 @@ from common.records.runs import (
     REFUSED,
     RUNNING,
     SUCCEEDED,
+    WAITING,
     begin_run,
+    end_waiting,
     fail_queued,
     fail_run,
     finish_runs,
@@ -81,6 +83,19 @@ def test_a_run_ends_with_the_last_of_its_deliveries(documents: SqliteDocumentSto
     assert status(documents) == (SUCCEEDED, 7)
 
 
+def test_a_run_that_found_nothing_complete_ends_as_waiting_and_goes_on_where_its_message_comes_again(
+    documents: SqliteDocumentStore,
+) -> None:
+    begin_run(documents, ORG, RUN)
+    end_waiting(documents, Clock(), ORG, RUN, "the export is not finished")
+    assert reason(documents) == (WAITING, "the export is not finished")
+    deliver(documents, CURRENT)
+    record_deliveries(documents, Clock(), ORG, RUN, [DELIVERY])
+    assert (status(documents), reason(documents)) == ((SUCCEEDED, 7), (SUCCEEDED, None))
+    end_waiting(documents, Clock(), ORG, RUN, "its twin came late")
+    assert reason(documents) == (SUCCEEDED, None)
+
+
 def test_a_run_that_found_nothing_new_ends_at_once(documents: SqliteDocumentStore) -> None:
     record_deliveries(documents, Clock(), ORG, RUN, [])
     assert status(documents) == (SUCCEEDED, 0)
@@ -131,9 +146,9 @@ def test_a_run_whose_message_pubsub_gave_up_unanswered_ends_once_its_last_try_is
     own = named("normalize_focus")
     assert own is not None
     until = given_up_at(own, 2, NOW)
-    # from the second try on: 4 tries of 600 seconds, 3 rests of at most 600, and some minutes
-    assert until - NOW == timedelta(seconds=4 * 600 + 3 * 600) + timedelta(minutes=5)
-    assert given_up_at(own, MAX_ATTEMPTS, NOW) - NOW == timedelta(seconds=600) + timedelta(minutes=5)
+    # from the second push on: 99 of 600 seconds, 98 rests of at most 600, and some minutes
+    assert until - NOW == timedelta(seconds=99 * 600 + 98 * 600) + timedelta(minutes=5)
+    assert given_up_at(own, MAX_PUSHES, NOW) - NOW == timedelta(seconds=600) + timedelta(minutes=5)
     for run_id in (RUN, TWIN):
         begin_run(documents, ORG, run_id)
         note_try(documents, ORG, run_id, "event-1", until)

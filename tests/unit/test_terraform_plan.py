@@ -84,7 +84,7 @@ def test_subscriptions_are_those_of_the_table(planned: list[Planned]) -> None:
     }  # fmt: skip
     assert found == {
         (
-            one.name, one.ack_deadline_seconds, one.ordered, f"{one.minimum_backoff_seconds}s", f"{one.maximum_backoff_seconds}s", 5,
+            one.name, one.ack_deadline_seconds, one.ordered, f"{one.minimum_backoff_seconds}s", f"{one.maximum_backoff_seconds}s", 100,
         )
         for table in SUBSCRIPTIONS.values()
         for one in table

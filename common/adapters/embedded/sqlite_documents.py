@@ -77,6 +77,14 @@ class SqliteDocumentStore:
         pairs = [(document_id, cast(Document, json.loads(body))) for document_id, body in rows]
         return paged((pair for pair in pairs if matches(pair[1], where)), order, limit, after)
 
+    def count(self, collection: str, where: dict[str, Any] | None = None) -> int:
+        """How many documents of one collection `list` would return."""
+        if where:
+            return len(self.list(collection, where))
+        check_collection(collection)
+        statement = "select count(*) from documents where collection = ?"
+        return int(self._database.read(lambda connection: connection.execute(statement, (collection,)).fetchone()[0]))
+
     def transact(self, work: Callable[[Transaction], Result]) -> Result:
         """Run `work` in a transaction and commit.
 

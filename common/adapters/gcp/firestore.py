@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -24,7 +24,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from common.adapters.gcp.failures import explained, explaining
+from common.adapters.gcp.failures import explaining
+from common.adapters.gcp.firestore_errors import LostTurn, about, lost_turn, named, ours
 from common.adapters.gcp.firestore_indexes import DATABASE
 from common.adapters.shared.document_rules import (
     check_collection,
@@ -36,7 +37,7 @@ from common.adapters.shared.document_rules import (
     split_path,
     to_json,
 )
-from common.errors import AlreadyExists, BadConfiguration, Contention, CostError, Permanent
+from common.errors import Permanent
 from common.ports.documents import Document, Order, Result, Transaction
 
 CALL_SECONDS = 30.0
@@ -47,10 +48,6 @@ TRIES = 4
 _PASSING = (api.ServiceUnavailable, api.InternalServerError, api.DeadlineExceeded, api.ResourceExhausted)
 _IN_TRANSACTION = Retry(if_exception_type(*_PASSING), initial=0.1, maximum=5.0, timeout=CALL_SECONDS)
 _ALONE = Retry(if_exception_type(*_PASSING, api.Aborted), initial=0.1, maximum=5.0, timeout=CALL_SECONDS)
-
-
-class _LostTurn(Contention):
-    """Another writer was faster: worth another round."""
 
 
 class FirestoreDocumentStore:
@@ -73,32 +70,32 @@ class FirestoreDocumentStore:
     def get(self, path: str) -> Document | None:
         """The document, or None."""
         reference = self._reference(path)
-        with _explaining(f"document {path}"):
+        with about(f"document {path}"):
             return _shown(path, reference.get(retry=_ALONE, timeout=CALL_SECONDS))
 
     def set(self, path: str, document: Document) -> None:
         """Write the whole document, whether or not it exists."""
         reference, stored = self._alone(path), _stored(path, document)
-        with _explaining(f"document {path}"):
+        with about(f"document {path}"):
             reference.set(stored, retry=_ALONE, timeout=CALL_SECONDS)
 
     def create(self, path: str, document: Document) -> None:
         """Write a document that must not exist yet.  Raises AlreadyExists."""
         reference, stored = self._alone(path), _stored(path, document)
-        with _explaining(f"document {path}"):
+        with about(f"document {path}"):
             reference.create(stored, retry=_ALONE, timeout=CALL_SECONDS)
 
     def update(self, path: str, fields: Document) -> None:
         """Write some top-level fields and leave the others; nothing is read, and nothing happens where there is no document."""
         reference, stored = self._alone(path), _stored(path, fields)
-        named = {FieldPath(name).to_api_repr(): value for name, value in stored.items()}
-        with _explaining(f"document {path}"), suppress(api.NotFound):
-            reference.update(named, retry=_ALONE, timeout=CALL_SECONDS)
+        by_path = {FieldPath(name).to_api_repr(): value for name, value in stored.items()}
+        with about(f"document {path}"), suppress(api.NotFound):
+            reference.update(by_path, retry=_ALONE, timeout=CALL_SECONDS)
 
     def delete(self, path: str) -> None:
         """Remove a document; nothing happens where there is none."""
         reference = self._alone(path)
-        with _explaining(f"document {path}"):
+        with about(f"document {path}"):
             reference.delete(retry=_ALONE, timeout=CALL_SECONDS)
 
     def list(
@@ -110,16 +107,14 @@ class FirestoreDocumentStore:
         after: tuple[str, Document] | None = None,
     ) -> Sequence[tuple[str, Document]]:
         """A page of (id, document) pairs of one collection, as common.ports.DocumentStore says."""
-        query: Any = self._client.collection(check_collection(collection))
         check_page(collection, order, limit, after)
-        for name, value in _conditions(collection, where).items():
-            query = query.where(filter=FieldFilter(FieldPath(name).to_api_repr(), "==", value))
+        query = self._query(collection, where)
         query = query if order is None and limit is None and after is None else _ordered(query, order)
         listed: list[tuple[str, Document]] = []
         cursor = None if after is None else self._cursor(collection, after[0], after[1], order)
         while True:
             asked = query if limit is None else query.limit(limit - len(listed))
-            with _explaining(f"collection {collection}"):
+            with about(f"collection {collection}"):
                 found = list(
                     (asked.start_after(cursor) if cursor else asked).stream(retry=_ALONE, timeout=CALL_SECONDS)
                 )
@@ -128,6 +123,21 @@ class FirestoreDocumentStore:
             if limit is None or len(listed) >= limit or not found:
                 return listed
             cursor = self._cursor(collection, found[-1].id, found[-1].to_dict() or {}, order)
+
+    def count(self, collection: str, where: dict[str, Any] | None = None) -> int:
+        """How many documents of one collection `list` would return, by an aggregation where Firestore can decide all of `where`."""
+        query = self._query(collection, where)
+        if len(_conditions(collection, where)) < len(where or {}):
+            return len(self.list(collection, where))
+        with about(f"collection {collection}"):
+            ((found,),) = query.count().get(retry=_ALONE, timeout=CALL_SECONDS)
+        return int(found.value)
+
+    def _query(self, collection: str, where: Mapping[str, Any] | None) -> Any:
+        query: Any = self._client.collection(check_collection(collection))
+        for name, value in _conditions(collection, where).items():
+            query = query.where(filter=FieldFilter(FieldPath(name).to_api_repr(), "==", value))
+        return query
 
     def _cursor(self, collection: str, document_id: str, document: Document, order: Order | None) -> tuple[Any, ...]:
         """Where a page begins, in the fields of `_ordered`."""
@@ -141,7 +151,7 @@ class FirestoreDocumentStore:
         """
         self._refuse_another()
         retrying = Retrying(
-            retry=retry_if_exception_type(_LostTurn),
+            retry=retry_if_exception_type(LostTurn),
             stop=stop_after_attempt(TRIES) | stop_after_delay(TRANSACTION_SECONDS),
             wait=wait_random_exponential(multiplier=0.1, max=3),
             reraise=True,
@@ -159,7 +169,7 @@ class FirestoreDocumentStore:
         def attempt(vendor: firestore.Transaction) -> Result:
             try:
                 if time.monotonic() > deadline:
-                    raise _lost_turn(_named(written))
+                    raise lost_turn(named(written))
                 written.clear()
                 return work(_FirestoreTransaction(self._client, vendor, written))
             except BaseException as error:
@@ -169,10 +179,10 @@ class FirestoreDocumentStore:
         try:
             return cast(Result, firestore.transactional(attempt)(_PlainTransaction(self._client)))
         except Exception as error:
-            ours = None if any(error is one for one in raised) else _ours(error, _named(written))
-            if ours is None:
+            found = None if any(error is one for one in raised) else ours(error, named(written))
+            if found is None:
                 raise
-            raise ours from error
+            raise found from error
 
     def _reference(self, path: str) -> firestore.DocumentReference:
         split_path(path)
@@ -208,7 +218,7 @@ class _FirestoreTransaction:
         if self._written:
             raise Permanent(f"document {path} is read after a write in the same transaction: read first, then write")
         reference = self._reference(path)
-        with _explaining(f"document {path}"):
+        with about(f"document {path}"):
             return _shown(path, reference.get(transaction=self._vendor, retry=_IN_TRANSACTION, timeout=CALL_SECONDS))
 
     def set(self, path: str, document: Document) -> None:
@@ -265,41 +275,3 @@ def _conditions(collection: str, where: Mapping[str, Any] | None) -> dict[str, A
         for name, value in asked.items()
         if not isinstance(value, list | tuple | dict | str) or (isinstance(value, str) and is_short(value))
     }
-
-
-@contextmanager
-def _explaining(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        ours = _ours(error, what)
-        if ours is None:
-            raise
-        raise ours from error
-
-
-def _ours(error: Exception, what: str) -> CostError | None:
-    """Our error for one of Firestore or its SDK, or None for one that is nobody's."""
-    if isinstance(error, api.RetryError) and isinstance(error.cause, Exception):
-        error = error.cause
-    if isinstance(error, ValueError) and isinstance(error.__cause__, api.Aborted):
-        error = error.__cause__  # the SDK's "failed to commit in 5 attempts"
-    if isinstance(error, api.Aborted):
-        return _lost_turn(what)
-    if isinstance(error, api.AlreadyExists):
-        return AlreadyExists(f"{what} exists already")
-    if isinstance(error, api.InvalidArgument):
-        return Permanent(f"{what} is refused by Firestore (400): a name, a value or the size breaks its limits")
-    if isinstance(error, api.FailedPrecondition):
-        return BadConfiguration(
-            f"{what}: Firestore lacks an index, or its database is not in native mode (400); run make deploy"
-        )
-    return explained(error, what)
-
-
-def _named(written: Sequence[str]) -> str:
-    return f"document {' or '.join(written[:3])}" if written else "a transaction"
-
-
-def _lost_turn(what: str) -> _LostTurn:
-    return _LostTurn(f"{what} is being changed by other workers; it will be retried")

@@ -30,7 +30,7 @@ from common.errors import AlreadyExists, Permanent
 from common.messages import Message, topic_of
 from common.messages.cloudevent import encode
 from common.messages.subscriptions import DEAD, Subscription, named
-from common.ports.bus import MAX_ATTEMPTS, DeadLetter, Delivery, Undeliverable
+from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES, DeadLetter, Delivery, Undeliverable
 from common.ports.clock import Clock
 
 MAX_BATCH = 1_000
@@ -298,7 +298,7 @@ class PubSubBus:
             ack_deadline_seconds=known.ack_deadline_seconds,
             enable_message_ordering=known.ordered,
             retry_policy=rest if self._rests else None,
-            dead_letter_policy={"dead_letter_topic": self._topic(topic + DEAD), "max_delivery_attempts": MAX_ATTEMPTS},
+            dead_letter_policy={"dead_letter_topic": self._topic(topic + DEAD), "max_delivery_attempts": MAX_PUSHES},
         )
 
     def _topic(self, name: str) -> str:

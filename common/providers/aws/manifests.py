@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from common.domain.period import BillingPeriod
-from common.errors import BadBill, BadConfiguration, Retryable
+from common.errors import BadBill, BadConfiguration, NotReady
 from common.ports import FoundObject, Location
 from common.providers.discovery import FoundDelivery, FoundPart, data_files, one_delivery
 
@@ -39,7 +39,7 @@ class _Manifest:
 def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDelivery]:
     """The newest delivery of each billing period.
 
-    periods: only these months (YYYY-MM).  Raises Retryable for a delivery whose files are not all there, BadBill for a
+    periods: only these months (YYYY-MM).  Raises NotReady for a delivery whose files are not all there, BadBill for a
     bad manifest, BadConfiguration where two reports tell the same month.
     Sources: AWS CUR user guide, AWS Data Exports guide.
     """
@@ -79,7 +79,7 @@ def _read(location: Location, found: FoundObject) -> _Manifest:
         raise BadBill(f"{found.name} has no list of files ({', '.join(_FILE_LISTS)}); {_AGAIN}")
     files = tuple(_file(found.name, entry) for entry in entries)
     if not files:
-        raise Retryable(f"{found.name} lists no files: the export is not finished, try again later")
+        raise NotReady(f"{found.name} lists no files: the export is not finished, try again later")
     execution = _execution((found.name, *(key for key, _ in files)))
     version = next((str(table[name]) for name in _VERSIONS if table.get(name)), execution[1] if execution else None)
     return _Manifest(
@@ -169,7 +169,7 @@ def _delivery(manifest: _Manifest, objects: Mapping[str, FoundObject]) -> FoundD
     names = _names([key for key, _ in manifest.files], objects)
     missing = [name for name in names if name not in objects]
     if missing:
-        raise Retryable(
+        raise NotReady(
             f"{manifest.name} lists {len(names)} files of which {len(missing)} are missing, among them {missing[0]}; "
             "the delivery is in progress or was cleaned up, try again later"
         )

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from common.domain.period import BillingPeriod
-from common.errors import BadBill, Retryable
+from common.errors import BadBill, NotReady
 from common.ports import FoundObject, Location
 from common.providers.discovery import ACTUAL, AMORTIZED, WHOLE, FoundDelivery, FoundPart, data_files, one_delivery
 
@@ -50,7 +50,7 @@ def discover(
     """The newest delivery of each month; an actual and an amortized run of a month are one delivery.
 
     periods: only these months (YYYY-MM).  preferred: kinds of export that tell the money of a month, the first that is
-    there counts, others are left aside.  Raises Retryable for a run that is not whole, BadBill for a bad manifest.
+    there counts, others are left aside.  Raises NotReady for a run that is not whole, BadBill for a bad manifest.
     """
     objects = {found.name: found for found in location.list()}
     manifests = [found for found in objects.values() if _is_manifest(found.name)]
@@ -172,14 +172,14 @@ def _delivery(month: str | None, runs: Sequence[_Run], objects: Mapping[str, Fou
 
 def _parts(run: _Run, objects: Mapping[str, FoundObject]) -> list[FoundPart]:
     if run.blob_count is not None and len(run.blobs) < run.blob_count:
-        raise Retryable(f"{run.manifest} lists {len(run.blobs)} of {run.blob_count} parts; {_LATER}")
+        raise NotReady(f"{run.manifest} lists {len(run.blobs)} of {run.blob_count} parts; {_LATER}")
     if not run.blobs and run.blob_count is None:
-        raise Retryable(f"{run.manifest} lists no parts yet; {_LATER}")
+        raise NotReady(f"{run.manifest} lists no parts yet; {_LATER}")
     parts = []
     for blob, size in run.blobs:
         name = _find(blob, run.manifest, objects)
         if name is None:
-            raise Retryable(f"{run.manifest} names {PurePosixPath(blob).name}, which does not exist; {_LATER}")
+            raise NotReady(f"{run.manifest} names {PurePosixPath(blob).name}, which does not exist; {_LATER}")
         parts.append(FoundPart(name, _ROLES[run.kind], size))
     return parts
 

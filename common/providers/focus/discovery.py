@@ -18,7 +18,7 @@ _FOCUS_KINDS: tuple[frozenset[str | None], ...] = (frozenset(("FocusCost",)), fr
 def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDelivery]:
     """The newest delivery of each billing period; without a manifest all files together are one.
 
-    periods: only these months (YYYY-MM).  Raises Retryable for a delivery whose files are not all there, BadBill for a
+    periods: only these months (YYYY-MM).  Raises NotReady for a delivery whose files are not all there, BadBill for a
     bad manifest, BadConfiguration where two exports tell the same month.
     Sources: AWS Data Exports guide; Microsoft Learn, Cost Management exports.
     """

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from common.errors import Retryable
+from common.errors import NotReady
 from common.ports import FoundObject, Location
 from common.providers.discovery import FoundDelivery, data_files, one_delivery
 
@@ -23,7 +23,7 @@ def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDeliv
 
     periods: not looked at, since names do not tell them; a delivery's periods are found by reading it.  Two sets of one
     month are two versions of it, of which the later extract counts.
-    Raises Retryable while a shard is missing, BadBill where there is no data file.
+    Raises NotReady while a shard is missing, BadBill where there is no data file.
     """
     found = data_files(location)
     sets: dict[tuple[str, str], dict[int, FoundObject]] = defaultdict(dict)
@@ -43,7 +43,7 @@ def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDeliv
 def _extract(location: Location, name: tuple[str, str], shards: dict[int, FoundObject]) -> FoundDelivery:
     missing = next((number for number in range(len(shards)) if number not in shards), None)
     if missing is not None:
-        raise Retryable(
+        raise NotReady(
             f"the extract {name[0]}-*{name[1]} at {location.uri} has {len(shards)} shards but none numbered "
             f"{missing:012d}; it is in progress or a file was lost: extract the table again if this persists"
         )

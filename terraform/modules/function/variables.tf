@@ -78,7 +78,7 @@ variable "topics" {
 }
 
 variable "max_delivery_attempts" {
-  description = "Tries after which a message is a dead letter"
+  description = "Pushes after which Pub/Sub gives a message up by itself; the function does so after five tries of its own count"
   type        = number
 }
 

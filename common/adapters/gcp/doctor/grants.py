@@ -37,7 +37,8 @@ def grants() -> Iterator[Grant]:
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
         yield Grant(function, _READ_BUCKET, "bucket")
-    yield from (Grant("normalize_focus", PUBLISHER, f"topic:{one}") for one in ("charges-normalized", "alert-raised"))
+    announced = ("delivery-mapped", "charges-normalized", "alert-raised")
+    yield from (Grant("normalize_focus", PUBLISHER, f"topic:{one}") for one in announced)
     yield from (Grant("normalize_focus", _READ_OBJECTS, f"objects:{one}/") for one in ("raw", "focus", "quarantine"))
     yield from (
         Grant("normalize_focus", "roles/storage.objectCreator", f"objects:{one}/") for one in ("focus", "quarantine")

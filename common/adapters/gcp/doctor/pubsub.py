@@ -16,7 +16,7 @@ from google.pubsub_v1.types import Subscription as Found
 from common.adapters.gcp import pubsub_letters
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS, Subscription
-from common.ports.bus import MAX_ATTEMPTS
+from common.ports.bus import MAX_PUSHES
 
 EMULATOR_VARIABLE = "PUBSUB_EMULATOR_HOST"
 _PATIENCE_SECONDS = 3.0
@@ -84,8 +84,8 @@ def _drift(wanted: Subscription, found: Found, deploy: str, again: str) -> dict[
         faults[f"dead letters go to {_short(dead.dead_letter_topic) or 'nowhere'}, expected {wanted.topic}{DEAD}"] = (
             deploy
         )
-    elif dead.max_delivery_attempts != MAX_ATTEMPTS:
-        faults[f"gives up after {dead.max_delivery_attempts} tries, expected {MAX_ATTEMPTS}"] = deploy
+    elif dead.max_delivery_attempts != MAX_PUSHES:
+        faults[f"gives up after {dead.max_delivery_attempts} pushes, expected {MAX_PUSHES}"] = deploy
     if found.ack_deadline_seconds != wanted.ack_deadline_seconds:
         faults[
             f"waits {found.ack_deadline_seconds} s for an acknowledgement, expected {wanted.ack_deadline_seconds}"
