@@ -49,7 +49,7 @@ PEERS := $(BIN)/python -m tests.emulators $(if $(REQUIRE),--require-all) -- $(BI
 
 test-cloud: install-dev ## run the contract tests and the whole flow against emulators; REQUIRE=1 fails where one is not available
 	$(PEERS) contract integration
-	$(PEERS) cloud  # with fresh peers: that of BigQuery slows down with the number of tables it has had
+	$(PEERS) cloud
 
 check: install-dev ## run linters and type checks
 	$(BIN)/ruff format --check .
