@@ -184,14 +184,14 @@ def objects_over_json() -> None:
 
 
 def plain_databases() -> None:
-    """A project is a DuckDB database in memory, and columns are asked of their table alone.
+    """A project is a DuckDB database in memory, and a table is looked for by its name.
 
     A DuckLake is read anew after every statement that defines something, and writes a Parquet file for every insert;
-    duckdb_columns() lists the columns of all tables of all projects, several times in each question.
+    duckdb_columns() and its like list what all projects have, several times in each question.
     """
     from local_bigquery.engine import database
 
-    plain = database.fetch
+    plain, listed = database.fetch, database.objects
 
     def attach(connection: duckdb.DuckDBPyConnection, project_id: str) -> None:
         connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {database.quote(project_id)}")
@@ -208,7 +208,21 @@ def plain_databases() -> None:
         except duckdb.CatalogException:
             return []  # a table that is not there has no columns
 
-    database._attach, database.fetch = attach, fetch
+    def objects(project_id: str, dataset_id: str, table_id: str | None = None) -> list[tuple[str, str, int]]:
+        if table_id is None or table_id != table_id.lower():  # DuckDB finds a table in other letters too
+            return list(listed(project_id, dataset_id, table_id))
+        table = database.quote(project_id, dataset_id, table_id)
+        try:
+            ((rows, _),) = plain(f"SELECT count(*), any_value(rowid) FILTER (false) FROM {table}")
+            return [(table_id, "TABLE", rows)]
+        except duckdb.CatalogException as error:
+            if f"Table with name {table_id} does not exist" in str(error):
+                return []
+        except duckdb.BinderException:
+            pass  # a view has no rowid; it is there also where what it asks for is gone
+        return list(listed(project_id, dataset_id, table_id))
+
+    database._attach, database.fetch, database.objects = attach, fetch, objects
     database.projects = lambda: sorted(database._attached)
 
 
