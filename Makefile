@@ -43,9 +43,14 @@ install-dev: .venv/.installed-dev ## the same with the dependencies of tests and
 run: install ## run the whole pipeline on the bills in costwire/samples/, in a fresh state folder
 	@$(BIN)/costwire demo
 
-test: install-dev ## run the whole suite that needs no cloud account, with coverage
+SUITE := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
+
+test: install-dev ## run the whole suite that needs no cloud account
+	$(SUITE)
+
+coverage: install-dev ## the same, and say which lines and branches it did not reach
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --durations=10
+	$(SUITE) --cov --cov-report=term:skip-covered
 
 PEERS := $(BIN)/python -m tests.emulators $(if $(REQUIRE),--require-all) -- $(BIN)/python -m tests.emulators.suite
 
