@@ -86,9 +86,11 @@ facts: install-dev ## write terraform/facts.json and the table of docs/permissio
 screenshot: install-dev ## write docs/demo.svg, the picture in the README of what make run prints
 	@$(BIN)/python -m deployment.screenshot
 
-check-terraform: install-dev .emulators/checkov/.installed ## check terraform/ against the code, the provider's schema and checkov
-	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi
+check-terraform: install-dev lint-terraform ## check terraform/ against the code, the provider's schema and checkov
 	$(BIN)/python -m pytest -q tests/unit/test_terraform*.py
+
+lint-terraform: .emulators/checkov/.installed  # what make test does not run already
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi
 	.emulators/checkov/bin/checkov -d terraform --config-file terraform/.checkov.yaml
 
 .emulators/checkov/.installed: tests/terraform/checkov.lock | .venv/bin/python
