@@ -5,8 +5,10 @@ PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do comman
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet  # errors only: its warnings are about the machine
 WORKERS ?= 2
+# where Python may not keep what it compiles, each process that a test starts compiles the program anew
+test coverage test-cloud: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install install-cloud install-dev run test test-cloud check check-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy clean
+.PHONY: help install install-cloud install-dev run test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,15 +43,20 @@ install-dev: .venv/.installed-dev ## the same with the dependencies of tests and
 run: install ## run the whole pipeline on the bills in costwire/samples/, in a fresh state folder
 	@$(BIN)/costwire demo
 
-test: install-dev ## run the whole suite that needs no cloud account, with coverage
+SUITE := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
+
+test: install-dev ## run the whole suite that needs no cloud account
+	$(SUITE)
+
+coverage: install-dev ## the same, and say which lines and branches it did not reach
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --durations=10
+	$(SUITE) --cov --cov-report=term:skip-covered
 
 PEERS := $(BIN)/python -m tests.emulators $(if $(REQUIRE),--require-all) -- $(BIN)/python -m tests.emulators.suite
 
 test-cloud: install-dev ## run the contract tests and the whole flow against emulators; REQUIRE=1 fails where one is not available
 	$(PEERS) contract integration
-	$(PEERS) cloud  # with fresh peers: that of BigQuery slows down with the number of tables it has had
+	$(PEERS) cloud
 
 check: install-dev ## run linters and type checks
 	$(BIN)/ruff format --check .
@@ -79,9 +86,11 @@ facts: install-dev ## write terraform/facts.json and the table of docs/permissio
 screenshot: install-dev ## write docs/demo.svg, the picture in the README of what make run prints
 	@$(BIN)/python -m deployment.screenshot
 
-check-terraform: install-dev .emulators/checkov/.installed ## check terraform/ against the code, the provider's schema and checkov
-	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi
+check-terraform: install-dev lint-terraform ## check terraform/ against the code, the provider's schema and checkov
 	$(BIN)/python -m pytest -q tests/unit/test_terraform*.py
+
+lint-terraform: .emulators/checkov/.installed  # what make test does not run already
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; else echo "not run: terraform is not installed"; fi
 	.emulators/checkov/bin/checkov -d terraform --config-file terraform/.checkov.yaml
 
 .emulators/checkov/.installed: tests/terraform/checkov.lock | .venv/bin/python

@@ -6,8 +6,6 @@ import gzip
 import json
 import os
 import subprocess
-import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -25,9 +23,9 @@ from common.errors import CostError
 from common.reporting.quarantine import QuarantinedLine, read_lines
 from costwire.imports import import_bill
 from costwire.replay import replay
+from tests import commands
 from tests.support import CUR_HEADER, Laptop, cur_line, cur_text, laptop
 
-COSTWIRE = [sys.executable, "-m", "costwire"]
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures" / "bills"
 LINES = [cur_line(number, "1.25") for number in range(20)]
@@ -510,9 +508,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def costwire(home: Path, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COSTWIRE, *words], env=environment(home), capture_output=True, text=True, timeout=120, check=False
-    )
+    done = commands.run(*words, env=environment(home))
     assert done.returncode == status, done.stderr
     if status == 1:
         assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("costwire: "), done.stderr
@@ -528,13 +524,9 @@ def test_two_imports_at_once_both_end_well(tmp_path: Path, names: tuple[str, str
         ["import", str(bill), "--integration", name, "--delivered-at", f"2026-04-0{number}", "--allow-overlap"]
         for number, (bill, name) in enumerate(zip(bills, names, strict=True), 1)
     ]
-    done: list[subprocess.CompletedProcess[str]] = []
-    threads = [threading.Thread(target=lambda one=one: done.append(costwire(home, *one))) for one in words]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(done) == 2
+    at_once = [commands.Command(*one, env=environment(home)) for one in words]
+    ends = [one.end() for one in at_once]
+    assert [one.returncode for one in ends] == [0, 0], ends
     (found,) = json.loads(costwire(home, "costs", "--json").stdout)["currencies"]
     assert found["total"] == ("12.5" if names[0] == names[1] else "18.75")
 

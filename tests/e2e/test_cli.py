@@ -6,13 +6,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import commands
 from tests.support import cur_line, cur_text
 
 ROOT = Path(__file__).parents[2]
@@ -28,10 +28,7 @@ DIGITS = "0.123456789012345678901234"
 
 def costwire(home: Path, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COSTWIRE_HOME": str(home), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "costwire", *words],
-        env=environment, cwd=home.parent, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    done = commands.run(*words, env=environment, cwd=home.parent)
     assert done.returncode == status, f"{words}: {done.stdout}{done.stderr}"
     assert "Traceback" not in done.stderr
     return done

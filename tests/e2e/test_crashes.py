@@ -4,9 +4,6 @@ import csv
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +13,9 @@ import pytest
 from common.config import Settings
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
+from tests import commands
 from tests.support import cur_line, cur_text
 
-COSTWIRE = [sys.executable, "-m", "costwire"]
 KILLS = 4
 
 
@@ -27,21 +24,18 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def run(home: Path, *words: str) -> str:
-    done = subprocess.run([*COSTWIRE, *words], env=environment(home), capture_output=True, text=True, timeout=120)
+    done = commands.run(*words, env=environment(home))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def run_and_kill(home: Path, after: float, *words: str) -> bool:
     """Start a command and kill it; whether it was still running."""
-    process = subprocess.Popen(
-        [*COSTWIRE, *words], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = commands.Command(*words, env=environment(home))
     time.sleep(after)
-    alive = process.poll() is None
-    if alive:
-        process.send_signal(signal.SIGKILL)
-    process.wait()
+    alive = command.running
+    command.kill()
+    command.end()
     return alive
 
 

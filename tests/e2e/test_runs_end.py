@@ -15,6 +15,7 @@ import pytest
 
 from common.ports.bus import MAX_ATTEMPTS
 from costwire.dead_letters import GRACE
+from tests import commands
 from tests.support import cur_line, cur_text
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +46,7 @@ def start(home: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def costwire(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COSTWIRE, *words], env=environment(home), capture_output=True, text=True, timeout=120, check=False
-    )
+    return commands.run(*words, env=environment(home))
 
 
 def runs(home: Path) -> list[tuple[str, str | None]]:

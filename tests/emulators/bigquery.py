@@ -35,7 +35,7 @@ def bigquery(folder: Path) -> Peer:
 
 
 def second_bigquery(folder: Path) -> Peer:
-    """Another one, for the second worker of a test run: one process answers one question at a time, and slows down with every table."""
+    """Another one, for the second worker of a test run: one process works on one question at a time."""
     return _started(folder / "second-bigquery", SECOND)
 
 

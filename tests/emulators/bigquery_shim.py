@@ -7,6 +7,7 @@
 - The tables that hold answers go after 40 more.
 - Of two transactions that change rows of one table the second is cancelled, at its first statement that does; local-bigquery notices at
   the commit (https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency).
+- A project is a plain DuckDB database, not a DuckLake, where each question takes longer with every table there is.
 - A load job takes Parquet files of several schemas, by column name.
 - Objects of gs:// come from a folder (GCS_LOCAL_ROOT/<bucket>/<name>) where it has the bucket, else from the emulator at
   STORAGE_EMULATOR_HOST, over its JSON API; local-bigquery would load a DuckDB extension for that.
@@ -257,6 +258,49 @@ def objects_over_json() -> None:
     storage.paths = load.paths = paths
 
 
+def plain_databases() -> None:
+    """A project is a DuckDB database in memory, and a table is looked for by its name.
+
+    A DuckLake is read anew after every statement that defines something, and writes a Parquet file for every insert;
+    duckdb_columns() and its like list what all projects have, several times in each question.
+    """
+    from local_bigquery.engine import database
+
+    plain, listed = database.fetch, database.objects
+
+    def attach(connection: duckdb.DuckDBPyConnection, project_id: str) -> None:
+        connection.execute(f"ATTACH IF NOT EXISTS ':memory:' AS {database.quote(project_id)}")
+        database._attached.add(project_id)
+
+    def fetch(sql: str, params: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        if "duckdb_columns()" not in sql or not params:
+            return list(plain(sql, params))
+        # asked for a table's columns that may not be null, or for one column by its name
+        project_id, dataset_id, table_id, *named = params
+        about = "SELECT name FROM pragma_table_info(?) WHERE " + ("name = ?" if named else '"notnull"')
+        try:
+            return list(plain(about, [database.quote(project_id, dataset_id, table_id), *named]))
+        except duckdb.CatalogException:
+            return []  # a table that is not there has no columns
+
+    def objects(project_id: str, dataset_id: str, table_id: str | None = None) -> list[tuple[str, str, int]]:
+        if table_id is None or table_id != table_id.lower():  # DuckDB finds a table in other letters too
+            return list(listed(project_id, dataset_id, table_id))
+        table = database.quote(project_id, dataset_id, table_id)
+        try:
+            ((rows, _),) = plain(f"SELECT count(*), any_value(rowid) FILTER (false) FROM {table}")
+            return [(table_id, "TABLE", rows)]
+        except duckdb.CatalogException as error:
+            if f"Table with name {table_id} does not exist" in str(error):
+                return []
+        except duckdb.BinderException:
+            pass  # a view has no rowid; it is there also where what it asks for is gone
+        return list(listed(project_id, dataset_id, table_id))
+
+    database._attach, database.fetch, database.objects = attach, fetch, objects
+    database.projects = lambda: sorted(database._attached)
+
+
 def main() -> int:
     """Run the console script of local-bigquery, mended."""
     duckdb.connect = connect
@@ -267,6 +311,7 @@ def main() -> int:
     one_transaction_per_table()
     columns_by_name()
     objects_over_json()
+    plain_databases()
     (script,) = [one for one in entry_points(group="console_scripts") if one.name == "local-bigquery"]
     return int(script.load()() or 0)
 

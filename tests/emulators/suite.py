@@ -35,8 +35,8 @@ def main() -> int:
     environment = {**os.environ, **{f"CONTRACT_{port}": backend for port, backend in running.items()}}
     told = ", ".join(f"{port.lower()} on {backend}" for port, backend in running.items())
     print(f"held to the contract: {told or 'nothing, since no peer runs'}", flush=True)
-    # the longest files first, so that no worker is left alone with one
-    workers = ["-n", os.environ.get("WORKERS", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
+    # one more than processors, since many wait; the longest files first, so that no worker is left alone with one
+    workers = ["-n", os.environ.get("WORKERS", "3"), "--dist", "loadfile", "--no-loadscope-reorder"]
     files = _files(sys.argv[1:] or FOLDERS)
     command = [sys.executable, "-m", "pytest", *workers, "--durations=10", *map(str, files)]
     return subprocess.run(command, env=environment, check=False).returncode

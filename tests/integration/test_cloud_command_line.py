@@ -21,10 +21,8 @@ NOBODY = "127.0.0.1:1"
 AWAY = {
     "COSTWIRE_PROJECT": "nowhere-at-all",
     "COSTWIRE_BUCKET": "nowhere",
-    "FIRESTORE_EMULATOR_HOST": NOBODY,
-    "PUBSUB_EMULATOR_HOST": NOBODY,
-    "STORAGE_EMULATOR_HOST": f"http://{NOBODY}",
-    "BIGQUERY_EMULATOR_HOST": f"http://{NOBODY}",
+    **{f"{service}_EMULATOR_HOST": NOBODY for service in ("FIRESTORE", "PUBSUB")},
+    **{f"{service}_EMULATOR_HOST": f"http://{NOBODY}" for service in ("STORAGE", "BIGQUERY")},
 }
 HERE = {name: value for name, value in os.environ.items() if not re.match(r"COSTWIRE_|.*_EMULATOR_HOST", name)}
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +25,7 @@ from common.tenancy import data as tenant_data
 from common.tenancy.organizations import change_organization
 from common.tenancy.schedules import set_sync_interval
 from costwire.worker import Outcome, subscribe_all, work
+from tests import commands
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
 
 ROOT = Path(__file__).parents[2]
@@ -302,14 +301,12 @@ def test_a_delivery_whose_files_are_gone_is_told_and_the_others_are_restored(rt:
 def costwire(home: Path, *words: str, status: int = 0, typed: str | None = None) -> str:
     """Run a command; typed: what a person types at its terminal.  Returns what it printed, or its one line of failure."""
     environment = {**os.environ, "COSTWIRE_HOME": str(home), "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "costwire", *words]
-    options: dict[str, Any] = {"env": environment, "capture_output": True, "text": True, "timeout": 120, "check": False}
     if typed is None:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, **options)
+        done = commands.run(*words, env=environment)
     else:
         person, terminal = os.openpty()
         os.write(person, f"{typed}\n".encode())
-        done = subprocess.run(command, stdin=terminal, **options)
+        done = commands.run(*words, env=environment, terminal=os.ttyname(terminal))
         os.close(person)
         os.close(terminal)
     assert done.returncode == status, done.stdout + done.stderr
