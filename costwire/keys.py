@@ -8,7 +8,7 @@ import typer
 
 from common.errors import CostError
 from common.runtime.bootstrap import runtime
-from common.tenancy import credentials
+from common.tenancy import reencrypting
 from costwire.output import AsJson, console, print_json, progress
 from costwire.tenant import tenant_of
 
@@ -35,7 +35,7 @@ def reencrypt(
     rt = runtime()
     org_slug = tenant_of(rt, org) if org is not None else None
     with progress("re-encrypting credentials", quiet=as_json) as say:
-        outcome = credentials.reencrypt_stored(rt, org_slug, say)
+        outcome = reencrypting.reencrypt_stored(rt, org_slug, say)
     if as_json:
         print_json(outcome.__dict__)
     else:
