@@ -8,7 +8,7 @@ from datetime import datetime
 
 from common.errors import Permanent
 from common.ports import Document, DocumentStore, KeyRing, Runtime, Transaction
-from common.tenancy import credentials
+from common.tenancy import channels, credentials
 from common.tenancy.sealed import SealedPlace, sealed_again
 
 _PROBE = "newest-key-version"  # without a slash, so that it is nobody's context
@@ -44,7 +44,11 @@ def reencrypt(
 
     One that cannot be opened is named and left as it is.  Raises Retryable where the key ring is away.
     """
-    places = [(f"{org}/{one.name}", one) for org in org_slugs for one in credentials.places(documents, org)]
+    places = [
+        (f"{org}/{one.name}", one)
+        for org in org_slugs
+        for one in (*credentials.places(documents, org), *channels.places(documents, org))
+    ]
     if not places:
         return Reencryption(None, 0, 0, {})
     # what seals is what counts: a rotation may take a while to be used everywhere

@@ -11,8 +11,6 @@ from common.errors import DecryptionFailed
 from common.ports import Document, KeyRing
 from common.ports.keys import FAILED, Sealed, check_size
 
-FIELDS = ("ciphertext", "key_version", "fingerprint")
-
 
 @dataclass(frozen=True)
 class SealedPlace:
