@@ -46,10 +46,13 @@ def send_waiting(
         made = render(document, message.org_slug)
         for key, (notifier, recipient) in keys.items():
             if key not in stalled:
-                found = _send_once(path, key, made, notifier, recipient, documents, clock, workers)
+                found = _send_once(
+                    path, key, made, notifier, recipient, documents, clock, workers, outbox.is_trial(document)
+                )
                 stalled.update(key for problem in found if isinstance(problem, Retryable))
                 problems += found
-        problems += _record_sent(documents, path, tuple(keys))
+        lost = _record_sent(documents, path, tuple(keys))
+        problems += [] if outbox.is_trial(document) else lost
     _raise_worst(problems)
 
 
@@ -84,6 +87,7 @@ def _send_once(
     documents: DocumentStore,
     clock: Clock,
     workers: Workers | None,
+    once: bool,
 ) -> list[CostError]:
     """One try for one recipient; `channel` is its key in the outbox.  What is returned is to be tried again."""
     claim = uuid.uuid4().hex
@@ -98,16 +102,18 @@ def _send_once(
             where = notifier.send(made, recipient)
     except CostError as error:
         counted(notifications_failed=1)
-        return _not_sent(documents, path, channel, claim, error)
+        return _not_sent(documents, path, channel, claim, error, once)
     _change(documents, path, lambda document: outbox.sent(document, channel, clock.now(), where))
     counted(notifications_sent=1)
     return []
 
 
-def _not_sent(documents: DocumentStore, path: str, key: str, claim: str, error: CostError) -> list[CostError]:
-    """Record a failed try; the error, where there will be another."""
+def _not_sent(
+    documents: DocumentStore, path: str, key: str, claim: str, error: CostError, once: bool
+) -> list[CostError]:
+    """Record a failed try; the error, where there will be another, as there is not for a message that is tried once."""
     reason = str(error)
-    if not isinstance(error, Retryable):
+    if not isinstance(error, Retryable) or once:
         _change(documents, path, lambda document: outbox.refused(document, key, reason, claim))
         return []
     unanswered = isinstance(error, Unanswered)

@@ -123,5 +123,6 @@ def _address(text: str) -> str:
         or len(text) > _MOST_CHARACTERS
         or len(found[1].encode()) > _MOST_OF_A_LOCAL_PART
     ):
-        raise InvalidChannel(f"address is '{text[:70]}', expected one such as ada@example.com")
+        found_text = "a web address" if "://" in text else f"'{text[:70]}'"
+        raise InvalidChannel(f"address is {found_text}, expected one such as ada@example.com")
     return f"{found[1]}@{found[2].lower()}"

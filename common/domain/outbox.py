@@ -44,11 +44,14 @@ def new_notification(
     created_at: datetime,
     channels: Iterable[str] = (),
     budget_id: str | None = None,
+    is_trial: bool = False,
 ) -> Document:
     """The document of an alert's `number`-th message.  channels: names of those wanted, empty for the defaults.
 
-    facts: what the message says, plain types only; `type` chooses its template.
+    facts: what the message says, plain types only; `type` chooses its template.  is_trial: a user tries a channel; each recipient is tried
+    once, and a failure is that user's to see.
     """
+    trial = {"is_trial": True} if is_trial else {}
     return {
         "notification_id": f"{alert_id}_{number}",
         "alert_id": alert_id,
@@ -60,7 +63,13 @@ def new_notification(
         "channels": {},
         "facts": dict(facts),
         "created_at": created_at.isoformat(),
+        **trial,
     }
+
+
+def is_trial(document: Document) -> bool:
+    """Whether it is no alert's message, but a test of a channel."""
+    return bool(document.get("is_trial"))
 
 
 def unit(channel: str, recipient: str = "") -> str:
