@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from common.domain.channels import OF_DEPLOYMENT
+from common.domain.channels import OF_DEPLOYMENT, channel_name_fault
 from common.domain.nearest import did_you_mean
-from common.errors import NotFound
+from common.errors import BadConfiguration, NotFound
 from common.ports import Channel, Document, DocumentStore
 from common.records.organizations import DEFAULT, below
 
@@ -30,7 +30,8 @@ def channels_of(documents: DocumentStore, org_slug: str) -> dict[str, Channel]:
 
 
 def load_channel(documents: DocumentStore, org_slug: str, name: str) -> Document:
-    """The channel's document.  Raises NotFound with the nearest name."""
+    """The channel's document.  Raises NotFound with the nearest name, BadConfiguration for what is no name."""
+    _check_name(name)
     known = dict(documents.list(below(org_slug, "channels")))
     if name not in known:
         raise NotFound(f"there is no channel {name}; costwire channels list shows them{did_you_mean(name, known)}")
@@ -45,7 +46,10 @@ def missing_channels(documents: DocumentStore, org_slug: str, names: Iterable[st
 
 
 def check_channels(documents: DocumentStore, org_slug: str, names: Iterable[str]) -> None:
-    """Raises NotFound where a budget of the organization would name a channel that does not exist."""
+    """Raises NotFound where a budget would name a channel that does not exist, BadConfiguration for what is no name."""
+    names = tuple(names)
+    for name in names:
+        _check_name(name)
     for name in missing_channels(documents, org_slug, names):
         raise NotFound(missing_words(documents, org_slug, name))
 
@@ -55,3 +59,10 @@ def missing_words(documents: DocumentStore, org_slug: str, name: str) -> str:
     org = "" if org_slug == DEFAULT else f" --org {org_slug}"
     near = did_you_mean(name, [*channels_of(documents, org_slug), *OF_DEPLOYMENT])
     return f"there is no channel {name}; costwire channels add {name} --slack or --email ADDRESS{org} creates it{near}"
+
+
+def _check_name(name: str) -> None:
+    """A webhook that was typed in the place of a name is not repeated."""
+    fault = channel_name_fault(name)
+    if fault:
+        raise BadConfiguration(fault)

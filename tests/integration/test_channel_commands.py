@@ -14,7 +14,7 @@ from common.records import organizations
 from common.tenancy import channels
 from costwire import cli
 from tests.smtp_peer import SmtpPeer, smtp_peer
-from tests.support import Laptop, laptop
+from tests.support import Laptop, cur_line, cur_text, laptop
 from tests.webhook_peer import PLANTED, WebhookPeer, webhook_peer
 
 ADA, BOB = "ada@example.com", "bob@example.com"
@@ -164,3 +164,79 @@ def test_reencrypting_from_the_command_line_counts_webhooks(rt: Laptop, run: Ter
     run("keys", "rotate")
     assert "1 re-encrypted" in run("keys", "reencrypt")
     assert channels.load_webhook(rt.documents, rt.keys, "acme", "ops") == slack.url()
+
+
+BUDGET = ["--amount", "100", "--currency", "USD", "--threshold", "80"]
+
+
+def breaking_bill(rt: Laptop, tmp_path: Path) -> None:
+    """A bill of the organization `default` that breaks a budget of 100."""
+    bill = tmp_path / "bill.csv"
+    bill.write_text(cur_text([cur_line(1, "90")]))
+    rt.bring(bill)
+
+
+def test_a_budget_s_alert_goes_to_the_channels_that_it_names(
+    rt: Laptop, run: Terminal, slack: WebhookPeer, mail: SmtpPeer, tmp_path: Path
+) -> None:
+    breaking_bill(rt, tmp_path)
+    run("channels", "add", "ops", "--slack", typed=slack.url())
+    run("channels", "add", "finance", "--email", ADA)
+    run("channels", "add", "board", "--email", BOB)
+    said = run("budgets", "add", "cloud", *BUDGET, "--notify", "finance", "--notify", "ops", "--notify", "finance")
+    assert "Alert sent: e-mail to ada@example.com" in said and "Alert sent: Slack, channel ops" in said
+    assert (slack.copies(), mail.asked) == (1, {ADA: 1})
+    assert "cloud notifies finance, ops" in run("budgets", "list")
+    (listed,) = json.loads(run("budgets", "list", "--json"))
+    assert listed["channels"] == ["finance", "ops"]
+    refused = run("channels", "remove", "ops", status=1)
+    assert "channel ops is named by budget cloud" in refused and "--force" in refused
+    run("budgets", "set", "cloud", "--notify", "")
+    assert "notifies" not in run("budgets", "list")
+    run("channels", "remove", "ops")
+
+
+def test_a_budget_with_a_channel_that_does_not_exist_is_refused(rt: Laptop, run: Terminal) -> None:
+    run("channels", "add", "finance", "--email", ADA)
+    said = run("budgets", "add", "cloud", *BUDGET, "--notify", "finanse", status=1)
+    assert "there is no channel finanse; costwire channels add finanse --slack or --email ADDRESS creates it" in said
+    assert "did you mean 'finance'?" in said and rt.documents.list("orgs/default/budgets") == []
+    run("budgets", "add", "cloud", *BUDGET, "--notify", "finance")
+    assert "there is no channel ops" in run("budgets", "set", "cloud", "--notify", "ops", status=1)
+    url = f"https://hooks.slack.com/services/{PLANTED}"
+    for words, status in (
+        (("budgets", "set", "cloud", "--notify"), 1),
+        (("budgets", "add", "other", *BUDGET, "--notify"), 2),
+        (("channels", "test"), 1),
+        (("channels", "remove"), 1),
+    ):
+        assert "channel is a web address, expected a name" in run(*words, url, status=status)
+    assert "planted" not in run.said.lower()
+    (listed,) = json.loads(run("budgets", "list", "--json"))
+    assert listed["channels"] == ["finance"]
+
+
+DECLARED = '[[budgets]]\norg = "acme"\nname = "Cloud"\namount = 100\ncurrency = "USD"\n'
+
+
+def test_a_file_names_channels_and_is_refused_where_one_does_not_exist(
+    rt: Laptop, run: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "costwire.toml"
+    file.write_text(DECLARED + 'channels = ["finance", "email"]\n')
+    words = ["apply", "-f", str(file), "--yes"]
+    said = run(*words, status=1)
+    assert "refused budget Cloud of acme" in said and 'channels: nothing -> ["email", "finance"] (not possible)' in said
+    assert "there is no channel finance; costwire channels add finance --slack or --email ADDRESS --org acme" in said
+    assert "nothing was applied" in said and rt.documents.list("orgs/acme/budgets") == []
+    run("channels", "add", "finance", "--email", ADA, "--org", "acme")
+    assert "Applied: 1 of 1 changes." in run(*words)
+    ((_, document),) = rt.documents.list("orgs/acme/budgets")
+    assert document["channels"] == ["finance", "email"]
+    run("channels", "remove", "finance", "--force", "--org", "acme")
+    assert "there is no channel finance; its alerts go to the default channels" in run(*words)
+    file.write_text(DECLARED.replace("100", "200") + 'channels = ["finance", "email"]\n')
+    assert 'channels cannot be ["email", "finance"]: there is no channel finance' in run(*words, status=1)
+    file.write_text(DECLARED.replace("acme", "new_org") + 'channels = ["finance"]\n')
+    file.write_text('[[organizations]]\nslug = "new_org"\nname = "New"\nplan = "Starter"\n' + file.read_text())
+    assert "first costwire tenants add NAME --slug new_org" in run(*words, status=1)
