@@ -20,7 +20,7 @@ COMMANDS = [
     ["import"], ["connect"], ["apply"], ["sync"], ["costs"], ["export"], ["deliveries"], ["runs"], ["quarantine"], ["restatements"],
     ["budgets"], ["budgets", "add"], ["budgets", "list"], ["budgets", "remove"],
     ["channels"], *(["channels", one] for one in ("add", "list", "test", "remove")),
-    ["alerts"], ["alerts", "list"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
+    ["alerts"], ["alerts", "list"], ["alerts", "show"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
     ["schedule"], ["watch"], ["keys"], ["keys", "rotate"], ["keys", "reencrypt"], ["rates"], ["rates", "set"], ["rates", "list"],
     ["tenants"], *(["tenants", one] for one in ("add", "list", "suspend", "resume", "remove", "restore")),
 ]  # fmt: skip

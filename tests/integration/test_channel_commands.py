@@ -240,3 +240,41 @@ def test_a_file_names_channels_and_is_refused_where_one_does_not_exist(
     file.write_text(DECLARED.replace("acme", "new_org") + 'channels = ["finance"]\n')
     file.write_text('[[organizations]]\nslug = "new_org"\nname = "New"\nplan = "Starter"\n' + file.read_text())
     assert "first costwire tenants add NAME --slug new_org" in run(*words, status=1)
+
+
+def test_an_alert_shows_who_got_which_message(
+    rt: Laptop, run: Terminal, slack: WebhookPeer, mail: SmtpPeer, tmp_path: Path
+) -> None:
+    breaking_bill(rt, tmp_path)
+    run("channels", "add", "ops", "--slack", typed=slack.url())
+    run("channels", "add", "finance", "--email", ADA)
+    mail.rcpt[ADA] = "550 5.1.1 nobody here"
+    run("budgets", "add", "cloud", *BUDGET)
+    (alert,) = json.loads(run("alerts", "list", "--json"))
+    said = run("alerts", "show", alert["alert_id"][:5])
+    assert f"{alert['alert_id']}: open, cloud, spend 90.00 USD" in said and "UTC open" in said
+    assert "message sent: Slack, channel ops" in said
+    assert "message not sent by email to ada@example.com: mail server" in said
+    shown = json.loads(run("alerts", "show", alert["alert_id"], "--json"))
+    assert {one["recipient"]: one["fate"] for one in shown["messages"]} == {
+        "slack to ops": "sent",
+        "email to ada@example.com": "lost",
+    }
+    assert "there is no alert nothing" in run("alerts", "show", "nothing", status=1)
+
+
+def test_doctor_names_a_channel_that_nothing_can_be_sent_to(rt: Laptop, run: Terminal, slack: WebhookPeer) -> None:
+    run("channels", "add", "ops", "--slack", typed=slack.url())
+    run("channels", "add", "finance", "--email", ADA)
+    run("budgets", "add", "cloud", *BUDGET, "--notify", "finance")
+    found = {one["what"]: one for one in json.loads(run("doctor", "--json"))}
+    assert found["channel ops"]["found"] == f"Slack at 127.0.0.1:{slack.port}" and found["channel ops"]["well"]
+    assert found["channel finance"]["well"] and "budget cloud" not in found
+    run("channels", "remove", "finance", "--force")
+    run("channels", "add", "board", "--email", BOB)
+    rt.__dict__["settings"] = rt.settings.model_copy(update={"slack_hosts": "hooks.slack.com", "smtp_host": None})
+    found = {one["what"]: one for one in json.loads(run("doctor", "--json", status=1))}
+    assert not found["channel ops"]["well"] and "COSTWIRE_SLACK_HOSTS" in found["channel ops"]["found"]
+    assert not found["channel board"]["well"] and "no mail server" in found["channel board"]["found"]
+    assert "names channels that do not exist (finance)" in found["budget cloud"]["found"]
+    assert "costwire channels add finance" in found["budget cloud"]["mend"]

@@ -15,7 +15,7 @@ from common.domain import outbox
 from common.domain.channels import InvalidChannel
 from common.errors import AlreadyExists, BadConfiguration, CostError, NotFound, Permanent
 from common.messages import AlertRaised
-from common.ports import Runtime
+from common.ports import Notification, Runtime
 from common.records import organizations
 from common.records.channels import channel_of
 from common.runtime import bootstrap
@@ -28,6 +28,7 @@ from tests.support import Laptop, laptop
 from tests.webhook_peer import PLANTED, WebhookPeer, webhook_peer
 
 ADA, BOB, FINOPS = "ada@example.com", "bob@example.com", "finops@example.com"
+NOTE = Notification("id", "Subject", "Text")
 HOOK = f"https://hooks.slack.com/services/{PLANTED}"
 
 
@@ -210,7 +211,26 @@ def test_a_webhook_opens_for_its_own_organization_and_channel_only(both_runtimes
             rt.notifier(channel_of(org, {**document, "channel_id": name})).send(NOTE, name)
 
 
-NOTE: Any = None  # nothing is sent before the webhook is open
+def test_either_runtime_sends_to_a_channel(
+    both_runtimes: Runtime,  # noqa: F811
+    mail: SmtpPeer,
+    slack: WebhookPeer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rt: Any = both_runtimes
+    settings = mail.environment(FINOPS) | slack.environment
+    rt.__dict__["settings"] = rt.settings.model_copy(update=settings)
+    add_organization(rt, "acme")
+    add_slack(rt, "ops", slack.url())
+    add_email(rt, "finance", ADA)
+    with caplog.at_level(logging.DEBUG):
+        for name, recipient in (("ops", "ops"), ("finance", ADA)):
+            document = rt.documents.get(f"orgs/acme/channels/{name}")
+            notifier = rt.notifier(channel_of("acme", document))
+            assert notifier.recipients == (recipient,)
+            notifier.send(NOTE, recipient)
+    assert (slack.copies(), mail.copies(ADA)) == (1, 1)
+    assert "planted" not in caplog.text.lower()
 
 
 def test_a_webhook_and_a_credential_do_not_open_as_each_other(both_runtimes: Runtime) -> None:  # noqa: F811

@@ -25,6 +25,7 @@ WORDS: dict[str, list[str]] = {
     "budgets add": ["Cloud", "--amount", "100", "--currency", "USD"],
     "budgets remove": ["Cloud"],
     "alerts ack": ["some-alert"],
+    "alerts show": ["some-alert"],
     "alerts snooze": ["some-alert"],
     "rates set": ["rates.csv"],
     "budgets set": ["some-budget"],
