@@ -167,7 +167,7 @@ def everything(rt: Laptop) -> str:
     return "\n".join(texts + found + decoded)
 
 
-@pytest.mark.parametrize("status", [200, 302, 403, 404, 429, 500, 502])
+@pytest.mark.parametrize("status", [200, 302, 307, 403, 404, 429, 500, 502])
 def test_a_webhook_is_in_no_document_message_log_or_error(
     rt: Laptop, slack: WebhookPeer, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
