@@ -32,10 +32,11 @@ def channels_of(documents: DocumentStore, org_slug: str) -> dict[str, Channel]:
 def load_channel(documents: DocumentStore, org_slug: str, name: str) -> Document:
     """The channel's document.  Raises NotFound with the nearest name, BadConfiguration for what is no name."""
     _check_name(name)
-    known = dict(documents.list(below(org_slug, "channels")))
-    if name not in known:
-        raise NotFound(f"there is no channel {name}; costwire channels list shows them{did_you_mean(name, known)}")
-    return known[name]
+    document = documents.get(channel_path(org_slug, name))
+    if document is None:
+        near = did_you_mean(name, channels_of(documents, org_slug))
+        raise NotFound(f"there is no channel {name}; costwire channels list shows them{near}")
+    return document
 
 
 def missing_channels(documents: DocumentStore, org_slug: str, names: Iterable[str]) -> list[str]:

@@ -224,7 +224,9 @@ class CloudRuntime:
 
     def notifier(self, channel: Channel) -> Notifier:
         """What sends to a channel of an organization; its webhook is decrypted for each send."""
-        return _sending(self, with_secrets(self.settings, self.secrets), channel)
+        # of the secrets, only e-mail needs one: the password of the mail server
+        settings = with_secrets(self.settings, self.secrets) if channel.recipients else self.settings
+        return _sending(self, settings, channel)
 
     @property
     def _project(self) -> str:
@@ -251,7 +253,6 @@ def _opened(rt: Runtime, source: Source) -> Location:
 
 
 def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:
-    """settings: with the password of the mail server."""
     from common.adapters.notifiers import notifier_of
     from common.tenancy import channels
 
