@@ -22,12 +22,14 @@ from common.runtime import bootstrap
 from common.tenancy import channels, credentials, data, reencrypting
 from common.tenancy.channels import ChannelRequest
 from costwire.worker import deliver_due, subscribe_all
+from functions.send_notifications.main import send_notifications
 from tests.integration.test_credentials import rt as both_runtimes  # noqa: F401 - a fixture
 from tests.smtp_peer import SmtpPeer, smtp_peer
 from tests.support import Laptop, laptop
 from tests.webhook_peer import PLANTED, WebhookPeer, webhook_peer
 
 ADA, BOB, FINOPS = "ada@example.com", "bob@example.com", "finops@example.com"
+FACTS = {"type": "proof_failed", "title": "Totals differ", "lines": {}, "notes": []}
 NOTE = Notification("id", "Subject", "Text")
 HOOK = f"https://hooks.slack.com/services/{PLANTED}"
 
@@ -70,10 +72,9 @@ def add_email(rt: Runtime, name: str, *addresses: str, org: str = "acme", **more
 
 def raised(rt: Laptop, *wanted: str, org: str = "acme", alert: str = "proof-x") -> dict[str, Any]:
     """What is recorded of a message that wants these channels, after one announcement of it."""
-    facts = {"type": "proof_failed", "title": "Totals differ", "lines": {}, "notes": []}
     path = f"orgs/{org}/notifications/{alert}_1"
     if rt.documents.get(path) is None:
-        rt.documents.set(path, outbox.new_notification(alert, 1, "open", facts, rt.clock.now(), wanted))
+        rt.documents.set(path, outbox.new_notification(alert, 1, "open", FACTS, rt.clock.now(), wanted))
     rt.bus.publish(AlertRaised(org, alert, "open"))
     deliver_due(rt, ["send_notifications"])
     return rt.documents.get(path) or {}
@@ -211,7 +212,7 @@ def test_a_webhook_opens_for_its_own_organization_and_channel_only(both_runtimes
             rt.notifier(channel_of(org, {**document, "channel_id": name})).send(NOTE, name)
 
 
-def test_either_runtime_sends_to_a_channel(
+def test_the_function_sends_to_channels_on_either_runtime(
     both_runtimes: Runtime,  # noqa: F811
     mail: SmtpPeer,
     slack: WebhookPeer,
@@ -224,13 +225,15 @@ def test_either_runtime_sends_to_a_channel(
     add_slack(rt, "ops", slack.url())
     add_email(rt, "finance", ADA)
     with caplog.at_level(logging.DEBUG):
-        for name, recipient in (("ops", "ops"), ("finance", ADA)):
-            document = rt.documents.get(f"orgs/acme/channels/{name}")
-            notifier = rt.notifier(channel_of("acme", document))
-            assert notifier.recipients == (recipient,)
-            notifier.send(NOTE, recipient)
-    assert (slack.copies(), mail.copies(ADA)) == (1, 1)
-    assert "planted" not in caplog.text.lower()
+        rt.documents.set(
+            "orgs/acme/notifications/proof-x_1",
+            outbox.new_notification("proof-x", 1, "open", FACTS, rt.clock.now(), ("ops", "finance")),
+        )
+        for _ in range(2):
+            send_notifications(AlertRaised("acme", "proof-x", "open"))
+    document = rt.documents.get("orgs/acme/notifications/proof-x_1")
+    assert (slack.copies(), mail.asked, document["status"]) == (1, {ADA: 1}, outbox.SENT)
+    assert "planted" not in (caplog.text + str(document)).lower()
 
 
 def test_a_webhook_and_a_credential_do_not_open_as_each_other(both_runtimes: Runtime) -> None:  # noqa: F811
