@@ -13,6 +13,7 @@ from common.alerts import trying
 from common.domain.channels import SLACK
 from common.errors import CostError, NotFound, Retryable
 from common.ports import Runtime
+from common.records.organizations import org_option
 from common.reporting.messages import Fate, MessageOutcome, message_outcomes
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from common.tenancy import channels
@@ -82,7 +83,7 @@ def add_channel(
     console.print(f"Channel {added.name} is stored: {_where(added)}.", soft_wrap=True)
     if not added.is_default:
         console.print(f"Only budgets that name it use it: costwire budgets set BUDGET --notify {added.name}")
-    console.print(f"next: costwire channels test {added.name}{_org(org)}", soft_wrap=True)
+    console.print(f"next: costwire channels test {added.name}{org_option(org)}", soft_wrap=True)
 
 
 @app.command("list")
@@ -192,7 +193,3 @@ def _where(one: ChannelReport) -> str:
     if one.kind == SLACK:
         return f"Slack at {one.endpoint}, webhook {one.fingerprint}"
     return f"e-mail to {', '.join(one.recipients)}"
-
-
-def _org(org: str) -> str:
-    return "" if org == "default" else f" --org {org}"

@@ -8,7 +8,7 @@ from common.domain.channels import OF_DEPLOYMENT, channel_name_fault
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound
 from common.ports import Channel, Document, DocumentStore
-from common.records.organizations import DEFAULT, below
+from common.records.organizations import below, org_option
 
 
 def channel_path(org_slug: str, name: str) -> str:
@@ -57,9 +57,8 @@ def check_channels(documents: DocumentStore, org_slug: str, names: Iterable[str]
 
 def missing_words(documents: DocumentStore, org_slug: str, name: str) -> str:
     """That a channel does not exist, and what creates it."""
-    org = "" if org_slug == DEFAULT else f" --org {org_slug}"
     near = did_you_mean(name, [*channels_of(documents, org_slug), *OF_DEPLOYMENT])
-    return f"there is no channel {name}; costwire channels add {name} --slack or --email ADDRESS{org} creates it{near}"
+    return f"there is no channel {name}; costwire channels add {name} --slack or --email ADDRESS{org_option(org_slug)} creates it{near}"
 
 
 def _check_name(name: str) -> None:

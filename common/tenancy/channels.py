@@ -18,7 +18,7 @@ from common.domain.channels import (
 from common.errors import AlreadyExists, BadConfiguration, DecryptionFailed
 from common.ports import Document, DocumentStore, KeyRing, Runtime, Transaction
 from common.records.channels import channel_path, load_channel
-from common.records.organizations import DEFAULT, below
+from common.records.organizations import below, org_option
 from common.tenancy.sealed import SealedPlace, opened, sealed_fields
 
 
@@ -104,10 +104,9 @@ def remove_channel(rt: Runtime, org_slug: str, name: str, force: bool = False) -
     document = load_channel(rt.documents, org_slug, name)
     report = _report(document, _budgets_naming(rt.documents, org_slug).get(name, ()))
     if report.budgets and not force:
-        org = "" if org_slug == DEFAULT else f" --org {org_slug}"
         raise BadConfiguration(
-            f"channel {name} is named by {_quoted(report.budgets)}; first costwire budgets set BUDGET --notify OTHER{org}, or remove it "
-            "with --force: their alerts then go to the default channels"
+            f"channel {name} is named by {_quoted(report.budgets)}; first costwire budgets set BUDGET --notify OTHER"
+            f"{org_option(org_slug)}, or remove it with --force: their alerts then go to the default channels"
         )
     rt.documents.delete(channel_path(org_slug, name))
     return report
