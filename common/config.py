@@ -27,8 +27,20 @@ class Settings(BaseSettings):
     smtp_user: str | None = Field(None, description="User name at the mail server")
     smtp_password: SecretStr | None = Field(None, description="Password of that user")
     smtp_sender: str | None = Field(None, description="From address of e-mail")
-    smtp_recipients: str | None = Field(None, description="Addresses that receive alerts, separated by commas")
-    slack_webhook_url: SecretStr | None = Field(None, description="Slack incoming webhook; Slack is off without it")
+    smtp_recipients: str | None = Field(
+        None, description="Addresses that receive alerts of organizations without channels, separated by commas"
+    )
+    slack_webhook_url: SecretStr | None = Field(
+        None, description="Slack incoming webhook for alerts of organizations without channels"
+    )
+    slack_hosts: str = Field(
+        "hooks.slack.com,hooks.slack-gov.com",
+        description="Hosts that webhooks of organizations' channels may have, separated by commas; HOST:PORT for a port other than 443",
+    )
+    allow_private_channels: bool = Field(
+        False,
+        description="Tests and private networks: organizations' channels may use private addresses, http and a mail server without TLS",
+    )
 
     project: str | None = Field(None, description="Google Cloud project of the deployment")
     region: str = Field("us-central1", description="Region of functions, bucket, datasets, keys and scheduler jobs")

@@ -1,4 +1,4 @@
-"""`costwire alerts list|ack|snooze`."""
+"""`costwire alerts list|show|ack|snooze`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from common.ports import Document
 from common.reporting import alerts as reported
 from common.reporting.alerts import AlertReport
 from common.runtime.bootstrap import runtime
-from costwire.messages import AGAIN, messages_lost
+from costwire.messages import AGAIN, in_words, messages_lost
 from costwire.output import AsJson, Org, console, money, print_json, table
 from costwire.tenant import tenant_of
 
-app = typer.Typer(help="List, acknowledge and snooze budget alerts.", no_args_is_help=True)
+app = typer.Typer(help="List, show, acknowledge and snooze budget alerts.", no_args_is_help=True)
 _SPAN = re.compile(r"(\d{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 AlertId = Annotated[str, typer.Argument(help="The alert's id, or a unique prefix of it.")]
@@ -55,6 +55,26 @@ def list_alerts(
     console.print(made)
     for found_id, whom, why in lost:
         console.print(f"{found_id}: not sent by {whom}: {why}; {AGAIN}", soft_wrap=True)
+
+
+@app.command("show")
+def show_alert(alert_id: AlertId, org: Org = "default", as_json: AsJson = False) -> None:
+    """Show one alert: its states so far, and which recipient got which message."""
+    rt = runtime()
+    found = reported.show_alert(rt, tenant_of(rt, org), alert_id)
+    if as_json:
+        print_json(found.as_json())
+        return
+    alert = found.alert
+    spend = f"{money(alert.current_spend)} {alert.currency}" if alert.current_spend is not None else "-"
+    console.print(f"{alert.alert_id}: {alert.state}, {alert.budget_name or alert.kind}, spend {spend}", soft_wrap=True)
+    for change in alert.document.get("history", ()):
+        by = f" by {change['by']}" if change.get("by") else ""
+        console.print(f"  {change['at'][:16].replace('T', ' ')} UTC  {change['state']}{by}", soft_wrap=True)
+    for message in found.messages:
+        console.print(f"  message {in_words(message)}", soft_wrap=True)
+    if not found.messages:
+        console.print("  no message was sent for it")
 
 
 @app.command("ack")

@@ -91,9 +91,10 @@ def _print_plan(plan: Plan) -> None:
 
 
 def _words(step: Step, one: Difference) -> str:
-    if step.action == Action.CREATE:
-        return f"{one.field}: {one.new}"
-    return f"{one.field}: {one.old or 'nothing'} -> {one.new or 'nothing'}{' (not possible)' if one.obstacle else ''}"
+    impossible = " (not possible)" if one.obstacle else ""
+    if step.action == Action.CREATE or one.old == one.new:
+        return f"{one.field}: {one.new}{impossible}"
+    return f"{one.field}: {one.old or 'nothing'} -> {one.new or 'nothing'}{impossible}"
 
 
 def _say_done(step: Step) -> None:

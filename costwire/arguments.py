@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from common.domain.budgets import InvalidBudget
+from common.domain.channels import InvalidChannel
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration, NotFound
 from common.reporting import arguments
@@ -17,10 +18,10 @@ from common.reporting.arguments import InvalidQuestion
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Arguments that make no question or no budget leave as BadParameter, in their own words."""
+    """Arguments that make no question, budget or channel leave as BadParameter, in their own words."""
     try:
         yield
-    except (InvalidBudget, InvalidQuestion) as error:
+    except (InvalidBudget, InvalidChannel, InvalidQuestion) as error:
         raise typer.BadParameter(str(error)) from None
 
 

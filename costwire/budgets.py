@@ -15,7 +15,6 @@ from common.budgets.manage import BudgetReport, Standing
 from common.budgets.scope_check import scope_warnings
 from common.domain.budgets import (
     ALL_CHARGES,
-    CHANNELS,
     DEFAULT_FORECAST_THRESHOLDS,
     DEFAULT_THRESHOLDS,
     KINDS,
@@ -68,8 +67,12 @@ def add_budget(
         ),
     ] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="Budget owner; named in messages.")] = None,
-    channel: Annotated[
-        _Values, typer.Option("--channel", help=f"One of {', '.join(CHANNELS)}; repeatable.  All by default.")
+    notify: Annotated[
+        _Values,
+        typer.Option(
+            "--notify",
+            help="Name of a channel, or email or slack for the deployment's own; repeatable.  The default channels if none is given.",
+        ),
     ] = None,
     org: Org = "default",
     as_json: AsJson = False,
@@ -86,7 +89,7 @@ def add_budget(
             thresholds=_percents(threshold, DEFAULT_THRESHOLDS),
             forecast_thresholds=_percents(forecast_threshold, DEFAULT_FORECAST_THRESHOLDS),
             owner=owner,
-            channels=tuple(channel or ()),
+            channels=_names(notify) or (),
             starts_on=_day("--start", start),
             ends_on=_day("--end", end),
         )
@@ -121,8 +124,12 @@ def set_budget(
     owner: Annotated[
         str | None, typer.Option("--owner", help="Budget owner; named in messages.  An empty text removes the owner.")
     ] = None,
-    channel: Annotated[
-        _Values, typer.Option("--channel", help=f"One of {', '.join(CHANNELS)}; repeatable.  Replaces all.")
+    notify: Annotated[
+        _Values,
+        typer.Option(
+            "--notify",
+            help="Name of a channel; repeatable.  Replaces all.  An empty text selects the default channels again.",
+        ),
     ] = None,
     org: Org = "default",
     as_json: AsJson = False,
@@ -143,7 +150,7 @@ def set_budget(
             thresholds=_percents(threshold, ()) or None,
             forecast_thresholds=_percents(forecast_threshold, ()) or None,
             owner=owner,
-            channels=tuple(channel) if channel else None,
+            channels=_names(notify),
         )
         if isinstance(rt, EmbeddedRuntime):
             subscribe_all(rt)
@@ -167,6 +174,8 @@ def list_budgets(org: Org = "default", as_json: AsJson = False) -> None:
         for one in found:
             if one.scope != ALL_CHARGES:
                 console.print(f"{one.name} counts {one.scope}", soft_wrap=True)
+            if one.channels:
+                console.print(f"{one.name} notifies {', '.join(one.channels)}", soft_wrap=True)
             if one.problem:
                 console.print(f"{one.name}: its spend could not be computed: {one.problem}", soft_wrap=True)
 
@@ -253,6 +262,11 @@ def _scope(providers: _Values, accounts: _Values, services: _Values, regions: _V
 
 def _percents(texts: _Values, default: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
     return tuple(sorted(read_percent(text) for text in texts)) if texts else default
+
+
+def _names(texts: _Values) -> tuple[str, ...] | None:
+    """Channels, each once; None where none was given, which an empty text is not."""
+    return None if texts is None else tuple(dict.fromkeys(text for text in texts if text))
 
 
 def _day(option: str, text: str | None) -> date | None:

@@ -18,11 +18,13 @@ from typer.core import TyperGroup
 from common import stopping
 from common.domain.legible import one_line
 from common.errors import AGAIN, CostError, GoesOn, NotReady, Retryable, resource_error
+from common.telemetry.withheld import redacted
 from costwire import (
     __version__,
     alerts,
     apply,
     budgets,
+    channels,
     costs,
     deliveries,
     demo,
@@ -69,7 +71,7 @@ def _quoted_fit() -> Iterator[None]:
         ):  # a usage error, which typer prints; where its class lives depends on typer's version
             said = str(error)
             error.__dict__["message"] = (
-                said if said.startswith("Usage:") else one_line(said)
+                said if said.startswith("Usage:") else one_line(redacted(said))
             )  # help is of several lines
         raise
 
@@ -111,6 +113,7 @@ app.add_typer(
 app.add_typer(integrations.app, name="integrations")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(channels.app, name="channels")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(rates.app, name="rates")

@@ -1,4 +1,4 @@
-"""`costwire keys rotate|reencrypt`: the key that encrypts stored credentials."""
+"""`costwire keys rotate|reencrypt`: the key that encrypts stored credentials and webhooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from common.errors import CostError
 from common.runtime.bootstrap import runtime
-from common.tenancy import credentials
+from common.tenancy import reencrypting
 from costwire.output import AsJson, console, print_json, progress
 from costwire.tenant import tenant_of
 
@@ -31,11 +31,11 @@ def reencrypt(
     org: Annotated[str | None, typer.Option("--org", help="Only this organization; all by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Re-encrypt stored credentials with the newest version.  Idempotent, and safe while bills are fetched."""
+    """Re-encrypt stored credentials and webhooks with the newest version.  Idempotent, and safe while bills are fetched."""
     rt = runtime()
     org_slug = tenant_of(rt, org) if org is not None else None
     with progress("re-encrypting credentials", quiet=as_json) as say:
-        outcome = credentials.reencrypt_stored(rt, org_slug, say)
+        outcome = reencrypting.reencrypt_stored(rt, org_slug, say)
     if as_json:
         print_json(outcome.__dict__)
     else:
@@ -44,5 +44,6 @@ def reencrypt(
     if outcome.failed:
         reasons = "; ".join(f"{name} ({reason})" for name, reason in sorted(outcome.failed.items()))
         raise CostError(
-            f"{len(outcome.failed)} cannot be re-encrypted: {reasons}; connect them again with --credential, or fix the key"
+            f"{len(outcome.failed)} cannot be re-encrypted: {reasons}; store them again (costwire connect --credential, "
+            "costwire channels add --slack --replace), or fix the key"
         )

@@ -14,7 +14,7 @@ def messages_sent(rt: Runtime, org: str, budget_id: str | None = None) -> list[s
 
     Each reads `sent: <where>`, `not sent yet by <whom>: <why>` (it will be retried) or `not sent by <whom>: <why>` (it is not).
     """
-    return [_in_words(one) for one in message_outcomes(rt, org, budget_id)]
+    return [in_words(one) for one in message_outcomes(rt, org, budget_id)]
 
 
 def messages_lost(rt: Runtime, org: str) -> list[tuple[str, str, str]]:
@@ -22,7 +22,8 @@ def messages_lost(rt: Runtime, org: str) -> list[tuple[str, str, str]]:
     return [(one.alert_id, one.recipient, str(one.reason)) for one in lost_messages(rt, org)]
 
 
-def _in_words(one: MessageOutcome) -> str:
+def in_words(one: MessageOutcome) -> str:
+    """One message at one recipient, as `messages_sent` has it."""
     if one.fate is Fate.SENT:
         return f"sent: {one.where}"
     if one.fate is Fate.LOST:

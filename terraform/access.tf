@@ -152,6 +152,12 @@ locals {
       accounts = ["send_notifications"]
       why      = "signs in at the mail server, posts to Slack"
     }
+    channels_key = {
+      roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
+      on       = ["key"]
+      accounts = ["send_notifications"]
+      why      = "decrypts the webhook of an organization's channel for the message that it posts there"
+    }
     send_dead = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["dead-topic:alert-raised"]
@@ -169,7 +175,7 @@ locals {
       roles    = ["roles/cloudkms.cryptoKeyEncrypterDecrypter"]
       on       = ["key"]
       accounts = ["operators"]
-      why      = "encrypts credentials on connect, and re-encrypts them after a rotation"
+      why      = "encrypts credentials on connect and webhooks of channels, and re-encrypts both after a rotation"
     }
     operate_rotation = {
       roles    = ["roles/cloudkms.admin"]

@@ -67,6 +67,7 @@ locals {
     COSTWIRE_KMS_KEY              = local.credentials_key
     COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
     COSTWIRE_PUSH_AUTH            = "platform"
+    COSTWIRE_SLACK_HOSTS          = join(",", var.slack_hosts)
     COSTWIRE_TRACES               = var.traces
     COSTWIRE_WORK_SECONDS         = "420" # leaves time to publish the rest within an ack deadline of 600 seconds
   }

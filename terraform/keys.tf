@@ -1,4 +1,4 @@
-# The key that seals tenants' credentials.  A key ring can never be deleted: its name has a random end, so that a project
+# The key that seals tenants' credentials and the webhooks of their channels.  A key ring can never be deleted: its name has a random end, so that a project
 # can be deployed to again.
 
 resource "random_id" "key_ring" {

@@ -1,7 +1,7 @@
 output "environment" {
   description = "What the costwire command needs to work on this deployment"
   value = {
-    for name in ["COSTWIRE_RUNTIME", "COSTWIRE_PROJECT", "COSTWIRE_REGION", "COSTWIRE_ENV", "COSTWIRE_BUCKET", "COSTWIRE_KMS_KEY", "COSTWIRE_MAXIMUM_BYTES_BILLED"] :
+    for name in ["COSTWIRE_RUNTIME", "COSTWIRE_PROJECT", "COSTWIRE_REGION", "COSTWIRE_ENV", "COSTWIRE_BUCKET", "COSTWIRE_KMS_KEY", "COSTWIRE_MAXIMUM_BYTES_BILLED", "COSTWIRE_SLACK_HOSTS"] :
     name => local.environment[name]
   }
 }

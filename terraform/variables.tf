@@ -162,3 +162,14 @@ variable "mail" {
   })
   default = null
 }
+
+variable "slack_hosts" {
+  description = "Hosts that webhooks of organizations' channels may have; HOST:PORT for a port other than 443"
+  type        = list(string)
+  default     = ["hooks.slack.com", "hooks.slack-gov.com"]
+
+  validation {
+    condition     = alltrue([for host in var.slack_hosts : can(regex("^[a-z0-9.-]+(:[0-9]+)?$", host))])
+    error_message = "A host is lower-case letters, digits, dots and dashes, with a port where it is not 443."
+  }
+}

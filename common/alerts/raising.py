@@ -28,7 +28,7 @@ class Subject:
     """What an alert is about.  alert_id: the same whenever the same thing is looked at.  Plain types only.
 
     kind: chooses the words (rendering.py).  title: one line; "" for a kind with words of its own.  facts: what the message says.
-    about: what the alert's document shows beside its life.  channels: those wanted, empty for all that are configured.
+    about: what the alert's document shows beside its life.  channels: names of those wanted, empty for the default ones.
     """
 
     kind: str

@@ -19,7 +19,7 @@ from common.domain.filling import filling_notes
 from common.domain.legible import one_line
 from common.domain.one_view import one_view_notes
 from common.ports import Document, Notification
-from common.records.organizations import DEFAULT
+from common.records.organizations import org_option
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,8 @@ def render(document: Document, org_slug: str) -> Notification:
     budgets = facts["type"] in TYPES.values()
     letter = budget_letter(facts, document["state"]) if budgets else plain_letter(facts)
     if document["state"] == OPEN:
-        org = "" if org_slug == DEFAULT else f" --org {org_slug}"
-        letter = replace(
-            letter, notes=(*letter.notes, f"To acknowledge: costwire alerts ack {document['alert_id']}{org}")
-        )
+        command = f"costwire alerts ack {document['alert_id']}{org_option(org_slug)}"
+        letter = replace(letter, notes=(*letter.notes, f"To acknowledge: {command}"))
     return Notification(
         notification_id=f"{org_slug}-{document['notification_id']}",
         subject=letter.subject,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from common.alerts.rendering import render
 from common.domain import outbox
 from common.errors import CostError, Held, NotFound, Permanent, Retryable, Unanswered
 from common.messages import AlertRaised
-from common.ports import Clock, Document, DocumentStore, Notification, Notifier, Transaction, Workers
+from common.ports import Channel, Clock, Document, DocumentStore, Notification, Notifier, Transaction, Workers
+from common.records.channels import channels_of
 from common.records.organizations import below
 from common.telemetry import counted, skipped, span
 
@@ -21,12 +22,16 @@ def send_waiting(
     notifiers: Sequence[Notifier],
     clock: Clock,
     workers: Workers | None = None,
+    open_channel: Callable[[Channel], Notifier] | None = None,
 ) -> None:
     """Send all messages of an alert that some recipient lacks, whatever state the message names.
 
     A recipient that fails keeps no other from its messages, and gets its own later ones only after that one.  Raises Retryable where
     one is to be tried again, else Held where another worker is sending one, else Permanent where one is given up; that one is left
-    alone until `costwire replay` reopens it.  workers: tells which claims are those of the dead; without it time alone does.
+    alone until `costwire replay` reopens it.
+
+    notifiers: the deployment's own channels.  workers: tells which claims are those of the dead; without it time alone does.
+    open_channel: opens a channel of the organization; without it there are none.
     """
     problems: list[CostError] = []
     stalled: set[str] = set()
@@ -34,23 +39,38 @@ def send_waiting(
     waiting = _waiting(documents, collection, message.alert_id)
     if not waiting:
         skipped()
+    own = channels_of(documents, message.org_slug) if waiting and open_channel else {}
     for document_id, document in waiting:
         path = f"{collection}/{document_id}"
-        names = outbox.chosen(document, [notifier.channel for notifier in notifiers])
-        keys = {
-            outbox.unit(notifier.channel, recipient): (notifier, recipient)
-            for notifier in notifiers
-            if notifier.channel in names
-            for recipient in notifier.recipients
-        }
+        keys = _keys(document, notifiers, own, open_channel)
         made = render(document, message.org_slug)
         for key, (notifier, recipient) in keys.items():
             if key not in stalled:
-                found = _send_once(path, key, made, notifier, recipient, documents, clock, workers)
+                found = _send_once(
+                    path, key, made, notifier, recipient, documents, clock, workers, outbox.is_trial(document)
+                )
                 stalled.update(key for problem in found if isinstance(problem, Retryable))
                 problems += found
-        problems += _record_sent(documents, path, tuple(keys))
+        lost = _record_sent(documents, path, tuple(keys))
+        problems += [] if outbox.is_trial(document) else lost
     _raise_worst(problems)
+
+
+def _keys(
+    document: Document,
+    notifiers: Sequence[Notifier],
+    own: Mapping[str, Channel],
+    open_channel: Callable[[Channel], Notifier] | None,
+) -> dict[str, tuple[Notifier, str]]:
+    """Key in the outbox -> what sends to it, and to whom.  An address that two channels have is one key."""
+    configured = {notifier.channel: notifier for notifier in notifiers}
+    names = outbox.chosen(document, list(configured), {name: one.is_default for name, one in own.items()})
+    opened = [open_channel(own[name]) if open_channel and name in own else configured[name] for name in names]
+    return {
+        outbox.unit(notifier.channel, recipient): (notifier, recipient)
+        for notifier in opened
+        for recipient in notifier.recipients
+    }
 
 
 def _waiting(documents: DocumentStore, collection: str, alert_id: str) -> list[tuple[str, Document]]:
@@ -67,6 +87,7 @@ def _send_once(
     documents: DocumentStore,
     clock: Clock,
     workers: Workers | None,
+    once: bool,
 ) -> list[CostError]:
     """One try for one recipient; `channel` is its key in the outbox.  What is returned is to be tried again."""
     claim = uuid.uuid4().hex
@@ -81,16 +102,18 @@ def _send_once(
             where = notifier.send(made, recipient)
     except CostError as error:
         counted(notifications_failed=1)
-        return _not_sent(documents, path, channel, claim, error)
+        return _not_sent(documents, path, channel, claim, error, once)
     _change(documents, path, lambda document: outbox.sent(document, channel, clock.now(), where))
     counted(notifications_sent=1)
     return []
 
 
-def _not_sent(documents: DocumentStore, path: str, key: str, claim: str, error: CostError) -> list[CostError]:
-    """Record a failed try; the error, where there will be another."""
+def _not_sent(
+    documents: DocumentStore, path: str, key: str, claim: str, error: CostError, once: bool
+) -> list[CostError]:
+    """Record a failed try; the error, where there will be another, as there is not for a message that is tried once."""
     reason = str(error)
-    if not isinstance(error, Retryable):
+    if not isinstance(error, Retryable) or once:
         _change(documents, path, lambda document: outbox.refused(document, key, reason, claim))
         return []
     unanswered = isinstance(error, Unanswered)

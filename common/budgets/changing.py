@@ -11,12 +11,13 @@ from common.budgets.recording import resolve_gone
 from common.domain.budgets import Budget, Scope, as_document, from_document
 from common.errors import NotFound
 from common.ports import Document, Runtime, Transaction
+from common.records.channels import check_channels
 from common.records.organizations import below
 
 
 @dataclass(frozen=True)
 class BudgetChanges:
-    """New values of a budget's fields; None leaves one as it is.  owner: empty text for nobody.
+    """New values of a budget's fields; None leaves one as it is.  owner: empty text for nobody.  channels: empty for the default ones.
 
     Period, currency and metric are not among them: alerts of another measure would be another budget's.
     """
@@ -38,8 +39,9 @@ class BudgetChanges:
 def change_budget(rt: Runtime, org_slug: str, name: str, changes: BudgetChanges) -> BudgetReport:
     """Change a budget, by its name or id, and evaluate it at once.  Alerts of thresholds that are gone are resolved.
 
-    Raises NotFound, InvalidBudget.
+    Raises NotFound, also for a channel that does not exist, InvalidBudget.
     """
+    check_channels(rt.documents, org_slug, changes.channels or ())
     budget_id = find_budget(rt, org_slug, name)["budget_id"]
     path = below(org_slug, "budgets", budget_id)
 

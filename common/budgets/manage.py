@@ -25,6 +25,7 @@ from common.domain.filling import filling_notes
 from common.domain.one_view import one_view_notes
 from common.errors import AlreadyExists, NotFound
 from common.ports import Document, Runtime
+from common.records.channels import check_channels
 from common.records.organizations import below
 
 _UNFIT = re.compile(r"[^a-z0-9]+")
@@ -92,6 +93,11 @@ class BudgetReport:
         return from_document(dict(self.document)).scope.describe()
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels that its alerts go to; empty for the organization's default channels."""
+        return tuple(self.document.get("channels", ()))
+
+    @property
     def problem(self) -> str | None:
         """Why its spend could not be computed; None where it could."""
         return self.document.get("problem")
@@ -121,8 +127,9 @@ class RemovedBudget:
 def add_budget(rt: Runtime, org_slug: str, request: BudgetRequest) -> BudgetReport:
     """Set a budget and evaluate what is spent already; what its owners must be told is announced on the bus.
 
-    Raises AlreadyExists for a name that is taken.
+    Raises AlreadyExists for a name that is taken, NotFound for a channel that does not exist.
     """
+    check_channels(rt.documents, org_slug, request.channels)
     created_at = rt.clock.now().isoformat()
     budget = request.budget(_budget_id(request.name, created_at), created_at)
     if any(document["name"] == budget.name for _, document in rt.documents.list(below(org_slug, "budgets"))):

@@ -23,6 +23,7 @@ from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound, Permanent
 from common.ingestion.connecting import Connection, location_uri, look_at
 from common.ports import Document, Runtime
+from common.records.channels import missing_channels, missing_words
 from common.records.integrations import ALLOW_OVERLAP, DISABLED, integration_path, is_one_off
 from common.records.organizations import DEFAULT, below, organization_path
 
@@ -34,7 +35,7 @@ _MEASURES = ("currency", "period", "starts_on", "ends_on", "metric")
 
 
 class Action(StrEnum):
-    """What happens to one organization, integration or budget.  REFUSED: a field cannot be changed, so that nothing may be applied."""
+    """What happens to one organization, integration or budget.  REFUSED: a field cannot be as declared, so that nothing may be applied."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -85,7 +86,7 @@ class Step:
 class Plan:
     """Steps in the order in which they are carried out: what is needed comes first, removals come last.
 
-    warnings: values of new and changed budgets that no charge has, in sentences.
+    warnings: values of new and changed budgets that no charge has, and channels of unchanged ones that are gone, in sentences.
     """
 
     steps: tuple[Step, ...]
@@ -102,13 +103,18 @@ class Plan:
         if refused is not None:
             fault = next(one for one in refused.differences if one.obstacle)
             raise BadConfiguration(
-                f"{refused}: {fault.field} cannot change from {fault.old or 'nothing'} to {fault.new or 'nothing'}: "
-                f"{fault.obstacle}; nothing was applied"
+                f"{refused}: {fault.field} cannot {_change_words(fault)}: {fault.obstacle}; nothing was applied"
             )
 
     def as_json(self) -> dict[str, Any]:
         """For programs; amounts are exact decimals as text."""
         return {"steps": [one.as_json() for one in self.steps], "warnings": list(self.warnings)}
+
+
+def _change_words(one: Difference) -> str:
+    if one.old == one.new:
+        return f"be {one.new}"
+    return f"change from {one.old or 'nothing'} to {one.new or 'nothing'}"
 
 
 def make_plan(rt: Runtime, declaration: Declaration, prune: bool = False) -> Plan:
@@ -124,7 +130,10 @@ def make_plan(rt: Runtime, declaration: Declaration, prune: bool = False) -> Pla
     budgets = {slug: _budgets(rt, slug) for slug in declaration.org_slugs}
     steps = [_organization_step(one, existing[one.org_slug]) for one in declaration.organizations]
     steps += [_integration_step(rt, one) for one in declaration.integrations]
-    budget_steps = [_budget_step(one, budgets[one.org_slug].get(one.name)) for one in declaration.budgets]
+    budget_steps = [
+        _with_channels(rt, _budget_step(one, budgets[one.org_slug].get(one.name)), one, existing[one.org_slug])
+        for one in declaration.budgets
+    ]
     steps += budget_steps
     if prune:
         named = {(one.org_slug, one.name) for one in declaration.budgets}
@@ -194,6 +203,20 @@ def _budget_step(wanted: DeclaredBudget, document: Document | None) -> Step:
     return replace(step, budget_id=document["budget_id"])
 
 
+def _with_channels(rt: Runtime, step: Step, wanted: DeclaredBudget, organization: Document | None) -> Step:
+    """The step; one that is not possible where the budget would be set with a channel that does not exist."""
+    missing = missing_channels(rt.documents, step.org_slug, wanted.request.channels)
+    if not missing or step.action == Action.UNCHANGED:
+        return step
+    obstacle = "; ".join(missing_words(rt.documents, step.org_slug, name) for name in missing)
+    if organization is None and step.org_slug != DEFAULT:
+        obstacle += f"; first costwire tenants add NAME --slug {step.org_slug}"
+    known = {one.field: one for one in step.differences}
+    channels = known.get("channels") or Difference("channels", wanted.fields()["channels"], wanted.fields()["channels"])
+    differences = {**known, "channels": replace(channels, obstacle=obstacle)}
+    return replace(step, action=Action.REFUSED, differences=tuple(differences.values()))
+
+
 def _step(wanted: Declared, found: Fields | None, obstacles: Mapping[str, str]) -> Step:
     fields = wanted.fields()
     if found is None:
@@ -215,9 +238,12 @@ def _budgets(rt: Runtime, org_slug: str) -> dict[str, Document]:
 
 
 def _warnings(rt: Runtime, steps: list[Step]) -> list[str]:
-    """Of organizations without charges none; those that do not exist yet have no warehouse to ask."""
+    """Of values without charges, and of channels that are gone; organizations that do not exist yet have no warehouse to ask."""
     found = []
     for step in steps:
+        if step.action == Action.UNCHANGED and isinstance(step.declared, DeclaredBudget):
+            missing = missing_channels(rt.documents, step.org_slug, step.declared.request.channels)
+            found += [f"{step}: there is no channel {name}; its alerts go to the default channels" for name in missing]
         if step.action in (Action.CREATE, Action.CHANGE) and isinstance(step.declared, DeclaredBudget):
             if rt.documents.get(organization_path(step.org_slug)) is None:
                 continue

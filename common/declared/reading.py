@@ -118,7 +118,7 @@ def _budget(table: Table) -> DeclaredBudget:
         thresholds=_percents(table, "thresholds", DEFAULT_THRESHOLDS),
         forecast_thresholds=_percents(table, "forecast_thresholds", DEFAULT_FORECAST_THRESHOLDS),
         owner=table.text("owner") if "owner" in table else None,
-        channels=table.texts("channels"),
+        channels=tuple(dict.fromkeys(table.texts("channels"))),
         starts_on=table.day("starts_on"),
         ends_on=table.day("ends_on"),
     )

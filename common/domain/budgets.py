@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
+from common.domain.channels import channel_name_fault
 from common.domain.money import EXACT, plain, read_cost
 from common.domain.period import BillingPeriod
 
@@ -20,7 +21,6 @@ METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 MONTHS_OF_KIND = {"monthly": 1, "quarterly": 3, "yearly": 12}
 CUSTOM = "custom"
 KINDS = (*MONTHS_OF_KIND, CUSTOM)
-CHANNELS = ("email", "slack")
 DEFAULT_THRESHOLDS = (Decimal(50), Decimal(80), Decimal(95), Decimal(100))
 DEFAULT_FORECAST_THRESHOLDS = (Decimal(100),)
 ACTUAL, FORECAST = "actual", "forecast"
@@ -102,7 +102,7 @@ class BudgetPeriod:
 class Budget:
     """What somebody wants to spend at most.
 
-    starts_on, ends_on (exclusive): custom budgets only.  channels: empty for all that are configured.
+    starts_on, ends_on (exclusive): custom budgets only.  channels: names, empty for the organization's default channels.
     """
 
     budget_id: str
@@ -265,7 +265,9 @@ def _check(budget: Budget) -> None:
     _check_choice("period", budget.period, KINDS)
     _check_choice("metric", budget.metric, METRICS)
     for channel in budget.channels:
-        _check_choice("channel", channel, CHANNELS)
+        fault = channel_name_fault(channel)
+        if fault:
+            raise InvalidBudget(fault)
     for percents in (budget.thresholds, budget.forecast_thresholds):
         _check_percents(percents)
     if not budget.thresholds and not budget.forecast_thresholds:

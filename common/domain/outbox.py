@@ -1,6 +1,6 @@
 """The outbox: notifications, written in one transaction with the state that they announce, each sent once to each recipient.
 
-A recipient is one place that a channel leads to: a mail address, Slack's webhook, a folder.  Each is claimed, tried and recorded
+A recipient is one place that a channel leads to: a mail address, a Slack webhook, a folder.  Each is claimed, tried and recorded
 by itself, under the key that `unit` makes:
 
     pending --claim--> sending --sent-------> sent
@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+
+from common.domain.channels import EMAIL
 
 PENDING, SENDING, SENT, FAILED = "pending", "sending", "sent", "failed"
 REFUSED, EXHAUSTED = "refused", "exhausted"
@@ -42,11 +44,14 @@ def new_notification(
     created_at: datetime,
     channels: Iterable[str] = (),
     budget_id: str | None = None,
+    is_trial: bool = False,
 ) -> Document:
-    """The document of an alert's `number`-th message.  channels: those wanted, empty for all that are configured.
+    """The document of an alert's `number`-th message.  channels: names of those wanted, empty for the defaults.
 
-    facts: what the message says, plain types only; `type` chooses its template.
+    facts: what the message says, plain types only; `type` chooses its template.  is_trial: a user tries a channel; each recipient is tried
+    once, and a failure is that user's to see.
     """
+    trial = {"is_trial": True} if is_trial else {}
     return {
         "notification_id": f"{alert_id}_{number}",
         "alert_id": alert_id,
@@ -58,7 +63,13 @@ def new_notification(
         "channels": {},
         "facts": dict(facts),
         "created_at": created_at.isoformat(),
+        **trial,
     }
+
+
+def is_trial(document: Document) -> bool:
+    """Whether it is no alert's message, but a test of a channel."""
+    return bool(document.get("is_trial"))
 
 
 def unit(channel: str, recipient: str = "") -> str:
@@ -181,16 +192,21 @@ def reopened(document: Document) -> Document:
     return {**document, "status": PENDING}
 
 
-def chosen(document: Document, configured: Sequence[str]) -> list[str]:
-    """The channels that get this message: those wanted of those configured, or all configured where none of them is."""
-    wanted = [channel for channel in configured if channel in document["wanted"]]
-    return wanted or list(configured)
+def chosen(document: Document, configured: Sequence[str], own: Mapping[str, bool] | None = None) -> list[str]:
+    """The channels that get this message: those wanted, else the organization's defaults, else all that the deployment configures.
+
+    own: the organization's channels, and whether each is a default.  What is wanted and does not exist is left out, so that the message
+    reaches somebody.
+    """
+    own = own or {}
+    wanted = [name for name in (*own, *configured) if name in document["wanted"]]
+    return wanted or [name for name, is_default in own.items() if is_default] or list(configured)
 
 
 def _entry(document: Document, key: str) -> Mapping[str, Any]:
-    """What is recorded of a recipient; where it is nothing, what an earlier release recorded of its whole channel."""
+    """What is recorded of a recipient; for a mail address without a record, what an earlier release recorded of all addresses."""
     channels: Mapping[str, Mapping[str, Any]] = document["channels"]
-    return channels.get(key) or channels.get(key.partition(":")[0], {})
+    return channels.get(key) or (channels.get(EMAIL, {}) if key.startswith(f"{EMAIL}:") else {})
 
 
 def _unanswered(document: Document, key: str) -> int:

@@ -47,7 +47,8 @@ def replay_dead_letters(rt: Runtime, org_slug: str, topic: str | None = None) ->
 def replay_notifications(rt: Runtime, org_slug: str) -> int:
     """Give every message of an organization that was given up new tries, and announce it; returns how many messages."""
     announced: dict[str, AlertRaised] = {}
-    found = rt.documents.list(below(org_slug, "notifications"), where={"status": outbox.FAILED})
+    given_up = rt.documents.list(below(org_slug, "notifications"), where={"status": outbox.FAILED})
+    found = [(name, document) for name, document in given_up if not outbox.is_trial(document)]
     for name, document in found:
         _reopen(rt, below(org_slug, "notifications", name))
         announced[document["alert_id"]] = AlertRaised(org_slug, document["alert_id"], document["state"])

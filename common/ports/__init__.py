@@ -5,7 +5,7 @@ from common.ports.clock import Clock
 from common.ports.documents import Document, DocumentStore, Order, Transaction
 from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location, Source
-from common.ports.notifier import ONE_PLACE, Notification, Notifier
+from common.ports.notifier import ONE_PLACE, Channel, Notification, Notifier
 from common.ports.objects import ObjectStore, Readable, StoredObject
 from common.ports.runtime import Runtime
 from common.ports.scheduler import Schedule, Scheduler
@@ -15,6 +15,7 @@ from common.ports.workers import Workers
 
 __all__ = [
     "ONE_PLACE",
+    "Channel",
     "Clock",
     "Delivery",
     "Document",

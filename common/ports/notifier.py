@@ -10,6 +10,20 @@ ONE_PLACE = ("",)
 
 
 @dataclass(frozen=True)
+class Channel:
+    """One channel of an organization, as sending needs it; its webhook is not among this.
+
+    kind: email or slack.  recipients: mail addresses; empty for Slack.  is_default: whether it gets what names no channel.
+    """
+
+    org_slug: str
+    name: str
+    kind: str
+    recipients: tuple[str, ...] = ()
+    is_default: bool = True
+
+
+@dataclass(frozen=True)
 class Notification:
     """One message to people, whose every text is made fit for them here, whatever channel it goes to.
 

@@ -10,7 +10,7 @@ from common.ports.documents import DocumentStore
 from common.ports.inspection import Inspection
 from common.ports.keys import KeyRing
 from common.ports.locations import Location, Source
-from common.ports.notifier import Notifier
+from common.ports.notifier import Channel, Notifier
 from common.ports.objects import ObjectStore
 from common.ports.scheduler import Scheduler
 from common.ports.secrets import Secrets
@@ -59,11 +59,17 @@ class Runtime(Protocol):
     def workers(self) -> Workers: ...
 
     @property
-    def notifiers(self) -> tuple[Notifier, ...]: ...
+    def notifiers(self) -> tuple[Notifier, ...]:
+        """The deployment's own channels, as its settings configure them."""
+        ...
 
     @property
     def inspection(self) -> Inspection: ...
 
     def source(self, integration: Source) -> Location:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        ...
+
+    def notifier(self, channel: Channel) -> Notifier:
+        """What sends to a channel of an organization; its webhook is decrypted for each send."""
         ...

@@ -39,6 +39,11 @@ def below(org_slug: str, *steps: str) -> str:
     return "/".join((organization_path(org_slug), *steps))
 
 
+def org_option(org_slug: str) -> str:
+    """What a command needs to be about this organization, with a space before it; nothing for `default`."""
+    return "" if org_slug == DEFAULT else f" --org {org_slug}"
+
+
 def add(
     documents: DocumentStore,
     now: datetime,

@@ -10,7 +10,9 @@ from typing import Any
 
 from common.domain.alerts import RESOLVED
 from common.ports import Document, Runtime
+from common.records.names import one_of
 from common.records.organizations import below
+from common.reporting.messages import MessageOutcome, message_outcomes
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,25 @@ def list_alerts(rt: Runtime, org_slug: str, state: str | None = None, resolved: 
     wanted.sort(key=lambda one: one.threshold_percent)
     wanted.sort(key=lambda one: one.triggered_at, reverse=True)
     return wanted
+
+
+@dataclass(frozen=True)
+class AlertDetails:
+    """One alert with what became of its messages, the oldest first."""
+
+    alert: AlertReport
+    messages: tuple[MessageOutcome, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: the document, and the messages."""
+        return {**self.alert.as_json(), "messages": [one.as_json() for one in self.messages]}
+
+
+def show_alert(rt: Runtime, org_slug: str, prefix: str) -> AlertDetails:
+    """The alert whose id is, or begins with, `prefix`.  Raises NotFound for none and for several."""
+    known = dict(rt.documents.list(below(org_slug, "alerts")))
+    found = one_of(prefix, known, "alert", "costwire alerts list --all")
+    return AlertDetails(_report(known[found]), tuple(message_outcomes(rt, org_slug, alert_id=found)))
 
 
 def _report(document: Document) -> AlertReport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from common.domain.channels import OF_DEPLOYMENT, SLACK, read_hosts
 from common.domain.money import plain
 from common.errors import CostError
 from common.ports import Document, Runtime
@@ -27,6 +28,7 @@ def look(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Itera
         yield from rt.inspection.findings()
     yield from look_at_integrations(rt, org_slug, integration_id)
     if integration_id is None:
+        yield from look_at_channels(rt, org_slug)
         yield from look_at_messages(rt, org_slug)
         yield from look_at_services(rt, org_slug)
 
@@ -42,6 +44,27 @@ def look_at_integrations(rt: Runtime, org_slug: str, integration_id: str | None 
         if integration_id in (None, name):
             yield _integration(rt, org_slug, name, document)
             yield from _held(rt, org_slug, name)
+
+
+def look_at_channels(rt: Runtime, org_slug: str) -> Iterator[Finding]:
+    """Whether the organization's channels can be sent to, and budgets name channels that exist.  Nothing is sent."""
+    try:
+        found = rt.documents.list(below(org_slug, "channels"))
+        budgets = [budget for _, budget in rt.documents.list(below(org_slug, "budgets"))]
+    except CostError:
+        return  # the documents cannot be read, as look_at_integrations says
+    for name, document in found:
+        yield _channel(rt, name, document)
+    known = {*(name for name, _ in found), *OF_DEPLOYMENT}
+    for budget in budgets:
+        gone = [name for name in budget.get("channels", ()) if name not in known]
+        if gone:
+            yield Finding(
+                f"budget {budget['name']}",
+                False,
+                f"names channels that do not exist ({', '.join(gone)}), so its alerts go to the default channels",
+                f"costwire channels add {gone[0]}, or costwire budgets set '{budget['name']}' --notify OTHER",
+            )
 
 
 def look_at_messages(rt: Runtime, org_slug: str) -> Iterator[Finding]:
@@ -75,6 +98,30 @@ def look_at_services(rt: Runtime, org_slug: str) -> Iterator[Finding]:
         yield Finding(
             f"services of {org_slug}", True, f"in no table: {named}, as {most}", "costwire services unknown lists them"
         )
+
+
+def _channel(rt: Runtime, name: str, document: Document) -> Finding:
+    what, settings = f"channel {name}", rt.settings
+    if document["kind"] == SLACK:
+        if document["endpoint"] in read_hosts(settings.slack_hosts):
+            return Finding(what, True, f"Slack at {document['endpoint']}")
+        words = (
+            f"{document['endpoint']} is not among the hosts that COSTWIRE_SLACK_HOSTS allows: nothing is posted to it"
+        )
+        return Finding(what, False, words, f"costwire channels add {name} --slack --replace, or allow the host")
+    recipients = f"e-mail to {len(document['recipients'])} addresses"
+    if settings.smtp_host:
+        return Finding(what, True, recipients)
+    if settings.runtime == "cloud":
+        return Finding(
+            what,
+            None,
+            f"{recipients}; this shell does not know whether the deployment has a mail server",
+            f"costwire channels test {name}",
+        )
+    return Finding(
+        what, False, f"{recipients}, but there is no mail server", "set COSTWIRE_SMTP_HOST and COSTWIRE_SMTP_SENDER"
+    )
 
 
 def _held(rt: Runtime, org_slug: str, name: str) -> Iterator[Finding]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from common.domain import outbox
 from common.ports import Document, Runtime
@@ -33,11 +34,18 @@ class MessageOutcome:
     where: str | None = None
     reason: str | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
 
-def message_outcomes(rt: Runtime, org_slug: str, budget_id: str | None = None) -> list[MessageOutcome]:
-    """What became of each message about a budget, or about all of them, at each recipient it was tried at; the oldest first."""
-    where = {"budget_id": budget_id} if budget_id else None
-    documents = [document for _, document in rt.documents.list(below(org_slug, "notifications"), where=where)]
+
+def message_outcomes(
+    rt: Runtime, org_slug: str, budget_id: str | None = None, alert_id: str | None = None
+) -> list[MessageOutcome]:
+    """What became of each message about a budget, an alert, or all of them, at each recipient it was tried at; the oldest first."""
+    asked = {"budget_id": budget_id, "alert_id": alert_id}
+    where = {name: value for name, value in asked.items() if value}
+    documents = [document for _, document in rt.documents.list(below(org_slug, "notifications"), where=where or None)]
     documents.sort(key=lambda document: (document["created_at"], _threshold_percent(document["facts"])))
     return list(_outcomes(documents))
 
@@ -45,7 +53,11 @@ def message_outcomes(rt: Runtime, org_slug: str, budget_id: str | None = None) -
 def lost_messages(rt: Runtime, org_slug: str) -> list[MessageOutcome]:
     """Everybody who does not have a message and will not get it unless it is replayed."""
     found = rt.documents.list(below(org_slug, "notifications"), where={"status": outbox.FAILED})
-    return [one for one in _outcomes(document for _, document in found) if one.fate is Fate.LOST]
+    return [
+        one
+        for one in _outcomes(document for _, document in found if not outbox.is_trial(document))
+        if one.fate is Fate.LOST
+    ]
 
 
 def _outcomes(documents: Iterable[Document]) -> Iterator[MessageOutcome]:

@@ -18,6 +18,7 @@ from common.errors import BadConfiguration
 if TYPE_CHECKING:
     from common.adapters.embedded.document_scheduler import DocumentScheduler
     from common.ports import (
+        Channel,
         Clock,
         DocumentStore,
         KeyRing,
@@ -128,6 +129,10 @@ class EmbeddedRuntime:
 
         return configured(self.settings, self.home / "outbox")
 
+    def notifier(self, channel: Channel) -> Notifier:
+        """What sends to a channel of an organization; its webhook is decrypted for each send."""
+        return _sending(self, self.settings, channel)
+
     @cached_property
     def inspection(self) -> Inspection:
         from common.adapters.embedded.home_inspection import HomeInspection
@@ -217,6 +222,12 @@ class CloudRuntime:
 
         return configured(with_secrets(self.settings, self.secrets), None)
 
+    def notifier(self, channel: Channel) -> Notifier:
+        """What sends to a channel of an organization; its webhook is decrypted for each send."""
+        # of the secrets, only e-mail needs one: the password of the mail server
+        settings = with_secrets(self.settings, self.secrets) if channel.recipients else self.settings
+        return _sending(self, settings, channel)
+
     @property
     def _project(self) -> str:
         return self._set("project")
@@ -239,6 +250,16 @@ def _opened(rt: Runtime, source: Source) -> Location:
         return credentials.load(rt.documents, rt.keys, source.org_slug, source.integration_id)
 
     return open_source(source, credential)
+
+
+def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:
+    from common.adapters.notifiers import notifier_of
+    from common.tenancy import channels
+
+    def webhook() -> str:
+        return channels.load_webhook(rt.documents, rt.keys, channel.org_slug, channel.name)
+
+    return notifier_of(channel, settings, webhook)
 
 
 def with_secrets(settings: Settings, secrets: Secrets) -> Settings:

@@ -21,6 +21,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
     "integrations": ("known_deliveries", "known_files"),
     "credentials": (),
+    "channels": (),
     "runs": (),
     "deliveries": ("chunks",),
     "landings": (),

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = [
     ["import"], ["connect"], ["apply"], ["sync"], ["costs"], ["export"], ["deliveries"], ["runs"], ["quarantine"], ["restatements"],
     ["budgets"], ["budgets", "add"], ["budgets", "list"], ["budgets", "remove"],
-    ["alerts"], ["alerts", "list"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
+    ["channels"], *(["channels", one] for one in ("add", "list", "test", "remove")),
+    ["alerts"], ["alerts", "list"], ["alerts", "show"], ["alerts", "ack"], ["alerts", "snooze"], ["validate"], ["replay"], ["doctor"],
     ["schedule"], ["watch"], ["keys"], ["keys", "rotate"], ["keys", "reencrypt"], ["rates"], ["rates", "set"], ["rates", "list"],
     ["tenants"], *(["tenants", one] for one in ("add", "list", "suspend", "resume", "remove", "restore")),
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from common.ports import KeyRing, Runtime, Source
 from common.ports.keys import Sealed
 from common.runtime import bootstrap
 from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime
-from common.tenancy import credentials
+from common.tenancy import credentials, reencrypting
 from costwire.cli import app
 from tests.emulators.google_grpc import GoogleServer, environment
 
@@ -192,8 +192,8 @@ class Meddling:
         return self._ring.rotate()
 
 
-def reencrypt_beside(rt: Runtime, meddle: Callable[[], None]) -> credentials.Reencryption:
-    return credentials.reencrypt(rt.documents, Meddling(rt.keys, meddle), rt.clock.now(), ["acme"])
+def reencrypt_beside(rt: Runtime, meddle: Callable[[], None]) -> reencrypting.Reencryption:
+    return reencrypting.reencrypt(rt.documents, Meddling(rt.keys, meddle), rt.clock.now(), ["acme"])
 
 
 def test_a_credential_that_is_stored_meanwhile_is_not_lost(rt: Runtime) -> None:
@@ -218,7 +218,7 @@ def test_two_that_reencrypt_at_once_do_the_work_once(rt: Runtime) -> None:
     others: list[int] = []
 
     def other() -> None:
-        others.append(credentials.reencrypt(rt.documents, rt.keys, rt.clock.now(), ["acme"]).anew)
+        others.append(reencrypting.reencrypt(rt.documents, rt.keys, rt.clock.now(), ["acme"]).anew)
 
     outcome = reencrypt_beside(rt, other)
     assert others == [1]

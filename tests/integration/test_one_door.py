@@ -25,6 +25,7 @@ WORDS: dict[str, list[str]] = {
     "budgets add": ["Cloud", "--amount", "100", "--currency", "USD"],
     "budgets remove": ["Cloud"],
     "alerts ack": ["some-alert"],
+    "alerts show": ["some-alert"],
     "alerts snooze": ["some-alert"],
     "rates set": ["rates.csv"],
     "budgets set": ["some-budget"],
@@ -32,6 +33,8 @@ WORDS: dict[str, list[str]] = {
     **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
     **{f"integrations {word}": ["some-integration"] for word in ("show", "pause", "resume", "remove")},
     "services set": ["services.csv"],
+    "channels add": ["ops", "--email", "ada@example.com"],
+    **{f"channels {word}": ["ops"] for word in ("test", "remove")},
 }
 """What a command cannot do without."""
 
@@ -100,7 +103,7 @@ def test_a_command_refuses_an_organization_that_does_not_exist(
     (line,) = told.err.splitlines()
     assert line.startswith(f"costwire: {expected}")
     assert rt.documents.list("orgs") == []
-    for collection in ("budgets", "integrations", "runs", "settings", "notifications", "credentials"):
+    for collection in ("budgets", "integrations", "runs", "settings", "notifications", "credentials", "channels"):
         assert rt.documents.list(f"orgs/ghost_org/{collection}") == []
     assert rt.bus.pending() == 0 and not (rt.home.parent / "out.csv").exists()
     assert "warehouse" not in vars(rt), "a question would have made the organization's dataset"

@@ -137,7 +137,7 @@ def test_a_custom_document_gives_back_its_dates() -> None:
         ({"currency": "usd"}, "currency is 'usd', expected an ISO 4217 code"),
         ({"period": "weekly"}, "period is 'weekly', expected one of monthly, quarterly, yearly, custom"),
         ({"metric": "AmortizedCost"}, "metric is 'AmortizedCost', expected one of BilledCost"),
-        ({"channels": ("fax",)}, "channel is 'fax', expected one of email, slack"),
+        ({"channels": ("Fax 1",)}, "channel is 'Fax 1', expected a name of lower-case letters"),
         ({"thresholds": (Decimal(0),)}, "threshold is 0"),
         ({"thresholds": (Decimal(50), Decimal("50.0"))}, "name one twice"),
         ({"thresholds": (), "forecast_thresholds": ()}, "give at least one"),

@@ -109,6 +109,11 @@ def test_what_an_earlier_release_recorded_of_a_channel_holds_for_its_recipients(
     assert not outbox.is_over(outbox.reopened(document), "email:ada")
 
 
+def test_what_the_deployment_s_slack_got_says_nothing_of_an_organization_s_channel() -> None:
+    document = outbox.sent(fresh(), outbox.unit("slack"), NOW, "Slack")
+    assert not outbox.is_over(document, outbox.unit("slack", "ops"))
+
+
 def test_recipients_have_names_for_people() -> None:
     assert outbox.in_words(outbox.unit("email", "ada@example.com")) == "email to ada@example.com"
     assert outbox.in_words(outbox.unit("slack")) == "slack"
@@ -118,3 +123,12 @@ def test_a_budget_s_channels_are_used_and_all_where_none_of_them_is_configured()
     assert outbox.chosen(fresh(("slack",)), ["email", "slack"]) == ["slack"]
     assert outbox.chosen(fresh(), ["email", "slack"]) == ["email", "slack"]
     assert outbox.chosen(fresh(("slack",)), ["outbox"]) == ["outbox"]
+
+
+def test_an_organization_s_channels_come_before_the_deployment_s() -> None:
+    own = {"ops": True, "board": False}
+    assert outbox.chosen(fresh(), ["email"], own) == ["ops"]
+    assert outbox.chosen(fresh(("board", "gone")), ["email"], own) == ["board"]
+    assert outbox.chosen(fresh(("gone",)), ["email"], own) == ["ops"]
+    assert outbox.chosen(fresh(("email", "ops")), ["email", "slack"], own) == ["ops", "email"]
+    assert outbox.chosen(fresh(("gone",)), ["email"], {"board": False}) == ["email"]

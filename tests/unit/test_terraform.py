@@ -33,6 +33,7 @@ NOT_FOR_FUNCTIONS = {
     "threads": "DuckDB takes the processors that the instance has",
     "push_audience": "Cloud Run checks the token, see COSTWIRE_PUSH_AUTH",
     "push_service_account": "Cloud Run checks the token, see COSTWIRE_PUSH_AUTH",
+    "allow_private_channels": "webhooks of tenants must not reach what the functions can",
     "fault_seed": "tests only",
 }
 

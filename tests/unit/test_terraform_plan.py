@@ -12,6 +12,7 @@ import pytest
 
 from common.adapters.gcp import firestore_indexes
 from common.config import Settings
+from common.domain.channels import read_hosts
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
@@ -62,6 +63,7 @@ def test_functions_get_settings_that_the_code_reads(planned: list[Planned]) -> N
         settings = Settings(**{name.removeprefix("COSTWIRE_").lower(): value for name, value in given.items()})
         assert (settings.project, settings.region, settings.env) == (PROJECT, "us-central1", "prod")
         assert settings.bucket == f"{PROJECT}-costwire"
+        assert read_hosts(settings.slack_hosts) == ("hooks.slack.com", "hooks.slack-gov.com")
         assert (mail.items() <= given.items()) == (build["entry_point"] == "send_notifications")
         assert "COSTWIRE_SMTP_USER" not in given  # null variables are left out, not made empty
         assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"

@@ -1,15 +1,18 @@
-"""Notification channels, and which of them are configured."""
+"""Notification channels: those that the settings configure for the deployment, and those of an organization."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.domain.channels import EMAIL
 from common.errors import BadConfiguration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from common.config import Settings
-    from common.ports import Notifier
+    from common.ports import Channel, Notifier
 
 
 def configured(settings: Settings, outbox: Path | None) -> tuple[Notifier, ...]:
@@ -35,22 +38,21 @@ def configured(settings: Settings, outbox: Path | None) -> tuple[Notifier, ...]:
     return tuple(channels)
 
 
+def notifier_of(channel: Channel, settings: Settings, webhook: Callable[[], str]) -> Notifier:
+    """What sends to a channel of an organization.  webhook: decrypts its address; called once for each send, of Slack only."""
+    from common.adapters.notifiers.of_organization import ChannelMailNotifier, ChannelSlackNotifier
+
+    if channel.kind == EMAIL:
+        return ChannelMailNotifier(channel, settings)
+    return ChannelSlackNotifier(channel, settings, webhook)
+
+
 def _smtp(settings: Settings) -> Notifier:
-    from common.adapters.notifiers.smtp import SmtpNotifier, SmtpSettings
+    from common.adapters.notifiers.smtp import SmtpNotifier, smtp_settings
 
     recipients = tuple(part.strip() for part in (settings.smtp_recipients or "").split(",") if part.strip())
     if not settings.smtp_host or not settings.smtp_sender or not recipients:
         raise BadConfiguration(
             "COSTWIRE_SMTP_HOST is set, but e-mail needs COSTWIRE_SMTP_SENDER and COSTWIRE_SMTP_RECIPIENTS too"
         )
-    return SmtpNotifier(
-        SmtpSettings(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            starttls=settings.smtp_starttls,
-            user=settings.smtp_user,
-            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
-            sender=settings.smtp_sender,
-            recipients=recipients,
-        )
-    )
+    return SmtpNotifier(smtp_settings(settings, settings.smtp_host, settings.smtp_sender, recipients))

@@ -10,19 +10,25 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from common.adapters.notifiers.deadline import TRY_SECONDS, Deadline
+from common.domain.channels import is_public
 from common.domain.legible import without_slack_markup
 from common.errors import BadConfiguration, Permanent, Retryable, Unanswered
 from common.ports import ONE_PLACE, Notification
 
 _SLACK_WORD = re.compile(r"[a-z_]{1,60}")
 _MAX_ANSWER_BYTES = 1000
+_LIBRARY = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
+"""Its loggers: a filter does not hold for those below."""
 _NEVER_POSTED = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -36,11 +42,16 @@ _GATEWAY = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT})
 
 @dataclass(frozen=True)
 class SlackSettings:
-    """The webhook, which is a secret: whoever has it can post."""
+    """The webhook, which is a secret: whoever has it can post.
+
+    source: what to check where it does not work.  private: whether it may lead to a private network.
+    """
 
     webhook_url: str = field(repr=False)
     timeout_seconds: int = 10
     try_seconds: float = TRY_SECONDS
+    source: str = "COSTWIRE_SLACK_WEBHOOK_URL"
+    private: bool = True
 
 
 class SlackNotifier:
@@ -52,10 +63,9 @@ class SlackNotifier:
     def __init__(self, settings: SlackSettings) -> None:
         if not settings.webhook_url.startswith(("https://", "http://")):
             raise BadConfiguration(
-                "COSTWIRE_SLACK_WEBHOOK_URL is not a valid web address; copy it from the Slack app's settings"
+                f"{settings.source} is not a valid web address; copy it from the Slack app's settings"
             )
         self._settings = settings
-        logging.getLogger("httpx").addFilter(self._is_harmless)
 
     def send(self, notification: Notification, recipient: str = "") -> str:
         """Post the message.  Raises Unanswered, Retryable or Permanent without the webhook's address."""
@@ -67,10 +77,11 @@ class SlackNotifier:
         word = wait = ""
         try:
             with (
+                _unlogged(),
                 Deadline(self._settings.try_seconds) as deadline,
                 httpx.Client(timeout=self._settings.timeout_seconds) as client,
                 client.stream(
-                    "POST", self._settings.webhook_url, json=payload, extensions=_watched(deadline)
+                    "POST", self._settings.webhook_url, json=payload, extensions={"trace": self._watched(deadline)}
                 ) as answer,
             ):
                 status, wait = answer.status_code, answer.headers.get("Retry-After", "")
@@ -83,23 +94,50 @@ class SlackNotifier:
             if status is None:
                 raise Unanswered(f"Slack was given the message and did not answer ({type(error).__name__})") from None
         except httpx.InvalidURL:
-            raise BadConfiguration("COSTWIRE_SLACK_WEBHOOK_URL is not a valid web address; copy it again") from None
-        _check(int(status or 0), wait, word)
+            raise BadConfiguration(f"{self._settings.source} is not a valid web address; copy it again") from None
+        _check(int(status or 0), wait, word, self._settings.source)
         return "Slack"
 
-    def _is_harmless(self, record: logging.LogRecord) -> bool:
-        """Whether a log line of the HTTP library keeps the webhook's address to itself."""
-        return self._settings.webhook_url not in record.getMessage()
+    def _watched(self, deadline: Deadline) -> Callable[[str, Mapping[str, Any]], None]:
+        """What the HTTP library shows its connections to before it sends anything: the deadline, and the check of their other end.
+
+        What is connected is checked, not what a name resolves to, which may change.  A proxy resolves names itself.
+        """
+        host, peer = urlsplit(self._settings.webhook_url).hostname, ""
+
+        def trace(event: str, facts: Mapping[str, Any]) -> None:
+            nonlocal peer
+            if event == "connection.connect_tcp.started":
+                peer = facts["host"]
+            elif event == "connection.connect_tcp.complete":
+                connection = facts["return_value"].get_extra_info("socket")
+                deadline.watch(connection)
+                if peer == host and not self._settings.private and not is_public(connection.getpeername()[0]):
+                    facts["return_value"].close()
+                    raise BadConfiguration(
+                        f"{self._settings.source} leads to a private address; an operator can allow that by "
+                        "COSTWIRE_ALLOW_PRIVATE_CHANNELS"
+                    )
+
+        return trace
 
 
-def _watched(deadline: Deadline) -> dict[str, Any]:
-    """What makes the HTTP library show its connections to the deadline."""
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Drop what the HTTP library logs of this thread's request: its address is a secret, and an answer's headers may repeat it."""
+    this = threading.get_ident()
 
-    def trace(event: str, facts: Mapping[str, Any]) -> None:
-        if event == "connection.connect_tcp.complete":
-            deadline.watch(facts["return_value"].get_extra_info("socket"))
+    def is_another(record: logging.LogRecord) -> bool:
+        return record.thread != this
 
-    return {"trace": trace}
+    loggers = [logging.getLogger(name) for name in _LIBRARY]
+    for logger in loggers:
+        logger.addFilter(is_another)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_another)
 
 
 def _beginning(answer: httpx.Response) -> str:
@@ -112,7 +150,7 @@ def _beginning(answer: httpx.Response) -> str:
     return read.decode(errors="replace").strip()
 
 
-def _check(status: int, wait: str, word: str) -> None:
+def _check(status: int, wait: str, word: str, source: str) -> None:
     if httpx.codes.is_success(status):
         return
     if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -123,4 +161,4 @@ def _check(status: int, wait: str, word: str) -> None:
     if status >= 500:
         raise Retryable(f"Slack answered {status}; the message stays in the outbox")
     reason = f", {word}" if _SLACK_WORD.fullmatch(word) else ""
-    raise Permanent(f"Slack refused the message ({status}{reason}); check COSTWIRE_SLACK_WEBHOOK_URL")
+    raise Permanent(f"Slack refused the message ({status}{reason}); check {source}")

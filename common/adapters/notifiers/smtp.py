@@ -20,6 +20,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
 from common.adapters.notifiers.deadline import TRY_SECONDS, Deadline
+from common.config import Settings
 from common.errors import BadConfiguration, CostError, Permanent, Retryable, Unanswered
 from common.ports import Notification
 
@@ -31,7 +32,10 @@ _LEADING_DOT = re.compile(rb"(?m)^\.")
 
 @dataclass(frozen=True)
 class SmtpSettings:
-    """Where and as whom e-mail is sent.  Port 465 is TLS from the start, whatever starttls says."""
+    """Where and as whom e-mail is sent.  Port 465 is TLS from the start, whatever starttls says.
+
+    source: what to check where an address is refused.
+    """
 
     host: str
     sender: str
@@ -42,6 +46,28 @@ class SmtpSettings:
     password: str | None = field(default=None, repr=False)
     timeout_seconds: int = 10
     try_seconds: float = TRY_SECONDS
+    source: str = "COSTWIRE_SMTP_RECIPIENTS"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether nothing is sent before TLS."""
+        return self.starttls or self.port == IMPLICIT_TLS_PORT
+
+
+def smtp_settings(
+    settings: Settings, host: str, sender: str, recipients: tuple[str, ...], source: str = "COSTWIRE_SMTP_RECIPIENTS"
+) -> SmtpSettings:
+    """The deployment's mail server, for these recipients."""
+    return SmtpSettings(
+        host=host,
+        sender=sender,
+        recipients=recipients,
+        port=settings.smtp_port,
+        starttls=settings.smtp_starttls,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+        source=source,
+    )
 
 
 class SmtpNotifier:
@@ -66,7 +92,7 @@ class SmtpNotifier:
             message = compose(notification, self._settings.sender, recipient)
         except ValueError:
             raise BadConfiguration(
-                "an address is not valid; check COSTWIRE_SMTP_SENDER and COSTWIRE_SMTP_RECIPIENTS"
+                f"an address is not valid; check COSTWIRE_SMTP_SENDER and {self._settings.source}"
             ) from None
         try:
             with Deadline(self._settings.try_seconds) as deadline, self._connected(deadline) as server:
@@ -114,7 +140,7 @@ class SmtpNotifier:
                 f"{place} refused the login ({code}); check COSTWIRE_SMTP_USER and COSTWIRE_SMTP_PASSWORD"
             )
         return Permanent(
-            f"{place} refused the message ({code}); check COSTWIRE_SMTP_SENDER and COSTWIRE_SMTP_RECIPIENTS"
+            f"{place} refused the message ({code}); check COSTWIRE_SMTP_SENDER and {self._settings.source}"
         )
 
 

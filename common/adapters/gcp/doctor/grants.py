@@ -50,3 +50,4 @@ def grants() -> Iterator[Grant]:
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
+    yield Grant("send_notifications", "roles/cloudkms.cryptoKeyDecrypter", "key")

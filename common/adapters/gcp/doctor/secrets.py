@@ -35,7 +35,9 @@ def look_at_secrets(notes: Notes) -> None:
     mail = notes.deployment.settings.smtp_host
     if slack is not None and slack != _ENABLED and not mail:
         notes.fault(
-            "notifications", "no Slack webhook has a value and this shell has no mail server configured: alerts may reach only the log",
+            "notifications",
+            "no Slack webhook has a value and this shell has no mail server configured: alerts of organizations without channels may reach "
+            "only the log",
             f"printf '%s' URL | gcloud secrets versions add {PREFIX}slack-webhook-url --data-file=- "
             f"--project={notes.deployment.project} (or set mail in terraform's tfvars, and COSTWIRE_SMTP_HOST here)",
         )  # fmt: skip
