@@ -65,5 +65,5 @@ class Runtime(Protocol):
     def inspection(self) -> Inspection: ...
 
     def source(self, integration: Source) -> Location:
-        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         ...

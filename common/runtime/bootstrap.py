@@ -112,7 +112,7 @@ class EmbeddedRuntime:
         return DocumentScheduler(self.documents, self.bus, self.clock)
 
     def source(self, integration: Source) -> Location:
-        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
 
     @cached_property
@@ -201,7 +201,7 @@ class CloudRuntime:
         return DeploymentInspection.connect(self.settings)
 
     def source(self, integration: Source) -> Location:
-        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
 
     @cached_property
@@ -231,7 +231,10 @@ class CloudRuntime:
 def _opened(rt: Runtime, source: Source) -> Location:
     """Each place asks for the credential by itself, since most need none."""
     from common.adapters.locations import open_source
+    from common.records.places import check_readable
     from common.tenancy import credentials
+
+    check_readable(rt, source)
 
     def credential() -> bytes:
         if source.secret is not None:

@@ -10,6 +10,7 @@ from itertools import islice
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.records import organizations as tenants
+from common.records import places
 from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
 from common.records.names import check_org_slug
@@ -95,6 +96,7 @@ def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
     say("objects")
     objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in KINDS)
     say("documents")
+    _release_places(rt.documents, org_slug)
     documents = _remove_documents(rt.documents, org_slug)
     if known:
         rt.documents.delete(tenants.organization_path(org_slug))
@@ -117,6 +119,12 @@ def _remove_objects(objects: ObjectStore, prefix: str) -> int:
     with ThreadPoolExecutor(_AT_ONCE) as several:
         list(several.map(lambda item: objects.delete(item.uri), found))
     return len(found)
+
+
+def _release_places(documents: DocumentStore, org_slug: str) -> None:
+    """Before the integrations go, since only they say where the claims lie."""
+    for integration_id, document in documents.list(below(org_slug, "integrations")):
+        places.release(documents, org_slug, integration_id, str(document.get("config", {}).get("location", "")))
 
 
 def _remove_documents(documents: DocumentStore, org_slug: str) -> int:

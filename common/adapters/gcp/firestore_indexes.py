@@ -65,6 +65,7 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("budget_status", "answers"),
     Field("slices", "files"),
     Field("slices", "history"),
+    Field("places", "claims"),
     Field("processed", "expires_at"),
 )
 """Fields without any single-field index.  A moment that always grows would make every index of it a hot spot."""
