@@ -65,6 +65,9 @@ locals {
     COSTWIRE_ENV                  = var.env
     COSTWIRE_BUCKET               = google_storage_bucket.data.name
     COSTWIRE_KMS_KEY              = local.credentials_key
+    COSTWIRE_DOCUMENTS_DATABASE   = local.databases.documents
+    COSTWIRE_CREDENTIALS_DATABASE = local.databases.credentials
+    COSTWIRE_PROCESSED_DATABASE   = local.databases.processed
     COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_TRACES               = var.traces

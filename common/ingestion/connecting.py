@@ -74,7 +74,7 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     if asked.secret is not None:
         now = rt.clock.now()
         credentials.store(
-            rt.documents, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by
+            rt.sealed, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by
         )
     if asked.scheduled:
         ensure_schedule(rt, asked.org_slug)

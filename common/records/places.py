@@ -14,7 +14,7 @@ from common.records.organizations import below
 
 UPLOADS = "uploads"
 OWN_FILES = (
-    "objects", "outbox", "tmp", "keys.json", "documents.sqlite", "bus.sqlite",
+    "objects", "outbox", "tmp", "keys.json", "documents.sqlite", "credentials.sqlite", "processed.sqlite", "bus.sqlite",
 )  # fmt: skip
 """What the embedded runtime keeps in its folder."""
 _OWN_BUCKETS = ("{project}-costwire", "{project}-costwire-source", "{project}-costwire-state")

@@ -73,6 +73,18 @@ class EmbeddedRuntime:
         return SqliteDocumentStore(self.home / "documents.sqlite")
 
     @cached_property
+    def sealed(self) -> DocumentStore:
+        from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+
+        return SqliteDocumentStore(self.home / "credentials.sqlite")
+
+    @cached_property
+    def processed(self) -> DocumentStore:
+        from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+
+        return SqliteDocumentStore(self.home / "processed.sqlite")
+
+    @cached_property
     def objects(self) -> ObjectStore:
         from common.adapters.embedded.folder_objects import FolderObjectStore
 
@@ -154,9 +166,15 @@ class CloudRuntime:
 
     @cached_property
     def documents(self) -> DocumentStore:
-        from common.adapters.gcp.firestore import FirestoreDocumentStore
+        return self._database("documents_database")
 
-        return FirestoreDocumentStore.connect(self._project)
+    @cached_property
+    def sealed(self) -> DocumentStore:
+        return self._database("credentials_database")
+
+    @cached_property
+    def processed(self) -> DocumentStore:
+        return self._database("processed_database")
 
     @cached_property
     def objects(self) -> ObjectStore:
@@ -217,6 +235,11 @@ class CloudRuntime:
 
         return configured(with_secrets(self.settings, self.secrets), None)
 
+    def _database(self, setting: str) -> DocumentStore:
+        from common.adapters.gcp.firestore import FirestoreDocumentStore
+
+        return FirestoreDocumentStore.connect(self._project, self._set(setting))
+
     @property
     def _project(self) -> str:
         return self._set("project")
@@ -239,7 +262,7 @@ def _opened(rt: Runtime, source: Source) -> Location:
     def credential() -> bytes:
         if source.secret is not None:
             return source.secret
-        return credentials.load(rt.documents, rt.keys, source.org_slug, source.integration_id)
+        return credentials.load(rt.sealed, rt.keys, source.org_slug, source.integration_id)
 
     return open_source(source, credential)
 

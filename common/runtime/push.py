@@ -165,7 +165,7 @@ def _once(function: str, rt: Runtime, own: Subscription) -> Around:
     There is no lease for work in progress: that of a killed process would keep its message from everybody until the lease ends, and by
     then its attempts may be used up.  Two tries at once are borne by every handler, as it bears repeats.
     """
-    processed = ProcessedEvents(rt.documents, rt.clock)
+    processed = ProcessedEvents(rt.processed, rt.clock)
 
     def around(handler: Callable[[Any], None], message: Message) -> None:
         doing = work.current()

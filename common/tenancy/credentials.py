@@ -1,4 +1,7 @@
-"""Credentials of integrations, stored encrypted (`orgs/<org>/credentials/<integration>`); only a fingerprint is readable."""
+"""Credentials of integrations, stored encrypted (`orgs/<org>/credentials/<integration>`); only a fingerprint is readable.
+
+They lie in the store `Runtime.sealed`: who may read tenants' documents does not thereby have their ciphertexts.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def credential_path(org_slug: str, integration_id: str) -> str:
 
 
 def store(
-    documents: DocumentStore,
+    sealed_store: DocumentStore,
     keys: KeyRing,
     now: datetime,
     org_slug: str,
@@ -63,12 +66,12 @@ def store(
         }
         transaction.set(path, document)
 
-    documents.transact(work)
+    sealed_store.transact(work)
 
 
-def load(documents: DocumentStore, keys: KeyRing, org_slug: str, integration_id: str) -> bytes:
+def load(sealed_store: DocumentStore, keys: KeyRing, org_slug: str, integration_id: str) -> bytes:
     """The credential in the clear: for the call that needs it, never for a log.  Raises NotFound, DecryptionFailed."""
-    document = documents.get(credential_path(org_slug, integration_id))
+    document = sealed_store.get(credential_path(org_slug, integration_id))
     if document is None:
         raise NotFound(
             f"integration {integration_id} has no credential; costwire connect PROVIDER --id {integration_id} "
@@ -82,11 +85,11 @@ def reencrypt_stored(
 ) -> Reencryption:
     """The same as `reencrypt`, of one organization, or of all for None."""
     org_slugs = [org_slug] if org_slug is not None else [one for one, _ in rt.documents.list("orgs")]
-    return reencrypt(rt.documents, rt.keys, rt.clock.now(), org_slugs, say)
+    return reencrypt(rt.sealed, rt.keys, rt.clock.now(), org_slugs, say)
 
 
 def reencrypt(
-    documents: DocumentStore,
+    sealed_store: DocumentStore,
     keys: KeyRing,
     now: datetime,
     org_slugs: Sequence[str],
@@ -96,7 +99,7 @@ def reencrypt(
 
     One that cannot be opened is named and left as it is.  Raises Retryable where the key ring is away.
     """
-    names = [(org, one) for org in org_slugs for one, _ in documents.list(below(org, "credentials"))]
+    names = [(org, one) for org in org_slugs for one, _ in sealed_store.list(below(org, "credentials"))]
     if not names:
         return Reencryption(None, 0, 0, {})
     # what seals is what counts: a rotation may take a while to be used everywhere
@@ -106,7 +109,7 @@ def reencrypt(
         name = f"{org}/{integration_id}"
         say(name)
         try:
-            changed = _reencrypt_one(documents, keys, now, org, integration_id, newest)
+            changed = _reencrypt_one(sealed_store, keys, now, org, integration_id, newest)
         except Permanent as error:
             outcome.failed[name] = str(error)
             continue
@@ -116,16 +119,16 @@ def reencrypt(
 
 
 def _reencrypt_one(
-    documents: DocumentStore, keys: KeyRing, now: datetime, org_slug: str, integration_id: str, newest: str
+    sealed_store: DocumentStore, keys: KeyRing, now: datetime, org_slug: str, integration_id: str, newest: str
 ) -> bool:
     """Whether it was sealed anew.  Where somebody stores another credential meanwhile, that one is looked at."""
     path, context = credential_path(org_slug, integration_id), _context(org_slug, integration_id)
     for _ in range(_TRIES):
-        before = documents.get(path)
+        before = sealed_store.get(path)
         if before is None or before.get("key_version") == newest:
             return False
         sealed = keys.encrypt(keys.decrypt(_sealed(before), context), context)
-        if documents.transact(lambda transaction, old=before, new=sealed: _swap(transaction, path, old, new, now)):  # type: ignore[misc]
+        if sealed_store.transact(lambda transaction, old=before, new=sealed: _swap(transaction, path, old, new, now)):  # type: ignore[misc]
             return True
     raise Permanent("it is being changed by other commands; run costwire keys reencrypt once more")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -21,7 +21,6 @@ from common.warehouse.showing import show_again
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
     "integrations": (),
-    "credentials": (),
     "runs": (),
     "deliveries": ("chunks",),
     "landings": (),
@@ -37,7 +36,9 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "subscriptions": (),
     "usage": (),
 }
-"""What lies below `orgs/<org_slug>`, each with what lies below its documents."""
+"""What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
+SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
+"""The same of the sealed ones."""
 KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
 """Where a tenant has objects: `<kind>/<org_slug>/`."""
 
@@ -97,7 +98,8 @@ def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
     objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in KINDS)
     say("documents")
     _release_places(rt.documents, org_slug)
-    documents = _remove_documents(rt.documents, org_slug)
+    documents = _remove_documents(rt.sealed, org_slug, SEALED_COLLECTIONS)
+    documents += _remove_documents(rt.documents, org_slug, COLLECTIONS)
     if known:
         rt.documents.delete(tenants.organization_path(org_slug))
     removed = Removed(schedules, dataset, objects, documents + known, under_way)
@@ -127,17 +129,17 @@ def _release_places(documents: DocumentStore, org_slug: str) -> None:
         places.release(documents, org_slug, integration_id, str(document.get("config", {}).get("location", "")))
 
 
-def _remove_documents(documents: DocumentStore, org_slug: str) -> int:
+def _remove_documents(documents: DocumentStore, org_slug: str, collections: Mapping[str, tuple[str, ...]]) -> int:
     """What lies below a document goes before it, so that an interrupted removal finds the rest."""
     count = 0
-    for paths in _batched(_paths_below(documents, org_slug), _BATCH):
+    for paths in _batched(_paths_below(documents, org_slug, collections), _BATCH):
         documents.transact(lambda transaction, paths=paths: [transaction.delete(path) for path in paths])  # type: ignore[misc]
         count += len(paths)
     return count
 
 
-def _paths_below(documents: DocumentStore, org_slug: str) -> Iterator[str]:
-    for collection, nested in COLLECTIONS.items():
+def _paths_below(documents: DocumentStore, org_slug: str, collections: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for collection, nested in collections.items():
         for name, _ in documents.list(below(org_slug, collection)):
             path = below(org_slug, collection, name)
             for inner in nested:

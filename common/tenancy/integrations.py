@@ -27,7 +27,7 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
     """
     known = load_integration(rt.documents, org_slug, integration_id)
     places.release(rt.documents, org_slug, integration_id, str(known["config"]["location"]))
-    rt.documents.delete(credentials.credential_path(org_slug, integration_id))
+    rt.sealed.delete(credentials.credential_path(org_slug, integration_id))
     rt.documents.delete(integration_path(org_slug, integration_id))
     found = rt.documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id, "state": CURRENT})
     return len(found)

@@ -139,7 +139,7 @@ def test_firestore_has_the_fields_and_indexes_of_the_manifest() -> None:
 def test_a_composite_index_is_told_with_its_directions() -> None:
     index = firestore_indexes.Index("runs", ("status",), Order("started_at", descending=True))
     fields = [{"field": "status", "order": "ASCENDING"}, {"field": "started_at", "order": "DESCENDING"}]
-    assert facts.index_facts(index) == {"collection": "runs", "fields": fields}
+    assert facts.index_facts(index) == {"database": "documents", "collection": "runs", "fields": fields}
 
 
 def test_the_budget_check_is_a_message_of_ours() -> None:

@@ -25,7 +25,6 @@ from google.cloud.firestore_v1.field_path import FieldPath
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from common.adapters.gcp.failures import explained, explaining
-from common.adapters.gcp.firestore_indexes import DATABASE
 from common.adapters.shared.document_rules import (
     check_collection,
     check_page,
@@ -54,7 +53,7 @@ class _LostTurn(Contention):
 
 
 class FirestoreDocumentStore:
-    """Keeps documents for all functions of a project.
+    """Keeps documents in one database of a project, for all functions that may open it.
 
     A transaction runs `work` again where another writer was faster.  A create whose answer got lost on the way is tried again and may
     then find its own document there.
@@ -65,10 +64,10 @@ class FirestoreDocumentStore:
         self._thread = threading.local()
 
     @classmethod
-    def connect(cls, project: str) -> FirestoreDocumentStore:
-        """The store of a project.  Raises BadConfiguration where there are no credentials."""
-        with explaining(f"Firestore of project {project}"):
-            return cls(firestore.Client(project=project, database=DATABASE))
+    def connect(cls, project: str, database: str) -> FirestoreDocumentStore:
+        """The store of one database of a project.  Raises BadConfiguration where there are no credentials."""
+        with explaining(f"Firestore database {database} of project {project}"):
+            return cls(firestore.Client(project=project, database=database))
 
     def get(self, path: str) -> Document | None:
         """The document, or None."""
