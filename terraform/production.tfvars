@@ -16,7 +16,15 @@ retention_days = {
 
 monthly_budget = 200
 
+# A new project has 20 vCPU for all instances.  With many tenants request more, then raise both:
+# cpu_quota = 120
+# max_instances = {
+#   ingest_aws      = 10
+#   normalize_focus = 30
+# }
+
 # operators       = ["group:finops-platform@example.com"]
+# custodians      = ["group:finops-keys@example.com"] # rotate the key, so can read credentials; others than the operators
 # alert_email     = "finops-platform@example.com"
 # billing_account = "012345-6789AB-CDEF01"
 # mail = {

@@ -120,6 +120,12 @@ variable "operators" {
   default     = []
 }
 
+variable "custodians" {
+  description = "Who may decrypt tenants' credentials, to encrypt them with a new version of the key, as group:keys@example.com"
+  type        = list(string)
+  default     = []
+}
+
 variable "alert_email" {
   description = "Where alerts on the platform itself go; none are set up without it"
   type        = string

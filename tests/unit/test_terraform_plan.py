@@ -23,9 +23,11 @@ pytestmark = [
     pytest.mark.skipif(TOOL is None, reason="not run: terraform is not installed on this machine"),
     pytest.mark.slow,
 ]
-OPERATOR = "group:ops@example.com"
+MEMBERS = {"operators": "group:ops@example.com", "custodians": "group:keys@example.com"}
+GRANTS = ("grant", "named", "bucket", "folder")
 FILLED = {
-    "operators": [OPERATOR],
+    "operators": [MEMBERS["operators"]],
+    "custodians": [MEMBERS["custodians"]],
     "alert_email": "ops@example.com",
     "billing_account": "012345-6789AB-CDEF01",
     "mail": {"host": "smtp.example.com", "sender": "costwire@example.com", "recipients": "finops@example.com"},
@@ -96,15 +98,24 @@ def test_subscriptions_are_those_of_the_table(planned: list[Planned]) -> None:
 
 
 def test_bindings_are_the_grants_and_no_other(planned: list[Planned], plan: dict[str, Any]) -> None:
-    bound = {
-        one.key for one in planned if one.type.endswith("_iam_member") and one.name in ("grant", "bucket", "folder")
-    }
-    wanted = {
-        f"{role} {on} {OPERATOR if account == 'operators' else account}"
-        for account, role, on, _ in permissions.grants()
-    }
+    bound = {one.key for one in planned if one.type.endswith("_iam_member") and one.name in GRANTS}
+    wanted = {f"{role} {on} {MEMBERS.get(account, account)}" for account, role, on, _ in permissions.grants()}
     assert bound == wanted
-    assert len(bound) == len([one for one in planned if one.name in ("grant", "bucket", "folder") and one.key])
+    assert len(bound) == len([one for one in planned if one.name in GRANTS and one.key])
+
+
+def test_databases_and_datasets_are_told_by_a_condition(planned: list[Planned]) -> None:
+    found = {}
+    for one in of(planned, "google_project_iam_member", "named"):
+        (condition,) = one.values["condition"]
+        assert condition["title"] == str(one.key).split(" ")[1].replace(":", " ")
+        found[condition["title"]] = condition["expression"]
+    databases = {"documents": "(default)", "credentials": "credentials", "processed": "processed"}
+    for store, name in databases.items():
+        assert found.pop(f"database {store}") == f'resource.name == "projects/{PROJECT}/databases/{name}"'
+    of_dataset = 'resource.type == "bigquery.googleapis.com/Dataset" && resource.name.endsWith("_prod")'
+    of_table = 'resource.name.extract("/datasets/{dataset}/").endsWith("_prod")'
+    assert found == {"datasets": f"({of_dataset}) || {of_table}"}
 
 
 def test_folders_are_told_by_a_condition(planned: list[Planned]) -> None:
@@ -134,6 +145,12 @@ def test_metrics_are_those_of_the_code(planned: list[Planned]) -> None:
         assert len(made["bucket_options"]) == (metric.buckets is not None)
 
 
+def test_each_field_is_in_the_database_of_its_collection(planned: list[Planned]) -> None:
+    names = {"documents": "(default)", "credentials": "credentials", "processed": "processed"}
+    for one in of(planned, "google_firestore_field"):
+        assert one.values["database"] == names[firestore_indexes.database_of(one.values["collection"])]
+
+
 def test_fields_of_firestore_lose_their_indexes_and_expire(planned: list[Planned]) -> None:
     fields = list(of(planned, "google_firestore_field"))
     for name, block in (("EXEMPTIONS", "index_config"), ("EXPIRATIONS", "ttl_config")):
@@ -143,11 +160,17 @@ def test_fields_of_firestore_lose_their_indexes_and_expire(planned: list[Planned
 
 
 def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
-    (database,) = of(planned, "google_firestore_database")
-    assert database.values["delete_protection_state"] == "DELETE_PROTECTION_ENABLED"
-    assert database.values["point_in_time_recovery_enablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
-    (backup,) = of(planned, "google_firestore_backup_schedule")
-    assert backup.values["retention"] == "1209600s"
+    databases = {one.values["name"]: one.values for one in of(planned, "google_firestore_database")}
+    assert set(databases) == {"(default)", "credentials", "processed"}
+    assert {one["delete_protection_state"] for one in databases.values()} == {"DELETE_PROTECTION_ENABLED"}
+    recoverable = {
+        name for name, one in databases.items() if one["point_in_time_recovery_enablement"].endswith("_ENABLED")
+    }
+    backups = {
+        one.values["database"]: one.values["retention"] for one in of(planned, "google_firestore_backup_schedule")
+    }
+    assert backups == {"(default)": "1209600s", "credentials": "1209600s"}
+    assert recoverable == set(backups)
     (bucket,) = of(planned, "google_storage_bucket", "data")
     assert bucket.values["force_destroy"] is False
     rules = {
@@ -196,6 +219,8 @@ def test_production_is_not_destroyed_by_mistake(tmp_path: Path) -> None:
     left = changed(deployed.plan(delete_protection=False))
     assert left == {
         "google_firestore_database.documents": ["update"],
+        'google_firestore_database.separate["credentials"]': ["update"],
+        'google_firestore_database.separate["processed"]': ["update"],
         "google_storage_bucket.data": ["update"],
     }
 
