@@ -20,13 +20,4 @@ retention_days = {
   quarantine = 30
 }
 
-max_instances = {
-  ingest_aws      = 3
-  ingest_azure    = 3
-  ingest_gcp      = 3
-  ingest_oci      = 3
-  ingest_focus    = 3
-  normalize_focus = 5
-}
-
 maximum_bytes_billed = 10737418240 # 10 GiB; BigQuery's first TiB a month is free

@@ -1,62 +1,64 @@
 locals {
   # One message at a time in an instance: its memory is known, and DuckDB has all of it.  What an instance writes to its
-  # temporary folder lies in memory too.
+  # temporary folder lies in memory too.  All instances together fit a new project's quota of 20 vCPU and 40 GiB (var.cpu_quota).
   functions = {
     dispatch_sync = {
       description   = "Fans a request for fresh bills out over tenants and integrations"
       memory        = "512Mi"
       cpu           = "1"
-      max_instances = 5
+      max_instances = 1
     }
     ingest_aws = {
       description   = "Lands AWS bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_azure = {
       description   = "Lands Azure bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_gcp = {
       description   = "Lands Google Cloud bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_oci = {
       description   = "Lands OCI bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_focus = {
       description   = "Lands native FOCUS bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     normalize_focus = {
       description   = "Maps a chunk to FOCUS 1.3; the last one proves the delivery and shows it"
       memory        = "4Gi"
       cpu           = "2"
-      max_instances = 50
+      max_instances = 3
     }
     evaluate_budgets = {
       description   = "Compares budgets with what has been spent, raises and takes back alerts"
       memory        = "1Gi"
       cpu           = "1"
-      max_instances = 10
+      max_instances = 2
     }
     send_notifications = {
       description   = "Sends notifications that wait in the outbox"
       memory        = "512Mi"
       cpu           = "1"
-      max_instances = 5
+      max_instances = 1
     }
   }
+
+  cpu_asked = sum([for name, one in local.functions : tonumber(one.cpu) * lookup(var.max_instances, name, one.max_instances)])
 
   environment = {
     COSTWIRE_RUNTIME              = "cloud"

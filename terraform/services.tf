@@ -7,6 +7,7 @@ resource "google_project_service" "needed" {
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
     "cloudkms.googleapis.com",
+    "cloudquotas.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "cloudscheduler.googleapis.com",
     "cloudtrace.googleapis.com",
@@ -31,9 +32,19 @@ data "google_project" "this" {
   project_id = local.project
 }
 
+# a service that was enabled a moment ago refuses its first calls, and service agents appear a little later
+resource "time_sleep" "services" {
+  create_duration = "60s"
+
+  triggers = {
+    project  = distinct(values(google_project_service.needed)[*].project)[0]
+    services = join(" ", sort(values(google_project_service.needed)[*].service))
+  }
+}
+
 locals {
-  # the project once all its services are on: whoever names it waits for them
-  project = distinct(values(google_project_service.needed)[*].project)[0]
+  # the project once all its services work: whoever names it waits for them
+  project = time_sleep.services.triggers.project
 
   # written from the code's own tables by `make facts`
   facts = jsondecode(file("${path.module}/facts.json"))

@@ -42,9 +42,20 @@ variable "python_runtime" {
 }
 
 variable "max_instances" {
-  description = "Function -> most instances at a time, where the default of functions.tf is not wanted"
+  description = "Function -> most instances at a time, where the default of functions.tf is not wanted; all together within cpu_quota"
   type        = map(number)
   default     = {}
+}
+
+variable "cpu_quota" {
+  description = "vCPU that the instances of all functions may take together: Cloud Run's quota CpuAllocPerProjectRegion, 20 in a new project"
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = local.cpu_asked <= var.cpu_quota
+    error_message = "max_instances asks for ${local.cpu_asked} vCPU, cpu_quota allows ${var.cpu_quota}: lower max_instances, or raise cpu_quota once Cloud Run's quota is raised."
+  }
 }
 
 variable "maximum_bytes_billed" {

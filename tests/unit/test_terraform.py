@@ -21,6 +21,7 @@ from common.ports.documents import Order
 from common.telemetry.metrics import METRICS
 from common.tenancy.data import KINDS
 from deployment import facts
+from deployment.preflight import GIB_PER_VCPU
 from tests.terraform import hcl
 
 ROOT = Path(__file__).parents[2]
@@ -152,7 +153,9 @@ def test_the_budget_check_is_a_message_of_ours() -> None:
 def test_metrics_in_alerts_and_charts_exist() -> None:
     known = {metric.name for metric in METRICS}
     text = hcl.text(hcl.ROOT) + (hcl.ROOT / "dashboard.json.tftpl").read_text(encoding="utf-8")
-    named = set(re.findall(r'(?:logging\.googleapis\.com/user/|facts\.metrics\[\\?")(\w+)', text))
+    named = set(
+        re.findall(r'(?:logging\.googleapis\.com/user/|facts\.metrics\[\\?")(\w+)', text)
+    )
     assert named
     assert named <= known
 
@@ -218,9 +221,18 @@ def test_an_evaluation_leaves_nothing_behind_and_has_nothing_always_on() -> None
     given = hcl.read_variables(hcl.ROOT / "evaluation.tfvars")
     assert given["delete_protection"] is False
     assert (given["point_in_time_recovery"], given["backup_retention_days"], given["soft_delete_days"]) == (False, 0, 0)
-    assert set(given["max_instances"]) <= FUNCTIONS
     service = nested(resource("google_cloudfunctions2_function", "this"), "service_config")
     assert service["min_instance_count"] == 0
+
+
+def test_functions_fit_the_quotas_of_a_new_project() -> None:
+    sizes = [(float(one["cpu"]), one["memory"], one["max_instances"]) for one in LOCALS["functions"].values()]
+    default = hcl.named(hcl.ROOT, "variable")["cpu_quota"]["default"]
+    assert sum(cpus * count for cpus, _, count in sizes) <= default == 20
+    for cpus, memory, _ in sizes:
+        size, unit = float(memory[:-2]), memory[-2:]
+        gib = size if unit == "Gi" else size / 1024
+        assert gib <= cpus * GIB_PER_VCPU, "the preflight computes memory from processors"
 
 
 def test_production_is_protected() -> None:
