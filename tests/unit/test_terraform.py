@@ -154,7 +154,7 @@ def test_metrics_in_alerts_and_charts_exist() -> None:
     known = {metric.name for metric in METRICS}
     text = hcl.text(hcl.ROOT) + (hcl.ROOT / "dashboard.json.tftpl").read_text(encoding="utf-8")
     named = set(
-        re.findall(r'(?:logging\.googleapis\.com/user/|facts\.metrics\[\\?")(\w+)', text)
+        re.findall(r'(?:logging\.googleapis\.com/user/|logging_googleapis_com:user_|facts\.metrics\[\\?")(\w+)', text)
     )
     assert named
     assert named <= known

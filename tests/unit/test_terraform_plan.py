@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
+from common.telemetry import work
 from common.telemetry.metrics import METRICS
 from tests.terraform import permissions
 from tests.terraform.planning import PROJECT, TOOL, Planned, Workspace, changed, resources
@@ -178,11 +180,24 @@ def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
         for rule in bucket.values["lifecycle_rule"]
     }
     assert rules == {"raw/": 90, "quarantine/": 365, "uploads/": 7, None: 2}
-    assert len(list(of(planned, "google_monitoring_alert_policy"))) == 4
-    (oldest,) = of(planned, "google_monitoring_alert_policy", "oldest_message")
-    watched = oldest.values["conditions"][0]["condition_threshold"][0]["filter"]
-    assert all(f'"{one.name}"' in watched for table in SUBSCRIPTIONS.values() for one in table)
     assert len(list(of(planned, "google_billing_budget"))) == 1
+
+
+def test_alerts_need_no_metric_that_does_not_exist_yet(planned: list[Planned]) -> None:
+    queries = {}
+    for policy in of(planned, "google_monitoring_alert_policy"):
+        (condition,) = policy.values["conditions"]
+        assert not condition["condition_threshold"], "refused while the project lacks the metric's descriptor"
+        for one in condition["condition_prometheus_query_language"]:
+            assert one["disable_metric_validation"] is True
+            assert one["query"].count("(") == one["query"].count(")") and "%" not in one["query"]
+            queries[policy.name] = one["query"]
+    assert set(queries) == {"dead_letters", "oldest_message", "errors", "too_few_instances", "nothing_shown"}
+    assert f'subscription_id=~".*{DEAD}"' in queries["dead_letters"]
+    (watched,) = re.findall(r'subscription_id=~"([^"]+)"', queries["oldest_message"])
+    assert set(watched.split("|")) == {one.name for table in SUBSCRIPTIONS.values() for one in table}
+    assert 'response_code="429"' in queries["too_few_instances"]
+    assert f'outcome="{work.DONE}"' in queries["nothing_shown"] and "[1d]" in queries["nothing_shown"]
 
 
 def test_an_evaluation_is_made_upgraded_and_removed(tmp_path: Path) -> None:
@@ -233,6 +248,7 @@ def test_wrong_variables_are_refused(production: Workspace) -> None:
         "backup_retention_days": (99, "backup_retention_days must be 0 to 98"),
         "dead_letter_days": (60, "dead_letter_days must be 1 to 31"),
         "traces": ("everywhere", "traces must be cloud or off"),
+        "cpu_quota": (19, "max_instances asks for 20 vCPU, cpu_quota allows 19"),
     }
     refused = production.attempt("plan", *production.inputs(**{name: value for name, (value, _) in wrong.items()}))
     assert refused.returncode == 1
