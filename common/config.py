@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     kms_key: str | None = Field(
         None, description="Key of tenants' credentials: projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>"
     )
+    customer_key: str | None = Field(
+        None, description="Key of Cloud KMS that encrypts new datasets; Google's own key without it"
+    )
     documents_database: str = Field("(default)", description="Firestore database of tenants' documents")
     credentials_database: str = Field(
         "credentials", description="Firestore database of encrypted credentials, which few service accounts may open"

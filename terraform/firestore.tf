@@ -8,6 +8,14 @@ resource "google_firestore_database" "documents" {
   point_in_time_recovery_enablement = var.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
   delete_protection_state           = var.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
   deletion_policy                   = "DELETE" # refused by Firestore itself while protection is on
+
+  dynamic "cmek_config" {
+    for_each = local.customer_key[*]
+
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
 }
 
 # encrypted credentials, and which events are done; the latter only saves work, and is never restored
@@ -22,6 +30,14 @@ resource "google_firestore_database" "separate" {
   point_in_time_recovery_enablement = each.value ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
   delete_protection_state           = var.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
   deletion_policy                   = "DELETE"
+
+  dynamic "cmek_config" {
+    for_each = local.customer_key[*]
+
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
 }
 
 locals {

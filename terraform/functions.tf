@@ -86,6 +86,11 @@ locals {
     COSTWIRE_SMTP_RECIPIENTS = try(var.mail.recipients, null)
   }
 
+  customer_environment = {
+    COSTWIRE_CUSTOMER_KEY = local.customer_key
+  }
+  encryption_environment = { for name, value in local.customer_environment : name => value if var.customer_key != null }
+
   # what one function gets beyond the common environment
   own_environment = {
     send_notifications = { for name, value in local.mail_environment : name => value if value != null }
@@ -102,7 +107,10 @@ module "function" {
   description = each.value.description
   trigger     = local.facts.functions[each.key].trigger
   runtime     = var.python_runtime
-  environment = merge(local.environment, lookup(local.own_environment, each.key, {}))
+  environment = merge(local.environment, local.encryption_environment, lookup(local.own_environment, each.key, {}))
+
+  customer_key = local.customer_key
+  connector    = each.key == "send_notifications" ? one(local.connector) : null
 
   size = {
     memory        = each.value.memory
@@ -125,6 +133,9 @@ module "function" {
   pubsub_agent          = local.pubsub_agent
 
   depends_on = [
+    google_compute_network_firewall_policy_association.egress,
+    google_compute_router_nat.egress,
+    google_dns_record_set.google,
     google_service_account_iam_member.push_token,
     time_sleep.build_access,
   ]

@@ -33,3 +33,7 @@ monthly_budget = 200
 #   sender     = "Costwire <costwire@example.com>"
 #   recipients = "finops@example.com"
 # }
+
+# Keys and networks of your own; the key must exist and lie in the region.  Databases, images and datasets never change their key.
+# customer_key = "projects/my-keys/locations/us-central1/keyRings/costwire/cryptoKeys/stores"
+# egress       = { hosts = {} } # send_notifications reaches Slack and the mail server, and nothing else

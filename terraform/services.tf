@@ -1,5 +1,5 @@
 resource "google_project_service" "needed" {
-  for_each = toset([
+  for_each = toset(concat(local.egress == 0 ? [] : ["compute.googleapis.com", "dns.googleapis.com", "vpcaccess.googleapis.com"], [
     "artifactregistry.googleapis.com",
     "bigquery.googleapis.com",
     "bigquerystorage.googleapis.com",
@@ -21,7 +21,7 @@ resource "google_project_service" "needed" {
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
     "telemetry.googleapis.com",
-  ])
+  ]))
 
   project            = var.project
   service            = each.value
@@ -49,5 +49,7 @@ locals {
   # written from the code's own tables by `make facts`
   facts = jsondecode(file("${path.module}/facts.json"))
 
-  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  # how the members begin that Google's services work as in this project
+  agent        = "serviceAccount:service-${data.google_project.this.number}@"
+  pubsub_agent = "${local.agent}gcp-sa-pubsub.iam.gserviceaccount.com"
 }

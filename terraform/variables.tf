@@ -125,6 +125,38 @@ variable "dead_letter_days" {
   }
 }
 
+variable "customer_key" {
+  description = "Key of Cloud KMS in the region that encrypts every store; Google's own keys without it.  Databases, images and datasets take it only when they are created"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.customer_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.customer_key))
+    error_message = "customer_key must be projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>."
+  }
+}
+
+variable "data_access_logs" {
+  description = "Services whose data access is logged in Cloud Audit Logs; BigQuery's always is"
+  type        = list(string)
+  default = [
+    "cloudkms.googleapis.com",
+    "datastore.googleapis.com",
+    "firestore.googleapis.com",
+    "iam.googleapis.com",
+    "secretmanager.googleapis.com",
+    "storage.googleapis.com",
+  ]
+}
+
+variable "egress" {
+  description = "With it, send_notifications reaches nothing but Google's services, Slack, the mail server and these hosts (name -> port); it costs a VPC connector and Cloud NAT"
+  type = object({
+    hosts = optional(map(number), {})
+  })
+  default = null
+}
+
 variable "operators" {
   description = "Who runs the platform, as user:you@example.com or group:ops@example.com"
   type        = list(string)

@@ -56,6 +56,7 @@ KEY = f"{RING}/cryptoKeys/credentials"
 AGENT = "serviceAccount:service-1234@gcp-sa-pubsub.iam.gserviceaccount.com"
 DEPLOY = f"make deploy PROJECT={PROJECT} ENV_FILE=YOUR.tfvars"
 FLAGS = f"--location={REGION} --keyring=costwire --project={PROJECT}"
+CUSTOMER_KEY = f"projects/{PROJECT}/locations/{REGION}/keyRings/own/cryptoKeys/stores"
 SETTINGS = Settings(runtime="cloud", project=PROJECT, region=REGION, bucket=BUCKET, kms_key=KEY)
 KMS, SECRETS = "google.cloud.kms.v1.KeyManagementService", "google.cloud.secretmanager.v1.SecretManagerService"
 ADMIN, IAM = "google.firestore.admin.v1.FirestoreAdmin", "google.iam.v1.IAMPolicy"
@@ -488,6 +489,19 @@ REFUSALS: list[tuple[str, str, str]] = [
     ("schedules", LIST_JOBS, "Cloud Scheduler jobs"),
     ("permissions", f"{IAM}/GetIamPolicy", "service account dispatch-sync"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("what", "named"), [("bucket", f"bucket {BUCKET}"), ("firestore", "Firestore database (default)")]
+)
+def test_a_store_without_the_customers_key_is_a_fault(world: World, what: str, named: str) -> None:
+    asked = SETTINGS.model_copy(update={"customer_key": CUSTOMER_KEY})
+    found = {one.what: one for one in look(what, asked) if one.well is False}
+    assert "is not encrypted with COSTWIRE_CUSTOMER_KEY" in found[named].found
+    world.bucket["encryption"] = {"defaultKmsKeyName": CUSTOMER_KEY}
+    for database in world.databases.values():
+        database.cmek_config = admin.Database.CmekConfig(kms_key_name=CUSTOMER_KEY)
+    assert [one for one in look(what, asked) if one.well is False] == []
 
 
 @pytest.mark.parametrize(("what", "method", "named"), REFUSALS)

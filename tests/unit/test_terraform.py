@@ -99,7 +99,7 @@ def test_subscriptions_stay_within_what_pubsub_takes() -> None:
 
 
 def test_settings_reach_the_functions_each_and_no_other() -> None:
-    given = {*LOCALS["environment"], *LOCALS["mail_environment"]}
+    given = {*LOCALS["environment"], *LOCALS["mail_environment"], *LOCALS["customer_environment"]}
     expected = set(Settings.model_fields) - set(NOT_FOR_FUNCTIONS) - set(facts.secret_settings())
     assert given == {f"COSTWIRE_{name.upper()}" for name in expected}
     assert set(LOCALS["own_environment"]) <= FUNCTIONS

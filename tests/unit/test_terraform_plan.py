@@ -26,12 +26,15 @@ pytestmark = [
     pytest.mark.slow,
 ]
 MEMBERS = {"operators": "group:ops@example.com", "custodians": "group:keys@example.com"}
+CUSTOMER_KEY = "projects/my-keys/locations/us-central1/keyRings/costwire/cryptoKeys/stores"
 GRANTS = ("grant", "named", "bucket", "folder")
 FILLED = {
     "operators": [MEMBERS["operators"]],
     "custodians": [MEMBERS["custodians"]],
     "alert_email": "ops@example.com",
     "billing_account": "012345-6789AB-CDEF01",
+    "customer_key": CUSTOMER_KEY,
+    "egress": {"hosts": {"chat.example.com": 8443}},
     "mail": {"host": "smtp.example.com", "sender": "costwire@example.com", "recipients": "finops@example.com"},
 }
 
@@ -183,6 +186,62 @@ def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
     assert len(list(of(planned, "google_billing_budget"))) == 1
 
 
+STORES = {
+    "google_artifact_registry_repository": ("kms_key_name",),
+    "google_cloudfunctions2_function": ("kms_key_name",),
+    "google_firestore_database": ("cmek_config", "kms_key_name"),
+    "google_pubsub_topic": ("kms_key_name",),
+    "google_secret_manager_secret": (
+        "replication", "user_managed", "replicas", "customer_managed_encryption", "kms_key_name",
+    ),
+    "google_storage_bucket": ("encryption", "default_kms_key_name"),
+}  # fmt: skip
+"""Type of a store -> where its key stands."""
+
+
+def test_every_store_has_the_customers_key_and_its_service_may_use_it(planned: list[Planned]) -> None:
+    for type_, (*blocks, name) in STORES.items():
+        for one in of(planned, type_):
+            values = one.values
+            for block in blocks:
+                (values,) = values[block]
+            assert values[name] == CUSTOMER_KEY, one.address
+    bound = {one.key for one in of(planned, "google_kms_crypto_key_iam_member", "store")}
+    assert bound == {
+        "storage", "bigquery", "pubsub", "firestore", "secrets", "images", "functions", "functions_runs",
+    }  # fmt: skip
+    for one in of(planned, "google_cloudfunctions2_function"):
+        assert one.values["service_config"][0]["environment_variables"]["COSTWIRE_CUSTOMER_KEY"] == CUSTOMER_KEY
+
+
+def test_what_notifies_reaches_hosts_of_the_list_and_nothing_else(planned: list[Planned]) -> None:
+    rules = sorted(
+        of(planned, "google_compute_network_firewall_policy_rule"), key=lambda one: int(one.values["priority"])
+    )
+    allowed, (last,) = rules[:-1], rules[-1:]
+    assert all((one.values["action"], one.values["direction"]) == ("allow", "EGRESS") for one in allowed)
+    match = last.values["match"][0]
+    assert (last.values["action"], match["dest_ip_ranges"], match["layer4_configs"][0]["ip_protocol"]) == (
+        "deny", ["0.0.0.0/0"], "all",
+    )  # fmt: skip
+    hosts = {one.key: one.values["match"][0]["layer4_configs"][0]["ports"] for one in allowed if one.name == "host"}
+    assert hosts == {"hooks.slack.com": ["443"], "smtp.example.com": ["587"], "chat.example.com": ["8443"]}
+    assert all(one.values["match"][0]["dest_fqdns"] == [one.key] for one in allowed if one.name == "host")
+    assert len({one.values["priority"] for one in rules}) == len(rules)
+    for one in of(planned, "google_cloudfunctions2_function"):
+        settings = one.values["service_config"][0]["vpc_connector_egress_settings"]
+        assert settings == ("ALL_TRAFFIC" if one.values["name"] == "send-notifications" else None)
+
+
+def test_data_access_is_logged(planned: list[Planned]) -> None:
+    logged = {
+        one.values["service"]: {each["log_type"] for each in one.values["audit_log_config"]}
+        for one in of(planned, "google_project_iam_audit_config")
+    }
+    assert {"cloudkms.googleapis.com", "firestore.googleapis.com", "storage.googleapis.com"} < set(logged)
+    assert {frozenset(one) for one in logged.values()} == {frozenset({"ADMIN_READ", "DATA_READ", "DATA_WRITE"})}
+
+
 def test_alerts_need_no_metric_that_does_not_exist_yet(planned: list[Planned]) -> None:
     queries = {}
     for policy in of(planned, "google_monitoring_alert_policy"):
@@ -208,6 +267,7 @@ def test_an_evaluation_is_made_upgraded_and_removed(tmp_path: Path) -> None:
     assert changed(again) == {}, "a second plan must be empty"
     types = {one.type for one in resources(again)}
     assert not types & {"google_monitoring_alert_policy", "google_billing_budget", "google_firestore_backup_schedule"}
+    assert not types & {"google_compute_network", "google_vpc_access_connector", "google_compute_router_nat"}
 
     evaluation.archive.write_bytes(b"functions of tomorrow")
     upgrade = changed(evaluation.plan())
@@ -248,6 +308,7 @@ def test_wrong_variables_are_refused(production: Workspace) -> None:
         "backup_retention_days": (99, "backup_retention_days must be 0 to 98"),
         "dead_letter_days": (60, "dead_letter_days must be 1 to 31"),
         "traces": ("everywhere", "traces must be cloud or off"),
+        "customer_key": ("stores", "customer_key must be projects/<p>/locations"),
         "cpu_quota": (19, "max_instances asks for 20 vCPU, cpu_quota allows 19"),
     }
     refused = production.attempt("plan", *production.inputs(**{name: value for name, (value, _) in wrong.items()}))

@@ -62,6 +62,11 @@ def _look_at_database(notes: Notes, admin: FirestoreAdminClient, database: str) 
         faults[f"is in mode {found.type_.name}, expected FIRESTORE_NATIVE"] = fix
     if not _is_near(found.location_id, notes.deployment.region):
         faults[f"is in {found.location_id}, the functions in {notes.deployment.region}"] = fix
+    key = notes.deployment.settings.customer_key
+    if key and found.cmek_config.kms_key_name != key:
+        faults["is not encrypted with COSTWIRE_CUSTOMER_KEY"] = (
+            "the key of a database is chosen when it is created: restore a backup with it"
+        )
     notes.expect(what, f"native mode, in {found.location_id}", faults)
 
 
