@@ -25,6 +25,7 @@ from google.type import expr_pb2
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.gcp import firestore_indexes as declared
 from common.adapters.gcp.doctor import grants
+from common.adapters.gcp.doctor.audit import LOGGED
 from common.adapters.gcp.doctor.firestore import look_at_firestore
 from common.adapters.gcp.doctor.inspection import DeploymentInspection
 from common.adapters.gcp.doctor.kms import look_at_key
@@ -99,6 +100,10 @@ class World(Services):
         self.letters: dict[str, list[pubsub.PubsubMessage]] = {}
         self.given_back: list[Any] = []
         self.denied: set[str] = set()
+        self.audit_configs = [
+            {"service": name, "auditLogConfigs": [{"logType": kind} for kind in ("DATA_READ", "DATA_WRITE")]}
+            for name in LOGGED
+        ]
         self.ungranted: set[tuple[str, str]] = set()
         self.answers = {
             f"{KMS}/GetCryptoKey": lambda request: self.key,
@@ -157,7 +162,7 @@ class World(Services):
                 {"role": one.role, "members": list(one.members), "condition": {"title": one.condition.title}}
                 for one in self.policy(place).bindings
             ]
-            self.pages[path] = (200, {"version": 3, "bindings": bindings})
+            self.pages[path] = (200, {"version": 3, "bindings": bindings, "auditConfigs": self.audit_configs})
 
     @staticmethod
     def job(schedule: Schedule) -> scheduler_v1.Job:
@@ -429,6 +434,13 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     (
         "permissions", lambda w: w.ungranted.add(("evaluate_budgets", "datasets")), "service account evaluate-budgets",
         "lacks roles/bigquery.dataViewer on datasets", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.audit_configs.pop(0), "data access logs", "reading is not logged for cloudkms.googleapis.com", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.audit_configs[1]["auditLogConfigs"][0].update(exemptedMembers=["user:me@example.com"]),
+        "data access logs", "reading is not logged for firestore.googleapis.com", DEPLOY,
     ),
     (
         "permissions", lambda w: w.ungranted.add(("ingest_oci", "objects:raw/")), "service account ingest-oci",

@@ -13,6 +13,7 @@ from string import Template
 import pytest
 
 from common.adapters.gcp import firestore_indexes
+from common.adapters.gcp.doctor.audit import LOGGED
 from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import from_template, identified
@@ -223,6 +224,10 @@ def test_an_evaluation_leaves_nothing_behind_and_has_nothing_always_on() -> None
     assert (given["point_in_time_recovery"], given["backup_retention_days"], given["soft_delete_days"]) == (False, 0, 0)
     service = nested(resource("google_cloudfunctions2_function", "this"), "service_config")
     assert service["min_instance_count"] == 0
+
+
+def test_doctor_looks_for_logs_that_terraform_switches_on() -> None:
+    assert set(LOGGED) <= set(hcl.named(hcl.ROOT, "variable")["data_access_logs"]["default"])
 
 
 def test_functions_fit_the_quotas_of_a_new_project() -> None:

@@ -13,6 +13,7 @@ from google.cloud import kms_v1, secretmanager_v1
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from common.adapters.gcp.doctor import grants
+from common.adapters.gcp.doctor.audit import look_at_audit_logs
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
 from common.adapters.gcp.doctor.pubsub import EMULATOR_VARIABLE as PUBSUB
 from common.adapters.gcp.doctor.storage import bucket_client
@@ -45,7 +46,8 @@ def look_at_permissions(notes: Notes) -> None:
     )
     if project is None:
         return
-    policies = _Policies(notes, project)
+    look_at_audit_logs(notes, project)
+    policies = _Policies(notes, _bindings_of(project))
     for function in grants.FUNCTIONS:
         _look_at_function(notes, policies, function)
     if number is not None:
@@ -151,9 +153,12 @@ def _session(notes: Notes) -> tuple[requests.Session, str]:
     return session, f"{host or SERVER}/v1/projects/{notes.deployment.project}"
 
 
-def _project_policy(session: requests.Session, url: str) -> Bindings:
+def _project_policy(session: requests.Session, url: str) -> dict[str, Any]:
     asked = {"options": {"requestedPolicyVersion": 3}}
-    found = _answer(session.post(f"{url}:getIamPolicy", json=asked, timeout=CALL_SECONDS))
+    return _answer(session.post(f"{url}:getIamPolicy", json=asked, timeout=CALL_SECONDS))
+
+
+def _bindings_of(found: Mapping[str, Any]) -> Bindings:
     return _bindings((one["role"], one["members"], one.get("condition") or {}) for one in found.get("bindings", []))
 
 
