@@ -52,8 +52,9 @@ def save_integration(
 
     def work(transaction: Any) -> dict[str, Any]:
         before = transaction.get(path) or {}
-        claimed = places.claims_with(transaction, org_slug, integration_id, location) if claim else None
         config = before.get("config", {})
+        earlier = config.get("location")
+        claims = places.claims_with(transaction, org_slug, integration_id, location, earlier) if claim else {}
         if before and before["provider"] != provider:
             raise BadConfiguration(
                 f"integration {integration_id} is one of {TITLES[before['provider']]}, the bill is one of {TITLES[provider]}; "
@@ -81,8 +82,7 @@ def save_integration(
             "updated_at": now.isoformat(),
         }
         transaction.set(path, document)
-        if claimed is not None:
-            transaction.set(places.claims_path(location), claimed)
+        places.write(transaction, claims)
         return document
 
     return documents.transact(work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -59,32 +59,49 @@ def claims_path(location: str) -> str:
     return f"places/{place.scheme}.{quote(place.container, safe='')}"
 
 
-def claims_with(transaction: Transaction, org_slug: str, integration_id: str, location: str) -> Document:
-    """The claims on a location's bucket with this integration's in place of its earlier one.
+def claims_with(
+    transaction: Transaction, org_slug: str, integration_id: str, location: str, earlier: str | None
+) -> dict[str, Document | None]:
+    """Path -> the claims that it holds once this integration reads at `location` and no longer at `earlier`; None for none left.
 
     Raises BadConfiguration where another organization has claimed the location, or a folder above or below it.
     """
     stored = transaction.get(claims_path(location)) or {}
     _check_free(transaction.get, stored, org_slug, location)
-    others = [one for one in _claims(stored) if (one["org_slug"], one["integration_id"]) != (org_slug, integration_id)]
-    return {"claims": [*others, {"org_slug": org_slug, "integration_id": integration_id, "location": location}]}
+    changed: dict[str, Document | None] = {}
+    if earlier and Place.of(earlier).scheme != FILE:
+        changed = _without(transaction, org_slug, integration_id, earlier)
+    own = {"org_slug": org_slug, "integration_id": integration_id, "location": location}
+    return {**changed, claims_path(location): {"claims": [*_others(stored, org_slug, integration_id), own]}}
 
 
 def release(documents: DocumentStore, org_slug: str, integration_id: str, location: str) -> None:
     """Give up an integration's claim.  Nothing happens where there is none."""
-    path = claims_path(location)
 
     def work(transaction: Transaction) -> None:
-        stored = transaction.get(path) or {}
-        own = (org_slug, integration_id)
-        left = [one for one in _claims(stored) if (one["org_slug"], one["integration_id"]) != own]
-        if not left:
-            transaction.delete(path)
-        elif len(left) < len(_claims(stored)):
-            transaction.set(path, {"claims": left})
+        write(transaction, _without(transaction, org_slug, integration_id, location))
 
     if Place.of(location).scheme != FILE:
         documents.transact(work)
+
+
+def write(transaction: Transaction, claims: Mapping[str, Document | None]) -> None:
+    """Store changed claims."""
+    for path, document in claims.items():
+        if document is None:
+            transaction.delete(path)
+        else:
+            transaction.set(path, document)
+
+
+def _without(transaction: Transaction, org_slug: str, integration_id: str, location: str) -> dict[str, Document | None]:
+    stored = transaction.get(claims_path(location)) or {}
+    left = _others(stored, org_slug, integration_id)
+    return {claims_path(location): {"claims": left} if left else None}
+
+
+def _others(stored: Document, org_slug: str, integration_id: str) -> list[dict[str, Any]]:
+    return [one for one in _claims(stored) if (one["org_slug"], one["integration_id"]) != (org_slug, integration_id)]
 
 
 def _check_free(read: Callable[[str], Document | None], stored: Document, org_slug: str, location: str) -> None:

@@ -92,7 +92,8 @@ def test_an_upload_is_opened_for_the_integration_that_it_was_made_for(cloud: Lap
 def test_a_place_is_free_again_when_nobody_reads_it(cloud: Laptop) -> None:
     place = "gs://bills/shared"
     connect(cloud, Connection(OTHER, "aws", place))
-    connect(cloud, Connection(OTHER, "aws", "gs://bills/globex"))  # elsewhere now
+    connect(cloud, Connection(OTHER, "aws", "gs://globex-bills"))  # elsewhere now
+    assert [name for name, _ in cloud.documents.list("places")] == ["gs.globex-bills"]
     connect(cloud, Connection(ORG, "aws", place))
     integrations.remove(cloud, ORG, "aws")
     connect(cloud, Connection(OTHER, "gcp", place))
