@@ -30,22 +30,22 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota of Cloud Run in a region.  unit: what its values count, as a share of what `needed` counts."""
+    """A quota of Cloud Run in a region.  what: its unit, of which an instance takes `per_cpu` for each processor.
+
+    parts: how many parts of that unit Google's values count.
+    """
 
     quota_id: str
     what: str
-    unit: int
-
-    def needed(self, cpus: int) -> int:
-        """How much instances with so many processors take."""
-        return cpus if self.what == "vCPU" else cpus * GIB_PER_VCPU
+    parts: int
+    per_cpu: int
 
 
 QUOTAS = (
-    Quota("CpuAllocPerProjectRegion", "vCPU", 1000),
-    Quota("MemAllocPerProjectRegion", "GiB of memory", 1 << 30),
+    Quota("CpuAllocPerProjectRegion", "vCPU", parts=1000, per_cpu=1),
+    Quota("MemAllocPerProjectRegion", "GiB of memory", parts=1 << 30, per_cpu=GIB_PER_VCPU),
 )
-"""https://cloud.google.com/run/quotas: a new project has 20 vCPU.  Values are in thousandths of a vCPU, and in bytes."""
+"""https://cloud.google.com/run/quotas: a new project has 20 vCPU.  Google counts thousandths of a vCPU, and bytes."""
 
 
 def check(one: Deployment) -> None:
@@ -94,17 +94,16 @@ def check_quotas(one: Deployment, say: Say) -> None:
     cpus, where = cpu_quota(one.variables), region(one.variables)
     page = f"https://console.cloud.google.com/iam-admin/quotas?project={one.project}"
     for quota in QUOTAS:
-        needed, allowed = quota.needed(cpus), _allowed(one, quota, where)
+        needed, allowed = cpus * quota.per_cpu, _allowed(one, quota, where)
         if isinstance(allowed, str):
             say(
                 f"not checked: Cloud Run's quota {quota.quota_id} in {where} could not be read ({allowed}); "
                 f"the functions need {needed} {quota.what}, compare {page}"
             )
         elif allowed is not None and allowed < needed:
-            fits = allowed if quota.what == "vCPU" else allowed // GIB_PER_VCPU
             raise Stopped(
                 f"Cloud Run allows {allowed} {quota.what} in {where} ({quota.quota_id}), the functions may need {needed}: "
-                f"set cpu_quota = {fits} and a smaller max_instances in {one.variables}, or request more at {page}"
+                f"set cpu_quota = {allowed // quota.per_cpu} and a smaller max_instances in {one.variables}, or request more at {page}"
             )
 
 
@@ -144,7 +143,7 @@ def _allowed(one: Deployment, quota: Quota, where: str) -> int | str | None:
         return "gcloud's answer has another form"
     if value is None:
         return f"it has no value for {where}"
-    return None if value < 0 else value // quota.unit
+    return None if value < 0 else value // quota.parts
 
 
 def value_in(infos: Iterable[dict[str, Any]], where: str) -> int | None:
