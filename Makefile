@@ -8,7 +8,7 @@ WORKERS ?= 2
 # where Python may not keep what it compiles, each process that a test starts compiles the program anew
 test coverage test-cloud: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install install-cloud install-dev run test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy clean
+.PHONY: help install install-cloud install-dev run test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy lock-providers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,7 +103,7 @@ ENV_FILE ?= terraform/evaluation.tfvars
 DEPLOYMENT = $(BIN)/python -m deployment.deploy
 IN_PROJECT = --project "$(PROJECT)" --variables "$(ENV_FILE)"
 
-plan: install ## show what a deployment would change: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
+plan: install ## show what a deployment would change, and change nothing: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
 	@$(DEPLOYMENT) plan $(IN_PROJECT)
 
 deploy: install-cloud ## deploy or upgrade the platform after confirmation: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars; YES=1 skips the confirmation
@@ -114,6 +114,9 @@ environment: install ## print the variables that a shell needs to work on a depl
 
 destroy: install ## remove the platform after the project's name is typed: PROJECT=my-project ENV_FILE=terraform/evaluation.tfvars
 	@$(DEPLOYMENT) destroy $(IN_PROJECT)
+
+lock-providers: ## write the digests of Terraform's providers for Linux and macOS into terraform/.terraform.lock.hcl; needs the internet
+	terraform -chdir=terraform providers lock -platform=linux_amd64 -platform=linux_arm64 -platform=darwin_amd64 -platform=darwin_arm64
 
 clean: ## remove what the targets created
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*

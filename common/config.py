@@ -49,6 +49,16 @@ class Settings(BaseSettings):
     kms_key: str | None = Field(
         None, description="Key of tenants' credentials: projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>"
     )
+    customer_key: str | None = Field(
+        None, description="Key of Cloud KMS that encrypts new datasets; Google's own key without it"
+    )
+    documents_database: str = Field("(default)", description="Firestore database of tenants' documents")
+    credentials_database: str = Field(
+        "credentials", description="Firestore database of encrypted credentials, which few service accounts may open"
+    )
+    processed_database: str = Field(
+        "processed", description="Firestore database that records which events each function has finished"
+    )
     maximum_bytes_billed: int = Field(
         1 << 40, description="Most bytes that one BigQuery query may scan; a larger query is refused", gt=0
     )

@@ -32,8 +32,11 @@ SWAP_STATEMENTS = 10
 """Statements of a swap and looks at its pointer, each on a small table at least."""
 MINIMUM_MESSAGE_BYTES = 1_000
 READ_BLOCK_BYTES = 4 * MIB
-PUSH_DOCUMENTS = {"reads": 2, "writes": 1, "deletes": 1}
-"""What each push adds: seen before? the tenant; noted as done; the note expires (common/runtime/push.py)."""
+PUSH_DOCUMENTS = {"processed_read": 1, "firestore_read": 1, "processed_write": 1, "firestore_delete": 1}
+"""What each push adds: seen before? the tenant; noted as done; the note expires (common/runtime/push.py).
+
+Reads and writes are free in the project's default database only, so those of `processed` are units of their own.
+"""
 READ_MONTHS = {"spend_by_day": Decimal("2.5"), "spend_by_service": Decimal("1.5")}
 """Months that a question of a monthly budget reads, on average over the month: half of this one, and those it compares with or
 learns from.  Partitions of other months are pruned; a correction that reaches further back makes it read back to there."""
@@ -173,6 +176,9 @@ def _delivery(lines: Decimal, tenant: Tenant, world: World) -> Iterable[Part]:
     )  # what shows it; its seconds are among those above
     # a landing lists the period's earlier deliveries
     landing["firestore_read"] += tenant.refreshes_per_day * world.assumed["days"] / 2
+    landing["firestore_read"] += (
+        1  # who may read the location, which only the cloud runtime asks (common/records/places.py)
+    )
     landing["kms_operation"] += 1
     yield "landing and normalizing", dict(landing)
     yield "swap in the warehouse", _swap(lines, tenant, world)
@@ -251,8 +257,8 @@ def _messages(function: str, world: World, number: int, seconds: Decimal) -> Qua
     found["log_gib"] = world.assumed["log_bytes_per_message"] * number / GIB
     found["metric_mib"] = world.assumed["metric_bytes_per_message"] * number / MIB
     found["span"] = world.assumed["spans_per_message"] * number
-    for kind, each in PUSH_DOCUMENTS.items():
-        found[f"firestore_{kind[:-1]}"] = Decimal(each * number)
+    for unit, each in PUSH_DOCUMENTS.items():
+        found[unit] = Decimal(each * number)
     _add(found, _time(function, world.assumed["cold_start_seconds"] + seconds, world), Decimal(number))
     return dict(found)
 

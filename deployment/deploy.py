@@ -8,107 +8,53 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from common.domain.legible import one_line
 from deployment import archive
+from deployment.preflight import check, check_quotas, check_services, region
+from deployment.tools import ROOT, TERRAFORM, Deployment, Stopped, run, said, works
 
-ROOT = Path(__file__).parents[1]
-TERRAFORM = ROOT / "terraform"
 ARCHIVE = ROOT / "build" / "functions.zip"
-OLDEST_TERRAFORM = (1, 9)
+SERVICES_WITH_AGENTS = (
+    "artifactregistry.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudfunctions.googleapis.com",
+    "cloudscheduler.googleapis.com",
+    "firestore.googleapis.com",
+    "pubsub.googleapis.com",
+    "run.googleapis.com",
+    "secretmanager.googleapis.com",
+)
+"""Services whose own accounts (service agents) Terraform grants roles to, or which work with them from the first minute.
+
+Enabling a service does not create its agent, and a binding to one that does not exist is refused.
+"""
 FIRST_SERVICES = (
+    "cloudquotas.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "iam.googleapis.com",
-    "pubsub.googleapis.com",
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
+    *SERVICES_WITH_AGENTS,
 )
-"""What Terraform itself needs before it can switch on the rest."""
-_TOOLS = {
-    "terraform": "https://developer.hashicorp.com/terraform/install",
-    "gcloud": "https://cloud.google.com/sdk/docs/install",
-}
-_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
-
-
-class Stopped(Exception):
-    """Why it does not go on, in one line."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """One project, and how it is to be set up."""
-
-    project: str
-    variables: Path
-
-    @property
-    def state_bucket(self) -> str:
-        """Where Terraform keeps its state."""
-        return f"{self.project}-costwire-state"
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Terraform's working files stand apart for each project."""
-        return {**os.environ, "TF_DATA_DIR": str(ROOT / "build" / "terraform" / self.project), "TF_IN_AUTOMATION": "1"}
-
-    @property
-    def inputs(self) -> list[str]:
-        """The variables, as Terraform takes them."""
-        return [
-            f"-var-file={self.variables.resolve()}",
-            f"-var=project={self.project}",
-            f"-var=archive={ARCHIVE}",
-        ]
-
-
-def check(one: Deployment) -> None:
-    """Everything that can be found out before anything is changed.  Raises Stopped."""
-    if not _PROJECT.fullmatch(one.project):
-        raise Stopped(
-            f"PROJECT is '{one.project}', expected the id of a Google Cloud project: make deploy PROJECT=my-project"
-        )
-    if not one.variables.is_file():
-        raise Stopped(
-            f"ENV_FILE is '{one.variables}', which is no file; take terraform/evaluation.tfvars or a copy of it"
-        )
-    for tool, source in _TOOLS.items():
-        if shutil.which(tool) is None:
-            raise Stopped(f"{tool} is not installed; see {source}")
-    version = json.loads(_said(["terraform", "version", "-json"], one))["terraform_version"]
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_TERRAFORM:
-        raise Stopped(f"terraform is {version}, expected {'.'.join(map(str, OLDEST_TERRAFORM))} or newer")
-    if not _works(["gcloud", "auth", "print-access-token", "--quiet"], one):
-        raise Stopped("gcloud is not logged in; run: gcloud auth login")
-    if not _works(["gcloud", "auth", "application-default", "print-access-token", "--quiet"], one):
-        raise Stopped("Terraform has no credentials; run: gcloud auth application-default login")
-    if not _works(["gcloud", "projects", "describe", one.project, "--quiet"], one):
-        raise Stopped(
-            f"project {one.project} does not exist, or this account may not see it; check: gcloud projects list"
-        )
+"""What is needed before Terraform can enable the rest; gcloud enables at most 20 at a time, and waits until they are."""
 
 
 def prepare(one: Deployment) -> None:
-    """Switch on what Terraform itself needs, make the bucket of its state and the functions' archive.  Safe to repeat."""
+    """Enable what Terraform itself needs, create service agents, the bucket of its state and the functions' archive.  Safe to repeat."""
     project = f"--project={one.project}"
-    _run(["gcloud", "services", "enable", *FIRST_SERVICES, project, "--quiet"], one)
-    # Terraform binds roles to Pub/Sub's own account, which exists from this moment on
-    _run(
-        ["gcloud", "beta", "services", "identity", "create", "--service=pubsub.googleapis.com", project, "--quiet"], one
-    )
+    run(["gcloud", "services", "enable", *FIRST_SERVICES, project, "--quiet"], one)
+    for service in SERVICES_WITH_AGENTS:
+        run(["gcloud", "beta", "services", "identity", "create", f"--service={service}", project, "--quiet"], one)
     bucket = f"gs://{one.state_bucket}"
     if not _has_state(one):
-        _run(
+        run(
             [
                 "gcloud", "storage", "buckets", "create", bucket, project, f"--location={region(one.variables)}",
                 "--uniform-bucket-level-access", "--public-access-prevention", "--quiet",
@@ -116,21 +62,13 @@ def prepare(one: Deployment) -> None:
             one,
         )  # fmt: skip
     # older states can be brought back; run each time, since a first try may have ended between the two
-    _run(["gcloud", "storage", "buckets", "update", bucket, project, "--versioning", "--quiet"], one)
+    run(["gcloud", "storage", "buckets", "update", bucket, project, "--versioning", "--quiet"], one)
     archive.write(ARCHIVE)
 
 
 def _has_state(one: Deployment) -> bool:
-    bucket = [
-        "gcloud",
-        "storage",
-        "buckets",
-        "describe",
-        f"gs://{one.state_bucket}",
-        f"--project={one.project}",
-        "--quiet",
-    ]
-    return _works(bucket, one)
+    bucket = f"gs://{one.state_bucket}"
+    return works(["gcloud", "storage", "buckets", "describe", bucket, f"--project={one.project}", "--quiet"], one)
 
 
 def initialize(one: Deployment, quiet: bool = False) -> None:
@@ -138,24 +76,46 @@ def initialize(one: Deployment, quiet: bool = False) -> None:
     backend = [f"-backend-config=bucket={one.state_bucket}", "-backend-config=prefix=costwire"]
     command = ["terraform", f"-chdir={TERRAFORM}", "init", "-input=false", "-reconfigure", *backend]
     if quiet:
-        _said([*command, "-no-color"], one)
+        said([*command, "-no-color"], one)
     else:
-        _run(command, one)
+        run(command, one)
 
 
 def plan(one: Deployment) -> None:
-    """Show what a deployment would change; the bucket of the state and the first services are made if they are missing."""
-    prepare(one)
-    initialize(one)
-    _terraform(one, "plan", "-input=false", *one.inputs)
+    """Show what a deployment would change.  Nothing in the project is created or changed, not even a lock of the state."""
+    check_services(one)
+    check_quotas(one, _say)
+    archive.write(ARCHIVE)
+    folder = TERRAFORM
+    if _has_state(one):
+        initialize(one)
+    else:
+        _say(f"nothing is deployed in {one.project} yet; the plan begins with an empty state")
+        folder = _without_state(one)
+        run(["terraform", f"-chdir={folder}", "init", "-input=false", "-reconfigure"], one)
+    run(["terraform", f"-chdir={folder}", "plan", "-input=false", "-lock=false", *_inputs(one)], one)
+
+
+def _without_state(one: Deployment) -> Path:
+    """A copy of terraform/ whose state is on this machine: that of a project without a deployment is empty."""
+    folder = one.working_folder / "without_state"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(TERRAFORM, folder, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
+    (folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n', encoding="utf-8")
+    return folder
+
+
+def _inputs(one: Deployment) -> list[str]:
+    return [f"-var-file={one.variables.resolve()}", f"-var=project={one.project}", f"-var=archive={ARCHIVE}"]
 
 
 def apply(one: Deployment, yes: bool) -> None:
     """Make the project what terraform/ says, then say what comes next."""
     prepare(one)
+    check_quotas(one, _say)
     initialize(one)
     # without -input=false Terraform shows its plan and asks
-    _terraform(one, "apply", *(["-input=false", "-auto-approve"] if yes else []), *one.inputs)
+    _terraform(one, "apply", *(["-input=false", "-auto-approve"] if yes else []), *_inputs(one))
     sys.stdout.write(after(_output(one, "environment")))
 
 
@@ -186,7 +146,7 @@ def destroy(one: Deployment, typed: str | None) -> None:
         typed = sys.stdin.readline().strip()
     if typed != one.project:
         raise Stopped(f"'{typed}' was typed, expected {one.project}: nothing was deleted")
-    _terraform(one, "destroy", "-input=false", "-auto-approve", *one.inputs)
+    _terraform(one, "destroy", "-input=false", "-auto-approve", *_inputs(one))
     sys.stdout.write(
         "Removed. Datasets of tenants and their schedules are made by the code and stay unless each tenant was removed before; "
         f"so does the bucket {one.state_bucket}: docs/operations.md.\n"
@@ -209,44 +169,19 @@ def after(variables: Mapping[str, str]) -> str:
     )
 
 
-def region(variables: Path) -> str:
-    """The region that a file of variables names.  Raises Stopped."""
-    found = re.search(r'^\s*region\s*=\s*"([a-z0-9-]+)"', variables.read_text(encoding="utf-8"), re.MULTILINE)
-    if found is None:
-        raise Stopped(f'{variables} names no region; add a line such as region = "us-central1"')
-    return found.group(1)
-
-
 def _output(one: Deployment, name: str, missing: Any = None) -> Any:
     """An output of the deployed state, or `missing` where there is none yet."""
-    outputs = json.loads(_said(["terraform", f"-chdir={TERRAFORM}", "output", "-json"], one))
+    outputs = json.loads(said(["terraform", f"-chdir={TERRAFORM}", "output", "-json"], one))
     return outputs[name]["value"] if name in outputs else missing
 
 
 def _terraform(one: Deployment, *words: str) -> None:
-    _run(["terraform", f"-chdir={TERRAFORM}", *words], one)
+    run(["terraform", f"-chdir={TERRAFORM}", *words], one)
 
 
-def _run(command: list[str], one: Deployment) -> None:
-    """Run with its output shown.  Raises Stopped with the command, whose own words stand above."""
-    if subprocess.run(command, env=one.environment, check=False).returncode:  # noqa: S603  # words of ours, no shell
-        raise Stopped(f"stopped at: {shlex.join(command[:4])} ...; its own message stands above")
-
-
-def _works(command: list[str], one: Deployment) -> bool:
-    return _quiet(command, one).returncode == 0
-
-
-def _said(command: list[str], one: Deployment) -> str:
-    done = _quiet(command, one)
-    if done.returncode:
-        raise Stopped(f"stopped at: {shlex.join(command[:4])} ...: {' '.join(done.stderr.split())[-300:]}")
-    return done.stdout
-
-
-def _quiet(command: list[str], one: Deployment) -> subprocess.CompletedProcess[str]:
-    quiet: dict[str, Any] = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
-    return subprocess.run(command, env=one.environment, check=False, **quiet)  # noqa: S603  # words of ours, no shell
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 class _Parser(argparse.ArgumentParser):

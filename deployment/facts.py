@@ -82,10 +82,16 @@ def _firestore() -> dict[str, Any]:
     # one resource a field, so that the two policies of a field that has both do not undo each other
     fields = sorted(exempt | expiring, key=lambda one: (one.collection, one.field))
     return {
-        "database": firestore_indexes.DATABASE,
+        "databases": {one: Settings.model_fields[f"{one}_database"].default for one in firestore_indexes.DATABASES},
         "indexes": [index_facts(index) for index in firestore_indexes.COMPOSITE_INDEXES],
         "fields": [
-            {"collection": one.collection, "field": one.field, "indexed": one not in exempt, "expires": one in expiring}
+            {
+                "database": firestore_indexes.database_of(one.collection),
+                "collection": one.collection,
+                "field": one.field,
+                "indexed": one not in exempt,
+                "expires": one in expiring,
+            }
             for one in fields
         ],
     }
@@ -95,7 +101,8 @@ def index_facts(index: firestore_indexes.Index) -> dict[str, Any]:
     """A composite index as Terraform declares it."""
     fields = [{"field": name, "order": "ASCENDING"} for name in index.equal]
     last = {"field": index.order.field, "order": "DESCENDING" if index.order.descending else "ASCENDING"}
-    return {"collection": index.collection, "fields": [*fields, last]}
+    database = firestore_indexes.database_of(index.collection)
+    return {"database": database, "collection": index.collection, "fields": [*fields, last]}
 
 
 def main() -> int:

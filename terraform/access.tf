@@ -1,9 +1,12 @@
 # Who may do what, and why: docs/permissions.md is made from this table by `make facts`.
 #
-# on: project; topic:<name>; dead-topic:<name>; dead-letters:<topic>, the subscription that keeps them; bucket; objects:<folder>/ in it;
-# key; secret:<name>.
-# Project-wide stands only what Google Cloud can grant no narrower here: Firestore has one database, and datasets of tenants are made
-# by the code, after Terraform has run.
+# on: project; database:<documents, credentials or processed>; datasets, those of this deployment; topic:<name>; dead-topic:<name>;
+# dead-letters:<topic>, the subscription that keeps them; bucket; objects:<folder>/ in it; key; secret:<name>.
+# Databases and datasets are bound in the project, by a condition on their names: datasets are made by the code, after Terraform has run.
+# Project-wide stands only what Google Cloud can grant no narrower.
+#
+# Accounts: functions; operators, who set up and may encrypt; custodians, who may decrypt.  A function that opens a stored credential needs
+# roles/datastore.viewer on database:credentials and roles/cloudkms.cryptoKeyDecrypter on the key.  None does yet.
 
 locals {
   ingest = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
@@ -11,9 +14,15 @@ locals {
   grants = {
     documents = {
       roles    = ["roles/datastore.user"]
-      on       = ["project"]
+      on       = ["database:documents"]
       accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "operators"]
-      why      = "reads and writes the documents of tenants, and records which events are done (processed)"
+      why      = "reads and writes the documents of tenants"
+    }
+    processed = {
+      roles    = ["roles/datastore.user"]
+      on       = ["database:processed"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications"]
+      why      = "records which events it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
@@ -116,22 +125,22 @@ locals {
     }
     warehouse = {
       roles    = ["roles/bigquery.dataOwner"]
-      on       = ["project"]
+      on       = ["datasets"]
       accounts = ["normalize_focus"]
-      why      = "creates the dataset, tables and views of a tenant where they are missing or of an earlier version, whichever account created them, and labels the dataset as done; replaces slices in it"
+      why      = "creates tables and views of a tenant where they are missing or of an earlier version, whichever account created the dataset, and labels it as done; replaces slices in it"
     }
     spend = {
-      roles    = ["roles/bigquery.dataViewer", "roles/bigquery.user"]
-      on       = ["project"]
+      roles    = ["roles/bigquery.dataViewer"]
+      on       = ["datasets"]
       accounts = ["evaluate_budgets"]
-      why      = "queries what has been spent; creates the dataset of a tenant that has none yet"
+      why      = "queries what has been spent"
     }
 
     questions = {
-      roles    = ["roles/bigquery.jobUser"]
+      roles    = ["roles/bigquery.user"]
       on       = ["project"]
-      accounts = ["normalize_focus"]
-      why      = "runs load jobs and swaps"
+      accounts = ["normalize_focus", "evaluate_budgets"]
+      why      = "runs load jobs, swaps and queries; creates the dataset of a tenant that has none yet"
     }
     budgets_raise = {
       roles    = ["roles/pubsub.publisher"]
@@ -171,17 +180,35 @@ locals {
       accounts = ["operators"]
       why      = "uploads bills, reads quarantine, removes a tenant"
     }
-    operate_key = {
-      roles    = ["roles/cloudkms.cryptoKeyEncrypterDecrypter"]
-      on       = ["key"]
+    operate_credentials = {
+      roles    = ["roles/datastore.user"]
+      on       = ["database:credentials"]
       accounts = ["operators"]
-      why      = "encrypts credentials on connect and webhooks of channels, and re-encrypts both after a rotation"
+      why      = "stores encrypted credentials on connect, removes them with an integration or a tenant"
     }
-    operate_rotation = {
-      roles    = ["roles/cloudkms.admin"]
+    operate_key = {
+      roles    = ["roles/cloudkms.cryptoKeyEncrypter"]
       on       = ["key"]
       accounts = ["operators"]
-      why      = "creates a new version of the key and enables or disables versions"
+      why      = "encrypts credentials on connect and webhooks of channels; it can decrypt neither"
+    }
+    keep_documents = {
+      roles    = ["roles/datastore.user"]
+      on       = ["database:documents"]
+      accounts = ["custodians"]
+      why      = "lists tenants, and replaces the webhook of each channel by the same one, encrypted with the newest version of the key"
+    }
+    keep_credentials = {
+      roles    = ["roles/datastore.user"]
+      on       = ["database:credentials"]
+      accounts = ["custodians"]
+      why      = "replaces each credential by the same one, encrypted with the newest version of the key"
+    }
+    keep_key = {
+      roles    = ["roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/cloudkms.admin"]
+      on       = ["key"]
+      accounts = ["custodians"]
+      why      = "re-encrypts credentials after a rotation; creates versions of the key, enables and disables them"
     }
     operate_secrets = {
       roles    = ["roles/secretmanager.secretVersionManager"]
@@ -213,7 +240,7 @@ locals {
     }
     operate_warehouse = {
       roles    = ["roles/bigquery.dataOwner"]
-      on       = ["project"]
+      on       = ["datasets"]
       accounts = ["operators"]
       why      = "restores and removes the dataset of a tenant"
     }
@@ -238,12 +265,14 @@ locals {
   members = merge(
     { for name, one in module.function : name => { (name) = one.member } },
     { operators = { for one in var.operators : one => one } },
+    { custodians = { for one in var.custodians : one => one } },
   )
   bindings = merge(flatten([
     for grant in values(local.grants) : [
       for pair in setproduct(grant.roles, grant.on, grant.accounts) : {
         for who, member in local.members[pair[2]] : "${pair[0]} ${pair[1]} ${who}" => {
           role   = pair[0]
+          on     = pair[1]
           kind   = split(":", pair[1])[0]
           name   = trimprefix(pair[1], "${split(":", pair[1])[0]}:")
           member = member
@@ -259,6 +288,34 @@ resource "google_project_iam_member" "grant" {
   project = local.project
   role    = each.value.role
   member  = each.value.member
+}
+
+locals {
+  # a table's name in a foreign dataset may end like one of ours, so only the dataset's part of a name counts
+  ours = "_${var.env}"
+  conditions = merge(
+    { for store, name in local.databases : "database:${store}" => "resource.name == \"projects/${var.project}/databases/${name}\"" },
+    {
+      datasets = join(" || ", [
+        "(resource.type == \"bigquery.googleapis.com/Dataset\" && resource.name.endsWith(\"${local.ours}\"))",
+        "resource.name.extract(\"/datasets/{dataset}/\").endsWith(\"${local.ours}\")",
+      ])
+    },
+  )
+}
+
+resource "google_project_iam_member" "named" {
+  for_each = { for key, one in local.bindings : key => one if contains(["database", "datasets"], one.kind) }
+
+  project = local.project
+  role    = each.value.role
+  member  = each.value.member
+
+  condition {
+    title       = replace(each.value.on, ":", " ")
+    description = "What has the name of ${each.value.on}"
+    expression  = local.conditions[each.value.on]
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "grant" {

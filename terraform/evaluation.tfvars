@@ -3,6 +3,7 @@
 # - Cloud Scheduler jobs above the three that are free in a billing account (0.10 USD each): one is the platform's, each schedule of a
 #   tenant is another;
 # - images of the functions above 0.5 GB in Artifact Registry (0.10 USD a GB);
+# - reads and writes of the databases credentials and processed, since only the default database has a free tier;
 # - with alert_email: alert policies, as far as Google charges for them.
 # What bills and questions cost is told in docs/cost.md.
 region = "us-central1" # a region where Cloud Storage has a free tier
@@ -18,15 +19,6 @@ retention_days = {
   uploads    = 7
   raw        = 30
   quarantine = 30
-}
-
-max_instances = {
-  ingest_aws      = 3
-  ingest_azure    = 3
-  ingest_gcp      = 3
-  ingest_oci      = 3
-  ingest_focus    = 3
-  normalize_focus = 5
 }
 
 maximum_bytes_billed = 10737418240 # 10 GiB; BigQuery's first TiB a month is free

@@ -1,19 +1,58 @@
+# A database for each kind of document: IAM distinguishes databases, and nothing inside one.
 resource "google_firestore_database" "documents" {
   project                           = local.project
-  name                              = local.facts.firestore.database
+  name                              = local.facts.firestore.databases.documents
   location_id                       = coalesce(var.firestore_location, var.region)
   type                              = "FIRESTORE_NATIVE"
   concurrency_mode                  = "PESSIMISTIC"
   point_in_time_recovery_enablement = var.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
   delete_protection_state           = var.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
   deletion_policy                   = "DELETE" # refused by Firestore itself while protection is on
+
+  dynamic "cmek_config" {
+    for_each = local.customer_key[*]
+
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+}
+
+# encrypted credentials, and which events are done; the latter only saves work, and is never restored
+resource "google_firestore_database" "separate" {
+  for_each = { credentials = var.point_in_time_recovery, processed = false }
+
+  project                           = local.project
+  name                              = local.facts.firestore.databases[each.key]
+  location_id                       = coalesce(var.firestore_location, var.region)
+  type                              = "FIRESTORE_NATIVE"
+  concurrency_mode                  = "PESSIMISTIC"
+  point_in_time_recovery_enablement = each.value ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
+  delete_protection_state           = var.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = "DELETE"
+
+  dynamic "cmek_config" {
+    for_each = local.customer_key[*]
+
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+}
+
+locals {
+  databases = {
+    documents   = google_firestore_database.documents.name
+    credentials = google_firestore_database.separate["credentials"].name
+    processed   = google_firestore_database.separate["processed"].name
+  }
 }
 
 resource "google_firestore_backup_schedule" "daily" {
-  count = var.backup_retention_days > 0 ? 1 : 0
+  for_each = toset(var.backup_retention_days > 0 ? ["documents", "credentials"] : [])
 
   project   = local.project
-  database  = google_firestore_database.documents.name
+  database  = local.databases[each.value]
   retention = "${var.backup_retention_days * 86400}s"
 
   daily_recurrence {}
@@ -26,7 +65,7 @@ resource "google_firestore_index" "composite" {
   }
 
   project    = local.project
-  database   = google_firestore_database.documents.name
+  database   = local.databases[each.value.database]
   collection = each.value.collection
 
   dynamic "fields" {
@@ -44,7 +83,7 @@ resource "google_firestore_field" "special" {
   for_each = { for one in local.facts.firestore.fields : "${one.collection}.${one.field}" => one }
 
   project    = local.project
-  database   = google_firestore_database.documents.name
+  database   = local.databases[each.value.database]
   collection = each.value.collection
   field      = each.value.field
 

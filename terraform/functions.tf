@@ -1,62 +1,64 @@
 locals {
   # One message at a time in an instance: its memory is known, and DuckDB has all of it.  What an instance writes to its
-  # temporary folder lies in memory too.
+  # temporary folder lies in memory too.  All instances together fit a new project's quota of 20 vCPU and 40 GiB (var.cpu_quota).
   functions = {
     dispatch_sync = {
       description   = "Fans a request for fresh bills out over tenants and integrations"
       memory        = "512Mi"
       cpu           = "1"
-      max_instances = 5
+      max_instances = 1
     }
     ingest_aws = {
       description   = "Lands AWS bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_azure = {
       description   = "Lands Azure bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_gcp = {
       description   = "Lands Google Cloud bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_oci = {
       description   = "Lands OCI bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     ingest_focus = {
       description   = "Lands native FOCUS bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 20
+      max_instances = 2
     }
     normalize_focus = {
       description   = "Maps a chunk to FOCUS 1.3; the last one proves the delivery and shows it"
       memory        = "4Gi"
       cpu           = "2"
-      max_instances = 50
+      max_instances = 3
     }
     evaluate_budgets = {
       description   = "Compares budgets with what has been spent, raises and takes back alerts"
       memory        = "1Gi"
       cpu           = "1"
-      max_instances = 10
+      max_instances = 2
     }
     send_notifications = {
       description   = "Sends notifications that wait in the outbox"
       memory        = "512Mi"
       cpu           = "1"
-      max_instances = 5
+      max_instances = 1
     }
   }
+
+  cpu_asked = sum([for name, one in local.functions : tonumber(one.cpu) * lookup(var.max_instances, name, one.max_instances)])
 
   environment = {
     COSTWIRE_RUNTIME              = "cloud"
@@ -65,6 +67,9 @@ locals {
     COSTWIRE_ENV                  = var.env
     COSTWIRE_BUCKET               = google_storage_bucket.data.name
     COSTWIRE_KMS_KEY              = local.credentials_key
+    COSTWIRE_DOCUMENTS_DATABASE   = local.databases.documents
+    COSTWIRE_CREDENTIALS_DATABASE = local.databases.credentials
+    COSTWIRE_PROCESSED_DATABASE   = local.databases.processed
     COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_SLACK_HOSTS          = join(",", var.slack_hosts)
@@ -82,6 +87,11 @@ locals {
     COSTWIRE_SMTP_RECIPIENTS = try(var.mail.recipients, null)
   }
 
+  customer_environment = {
+    COSTWIRE_CUSTOMER_KEY = local.customer_key
+  }
+  encryption_environment = { for name, value in local.customer_environment : name => value if var.customer_key != null }
+
   # what one function gets beyond the common environment
   own_environment = {
     send_notifications = { for name, value in local.mail_environment : name => value if value != null }
@@ -98,7 +108,10 @@ module "function" {
   description = each.value.description
   trigger     = local.facts.functions[each.key].trigger
   runtime     = var.python_runtime
-  environment = merge(local.environment, lookup(local.own_environment, each.key, {}))
+  environment = merge(local.environment, local.encryption_environment, lookup(local.own_environment, each.key, {}))
+
+  customer_key = local.customer_key
+  connector    = each.key == "send_notifications" ? one(local.connector) : null
 
   size = {
     memory        = each.value.memory
@@ -121,6 +134,9 @@ module "function" {
   pubsub_agent          = local.pubsub_agent
 
   depends_on = [
+    google_compute_network_firewall_policy_association.egress,
+    google_compute_router_nat.egress,
+    google_dns_record_set.google,
     google_service_account_iam_member.push_token,
     time_sleep.build_access,
   ]

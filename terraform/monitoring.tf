@@ -1,7 +1,17 @@
 # Alerts on the platform itself.  Without an address there is nobody to tell, and nothing is set up.
+#
+# Conditions are in PromQL without validation of their metrics: a new project has no descriptor of a metric before its first point, and a
+# condition in another form is refused until then.
 
 locals {
   alerting = var.alert_email == null ? 0 : 1
+
+  # what all instances of functions write
+  cloud_run = "monitored_resource=\"cloud_run_revision\""
+  # what one kind of response was to a function, by function
+  responses = "sum by (service_name) (increase(run_googleapis_com:request_count{${local.cloud_run}%s}[%s]))"
+  handled   = "logging_googleapis_com:user_costwire_messages_handled{${local.cloud_run},function=~\"ingest_.*\",outcome=\"done\"}"
+  shown     = "logging_googleapis_com:user_costwire_deliveries_shown{${local.cloud_run}}"
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -28,16 +38,9 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   conditions {
     display_name = "a message nobody could finish waits for an operator"
 
-    condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = ends_with(\"${local.facts.dead_suffix}\") AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = 0
-      duration        = "0s"
-
-      aggregations {
-        alignment_period   = "300s"
-        per_series_aligner = "ALIGN_MAX"
-      }
+    condition_prometheus_query_language {
+      query                     = "max by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=~\".*${local.facts.dead_suffix}\"}) > 0"
+      disable_metric_validation = true
     }
   }
 
@@ -59,16 +62,10 @@ resource "google_monitoring_alert_policy" "oldest_message" {
   conditions {
     display_name = "the oldest message of a subscription is too old"
 
-    condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = one_of(${join(", ", formatlist("\"%s\"", keys(local.facts.subscriptions)))}) AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = var.alerting.oldest_message_seconds
-      duration        = "300s"
-
-      aggregations {
-        alignment_period   = "300s"
-        per_series_aligner = "ALIGN_MAX"
-      }
+    condition_prometheus_query_language {
+      query                     = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\",subscription_id=~\"${join("|", keys(local.facts.subscriptions))}\"}) > ${var.alerting.oldest_message_seconds}"
+      duration                  = "300s"
+      disable_metric_validation = true
     }
   }
 
@@ -123,32 +120,66 @@ resource "google_monitoring_alert_policy" "errors" {
   conditions {
     display_name = "too many pushes to a function fail"
 
-    condition_threshold {
-      filter             = "resource.type = \"cloud_run_revision\" AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
-      denominator_filter = "resource.type = \"cloud_run_revision\" AND metric.type = \"run.googleapis.com/request_count\""
-      comparison         = "COMPARISON_GT"
-      threshold_value    = var.alerting.error_fraction
-      duration           = "900s"
-
-      aggregations {
-        alignment_period     = "300s"
-        per_series_aligner   = "ALIGN_RATE"
-        cross_series_reducer = "REDUCE_SUM"
-        group_by_fields      = ["resource.labels.service_name"]
-      }
-
-      denominator_aggregations {
-        alignment_period     = "300s"
-        per_series_aligner   = "ALIGN_RATE"
-        cross_series_reducer = "REDUCE_SUM"
-        group_by_fields      = ["resource.labels.service_name"]
-      }
+    condition_prometheus_query_language {
+      query                     = "${format(local.responses, ",response_code_class=\"5xx\"", "15m")} / ${format(local.responses, "", "15m")} > ${var.alerting.error_fraction}"
+      duration                  = "900s"
+      disable_metric_validation = true
     }
   }
 
   documentation {
     mime_type = "text/markdown"
     content   = "A failed push is delivered again with backoff and becomes a dead letter after five failed tries; the function's log lines say why it fails."
+  }
+}
+
+resource "google_monitoring_alert_policy" "too_few_instances" {
+  count = local.alerting
+
+  project               = local.project
+  display_name          = "Costwire: too few instances"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = google_monitoring_notification_channel.email[*].id
+
+  conditions {
+    display_name = "Cloud Run refuses pushes with 429, since every instance is busy"
+
+    condition_prometheus_query_language {
+      query                     = "${format(local.responses, ",response_code=\"429\"", "15m")} > 0"
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "Each refusal uses up one of ${local.facts.max_delivery_attempts} attempts of its message: raise max_instances of that function, and cpu_quota with Cloud Run's quota; then `costwire replay`."
+  }
+}
+
+resource "google_monitoring_alert_policy" "nothing_shown" {
+  count = local.alerting
+
+  project               = local.project
+  display_name          = "Costwire: nothing shown for a day"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = google_monitoring_notification_channel.email[*].id
+
+  conditions {
+    display_name = "locations were read, and no delivery was shown within a day"
+
+    # a deployment without integrations reads nothing, and none of its metrics exists
+    condition_prometheus_query_language {
+      query                     = "(sum(increase(${local.handled}[1d])) > 0) unless (sum(increase(${local.shown}[1d])) > 0)"
+      evaluation_interval       = "900s"
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "Providers deliver at least once a day: `costwire deliveries` and `costwire runs` say what became of the last ones, `costwire doctor` which location cannot be read."
   }
 }
 

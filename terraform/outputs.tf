@@ -1,9 +1,12 @@
 output "environment" {
   description = "What the costwire command needs to work on this deployment"
-  value = {
-    for name in ["COSTWIRE_RUNTIME", "COSTWIRE_PROJECT", "COSTWIRE_REGION", "COSTWIRE_ENV", "COSTWIRE_BUCKET", "COSTWIRE_KMS_KEY", "COSTWIRE_MAXIMUM_BYTES_BILLED", "COSTWIRE_SLACK_HOSTS"] :
-    name => local.environment[name]
-  }
+  value = merge(local.encryption_environment, {
+    for name in [
+      "COSTWIRE_RUNTIME", "COSTWIRE_PROJECT", "COSTWIRE_REGION", "COSTWIRE_ENV", "COSTWIRE_BUCKET", "COSTWIRE_KMS_KEY",
+      "COSTWIRE_DOCUMENTS_DATABASE", "COSTWIRE_CREDENTIALS_DATABASE", "COSTWIRE_PROCESSED_DATABASE", "COSTWIRE_MAXIMUM_BYTES_BILLED",
+      "COSTWIRE_SLACK_HOSTS",
+    ] : name => local.environment[name]
+  })
 }
 
 output "delete_protection" {

@@ -16,7 +16,15 @@ retention_days = {
 
 monthly_budget = 200
 
+# A new project has 20 vCPU for all instances.  With many tenants request more, then raise both:
+# cpu_quota = 120
+# max_instances = {
+#   ingest_aws      = 10
+#   normalize_focus = 30
+# }
+
 # operators       = ["group:finops-platform@example.com"]
+# custodians      = ["group:finops-keys@example.com"] # rotate the key, so can read credentials; others than the operators
 # alert_email     = "finops-platform@example.com"
 # billing_account = "012345-6789AB-CDEF01"
 # mail = {
@@ -25,3 +33,7 @@ monthly_budget = 200
 #   sender     = "Costwire <costwire@example.com>"
 #   recipients = "finops@example.com"
 # }
+
+# Keys and networks of your own; the key must exist and lie in the region.  Databases, images and datasets never change their key.
+# customer_key = "projects/my-keys/locations/us-central1/keyRings/costwire/cryptoKeys/stores"
+# egress       = { hosts = {} } # send_notifications reaches Slack and the mail server, and nothing else

@@ -11,6 +11,14 @@ resource "google_secret_manager_secret" "setting" {
     user_managed {
       replicas {
         location = var.region
+
+        dynamic "customer_managed_encryption" {
+          for_each = local.customer_key[*]
+
+          content {
+            kms_key_name = customer_managed_encryption.value
+          }
+        }
       }
     }
   }

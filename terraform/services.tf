@@ -1,5 +1,5 @@
 resource "google_project_service" "needed" {
-  for_each = toset([
+  for_each = toset(concat(local.egress == 0 ? [] : ["compute.googleapis.com", "dns.googleapis.com", "vpcaccess.googleapis.com"], [
     "artifactregistry.googleapis.com",
     "bigquery.googleapis.com",
     "bigquerystorage.googleapis.com",
@@ -7,6 +7,7 @@ resource "google_project_service" "needed" {
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
     "cloudkms.googleapis.com",
+    "cloudquotas.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "cloudscheduler.googleapis.com",
     "cloudtrace.googleapis.com",
@@ -20,7 +21,7 @@ resource "google_project_service" "needed" {
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
     "telemetry.googleapis.com",
-  ])
+  ]))
 
   project            = var.project
   service            = each.value
@@ -31,12 +32,24 @@ data "google_project" "this" {
   project_id = local.project
 }
 
+# a service that was enabled a moment ago refuses its first calls, and service agents appear a little later
+resource "time_sleep" "services" {
+  create_duration = "60s"
+
+  triggers = {
+    project  = distinct(values(google_project_service.needed)[*].project)[0]
+    services = join(" ", sort(values(google_project_service.needed)[*].service))
+  }
+}
+
 locals {
-  # the project once all its services are on: whoever names it waits for them
-  project = distinct(values(google_project_service.needed)[*].project)[0]
+  # the project once all its services work: whoever names it waits for them
+  project = time_sleep.services.triggers.project
 
   # written from the code's own tables by `make facts`
   facts = jsondecode(file("${path.module}/facts.json"))
 
-  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  # how the members begin that Google's services work as in this project
+  agent        = "serviceAccount:service-${data.google_project.this.number}@"
+  pubsub_agent = "${local.agent}gcp-sa-pubsub.iam.gserviceaccount.com"
 }

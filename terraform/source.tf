@@ -8,6 +8,14 @@ resource "google_storage_bucket" "source" {
   public_access_prevention    = "enforced"
   force_destroy               = true # archives can be made again
 
+  dynamic "encryption" {
+    for_each = local.customer_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
   soft_delete_policy {
     retention_duration_seconds = 0
   }
@@ -29,6 +37,7 @@ resource "google_artifact_registry_repository" "functions" {
   repository_id = "costwire"
   description   = "Images of the functions"
   format        = "DOCKER"
+  kms_key_name  = local.customer_key
 
   cleanup_policies {
     id     = "delete-old"

@@ -8,6 +8,14 @@ resource "google_storage_bucket" "data" {
   public_access_prevention    = "enforced"
   force_destroy               = !var.delete_protection
 
+  dynamic "encryption" {
+    for_each = local.customer_key[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
   soft_delete_policy {
     retention_duration_seconds = var.soft_delete_days * 86400
   }

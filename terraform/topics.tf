@@ -7,6 +7,7 @@ module "topic" {
   dead             = "${each.value}${local.facts.dead_suffix}"
   dead_letter_days = var.dead_letter_days
   pubsub_agent     = local.pubsub_agent
+  customer_key     = local.customer_key
 }
 
 # Pub/Sub proves who it is to a function by a token of this account

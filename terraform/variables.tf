@@ -42,9 +42,20 @@ variable "python_runtime" {
 }
 
 variable "max_instances" {
-  description = "Function -> most instances at a time, where the default of functions.tf is not wanted"
+  description = "Function -> most instances at a time, where the default of functions.tf is not wanted; all together within cpu_quota"
   type        = map(number)
   default     = {}
+}
+
+variable "cpu_quota" {
+  description = "vCPU that the instances of all functions may take together: Cloud Run's quota CpuAllocPerProjectRegion, 20 in a new project"
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = local.cpu_asked <= var.cpu_quota
+    error_message = "max_instances asks for ${local.cpu_asked} vCPU, cpu_quota allows ${var.cpu_quota}: lower max_instances, or raise cpu_quota once Cloud Run's quota is raised."
+  }
 }
 
 variable "maximum_bytes_billed" {
@@ -114,8 +125,46 @@ variable "dead_letter_days" {
   }
 }
 
+variable "customer_key" {
+  description = "Key of Cloud KMS in the region that encrypts every store; Google's own keys without it.  Databases, images and datasets take it only when they are created"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.customer_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.customer_key))
+    error_message = "customer_key must be projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>."
+  }
+}
+
+variable "data_access_logs" {
+  description = "Services whose data access is logged in Cloud Audit Logs; BigQuery's always is"
+  type        = list(string)
+  default = [
+    "cloudkms.googleapis.com",
+    "datastore.googleapis.com",
+    "firestore.googleapis.com",
+    "iam.googleapis.com",
+    "secretmanager.googleapis.com",
+    "storage.googleapis.com",
+  ]
+}
+
+variable "egress" {
+  description = "With it, send_notifications reaches nothing but Google's services, Slack, the mail server and these hosts (name -> port); it costs a VPC connector and Cloud NAT"
+  type = object({
+    hosts = optional(map(number), {})
+  })
+  default = null
+}
+
 variable "operators" {
   description = "Who runs the platform, as user:you@example.com or group:ops@example.com"
+  type        = list(string)
+  default     = []
+}
+
+variable "custodians" {
+  description = "Who may decrypt tenants' credentials, to encrypt them with a new version of the key, as group:keys@example.com"
   type        = list(string)
   default     = []
 }

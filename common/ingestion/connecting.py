@@ -11,6 +11,7 @@ from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.records.integrations import save_integration
 from common.records.organizations import check_known, open_tenant
+from common.records.places import check_settable
 from common.tenancy import credentials
 from common.tenancy.schedules import ensure_schedule
 
@@ -56,8 +57,8 @@ class Connected:
 def connect(rt: Runtime, asked: Connection) -> Connected:
     """Check that the location can be read, then save the integration, its credential and the tenant's schedule.  Safe to repeat.
 
-    Raises NotFound for an organization that does not exist, BadConfiguration for a location that cannot be read, a credential above
-    64 KiB, an unknown provider or an id that is not valid; nothing of the integration is saved then.
+    Raises NotFound for an organization that does not exist, BadConfiguration for a location that cannot be read, is the platform's own or
+    another organization's (cloud), a credential above 64 KiB, an unknown provider or an id that is not valid; nothing is saved then.
     """
     check_known(rt.documents, asked.org_slug)
     if asked.secret is not None:
@@ -68,12 +69,12 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     open_tenant(rt.documents, rt.clock.now(), asked.org_slug)
     document = save_integration(
         rt.documents, rt.clock.now(), asked.org_slug, name, asked.provider, uri,
-        allow_overlap=asked.allow_overlap, credential_ref=stored_at,
+        allow_overlap=asked.allow_overlap, credential_ref=stored_at, claim=rt.settings.runtime == "cloud",
     )  # fmt: skip
     if asked.secret is not None:
         now = rt.clock.now()
         credentials.store(
-            rt.documents, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by
+            rt.sealed, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by
         )
     if asked.scheduled:
         ensure_schedule(rt, asked.org_slug)
@@ -88,14 +89,11 @@ def look_at(rt: Runtime, asked: Connection) -> tuple[str, int]:
 
 
 def location_uri(rt: Runtime, location: str) -> str:
-    """The URI of a location, which may be a path.  Raises BadConfiguration for one that this runtime cannot read."""
+    """The URI of a location, which may be a path.  Raises BadConfiguration for one that no integration may have here."""
     if not location.strip():
         raise BadConfiguration(
             "--location is empty; give the location of the bills, as gs://bucket/folder or file:///folder"
         )
     uri = location if "://" in location else Path(location).absolute().as_uri()
-    if uri.startswith("file:") and rt.settings.runtime == "cloud":
-        raise BadConfiguration(
-            f"location is {location}, which cloud functions cannot read; give gs://bucket/folder, or use costwire import"
-        )
+    check_settable(rt, uri)
     return uri

@@ -16,6 +16,7 @@ from common.messages import SyncRequested
 from common.ports import Runtime, Source
 from common.records.integrations import integration_path, save_integration
 from common.records.organizations import check_known, open_tenant
+from common.records.places import UPLOADS
 from common.records.runs import queue_run
 
 
@@ -52,7 +53,7 @@ def import_bill(rt: Runtime, bill: BillOnDisk, say: Callable[[str], None] = lamb
     uri, delivered_at = path.as_uri(), bill.delivered_at
     open_tenant(rt.documents, rt.clock.now(), bill.org_slug)
     if rt.settings.runtime == "cloud":
-        uri = _uploaded(rt, path, f"uploads/{bill.org_slug}/{name}/{request.run_id}", say)
+        uri = _uploaded(rt, path, f"{UPLOADS}/{bill.org_slug}/{name}/{request.run_id}", say)
         delivered_at = delivered_at or newest_time(path)
     save_integration(
         rt.documents, rt.clock.now(), bill.org_slug, name, provider, uri,
@@ -108,7 +109,7 @@ def _uploaded(rt: Runtime, path: Path, prefix: str, say: Callable[[str], None]) 
 def _whose(rt: Runtime, bill: BillOnDisk, path: Path) -> tuple[str, str | None]:
     """Provider and billing account.  Where the bill cannot be read but its provider is known, landing records that."""
     try:
-        found = look(path, rt.source(Source(path.as_uri(), bill.org_slug)))
+        found = look(path, rt.source(Source(path.as_uri(), bill.org_slug, on_this_machine=True)))
     except BadBill:
         provider = bill.provider or _provider_of(rt, bill)
         if provider is None:

@@ -11,7 +11,8 @@ class Source:
     """What opening the place of an integration's bills may need; the integration may not be saved yet.
 
     location: a URI, or a path.  config: the integration's.  credential_ref: the path of its stored credential's document.
-    secret: its credential, where one was given that is not stored yet; never logged.
+    secret: its credential, where one was given that is not stored yet; never logged.  on_this_machine: a path that was given to a command
+    on this machine, never one from a document: it may be a file in either runtime.
     """
 
     location: str
@@ -21,6 +22,7 @@ class Source:
     config: Mapping[str, Any] = field(default_factory=dict)
     credential_ref: str | None = None
     secret: bytes | None = field(default=None, repr=False)
+    on_this_machine: bool = False
 
 
 @dataclass(frozen=True)

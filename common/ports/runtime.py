@@ -38,6 +38,16 @@ class Runtime(Protocol):
     def documents(self) -> DocumentStore: ...
 
     @property
+    def sealed(self) -> DocumentStore:
+        """Documents that hold encrypted secrets of tenants, and nothing else: a store of its own, which few may open."""
+        ...
+
+    @property
+    def processed(self) -> DocumentStore:
+        """Which events each function has finished: a store of its own, so that recording it needs no access to tenants' documents."""
+        ...
+
+    @property
     def objects(self) -> ObjectStore: ...
 
     @property
@@ -67,7 +77,7 @@ class Runtime(Protocol):
     def inspection(self) -> Inspection: ...
 
     def source(self, integration: Source) -> Location:
-        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         ...
 
     def notifier(self, channel: Channel) -> Notifier:

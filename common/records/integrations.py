@@ -9,6 +9,7 @@ from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Source, Transaction
 from common.providers.registry import PROVIDERS, TITLES
+from common.records import places
 from common.records.names import check_integration_id
 from common.records.organizations import below
 from common.records.runs import load_run_of
@@ -40,13 +41,15 @@ def save_integration(
     keep_location: bool = False,
     allow_overlap: bool = False,
     credential_ref: str | None = None,
+    claim: bool = False,
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
     keep_location: where there is one of that name, it goes on reading where it reads; a new one reads once, here.  allow_overlap: what
     another integration shows too is shown on purpose, from now on.  credential_ref: the path of the credential that is stored for it; an
-    earlier one's stays.
-    Raises BadConfiguration for an unknown provider, an id of another provider, or an id that is no name.
+    earlier one's stays.  claim: the location becomes this organization's, and no other one may read there.
+    Raises BadConfiguration for an unknown provider, an id of another provider, an id that is no name, or a location that another
+    organization has claimed.
     """
     if provider not in PROVIDERS:
         raise BadConfiguration(f"provider is '{provider}', expected one of {', '.join(PROVIDERS)}")
@@ -56,6 +59,8 @@ def save_integration(
     def work(transaction: Any) -> dict[str, Any]:
         before = transaction.get(path) or {}
         config = before.get("config", {})
+        earlier = config.get("location")
+        claims = places.claims_with(transaction, org_slug, integration_id, location, earlier) if claim else {}
         if before and before["provider"] != provider:
             raise BadConfiguration(
                 f"integration {integration_id} is one of {TITLES[before['provider']]}, the bill is one of {TITLES[provider]}; "
@@ -83,6 +88,7 @@ def save_integration(
             "updated_at": now.isoformat(),
         }
         transaction.set(path, document)
+        places.write(transaction, claims)
         return document
 
     return documents.transact(work)

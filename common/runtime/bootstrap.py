@@ -74,6 +74,18 @@ class EmbeddedRuntime:
         return SqliteDocumentStore(self.home / "documents.sqlite")
 
     @cached_property
+    def sealed(self) -> DocumentStore:
+        from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+
+        return SqliteDocumentStore(self.home / "credentials.sqlite")
+
+    @cached_property
+    def processed(self) -> DocumentStore:
+        from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+
+        return SqliteDocumentStore(self.home / "processed.sqlite")
+
+    @cached_property
     def objects(self) -> ObjectStore:
         from common.adapters.embedded.folder_objects import FolderObjectStore
 
@@ -113,7 +125,7 @@ class EmbeddedRuntime:
         return DocumentScheduler(self.documents, self.bus, self.clock)
 
     def source(self, integration: Source) -> Location:
-        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
 
     @cached_property
@@ -159,9 +171,15 @@ class CloudRuntime:
 
     @cached_property
     def documents(self) -> DocumentStore:
-        from common.adapters.gcp.firestore import FirestoreDocumentStore
+        return self._database("documents_database")
 
-        return FirestoreDocumentStore.connect(self._project)
+    @cached_property
+    def sealed(self) -> DocumentStore:
+        return self._database("credentials_database")
+
+    @cached_property
+    def processed(self) -> DocumentStore:
+        return self._database("processed_database")
 
     @cached_property
     def objects(self) -> ObjectStore:
@@ -206,7 +224,7 @@ class CloudRuntime:
         return DeploymentInspection.connect(self.settings)
 
     def source(self, integration: Source) -> Location:
-        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known."""
+        """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
 
     @cached_property
@@ -228,6 +246,11 @@ class CloudRuntime:
         settings = with_secrets(self.settings, self.secrets) if channel.recipients else self.settings
         return _sending(self, settings, channel)
 
+    def _database(self, setting: str) -> DocumentStore:
+        from common.adapters.gcp.firestore import FirestoreDocumentStore
+
+        return FirestoreDocumentStore.connect(self._project, self._set(setting))
+
     @property
     def _project(self) -> str:
         return self._set("project")
@@ -242,12 +265,15 @@ class CloudRuntime:
 def _opened(rt: Runtime, source: Source) -> Location:
     """Each place asks for the credential by itself, since most need none."""
     from common.adapters.locations import open_source
+    from common.records.places import check_readable
     from common.tenancy import credentials
+
+    check_readable(rt, source)
 
     def credential() -> bytes:
         if source.secret is not None:
             return source.secret
-        return credentials.load(rt.documents, rt.keys, source.org_slug, source.integration_id)
+        return credentials.load(rt.sealed, rt.keys, source.org_slug, source.integration_id)
 
     return open_source(source, credential)
 

@@ -35,7 +35,7 @@ class Once:
 
     def __init__(self, function: str, own: Subscription, rt: Runtime) -> None:
         self._function, self._own, self._rt = function, own, rt
-        self._events = ProcessedEvents(rt.documents, rt.clock)
+        self._events = ProcessedEvents(rt.processed, rt.clock)
         self._event_id: str | None = None
         self.tries = 0
 

@@ -1,4 +1,7 @@
-"""Credentials of integrations, stored encrypted (`orgs/<org>/credentials/<integration>`); only a fingerprint is readable."""
+"""Credentials of integrations, stored encrypted (`orgs/<org>/credentials/<integration>`); only a fingerprint is readable.
+
+They lie in the store `Runtime.sealed`: who may read tenants' documents does not thereby have their ciphertexts.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def credential_path(org_slug: str, integration_id: str) -> str:
 
 
 def store(
-    documents: DocumentStore,
+    sealed_store: DocumentStore,
     keys: KeyRing,
     now: datetime,
     org_slug: str,
@@ -46,12 +49,12 @@ def store(
         }
         transaction.set(path, document)
 
-    documents.transact(work)
+    sealed_store.transact(work)
 
 
-def load(documents: DocumentStore, keys: KeyRing, org_slug: str, integration_id: str) -> bytes:
+def load(sealed_store: DocumentStore, keys: KeyRing, org_slug: str, integration_id: str) -> bytes:
     """The credential in the clear: for the call that needs it, never for a log.  Raises NotFound, DecryptionFailed."""
-    document = documents.get(credential_path(org_slug, integration_id))
+    document = sealed_store.get(credential_path(org_slug, integration_id))
     if document is None:
         raise NotFound(
             f"integration {integration_id} has no credential; costwire connect PROVIDER --id {integration_id} "
@@ -60,9 +63,9 @@ def load(documents: DocumentStore, keys: KeyRing, org_slug: str, integration_id:
     return opened(keys, document, _context(org_slug, integration_id))
 
 
-def places(documents: DocumentStore, org_slug: str) -> Iterator[SealedPlace]:
+def places(sealed_store: DocumentStore, org_slug: str) -> Iterator[SealedPlace]:
     """Where a tenant's credentials lie."""
-    for integration_id, _ in documents.list(below(org_slug, "credentials")):
+    for integration_id, _ in sealed_store.list(below(org_slug, "credentials")):
         yield SealedPlace(integration_id, credential_path(org_slug, integration_id), _context(org_slug, integration_id))
 
 

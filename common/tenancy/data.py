@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -10,6 +10,7 @@ from itertools import islice
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.records import organizations as tenants
+from common.records import places
 from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
 from common.records.names import check_org_slug
@@ -20,7 +21,6 @@ from common.warehouse.showing import show_again
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
     "integrations": ("known_deliveries", "known_files"),
-    "credentials": (),
     "channels": (),
     "runs": (),
     "deliveries": ("chunks",),
@@ -37,7 +37,9 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "subscriptions": (),
     "usage": (),
 }
-"""What lies below `orgs/<org_slug>`, each with what lies below its documents."""
+"""What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
+SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
+"""The same of the sealed ones."""
 KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
 """Where a tenant has objects: `<kind>/<org_slug>/`."""
 
@@ -96,7 +98,9 @@ def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
     say("objects")
     objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in KINDS)
     say("documents")
-    documents = _remove_documents(rt.documents, org_slug)
+    _release_places(rt.documents, org_slug)
+    documents = _remove_documents(rt.sealed, org_slug, SEALED_COLLECTIONS)
+    documents += _remove_documents(rt.documents, org_slug, COLLECTIONS)
     if known:
         rt.documents.delete(tenants.organization_path(org_slug))
     removed = Removed(schedules, dataset, objects, documents + known, under_way)
@@ -120,17 +124,23 @@ def _remove_objects(objects: ObjectStore, prefix: str) -> int:
     return len(found)
 
 
-def _remove_documents(documents: DocumentStore, org_slug: str) -> int:
+def _release_places(documents: DocumentStore, org_slug: str) -> None:
+    """Before the integrations go, since only they say where the claims lie."""
+    for integration_id, document in documents.list(below(org_slug, "integrations")):
+        places.release(documents, org_slug, integration_id, str(document.get("config", {}).get("location", "")))
+
+
+def _remove_documents(documents: DocumentStore, org_slug: str, collections: Mapping[str, tuple[str, ...]]) -> int:
     """What lies below a document goes before it, so that an interrupted removal finds the rest."""
     count = 0
-    for paths in _batched(_paths_below(documents, org_slug), _BATCH):
+    for paths in _batched(_paths_below(documents, org_slug, collections), _BATCH):
         documents.transact(lambda transaction, paths=paths: [transaction.delete(path) for path in paths])  # type: ignore[misc]
         count += len(paths)
     return count
 
 
-def _paths_below(documents: DocumentStore, org_slug: str) -> Iterator[str]:
-    for collection, nested in COLLECTIONS.items():
+def _paths_below(documents: DocumentStore, org_slug: str, collections: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    for collection, nested in collections.items():
         for name, _ in documents.list(below(org_slug, collection)):
             path = below(org_slug, collection, name)
             for inner in nested:

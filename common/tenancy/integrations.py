@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.ports import Document, Runtime, Transaction
+from common.records import places
 from common.records.deliveries import CURRENT
 from common.records.integrations import ACTIVE, DISABLED, integration_path, load_integration, remove_integration
 from common.records.organizations import below
@@ -24,8 +25,9 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
 
     Raises NotFound.  An integration of the same name goes on from there.
     """
-    load_integration(rt.documents, org_slug, integration_id)
-    rt.documents.delete(credentials.credential_path(org_slug, integration_id))
+    known = load_integration(rt.documents, org_slug, integration_id)
+    places.release(rt.documents, org_slug, integration_id, str(known["config"]["location"]))
+    rt.sealed.delete(credentials.credential_path(org_slug, integration_id))
     remove_integration(rt.documents, org_slug, integration_id)
     found = rt.documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id, "state": CURRENT})
     return len(found)

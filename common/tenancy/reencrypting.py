@@ -30,11 +30,12 @@ def reencrypt_stored(
 ) -> Reencryption:
     """The same as `reencrypt`, of one organization, or of all for None."""
     org_slugs = [org_slug] if org_slug is not None else [one for one, _ in rt.documents.list("orgs")]
-    return reencrypt(rt.documents, rt.keys, rt.clock.now(), org_slugs, say)
+    return reencrypt(rt.documents, rt.sealed, rt.keys, rt.clock.now(), org_slugs, say)
 
 
 def reencrypt(
     documents: DocumentStore,
+    sealed_store: DocumentStore,
     keys: KeyRing,
     now: datetime,
     org_slugs: Sequence[str],
@@ -44,20 +45,19 @@ def reencrypt(
 
     One that cannot be opened is named and left as it is.  Raises Retryable where the key ring is away.
     """
-    places = [
-        (f"{org}/{one.name}", one)
-        for org in org_slugs
-        for one in (*credentials.places(documents, org), *channels.places(documents, org))
-    ]
+    places: list[tuple[str, DocumentStore, SealedPlace]] = []
+    for org in org_slugs:
+        places += [(f"{org}/{one.name}", sealed_store, one) for one in credentials.places(sealed_store, org)]
+        places += [(f"{org}/{one.name}", documents, one) for one in channels.places(documents, org)]
     if not places:
         return Reencryption(None, 0, 0, {})
     # what seals is what counts: a rotation may take a while to be used everywhere
     newest = keys.encrypt(b"", _PROBE).key_version
     outcome = Reencryption(newest, 0, 0, {})
-    for name, place in places:
+    for name, store, place in places:
         say(name)
         try:
-            changed = _reencrypt_one(documents, keys, now, place, newest)
+            changed = _reencrypt_one(store, keys, now, place, newest)
         except Permanent as error:
             outcome.failed[name] = str(error)
             continue

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from deployment import archive, deploy
+from deployment import archive, deploy, tools
 from tests.terraform import hcl
 from tests.terraform.planning import TOOL
 from tests.terraform.standin import install
@@ -34,6 +34,8 @@ if words[:3] == ["storage", "buckets", "describe"]:
     sys.exit(client.lookup_bucket(words[3].removeprefix("gs://")) is None)
 if words[:3] == ["storage", "buckets", "create"]:
     client.create_bucket(words[3].removeprefix("gs://"))
+if words[:2] == ["services", "list"]:
+    print("cloudresourcemanager.googleapis.com serviceusage.googleapis.com")
 """
 
 
@@ -78,7 +80,7 @@ def operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Capt
         "GOOGLE_BACKEND_STORAGE_CUSTOM_ENDPOINT": f"{EMULATOR}/storage/v1/",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(deploy, "ROOT", tmp_path)
+    monkeypatch.setattr(tools, "ROOT", tmp_path)
     monkeypatch.setattr(archive, "ROOT", tmp_path)
     monkeypatch.setattr(deploy, "TERRAFORM", tmp_path / "terraform")
     monkeypatch.setattr(deploy, "ARCHIVE", tmp_path / "build" / "functions.zip")
@@ -91,6 +93,7 @@ def test_a_project_is_deployed_used_and_emptied(operator: Operator) -> None:
     status, said, _ = operator.runs("plan")
     assert status == 0
     assert "0 to change, 0 to destroy" in said
+    assert operator.runs("environment")[0] == 1, "a plan has made something"
     status, said, _ = operator.runs("apply", "--yes")
     assert status == 0
     assert "costwire doctor" in said

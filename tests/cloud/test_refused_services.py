@@ -111,14 +111,14 @@ def test_credentials_are_left_as_they_are_while_the_key_is_disabled(world: World
     world.costwire(
         "connect", "aws", "--location", f"gs://{bucket.name}/cur", "--org", org, "--credential", str(secret)
     )  # fmt: skip
-    kept = world.rt.documents.list(f"orgs/{org}/credentials")
+    kept = world.rt.sealed.list(f"orgs/{org}/credentials")
     old = f"{RING}/cryptoKeys/credentials/cryptoKeyVersions/1"
     world.costwire("keys", "rotate")
     disabled = kms_v1.CryptoKeyVersion(name=old, state=kms_v1.CryptoKeyVersion.CryptoKeyVersionState.DISABLED)
     world.keys.update_crypto_key_version(crypto_key_version=disabled, update_mask={"paths": ["state"]})
     error = world.costwire("keys", "reencrypt", "--org", org, status=1).stderr
     assert "is disabled or destroyed" in error and "gcloud kms keys versions" in error and "hush" not in error
-    assert world.rt.documents.list(f"orgs/{org}/credentials") == kept
+    assert world.rt.sealed.list(f"orgs/{org}/credentials") == kept
     enabled = kms_v1.CryptoKeyVersion(name=old, state=kms_v1.CryptoKeyVersion.CryptoKeyVersionState.ENABLED)
     world.keys.update_crypto_key_version(crypto_key_version=enabled, update_mask={"paths": ["state"]})
     assert "1 re-encrypted" in world.costwire("keys", "reencrypt", "--org", org).stdout

@@ -109,7 +109,7 @@ def _open_firestore(place: Path) -> DocumentStore:
 
     if not os.environ.get("FIRESTORE_EMULATOR_HOST"):
         raise RuntimeError("FIRESTORE_EMULATOR_HOST is not set: run the tests by python -m tests.emulators")
-    return FirestoreDocumentStore.connect(emulator_project(place))
+    return FirestoreDocumentStore.connect(emulator_project(place), "(default)")
 
 
 def _clear_firestore(place: Path) -> None:

@@ -120,6 +120,27 @@ def test_a_question_beyond_the_limit_names_what_it_would_scan(tmp_path: Path) ->
     assert sent["defaultDataset"] == {"projectId": "a-project", "datasetId": "acme_prod"}
 
 
+class NoDatasetYet(Canned):
+    """Has no dataset until one is created."""
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        made = any(one == ("POST", "projects/a-project/datasets") for one in [each[:2] for each in self.sent])
+        if path.endswith("/datasets/acme_prod") and not made:
+            return refused(404, "notFound")
+        return super().answer(method, "datasets/acme_prod" if path.endswith("/datasets") else path, body)
+
+
+@pytest.mark.parametrize("key", [None, "projects/a-project/locations/us-central1/keyRings/own/cryptoKeys/stores"])
+def test_a_dataset_is_created_with_the_customers_key(tmp_path: Path, key: str | None) -> None:
+    """It can have no other one later."""
+    canned = NoDatasetYet()
+    client = bigquery.Client("a-project", credentials=AnonymousCredentials(), location="us-central1", _http=canned)
+    documents, settings = SqliteDocumentStore(tmp_path / "d.sqlite"), SETTINGS.model_copy(update={"customer_key": key})
+    BigQueryWarehouse(client, settings, documents, SetClock(), patience=1)._datasets.made("acme")
+    (created,) = [body for method, path, body in canned.sent if method == "POST" and path.endswith("/datasets")]
+    assert created.get("defaultEncryptionConfiguration") == ({"kmsKeyName": key} if key else None)
+
+
 def test_who_may_only_ask_asks_a_dataset_as_it_stands(tmp_path: Path) -> None:
     estimate = (200, job({"state": "DONE"}, totalBytesProcessed="42", query={"totalBytesProcessed": "42"}))
     reader = Reader(dry=estimate)

@@ -88,7 +88,7 @@ def test_another_place_is_one_entry_and_gets_its_tenant_and_credential(tmp_path,
     beside = EmbeddedRuntime(Settings(home=tmp_path))
     rt: Runtime = kind(Settings(home=tmp_path))
     if kind is CloudRuntime:
-        vars(rt).update(documents=beside.documents, keys=beside.keys)
+        vars(rt).update(documents=beside.documents, sealed=beside.sealed, keys=beside.keys)
     opened = []
 
     def open_bucket(source: Source, credential):
@@ -99,7 +99,7 @@ def test_another_place_is_one_entry_and_gets_its_tenant_and_credential(tmp_path,
     asked = Source("s3://bucket/cur", "acme_1", "main", "aws", {"region": "eu-west-1"})
     with pytest.raises(NotFound, match="integration main has no credential"):
         rt.source(asked)
-    credentials.store(rt.documents, rt.keys, rt.clock.now(), "acme_1", "main", "aws", b"stored", "a test")
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), "acme_1", "main", "aws", b"stored", "a test")
     rt.source(asked)
     rt.source(replace(asked, secret=b"not stored yet"))
     whose = ("acme_1", "main", "aws", {"region": "eu-west-1"})

@@ -112,7 +112,7 @@ def store(service, monkeypatch):
     monkeypatch.setattr(adapter, "CALL_SECONDS", 1.0)
     for name in ("_ALONE", "_IN_TRANSACTION"):
         monkeypatch.setattr(adapter, name, getattr(adapter, name).with_timeout(1.0))
-    made = FirestoreDocumentStore.connect("some-project")
+    made = FirestoreDocumentStore.connect("some-project", "(default)")
     yield made
     made._client.close()
 

@@ -52,8 +52,10 @@ class Place:
         """Every document of organizations."""
         found = dict(self.rt.documents.list("orgs"))
         for org in [*found, "default"]:
-            for kind in ("integrations", "budgets", "credentials", "settings", "alerts"):
+            for kind in ("integrations", "budgets", "settings", "alerts"):
                 found |= {f"{org}/{kind}/{name}": one for name, one in self.rt.documents.list(f"orgs/{org}/{kind}")}
+            sealed = self.rt.sealed.list(f"orgs/{org}/credentials")
+            found |= {f"{org}/credentials/{name}": one for name, one in sealed}
         return found
 
     def budget(self, name: str = "Cloud") -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_connecting_saves_the_integration_its_credential_and_its_schedule(rt: La
     connected = connect(rt, asked)
     assert (connected.integration_id, connected.location, connected.files) == ("aws", bill.parent.as_uri(), 1)
     assert load_integration(rt.documents, ORG, "aws")["credential_ref"] == credentials.credential_path(ORG, "aws")
-    assert credentials.load(rt.documents, rt.keys, ORG, "aws") == b"the secret"
+    assert credentials.load(rt.sealed, rt.keys, ORG, "aws") == b"the secret"
     assert [one.name for one in rt.scheduler.list()] == [schedules.sync_name(ORG)]
     assert "the secret" not in repr(asked)
     again = connect(rt, Connection(ORG, "aws", str(bill.parent)))
@@ -98,7 +98,7 @@ def test_nothing_is_saved_of_a_connection_that_is_refused(rt: Laptop, tmp_path: 
     with pytest.raises(NotFound, match="costwire tenants add"):
         connect(rt, Connection("ghost_org", "aws", str(tmp_path)))
     for org in (ORG, "ghost_org"):
-        assert rt.documents.list(f"orgs/{org}/integrations") == rt.documents.list(f"orgs/{org}/credentials") == []
+        assert rt.documents.list(f"orgs/{org}/integrations") == rt.sealed.list(f"orgs/{org}/credentials") == []
     assert rt.scheduler.list() == []
 
 

@@ -45,6 +45,7 @@ def rt(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monke
     client.create_crypto_key(parent=RING, crypto_key_id="credentials", crypto_key=kms_v1.CryptoKey())
     made = CloudRuntime(Settings(runtime="cloud", project="acme-prod", kms_key=f"{RING}/cryptoKeys/credentials"))
     made.__dict__["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    made.__dict__["sealed"] = SqliteDocumentStore(tmp_path / "credentials.sqlite")
     bootstrap.use(made)
     yield made
     bootstrap.use(None)
@@ -68,24 +69,24 @@ def run(rt: Runtime) -> Run:
 
 def keep(rt: Runtime, org: str, integration: str, secret: bytes = SECRET) -> None:
     rt.documents.set(f"orgs/{org}", {"org_slug": org, "name": org, "plan": "Scale", "status": "ACTIVE"})
-    credentials.store(rt.documents, rt.keys, rt.clock.now(), org, integration, "gcp", secret, "test")
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), org, integration, "gcp", secret, "test")
 
 
 def kept(rt: Runtime, org: str, integration: str) -> dict[str, Any]:
-    document = rt.documents.get(f"orgs/{org}/credentials/{integration}")
+    document = rt.sealed.get(f"orgs/{org}/credentials/{integration}")
     assert document is not None
     return document
 
 
 def opened(rt: Runtime, org: str, integration: str) -> bytes:
-    return credentials.load(rt.documents, rt.keys, org, integration)
+    return credentials.load(rt.sealed, rt.keys, org, integration)
 
 
 def test_a_credential_opens_for_its_own_integration_only(rt: Runtime) -> None:
     keep(rt, "acme", "main")
     assert opened(rt, "acme", "main") == SECRET
     for org, integration in (("acme", "other"), ("other", "main")):
-        rt.documents.set(f"orgs/{org}/credentials/{integration}", kept(rt, "acme", "main"))
+        rt.sealed.set(f"orgs/{org}/credentials/{integration}", kept(rt, "acme", "main"))
         with pytest.raises(DecryptionFailed, match=r"^Failed to decrypt credentials$"):
             opened(rt, org, integration)
 
@@ -116,7 +117,7 @@ def test_a_credential_that_nobody_stored_is_not_found(rt: Runtime) -> None:
 @pytest.mark.parametrize("change", [{"ciphertext": "%%%"}, {"ciphertext": None}, {"ciphertext": "", "key_version": ""}])
 def test_a_damaged_document_says_the_promised_words(rt: Runtime, change: dict[str, Any]) -> None:
     keep(rt, "acme", "main")
-    rt.documents.set("orgs/acme/credentials/main", kept(rt, "acme", "main") | change)
+    rt.sealed.set("orgs/acme/credentials/main", kept(rt, "acme", "main") | change)
     with pytest.raises(DecryptionFailed, match=r"^Failed to decrypt credentials$"):
         opened(rt, "acme", "main")
 
@@ -166,7 +167,7 @@ def test_what_cannot_be_opened_is_named_left_as_it_is_and_keeps_no_other_from_it
     for integration in ("a-good", "b-bad", "c-good"):
         keep(rt, "acme", integration)
     bad = kept(rt, "acme", "b-bad") | {"ciphertext": kept(rt, "acme", "a-good")["ciphertext"]}
-    rt.documents.set("orgs/acme/credentials/b-bad", bad)
+    rt.sealed.set("orgs/acme/credentials/b-bad", bad)
     run("keys", "rotate")
     told = run("keys", "reencrypt", status=1)
     assert "1 cannot be re-encrypted: acme/b-bad (Failed to decrypt credentials)" in told.stderr
@@ -193,7 +194,7 @@ class Meddling:
 
 
 def reencrypt_beside(rt: Runtime, meddle: Callable[[], None]) -> reencrypting.Reencryption:
-    return reencrypting.reencrypt(rt.documents, Meddling(rt.keys, meddle), rt.clock.now(), ["acme"])
+    return reencrypting.reencrypt(rt.documents, rt.sealed, Meddling(rt.keys, meddle), rt.clock.now(), ["acme"])
 
 
 def test_a_credential_that_is_stored_meanwhile_is_not_lost(rt: Runtime) -> None:
@@ -207,8 +208,8 @@ def test_a_credential_that_is_stored_meanwhile_is_not_lost(rt: Runtime) -> None:
 def test_a_credential_that_is_removed_meanwhile_stays_removed(rt: Runtime) -> None:
     keep(rt, "acme", "main")
     rt.keys.rotate()
-    outcome = reencrypt_beside(rt, lambda: rt.documents.delete("orgs/acme/credentials/main"))
-    assert rt.documents.get("orgs/acme/credentials/main") is None
+    outcome = reencrypt_beside(rt, lambda: rt.sealed.delete("orgs/acme/credentials/main"))
+    assert rt.sealed.get("orgs/acme/credentials/main") is None
     assert outcome.failed == {}
 
 
@@ -218,7 +219,7 @@ def test_two_that_reencrypt_at_once_do_the_work_once(rt: Runtime) -> None:
     others: list[int] = []
 
     def other() -> None:
-        others.append(reencrypting.reencrypt(rt.documents, rt.keys, rt.clock.now(), ["acme"]).anew)
+        others.append(reencrypting.reencrypt(rt.documents, rt.sealed, rt.keys, rt.clock.now(), ["acme"]).anew)
 
     outcome = reencrypt_beside(rt, other)
     assert others == [1]

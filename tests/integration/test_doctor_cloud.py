@@ -20,10 +20,12 @@ from google.cloud.firestore_admin_v1 import types as admin
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf import empty_pb2
 from google.pubsub_v1 import types as pubsub
+from google.type import expr_pb2
 
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.gcp import firestore_indexes as declared
 from common.adapters.gcp.doctor import grants
+from common.adapters.gcp.doctor.audit import LOGGED
 from common.adapters.gcp.doctor.firestore import look_at_firestore
 from common.adapters.gcp.doctor.inspection import DeploymentInspection
 from common.adapters.gcp.doctor.kms import look_at_key
@@ -35,6 +37,8 @@ from common.adapters.gcp.doctor.secrets import look_at_secrets, secret_names
 from common.adapters.gcp.doctor.storage import look_at_bucket
 from common.adapters.gcp.doctor.tenants import Tenant
 from common.adapters.gcp.scheduler import CloudScheduler
+from common.adapters.locations import PLACES
+from common.adapters.locations.files import FileLocation
 from common.config import Settings
 from common.messages import BudgetCheckRequested, SyncRequested
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
@@ -54,6 +58,7 @@ KEY = f"{RING}/cryptoKeys/credentials"
 AGENT = "serviceAccount:service-1234@gcp-sa-pubsub.iam.gserviceaccount.com"
 DEPLOY = f"make deploy PROJECT={PROJECT} ENV_FILE=YOUR.tfvars"
 FLAGS = f"--location={REGION} --keyring=costwire --project={PROJECT}"
+CUSTOMER_KEY = f"projects/{PROJECT}/locations/{REGION}/keyRings/own/cryptoKeys/stores"
 SETTINGS = Settings(runtime="cloud", project=PROJECT, region=REGION, bucket=BUCKET, kms_key=KEY)
 KMS, SECRETS = "google.cloud.kms.v1.KeyManagementService", "google.cloud.secretmanager.v1.SecretManagerService"
 ADMIN, IAM = "google.firestore.admin.v1.FirestoreAdmin", "google.iam.v1.IAMPolicy"
@@ -80,7 +85,10 @@ class World(Services):
             self.job(Schedule("sync-acme_1", "5 1-23/4 * * *", SyncRequested("", "schedule", "acme_1"))),
             self.job(Schedule("budget-check", "*/15 * * * *", BudgetCheckRequested(""))),
         ]
-        self.database = admin.Database(name="d", type_="FIRESTORE_NATIVE", location_id=REGION)
+        self.databases = {
+            name: admin.Database(name=name, type_="FIRESTORE_NATIVE", location_id=REGION)
+            for name in ("(default)", "credentials", "processed")
+        }
         self.fields = {(one.collection, one.field): self.field(one) for one in declared.EXEMPTIONS}
         for one in declared.EXPIRATIONS:
             self.fields[one.collection, one.field] = self.field(one, ttl="ACTIVE")
@@ -93,6 +101,10 @@ class World(Services):
         self.letters: dict[str, list[pubsub.PubsubMessage]] = {}
         self.given_back: list[Any] = []
         self.denied: set[str] = set()
+        self.audit_configs = [
+            {"service": name, "auditLogConfigs": [{"logType": kind} for kind in ("DATA_READ", "DATA_WRITE")]}
+            for name in LOGGED
+        ]
         self.ungranted: set[tuple[str, str]] = set()
         self.answers = {
             f"{KMS}/GetCryptoKey": lambda request: self.key,
@@ -100,8 +112,10 @@ class World(Services):
             f"{SECRETS}/GetSecretVersion": self.version,
             f"{SECRETS}/GetIamPolicy": lambda request: self.policy("secret:" + request.resource.split("/")[-1]),
             LIST_JOBS: lambda request: scheduler_v1.ListJobsResponse(jobs=self.jobs),
-            f"{ADMIN}/GetDatabase": lambda request: self.database,
-            f"{ADMIN}/ListFields": lambda request: admin.ListFieldsResponse(fields=list(self.fields.values())),
+            f"{ADMIN}/GetDatabase": lambda request: (
+                self.databases.get(request.name.split("/")[-1]) or refuses(grpc.StatusCode.NOT_FOUND)(request)
+            ),
+            f"{ADMIN}/ListFields": self.listed_fields,
             f"{IAM}/TestIamPermissions": self.test,
             f"{IAM}/GetIamPolicy": lambda request: self.policy(self.place(request.resource)),
             LIST_TOPICS: lambda request: pubsub.ListTopicsResponse(
@@ -133,7 +147,7 @@ class World(Services):
             f"/v1/projects/{PROJECT}": (200, {"projectNumber": "1234"}),
         }
         self.caller = [
-            "datastore.entities.get", "datastore.entities.create", "bigquery.jobs.create", "bigquery.datasets.create",
+            "bigquery.jobs.create", "bigquery.datasets.create",
             "cloudscheduler.jobs.create",
         ]  # fmt: skip
         self.write_policies()
@@ -145,8 +159,11 @@ class World(Services):
             (f"/v1/projects/{PROJECT}:getIamPolicy", "project"),
             (f"/storage/v1/b/{BUCKET}/iam", "bucket"),
         ):
-            bindings = [{"role": one.role, "members": list(one.members)} for one in self.policy(place).bindings]
-            self.pages[path] = (200, {"version": 3, "bindings": bindings})
+            bindings = [
+                {"role": one.role, "members": list(one.members), "condition": {"title": one.condition.title}}
+                for one in self.policy(place).bindings
+            ]
+            self.pages[path] = (200, {"version": 3, "bindings": bindings, "auditConfigs": self.audit_configs})
 
     @staticmethod
     def job(schedule: Schedule) -> scheduler_v1.Job:
@@ -154,6 +171,13 @@ class World(Services):
         job = CloudScheduler(None, PROJECT, REGION)._job(schedule)  # type: ignore[arg-type]
         job.state, job.last_attempt_time = scheduler_v1.Job.State.ENABLED, datetime(2026, 4, 1, tzinfo=UTC)
         return job
+
+    def listed_fields(self, request: Any) -> Any:
+        """Of one database only, as the service lists them."""
+        asked = request.parent.split("/")[3]
+        named = {"(default)": "documents"}.get(asked, asked)
+        here = [one for key, one in self.fields.items() if declared.database_of(key[0]) == named]
+        return admin.ListFieldsResponse(fields=here)
 
     @staticmethod
     def field(one: declared.Field, ttl: str | None = None, indexed: bool = False) -> admin.Field:
@@ -207,18 +231,26 @@ class World(Services):
     def policy(self, place: str) -> Any:
         """Each grant as a binding of its own, without those that a test took away."""
         given = [
-            (one.role, f"serviceAccount:{one.function.replace('_', '-')}@{PROJECT}.iam.gserviceaccount.com")
+            (
+                one.role,
+                f"serviceAccount:{one.function.replace('_', '-')}@{PROJECT}.iam.gserviceaccount.com",
+                one.condition,
+            )
             for one in grants.grants()
-            if (one.on == place or (place == "bucket" and one.on.startswith("objects:")))
-            and (one.function, one.on) not in self.ungranted
+            if one.holder == place and (one.function, one.on) not in self.ungranted
         ]
         if place.startswith("dead-topic:"):
-            given.append((grants.PUBLISHER, AGENT))
+            given.append((grants.PUBLISHER, AGENT, ""))
         if place.startswith("subscription:"):
-            given.append((grants.SUBSCRIBER, AGENT))
+            given.append((grants.SUBSCRIBER, AGENT, ""))
         if (AGENT, place) in self.ungranted:
             given.pop()
-        return policy_pb2.Policy(bindings=[policy_pb2.Binding(role=role, members=[who]) for role, who in given])
+        return policy_pb2.Policy(
+            bindings=[
+                policy_pb2.Binding(role=role, members=[who], condition=expr_pb2.Expr(title=title))
+                for role, who, title in given
+            ]
+        )
 
 
 @pytest.fixture
@@ -304,13 +336,14 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
         f"gcloud projects add-iam-policy-binding {PROJECT} --member=",
     ),
     (
-        "firestore", lambda w: setattr(w.database, "type_", "DATASTORE_MODE"), "Firestore database",
+        "firestore", lambda w: setattr(w.databases["(default)"], "type_", "DATASTORE_MODE"), "Firestore database (default)",
         "is in mode DATASTORE_MODE, expected FIRESTORE_NATIVE", "deploy into a project",
     ),
     (
-        "firestore", lambda w: setattr(w.database, "location_id", "nam5"), "Firestore database",
+        "firestore", lambda w: setattr(w.databases["(default)"], "location_id", "nam5"), "Firestore database (default)",
         f"is in nam5, the functions in {REGION}", "deploy into a project",
     ),
+    ("firestore", lambda w: w.databases.pop("credentials"), "Firestore database credentials", "does not exist", DEPLOY),
     (
         "firestore", lambda w: w.fields.update({("processed", "expires_at"): World.field(declared.Field("processed", "expires_at"))}),
         "TTL of processed.expires_at", "is not set", DEPLOY,
@@ -358,7 +391,7 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "key", lambda w: w.denied.add("cloudkms.cryptoKeyVersions.useToEncrypt"), "permissions on key credentials",
-        "no cloudkms.cryptoKeyVersions.useToEncrypt", "--role=roles/cloudkms.cryptoKeyEncrypterDecrypter",
+        "no cloudkms.cryptoKeyVersions.useToEncrypt", "--role=roles/cloudkms.cryptoKeyEncrypter ",
     ),
     (
         "secrets", lambda w: w.secrets.pop("costwire-smtp-password"), "secret costwire-smtp-password", "does not exist", DEPLOY,
@@ -393,7 +426,22 @@ BREAKS: list[tuple[str, Callable[[World], Any], str, str, str]] = [
     ),
     (
         "permissions", lambda w: w.ungranted.add(("normalize_focus", "project")), "service account normalize-focus",
-        "lacks roles/datastore.user on project, roles/telemetry.tracesWriter on project, roles/bigquery.dataOwner on project", DEPLOY,
+        "lacks roles/telemetry.tracesWriter on project, roles/bigquery.user on project", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.ungranted.add(("normalize_focus", "database:processed")), "service account normalize-focus",
+        "lacks roles/datastore.user on database:processed", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.ungranted.add(("evaluate_budgets", "datasets")), "service account evaluate-budgets",
+        "lacks roles/bigquery.dataViewer on datasets", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.audit_configs.pop(0), "data access logs", "reading is not logged for cloudkms.googleapis.com", DEPLOY,
+    ),
+    (
+        "permissions", lambda w: w.audit_configs[1]["auditLogConfigs"][0].update(exemptedMembers=["user:me@example.com"]),
+        "data access logs", "reading is not logged for firestore.googleapis.com", DEPLOY,
     ),
     (
         "permissions", lambda w: w.ungranted.add(("ingest_oci", "objects:raw/")), "service account ingest-oci",
@@ -454,6 +502,19 @@ REFUSALS: list[tuple[str, str, str]] = [
     ("schedules", LIST_JOBS, "Cloud Scheduler jobs"),
     ("permissions", f"{IAM}/GetIamPolicy", "service account dispatch-sync"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("what", "named"), [("bucket", f"bucket {BUCKET}"), ("firestore", "Firestore database (default)")]
+)
+def test_a_store_without_the_customers_key_is_a_fault(world: World, what: str, named: str) -> None:
+    asked = SETTINGS.model_copy(update={"customer_key": CUSTOMER_KEY})
+    found = {one.what: one for one in look(what, asked) if one.well is False}
+    assert "is not encrypted with COSTWIRE_CUSTOMER_KEY" in found[named].found
+    world.bucket["encryption"] = {"defaultKmsKeyName": CUSTOMER_KEY}
+    for database in world.databases.values():
+        database.cmek_config = admin.Database.CmekConfig(kms_key_name=CUSTOMER_KEY)
+    assert [one for one in look(what, asked) if one.well is False] == []
 
 
 @pytest.mark.parametrize(("what", "method", "named"), REFUSALS)
@@ -587,7 +648,7 @@ def test_every_role_of_a_function_is_one_that_terraform_grants() -> None:
         for account in (ingest if isinstance(one["accounts"], str) else map(_text, one["accounts"]))
     }
     assert {(one.function, one.role, one.on) for one in grants.grants()} == {
-        one for one in wanted if one[0] != "operators"
+        one for one in wanted if one[0] not in ("operators", "custodians")
     }
 
 
@@ -630,7 +691,8 @@ def test_only_the_integration_is_looked_at_where_one_is_named(
     vars(rt)["inspection"] = Told((Finding("key", False, "disabled"),))
     vars(rt)["documents"] = SqliteDocumentStore(tmp_path / "documents.sqlite")
     tenants.add(rt.documents, datetime(2026, 4, 1, tzinfo=UTC), "Acme", "acme_1")
-    save_integration(rt.documents, datetime(2026, 4, 1, tzinfo=UTC), "acme_1", "aws", "aws", tmp_path.as_uri())
+    monkeypatch.setitem(PLACES, "gs", lambda source, credential: FileLocation(tmp_path.as_uri()))
+    save_integration(rt.documents, datetime(2026, 4, 1, tzinfo=UTC), "acme_1", "aws", "aws", "gs://acme-bills")
     monkeypatch.setattr("common.runtime.bootstrap._runtime", rt)
     doctor(integration="aws", org="acme_1", as_json=True)
     (told,) = json.loads(capsys.readouterr().out)

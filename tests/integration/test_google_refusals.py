@@ -114,8 +114,8 @@ CALLS = {
     "ListJobs": lambda made: made.jobs.list(),
 }
 ROLES = {
-    "Encrypt": "roles/cloudkms.cryptoKeyEncrypterDecrypter",
-    "Decrypt": "roles/cloudkms.cryptoKeyEncrypterDecrypter",
+    "Encrypt": "roles/cloudkms.cryptoKeyEncrypter ",
+    "Decrypt": "roles/cloudkms.cryptoKeyDecrypter ",
     "CreateCryptoKeyVersion": "roles/cloudkms.admin",
     "UpdateCryptoKeyPrimaryVersion": "roles/cloudkms.admin",
     "AccessSecretVersion": "roles/secretmanager.secretAccessor",

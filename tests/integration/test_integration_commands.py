@@ -73,13 +73,13 @@ def test_removing_an_integration_erases_its_credential_and_keeps_its_costs(tmp_p
     with laptop(tmp_path / "home") as rt:
         rt.bring(path)
         connect(rt, Connection("default", "aws", str(path), "bill", secret=b'{"key": "hush"}'))
-        assert rt.documents.get(credential_path("default", "bill")) is not None
+        assert rt.sealed.get(credential_path("default", "bill")) is not None
         shown = typed("integrations", "show", "bill")
         assert "stored, encrypted" in shown and "hush" not in typed("integrations", "show", "bill", "--json")
         refused = CliRunner().invoke(app, ["integrations", "remove", "bill"])
         assert isinstance(refused.exception, BadConfiguration) and "--yes" in str(refused.exception)
         assert as_json("integrations", "remove", "bill", "--yes") == {"removed": "bill", "current_deliveries": 1}
-        assert rt.documents.get(credential_path("default", "bill")) is None
+        assert rt.sealed.get(credential_path("default", "bill")) is None
         assert as_json("integrations", "list") == [] and rt.billed() == {"USD": 10}
         gone = CliRunner().invoke(app, ["integrations", "show", "bill"])
         assert isinstance(gone.exception, NotFound) and "known: none yet" in str(gone.exception)

@@ -103,8 +103,9 @@ def test_a_command_refuses_an_organization_that_does_not_exist(
     (line,) = told.err.splitlines()
     assert line.startswith(f"costwire: {expected}")
     assert rt.documents.list("orgs") == []
-    for collection in ("budgets", "integrations", "runs", "settings", "notifications", "credentials", "channels"):
+    for collection in ("budgets", "integrations", "runs", "settings", "notifications", "channels"):
         assert rt.documents.list(f"orgs/ghost_org/{collection}") == []
+    assert rt.sealed.list("orgs/ghost_org/credentials") == []
     assert rt.bus.pending() == 0 and not (rt.home.parent / "out.csv").exists()
     assert "warehouse" not in vars(rt), "a question would have made the organization's dataset"
 

@@ -48,6 +48,7 @@ class World:
     log: Path
     bus: Any
     documents: DocumentStore
+    processed: DocumentStore
     publisher: Any
 
     def publish(self, how: str = "", org_slug: str | None = ORG) -> str:
@@ -81,7 +82,7 @@ class World:
 
     def noted(self) -> int:
         """How many events count as finished."""
-        return sum("tries" not in document for _, document in self.documents.list("processed"))
+        return sum("tries" not in document for _, document in self.processed.list("processed"))
 
 
 def eventually(look: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
@@ -111,7 +112,8 @@ def world(folder: Path, token: Callable[[], str] | None = None, **settings: str)
     try:
         bus = PubSubBus.connect(project, SystemClock(), patience_seconds=0.5)
         bus.subscribe(TOPIC, "audit")
-        documents = FirestoreDocumentStore.connect(project)
+        documents = FirestoreDocumentStore.connect(project, "(default)")
+        processed = FirestoreDocumentStore.connect(project, "processed")
         documents.create(f"orgs/{ORG}", {"org_slug": ORG})
         path = f"/projects/{project}/topics/{TOPIC}"
         url = f"http://127.0.0.1:{port}{path}"
@@ -129,7 +131,7 @@ def world(folder: Path, token: Callable[[], str] | None = None, **settings: str)
                     },
                 }
             )
-            yield World(project, folder, url, log, bus, documents, pubsub_v1.PublisherClient())
+            yield World(project, folder, url, log, bus, documents, processed, pubsub_v1.PublisherClient())
     finally:
         peer.stop()
 

@@ -204,7 +204,7 @@ def test_a_refused_push_does_nothing_and_says_one_line(
         assert (status, said) == (401, "a push needs a valid token\n")
     assert post(posted, KEY.token(email="x@y.example"), kind) == (403, "a push needs a valid token\n")
     assert rt.bus.dead_letters() == []
-    assert rt.documents.list("processed") == []
+    assert rt.processed.list("processed") == []
     assert len(caplog.records) == 3
     assert stranger not in caplog.text
 
@@ -212,5 +212,5 @@ def test_a_refused_push_does_nothing_and_says_one_line(
 def test_a_push_with_the_right_token_is_worked_on(rt: EmbeddedRuntime) -> None:
     assert post(raw(json.dumps(SYNC).encode()), KEY.token()) == (200, "OK")
     assert post(CLOUD_EVENT, KEY.token(), "application/cloudevents+json") == (200, "OK")
-    assert len(rt.documents.list("processed")) == 2
+    assert len(rt.processed.list("processed")) == 2
     assert rt.bus.dead_letters() == []

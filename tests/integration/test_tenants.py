@@ -21,6 +21,7 @@ from common.records import organizations as tenants
 from common.records.integrations import save_integration
 from common.records.names import check_org_slug
 from common.records.runs import run_path
+from common.tenancy import credentials
 from common.tenancy import data as tenant_data
 from common.tenancy.organizations import change_organization
 from common.tenancy.schedules import set_sync_interval
@@ -221,6 +222,16 @@ def test_an_interrupted_removal_can_be_repeated_and_nothing_starts_meanwhile(
     assert (files(rt, ORG), documents(rt, ORG), rt.scheduler.list()) == ([], [], [])
 
 
+def test_credentials_are_removed_from_the_store_of_their_own(rt: Laptop) -> None:
+    bring(rt, ORG, ["1"])
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), ORG, "aws", "aws", b"the secret", "a test")
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), "other_1", "aws", "aws", b"the secret", "a test")
+    assert rt.documents.list(f"orgs/{ORG}/credentials") == []
+    tenant_data.remove(rt, ORG)
+    assert rt.sealed.list(f"orgs/{ORG}/credentials") == []
+    assert credentials.load(rt.sealed, rt.keys, "other_1", "aws") == b"the secret"
+
+
 def test_what_a_late_handler_wrote_is_removed_by_another_removal(rt: Laptop) -> None:
     bring(rt, ORG, ["1"])
     tenant_data.remove(rt, ORG)
@@ -234,7 +245,8 @@ def test_every_collection_that_the_code_names_is_removed() -> None:
     for folder in ("common", "functions", "costwire"):
         for path in (ROOT / folder).rglob("*.py"):
             named |= set(re.findall(r"orgs/\{[^}]+\}/([a-z_]+)", path.read_text(encoding="utf-8")))
-    assert named <= set(tenant_data.COLLECTIONS), named - set(tenant_data.COLLECTIONS)
+    removed = {*tenant_data.COLLECTIONS, *tenant_data.SEALED_COLLECTIONS}
+    assert named <= removed, named - removed
 
 
 def test_every_kind_of_object_that_the_code_names_is_removed() -> None:

@@ -131,7 +131,8 @@ def test_what_is_kept() -> None:
 def test_a_message_is_paid_from_publication_to_its_note() -> None:
     found = parts(replace(TENANT, alerts=4))["alerts and notifications"]
     assert found["pubsub_byte"] == 4 * 2 * 1000 and found["request"] == 4
-    assert (found["firestore_read"], found["firestore_write"], found["firestore_delete"]) == (8, 4, 4)
+    assert (found["firestore_read"], found["firestore_delete"]) == (4, 4)
+    assert (found["processed_read"], found["processed_write"]) == (4, 4)
     assert found["vcpu_second"] == 4 * (Decimal("1.5") + 2)
     assert found["gib_second"] == found["vcpu_second"] / 2  # 512 MiB
 

@@ -13,6 +13,7 @@ from string import Template
 import pytest
 
 from common.adapters.gcp import firestore_indexes
+from common.adapters.gcp.doctor.audit import LOGGED
 from common.config import Settings
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import from_template, identified
@@ -21,6 +22,7 @@ from common.ports.documents import Order
 from common.telemetry.metrics import METRICS
 from common.tenancy.data import KINDS
 from deployment import facts
+from deployment.preflight import GIB_PER_VCPU
 from tests.terraform import hcl
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +101,7 @@ def test_subscriptions_stay_within_what_pubsub_takes() -> None:
 
 
 def test_settings_reach_the_functions_each_and_no_other() -> None:
-    given = {*LOCALS["environment"], *LOCALS["mail_environment"]}
+    given = {*LOCALS["environment"], *LOCALS["mail_environment"], *LOCALS["customer_environment"]}
     expected = set(Settings.model_fields) - set(NOT_FOR_FUNCTIONS) - set(facts.secret_settings())
     assert given == {f"COSTWIRE_{name.upper()}" for name in expected}
     assert set(LOCALS["own_environment"]) <= FUNCTIONS
@@ -140,7 +142,7 @@ def test_firestore_has_the_fields_and_indexes_of_the_manifest() -> None:
 def test_a_composite_index_is_told_with_its_directions() -> None:
     index = firestore_indexes.Index("runs", ("status",), Order("started_at", descending=True))
     fields = [{"field": "status", "order": "ASCENDING"}, {"field": "started_at", "order": "DESCENDING"}]
-    assert facts.index_facts(index) == {"collection": "runs", "fields": fields}
+    assert facts.index_facts(index) == {"database": "documents", "collection": "runs", "fields": fields}
 
 
 def test_the_budget_check_is_a_message_of_ours() -> None:
@@ -153,7 +155,9 @@ def test_the_budget_check_is_a_message_of_ours() -> None:
 def test_metrics_in_alerts_and_charts_exist() -> None:
     known = {metric.name for metric in METRICS}
     text = hcl.text(hcl.ROOT) + (hcl.ROOT / "dashboard.json.tftpl").read_text(encoding="utf-8")
-    named = set(re.findall(r'(?:logging\.googleapis\.com/user/|facts\.metrics\[\\?")(\w+)', text))
+    named = set(
+        re.findall(r'(?:logging\.googleapis\.com/user/|logging_googleapis_com:user_|facts\.metrics\[\\?")(\w+)', text)
+    )
     assert named
     assert named <= known
 
@@ -219,9 +223,22 @@ def test_an_evaluation_leaves_nothing_behind_and_has_nothing_always_on() -> None
     given = hcl.read_variables(hcl.ROOT / "evaluation.tfvars")
     assert given["delete_protection"] is False
     assert (given["point_in_time_recovery"], given["backup_retention_days"], given["soft_delete_days"]) == (False, 0, 0)
-    assert set(given["max_instances"]) <= FUNCTIONS
     service = nested(resource("google_cloudfunctions2_function", "this"), "service_config")
     assert service["min_instance_count"] == 0
+
+
+def test_doctor_looks_for_logs_that_terraform_switches_on() -> None:
+    assert set(LOGGED) <= set(hcl.named(hcl.ROOT, "variable")["data_access_logs"]["default"])
+
+
+def test_functions_fit_the_quotas_of_a_new_project() -> None:
+    sizes = [(float(one["cpu"]), one["memory"], one["max_instances"]) for one in LOCALS["functions"].values()]
+    default = hcl.named(hcl.ROOT, "variable")["cpu_quota"]["default"]
+    assert sum(cpus * count for cpus, _, count in sizes) <= default == 20
+    for cpus, memory, _ in sizes:
+        size, unit = float(memory[:-2]), memory[-2:]
+        gib = size if unit == "Gi" else size / 1024
+        assert gib <= cpus * GIB_PER_VCPU, "the preflight computes memory from processors"
 
 
 def test_production_is_protected() -> None:

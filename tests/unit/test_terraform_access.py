@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor import grants as doctor_grants
 from common.messages import MESSAGES
 from common.messages.subscriptions import SUBSCRIPTIONS
@@ -16,6 +17,8 @@ from tests.unit.test_imports import area, files, imports
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = set(facts.functions())
+HUMANS = {"operators", "custodians"}
+DECRYPTS = ("roles/cloudkms.cryptoKeyDecrypter", "roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/cloudkms.admin")
 
 
 def test_the_page_of_permissions_says_what_terraform_grants() -> None:
@@ -26,6 +29,8 @@ def test_the_page_of_permissions_says_what_terraform_grants() -> None:
 def test_grants_name_things_that_exist() -> None:
     names = {
         "project": {""},
+        "database": set(firestore_indexes.DATABASES),
+        "datasets": {""},
         "bucket": {""},
         "key": {""},
         "topic": set(SUBSCRIPTIONS),
@@ -37,10 +42,24 @@ def test_grants_name_things_that_exist() -> None:
     for account, role, on, why in permissions.grants():
         kind, _, name = on.partition(":")
         assert name in names[kind], on
-        assert account in FUNCTIONS | {"operators"}
+        assert account in FUNCTIONS | HUMANS
         assert re.fullmatch(r"roles/[a-zA-Z.]+", role)
         assert role not in {"roles/owner", "roles/editor", "roles/viewer"}
         assert why
+
+
+def test_only_custodians_may_decrypt_and_none_but_who_needs_them_reaches_credentials() -> None:
+    """A role that may change the key's policy may grant itself the rest."""
+    found = list(permissions.grants())
+    assert {account for account, role, _, _ in found if role in DECRYPTS} == {"custodians"}
+    assert {account for account, _, on, _ in found if on == "database:credentials"} == HUMANS
+    assert {account for account, _, on, _ in found if on == "database:processed"} == FUNCTIONS
+
+
+def test_no_account_has_all_databases_or_datasets_of_the_project() -> None:
+    for account, role, on, _ in permissions.grants():
+        if role.startswith(("roles/datastore.", "roles/bigquery.data")):
+            assert on.startswith(("database:", "datasets")), (account, role)
 
 
 def test_every_kind_of_grant_is_bound() -> None:
@@ -104,5 +123,5 @@ def test_each_function_may_bury_what_it_receives() -> None:
 
 
 def test_doctor_looks_for_the_same_grants() -> None:
-    granted = {(account, role, on) for account, role, on, _ in permissions.grants() if account != "operators"}
+    granted = {(account, role, on) for account, role, on, _ in permissions.grants() if account not in HUMANS}
     assert {(one.function, one.role, one.on) for one in doctor_grants.grants()} == granted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from common.domain.channels import read_hosts
 from common.messages import BudgetCheckRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
+from common.telemetry import work
 from common.telemetry.metrics import METRICS
 from tests.terraform import permissions
 from tests.terraform.planning import PROJECT, TOOL, Planned, Workspace, changed, resources
@@ -24,11 +26,16 @@ pytestmark = [
     pytest.mark.skipif(TOOL is None, reason="not run: terraform is not installed on this machine"),
     pytest.mark.slow,
 ]
-OPERATOR = "group:ops@example.com"
+MEMBERS = {"operators": "group:ops@example.com", "custodians": "group:keys@example.com"}
+CUSTOMER_KEY = "projects/my-keys/locations/us-central1/keyRings/costwire/cryptoKeys/stores"
+GRANTS = ("grant", "named", "bucket", "folder")
 FILLED = {
-    "operators": [OPERATOR],
+    "operators": [MEMBERS["operators"]],
+    "custodians": [MEMBERS["custodians"]],
     "alert_email": "ops@example.com",
     "billing_account": "012345-6789AB-CDEF01",
+    "customer_key": CUSTOMER_KEY,
+    "egress": {"hosts": {"chat.example.com": 8443}},
     "mail": {"host": "smtp.example.com", "sender": "costwire@example.com", "recipients": "finops@example.com"},
 }
 
@@ -98,15 +105,24 @@ def test_subscriptions_are_those_of_the_table(planned: list[Planned]) -> None:
 
 
 def test_bindings_are_the_grants_and_no_other(planned: list[Planned], plan: dict[str, Any]) -> None:
-    bound = {
-        one.key for one in planned if one.type.endswith("_iam_member") and one.name in ("grant", "bucket", "folder")
-    }
-    wanted = {
-        f"{role} {on} {OPERATOR if account == 'operators' else account}"
-        for account, role, on, _ in permissions.grants()
-    }
+    bound = {one.key for one in planned if one.type.endswith("_iam_member") and one.name in GRANTS}
+    wanted = {f"{role} {on} {MEMBERS.get(account, account)}" for account, role, on, _ in permissions.grants()}
     assert bound == wanted
-    assert len(bound) == len([one for one in planned if one.name in ("grant", "bucket", "folder") and one.key])
+    assert len(bound) == len([one for one in planned if one.name in GRANTS and one.key])
+
+
+def test_databases_and_datasets_are_told_by_a_condition(planned: list[Planned]) -> None:
+    found = {}
+    for one in of(planned, "google_project_iam_member", "named"):
+        (condition,) = one.values["condition"]
+        assert condition["title"] == str(one.key).split(" ")[1].replace(":", " ")
+        found[condition["title"]] = condition["expression"]
+    databases = {"documents": "(default)", "credentials": "credentials", "processed": "processed"}
+    for store, name in databases.items():
+        assert found.pop(f"database {store}") == f'resource.name == "projects/{PROJECT}/databases/{name}"'
+    of_dataset = 'resource.type == "bigquery.googleapis.com/Dataset" && resource.name.endsWith("_prod")'
+    of_table = 'resource.name.extract("/datasets/{dataset}/").endsWith("_prod")'
+    assert found == {"datasets": f"({of_dataset}) || {of_table}"}
 
 
 def test_folders_are_told_by_a_condition(planned: list[Planned]) -> None:
@@ -136,6 +152,12 @@ def test_metrics_are_those_of_the_code(planned: list[Planned]) -> None:
         assert len(made["bucket_options"]) == (metric.buckets is not None)
 
 
+def test_each_field_is_in_the_database_of_its_collection(planned: list[Planned]) -> None:
+    names = {"documents": "(default)", "credentials": "credentials", "processed": "processed"}
+    for one in of(planned, "google_firestore_field"):
+        assert one.values["database"] == names[firestore_indexes.database_of(one.values["collection"])]
+
+
 def test_fields_of_firestore_lose_their_indexes_and_expire(planned: list[Planned]) -> None:
     fields = list(of(planned, "google_firestore_field"))
     for name, block in (("EXEMPTIONS", "index_config"), ("EXPIRATIONS", "ttl_config")):
@@ -145,11 +167,17 @@ def test_fields_of_firestore_lose_their_indexes_and_expire(planned: list[Planned
 
 
 def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
-    (database,) = of(planned, "google_firestore_database")
-    assert database.values["delete_protection_state"] == "DELETE_PROTECTION_ENABLED"
-    assert database.values["point_in_time_recovery_enablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
-    (backup,) = of(planned, "google_firestore_backup_schedule")
-    assert backup.values["retention"] == "1209600s"
+    databases = {one.values["name"]: one.values for one in of(planned, "google_firestore_database")}
+    assert set(databases) == {"(default)", "credentials", "processed"}
+    assert {one["delete_protection_state"] for one in databases.values()} == {"DELETE_PROTECTION_ENABLED"}
+    recoverable = {
+        name for name, one in databases.items() if one["point_in_time_recovery_enablement"].endswith("_ENABLED")
+    }
+    backups = {
+        one.values["database"]: one.values["retention"] for one in of(planned, "google_firestore_backup_schedule")
+    }
+    assert backups == {"(default)": "1209600s", "credentials": "1209600s"}
+    assert recoverable == set(backups)
     (bucket,) = of(planned, "google_storage_bucket", "data")
     assert bucket.values["force_destroy"] is False
     rules = {
@@ -157,11 +185,80 @@ def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
         for rule in bucket.values["lifecycle_rule"]
     }
     assert rules == {"raw/": 90, "quarantine/": 365, "uploads/": 7, None: 2}
-    assert len(list(of(planned, "google_monitoring_alert_policy"))) == 4
-    (oldest,) = of(planned, "google_monitoring_alert_policy", "oldest_message")
-    watched = oldest.values["conditions"][0]["condition_threshold"][0]["filter"]
-    assert all(f'"{one.name}"' in watched for table in SUBSCRIPTIONS.values() for one in table)
     assert len(list(of(planned, "google_billing_budget"))) == 1
+
+
+STORES = {
+    "google_artifact_registry_repository": ("kms_key_name",),
+    "google_cloudfunctions2_function": ("kms_key_name",),
+    "google_firestore_database": ("cmek_config", "kms_key_name"),
+    "google_pubsub_topic": ("kms_key_name",),
+    "google_secret_manager_secret": (
+        "replication", "user_managed", "replicas", "customer_managed_encryption", "kms_key_name",
+    ),
+    "google_storage_bucket": ("encryption", "default_kms_key_name"),
+}  # fmt: skip
+"""Type of a store -> where its key stands."""
+
+
+def test_every_store_has_the_customers_key_and_its_service_may_use_it(planned: list[Planned]) -> None:
+    for type_, (*blocks, name) in STORES.items():
+        for one in of(planned, type_):
+            values = one.values
+            for block in blocks:
+                (values,) = values[block]
+            assert values[name] == CUSTOMER_KEY, one.address
+    bound = {one.key for one in of(planned, "google_kms_crypto_key_iam_member", "store")}
+    assert bound == {
+        "storage", "bigquery", "pubsub", "firestore", "secrets", "images", "functions", "functions_runs",
+    }  # fmt: skip
+    for one in of(planned, "google_cloudfunctions2_function"):
+        assert one.values["service_config"][0]["environment_variables"]["COSTWIRE_CUSTOMER_KEY"] == CUSTOMER_KEY
+
+
+def test_what_notifies_reaches_hosts_of_the_list_and_nothing_else(planned: list[Planned]) -> None:
+    rules = sorted(
+        of(planned, "google_compute_network_firewall_policy_rule"), key=lambda one: int(one.values["priority"])
+    )
+    allowed, (last,) = rules[:-1], rules[-1:]
+    assert all((one.values["action"], one.values["direction"]) == ("allow", "EGRESS") for one in allowed)
+    match = last.values["match"][0]
+    assert (last.values["action"], match["dest_ip_ranges"], match["layer4_configs"][0]["ip_protocol"]) == (
+        "deny", ["0.0.0.0/0"], "all",
+    )  # fmt: skip
+    hosts = {one.key: one.values["match"][0]["layer4_configs"][0]["ports"] for one in allowed if one.name == "host"}
+    assert hosts == {"hooks.slack.com": ["443"], "smtp.example.com": ["587"], "chat.example.com": ["8443"]}
+    assert all(one.values["match"][0]["dest_fqdns"] == [one.key] for one in allowed if one.name == "host")
+    assert len({one.values["priority"] for one in rules}) == len(rules)
+    for one in of(planned, "google_cloudfunctions2_function"):
+        settings = one.values["service_config"][0]["vpc_connector_egress_settings"]
+        assert settings == ("ALL_TRAFFIC" if one.values["name"] == "send-notifications" else None)
+
+
+def test_data_access_is_logged(planned: list[Planned]) -> None:
+    logged = {
+        one.values["service"]: {each["log_type"] for each in one.values["audit_log_config"]}
+        for one in of(planned, "google_project_iam_audit_config")
+    }
+    assert {"cloudkms.googleapis.com", "firestore.googleapis.com", "storage.googleapis.com"} < set(logged)
+    assert {frozenset(one) for one in logged.values()} == {frozenset({"ADMIN_READ", "DATA_READ", "DATA_WRITE"})}
+
+
+def test_alerts_need_no_metric_that_does_not_exist_yet(planned: list[Planned]) -> None:
+    queries = {}
+    for policy in of(planned, "google_monitoring_alert_policy"):
+        (condition,) = policy.values["conditions"]
+        assert not condition["condition_threshold"], "refused while the project lacks the metric's descriptor"
+        for one in condition["condition_prometheus_query_language"]:
+            assert one["disable_metric_validation"] is True
+            assert one["query"].count("(") == one["query"].count(")") and "%" not in one["query"]
+            queries[policy.name] = one["query"]
+    assert set(queries) == {"dead_letters", "oldest_message", "errors", "too_few_instances", "nothing_shown"}
+    assert f'subscription_id=~".*{DEAD}"' in queries["dead_letters"]
+    (watched,) = re.findall(r'subscription_id=~"([^"]+)"', queries["oldest_message"])
+    assert set(watched.split("|")) == {one.name for table in SUBSCRIPTIONS.values() for one in table}
+    assert 'response_code="429"' in queries["too_few_instances"]
+    assert f'outcome="{work.DONE}"' in queries["nothing_shown"] and "[1d]" in queries["nothing_shown"]
 
 
 def test_an_evaluation_is_made_upgraded_and_removed(tmp_path: Path) -> None:
@@ -172,6 +269,7 @@ def test_an_evaluation_is_made_upgraded_and_removed(tmp_path: Path) -> None:
     assert changed(again) == {}, "a second plan must be empty"
     types = {one.type for one in resources(again)}
     assert not types & {"google_monitoring_alert_policy", "google_billing_budget", "google_firestore_backup_schedule"}
+    assert not types & {"google_compute_network", "google_vpc_access_connector", "google_compute_router_nat"}
 
     evaluation.archive.write_bytes(b"functions of tomorrow")
     upgrade = changed(evaluation.plan())
@@ -198,6 +296,8 @@ def test_production_is_not_destroyed_by_mistake(tmp_path: Path) -> None:
     left = changed(deployed.plan(delete_protection=False))
     assert left == {
         "google_firestore_database.documents": ["update"],
+        'google_firestore_database.separate["credentials"]': ["update"],
+        'google_firestore_database.separate["processed"]': ["update"],
         "google_storage_bucket.data": ["update"],
     }
 
@@ -210,6 +310,8 @@ def test_wrong_variables_are_refused(production: Workspace) -> None:
         "backup_retention_days": (99, "backup_retention_days must be 0 to 98"),
         "dead_letter_days": (60, "dead_letter_days must be 1 to 31"),
         "traces": ("everywhere", "traces must be cloud or off"),
+        "customer_key": ("stores", "customer_key must be projects/<p>/locations"),
+        "cpu_quota": (19, "max_instances asks for 20 vCPU, cpu_quota allows 19"),
     }
     refused = production.attempt("plan", *production.inputs(**{name: value for name, (value, _) in wrong.items()}))
     assert refused.returncode == 1

@@ -65,7 +65,7 @@ class BigQueryWarehouse:
         self._client = client
         self._lock = threading.RLock()
         jobs = Jobs(client, patience)
-        self._datasets = Datasets(jobs, client.project, settings.env, settings.region)
+        self._datasets = Datasets(jobs, client.project, settings.env, settings.region, settings.customer_key)
         self._swaps = Swaps(jobs, self._datasets)
         self._provided = Provided(jobs, self._datasets)
         self._questions = Questions(jobs, lambda: self._reader, settings.maximum_bytes_billed)

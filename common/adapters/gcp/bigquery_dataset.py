@@ -47,15 +47,16 @@ TURNS = "swap_turns"
 
 
 class Datasets:
-    """Datasets `<org_slug>_<env>` of one project."""
+    """Datasets `<org_slug>_<env>` of one project.  customer_key: encrypts what is in a dataset; it is chosen when one is created."""
 
-    def __init__(self, jobs: Jobs, project: str, env: str, region: str) -> None:
+    def __init__(self, jobs: Jobs, project: str, env: str, region: str, customer_key: str | None = None) -> None:
         if not re.fullmatch(r"[a-z0-9_]{1,30}", env):
             raise BadConfiguration(f"COSTWIRE_ENV is '{env}', expected lower-case letters, digits or underscores")
         self._jobs = jobs
         self._project = project
         self._env = env
         self._region = region
+        self._customer_key = customer_key
         self._made: dict[str, bigquery.DatasetReference] = {}
         self._asked: set[str] = set()
 
@@ -131,6 +132,8 @@ class Datasets:
             wanted = bigquery.Dataset(reference)
             wanted.location = self._region
             wanted.labels = {"costwire_env": self._env, "costwire_org": org_slug.lower()}
+            if self._customer_key:
+                wanted.default_encryption_configuration = bigquery.EncryptionConfiguration(self._customer_key)
         try:
             return self._jobs.client.create_dataset(wanted, **self._jobs.call)
         except Conflict:  # another worker was faster

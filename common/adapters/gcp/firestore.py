@@ -26,7 +26,6 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 
 from common.adapters.gcp.failures import explaining
 from common.adapters.gcp.firestore_errors import LostTurn, about, lost_turn, named, ours
-from common.adapters.gcp.firestore_indexes import DATABASE
 from common.adapters.shared.document_rules import (
     check_collection,
     check_page,
@@ -51,7 +50,7 @@ _ALONE = Retry(if_exception_type(*_PASSING, api.Aborted), initial=0.1, maximum=5
 
 
 class FirestoreDocumentStore:
-    """Keeps documents for all functions of a project.
+    """Keeps documents in one database of a project, for all functions that may open it.
 
     A transaction runs `work` again where another writer was faster.  A create whose answer got lost on the way is tried again and may
     then find its own document there.
@@ -62,10 +61,10 @@ class FirestoreDocumentStore:
         self._thread = threading.local()
 
     @classmethod
-    def connect(cls, project: str) -> FirestoreDocumentStore:
-        """The store of a project.  Raises BadConfiguration where there are no credentials."""
-        with explaining(f"Firestore of project {project}"):
-            return cls(firestore.Client(project=project, database=DATABASE))
+    def connect(cls, project: str, database: str) -> FirestoreDocumentStore:
+        """The store of one database of a project.  Raises BadConfiguration where there are no credentials."""
+        with explaining(f"Firestore database {database} of project {project}"):
+            return cls(firestore.Client(project=project, database=database))
 
     def get(self, path: str) -> Document | None:
         """The document, or None."""

@@ -1,4 +1,4 @@
-"""What the Firestore database needs in addition to its documents, as data: Terraform declares the same, and a test compares them.
+"""What the Firestore databases need in addition to their documents, as data: Terraform declares the same, and a test compares them.
 
 The store queries for equal values of top-level fields, in one collection, in the order of ids; or lists a collection in the order of one
 field.  Firestore answers both from the single-field indexes that it maintains automatically
@@ -21,7 +21,14 @@ from dataclasses import dataclass
 from common.adapters.shared.document_rules import EXPIRY
 from common.ports.documents import Order
 
-DATABASE = "(default)"
+DOCUMENTS, CREDENTIALS, PROCESSED = "documents", "credentials", "processed"
+DATABASES = (DOCUMENTS, CREDENTIALS, PROCESSED)
+"""Each is a database of its own, named by the setting `<this>_database`, since IAM distinguishes databases and nothing inside one."""
+
+
+def database_of(collection: str) -> str:
+    """Which of DATABASES holds the collections of this name."""
+    return collection if collection in (CREDENTIALS, PROCESSED) else DOCUMENTS
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("budget_status", "answers"),
     Field("slices", "files"),
     Field("slices", "history"),
+    Field("places", "claims"),
+    Field("credentials", "ciphertext"),
     Field("processed", "expires_at"),
 )
 """Fields without any single-field index.  A moment that always grows would make every index of it a hot spot."""

@@ -21,7 +21,8 @@ from common.errors import BadConfiguration, DecryptionFailed, Retryable
 from common.ports.keys import FAILED, Sealed, check_size
 
 EMULATOR_VARIABLE = "KMS_EMULATOR_HOST"
-USE_ROLE = "roles/cloudkms.cryptoKeyEncrypterDecrypter on the key"
+ENCRYPT_ROLE = "roles/cloudkms.cryptoKeyEncrypter on the key"
+DECRYPT_ROLE = "roles/cloudkms.cryptoKeyDecrypter on the key, as custodians have it"
 ROTATE_ROLE = "roles/cloudkms.admin on the key"
 _KEY_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/keyRings/([^/]+)/cryptoKeys/([^/]+)")
 _MADE_TRIES = 20
@@ -55,7 +56,7 @@ class KmsKeyRing:
             additional_authenticated_data=bound,
             additional_authenticated_data_crc32c=google_crc32c.value(bound),
         )
-        with self._explained(USE_ROLE), self._unusable("its primary version"):
+        with self._explained(ENCRYPT_ROLE), self._unusable("its primary version"):
             try:
                 answer = self._client.encrypt(request, timeout=CALL_SECONDS, retry=RETRY)
             except api.InvalidArgument:
@@ -82,7 +83,7 @@ class KmsKeyRing:
             additional_authenticated_data=bound,
             additional_authenticated_data_crc32c=google_crc32c.value(bound),
         )
-        with self._explained(USE_ROLE), self._unusable(f"version {_number(sealed.key_version)}"):
+        with self._explained(DECRYPT_ROLE), self._unusable(f"version {_number(sealed.key_version)}"):
             answer = self._open(request)
         _check(answer.plaintext_crc32c == google_crc32c.value(answer.plaintext))
         return bytes(answer.plaintext)

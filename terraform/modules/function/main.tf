@@ -7,10 +7,11 @@ resource "google_service_account" "this" {
 }
 
 resource "google_cloudfunctions2_function" "this" {
-  project     = var.project
-  location    = var.region
-  name        = local.name
-  description = var.description
+  project      = var.project
+  location     = var.region
+  name         = local.name
+  description  = var.description
+  kms_key_name = var.customer_key
 
   build_config {
     runtime           = var.runtime
@@ -36,6 +37,8 @@ resource "google_cloudfunctions2_function" "this" {
     all_traffic_on_latest_revision   = true
     service_account_email            = google_service_account.this.email
     environment_variables            = var.environment
+    vpc_connector                    = var.connector
+    vpc_connector_egress_settings    = var.connector == null ? null : "ALL_TRAFFIC"
 
     # a push from a subscription of the same project counts as internal
     # (https://cloud.google.com/run/docs/securing/ingress)

@@ -91,3 +91,13 @@ variable "pubsub_agent" {
   description = "Pub/Sub's own account in the project, as an IAM member"
   type        = string
 }
+
+variable "customer_key" {
+  description = "Key of Cloud KMS that encrypts it, null for Google's own"
+  type        = string
+}
+
+variable "connector" {
+  description = "VPC connector by which everything that it sends leaves, null for none"
+  type        = string
+}

@@ -1,13 +1,15 @@
 # A topic, and beside it the one that keeps what nobody could finish.
 
 resource "google_pubsub_topic" "this" {
-  project = var.project
-  name    = var.name
+  project      = var.project
+  name         = var.name
+  kms_key_name = var.customer_key
 }
 
 resource "google_pubsub_topic" "dead" {
-  project = var.project
-  name    = var.dead
+  project      = var.project
+  name         = var.dead
+  kms_key_name = var.customer_key
 }
 
 # pulled by costwire replay alone: without a subscription dead letters would be lost

@@ -22,3 +22,8 @@ variable "pubsub_agent" {
   description = "Pub/Sub's own account in the project, as an IAM member"
   type        = string
 }
+
+variable "customer_key" {
+  description = "Key of Cloud KMS that encrypts it, null for Google's own"
+  type        = string
+}

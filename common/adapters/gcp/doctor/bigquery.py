@@ -57,6 +57,10 @@ def _look_at_dataset(notes: Notes, client: bigquery.Client, tenant: Tenant) -> N
     anew = f"bq rm -r -f -d {deployment.project}:{name} && {restore} --history"
     if str(dataset.location).lower() != deployment.region.lower():
         faults[f"is in {dataset.location}, expected {deployment.region}: nothing can be loaded"] = anew
+    key = deployment.settings.customer_key
+    encrypted = dataset.default_encryption_configuration
+    if key and (encrypted is None or encrypted.kms_key_name != key):
+        faults["is not encrypted with COSTWIRE_CUSTOMER_KEY"] = anew
     missing = table_names() - tables
     if missing:
         # views are made by the next question that finds no label; without its tables nothing can be told of what is left

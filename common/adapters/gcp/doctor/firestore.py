@@ -1,4 +1,4 @@
-"""The Firestore database, and what it needs in addition to its documents: TTL policies, fields without an index, indexes."""
+"""The Firestore databases, and what they need in addition to their documents: TTL policies, fields without an index, indexes."""
 
 from __future__ import annotations
 
@@ -18,27 +18,39 @@ _CHANGED = "indexConfig.usesAncestorConfig:false OR ttlConfig:*"
 
 
 def look_at_firestore(notes: Notes) -> None:
-    """The database against what firestore_indexes.py declares; only the admin API can tell."""
+    """The databases against what firestore_indexes.py declares; only the admin API can tell."""
     if os.environ.get(DATA_VARIABLE) and not os.environ.get(EMULATOR_VARIABLE):
         notes.unchecked("Firestore database", f"an emulator has no admin API ({DATA_VARIABLE} is set)")
         return
     admin = notes.deployment.client(FirestoreAdminClient, EMULATOR_VARIABLE)
-    _look_at_database(notes, admin)
+    for database in declared.DATABASES:
+        _look_at_database(notes, admin, _named(notes, database))
     _look_at_fields(notes, admin)
     if declared.COMPOSITE_INDEXES:
         _look_at_indexes(notes, admin)
 
 
 def firestore_client(deployment: Deployment) -> firestore.Client:
-    """A client of the database, or of the emulator that FIRESTORE_EMULATOR_HOST names."""
+    """A client of the documents' database, or of the emulator that FIRESTORE_EMULATOR_HOST names."""
     credentials = None if os.environ.get(DATA_VARIABLE) else deployment.known_credentials()
-    return firestore.Client(project=deployment.project, database=declared.DATABASE, credentials=credentials)
+    database = deployment.settings.documents_database
+    return firestore.Client(project=deployment.project, database=database, credentials=credentials)
 
 
-def _look_at_database(notes: Notes, admin: FirestoreAdminClient) -> None:
-    name = f"projects/{notes.deployment.project}/databases/{declared.DATABASE}"
+def _named(notes: Notes, database: str) -> str:
+    return str(getattr(notes.deployment.settings, f"{database}_database"))
+
+
+def _groups(notes: Notes, database: str) -> str:
+    """All collections of a database, as the admin API names them."""
+    return f"projects/{notes.deployment.project}/databases/{_named(notes, database)}/collectionGroups/-"
+
+
+def _look_at_database(notes: Notes, admin: FirestoreAdminClient, database: str) -> None:
+    name = f"projects/{notes.deployment.project}/databases/{database}"
+    what = f"Firestore database {database}"
     found = notes.ask(
-        "Firestore database",
+        what,
         lambda: admin.get_database(name=name, timeout=CALL_SECONDS, retry=None),
         notes.deployment.deploy,
     )
@@ -50,7 +62,12 @@ def _look_at_database(notes: Notes, admin: FirestoreAdminClient) -> None:
         faults[f"is in mode {found.type_.name}, expected FIRESTORE_NATIVE"] = fix
     if not _is_near(found.location_id, notes.deployment.region):
         faults[f"is in {found.location_id}, the functions in {notes.deployment.region}"] = fix
-    notes.expect("Firestore database", f"native mode, in {found.location_id}", faults)
+    key = notes.deployment.settings.customer_key
+    if key and found.cmek_config.kms_key_name != key:
+        faults["is not encrypted with COSTWIRE_CUSTOMER_KEY"] = (
+            "the key of a database is chosen when it is created: restore a backup with it"
+        )
+    notes.expect(what, f"native mode, in {found.location_id}", faults)
 
 
 def _is_near(location: str, region: str) -> bool:
@@ -60,11 +77,14 @@ def _is_near(location: str, region: str) -> bool:
 
 
 def _look_at_fields(notes: Notes, admin: FirestoreAdminClient) -> None:
-    parent = f"projects/{notes.deployment.project}/databases/{declared.DATABASE}/collectionGroups/-"
-    request = {"parent": parent, "filter": _CHANGED}
+    requests = [{"parent": _groups(notes, one), "filter": _CHANGED} for one in declared.DATABASES]
     found = notes.ask(
         "Firestore TTL and fields",
-        lambda: {_key(one): one for one in admin.list_fields(request=request, timeout=CALL_SECONDS, retry=None)},
+        lambda: {
+            _key(one): one
+            for request in requests
+            for one in admin.list_fields(request=request, timeout=CALL_SECONDS, retry=None)
+        },
         notes.deployment.deploy,
         "roles/datastore.indexAdmin",
     )
@@ -86,10 +106,12 @@ def _look_at_fields(notes: Notes, admin: FirestoreAdminClient) -> None:
 
 
 def _look_at_indexes(notes: Notes, admin: FirestoreAdminClient) -> None:
-    parent = f"projects/{notes.deployment.project}/databases/{declared.DATABASE}/collectionGroups/-"
+    parents = [_groups(notes, one) for one in declared.DATABASES]
     listed = notes.ask(
         "Firestore indexes",
-        lambda: list(admin.list_indexes(parent=parent, timeout=CALL_SECONDS, retry=None)),
+        lambda: [
+            one for parent in parents for one in admin.list_indexes(parent=parent, timeout=CALL_SECONDS, retry=None)
+        ],
         notes.deployment.deploy,
         "roles/datastore.indexAdmin",
     )

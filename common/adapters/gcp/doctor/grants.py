@@ -16,17 +16,30 @@ _INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
 
 @dataclass(frozen=True)
 class Grant:
-    """on: project; topic:<name>; dead-topic:<name>; bucket; objects:<folder>/ in it; key; secret:<name>."""
+    """on: project; database:<name>; datasets; topic:<name>; dead-topic:<name>; bucket; objects:<folder>/ in it; key; secret:<name>."""
 
     function: str
     role: str
     on: str
 
+    @property
+    def holder(self) -> str:
+        """Whose policy has the grant: a folder's is the bucket's, that of a database or of datasets the project's."""
+        kind = self.on.partition(":")[0]
+        return {"objects": "bucket", "database": "project", "datasets": "project"}.get(kind, self.on)
+
+    @property
+    def condition(self) -> str:
+        """The title of the condition that narrows it, as terraform/access.tf writes it; empty without one."""
+        if self.on.startswith("objects:"):
+            return self.on.removeprefix("objects:").rstrip("/")
+        return self.on.replace(":", " ") if self.holder == "project" and self.on != "project" else ""
+
 
 def grants() -> Iterator[Grant]:
     """Every grant of every function."""
     for function in FUNCTIONS:
-        yield Grant(function, "roles/datastore.user", "project")
+        yield from (Grant(function, "roles/datastore.user", f"database:{one}") for one in ("documents", "processed"))
         yield Grant(function, "roles/telemetry.tracesWriter", "project")
     for several in SUBSCRIPTIONS.values():
         yield from (Grant(one.function, PUBLISHER, f"dead-topic:{one.topic}") for one in several)
@@ -44,8 +57,9 @@ def grants() -> Iterator[Grant]:
         Grant("normalize_focus", "roles/storage.objectCreator", f"objects:{one}/") for one in ("focus", "quarantine")
     )
     yield Grant("normalize_focus", _READ_BUCKET, "bucket")
-    yield from (Grant("normalize_focus", f"roles/bigquery.{role}", "project") for role in ("dataOwner", "jobUser"))
-    yield from (Grant("evaluate_budgets", f"roles/bigquery.{role}", "project") for role in ("dataViewer", "user"))
+    for function, role in (("normalize_focus", "dataOwner"), ("evaluate_budgets", "dataViewer")):
+        yield Grant(function, f"roles/bigquery.{role}", "datasets")
+        yield Grant(function, "roles/bigquery.user", "project")
     yield Grant("evaluate_budgets", PUBLISHER, "topic:budget-check-requested")
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):

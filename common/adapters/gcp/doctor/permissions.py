@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import requests
@@ -13,6 +13,7 @@ from google.cloud import kms_v1, secretmanager_v1
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from common.adapters.gcp.doctor import grants
+from common.adapters.gcp.doctor.audit import look_at_audit_logs
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
 from common.adapters.gcp.doctor.pubsub import EMULATOR_VARIABLE as PUBSUB
 from common.adapters.gcp.doctor.storage import bucket_client
@@ -23,15 +24,14 @@ from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 EMULATOR_VARIABLE = "RESOURCE_MANAGER_EMULATOR_HOST"
 SERVER = "https://cloudresourcemanager.googleapis.com"
 REVIEWER = "roles/iam.securityReviewer"
+# not those in Firestore: they are granted on conditions, by which a test on the project always fails
 _OF_CALLER = {
-    "datastore.entities.get": "roles/datastore.user",
-    "datastore.entities.create": "roles/datastore.user",
     "bigquery.jobs.create": "roles/bigquery.user",
     "bigquery.datasets.create": "roles/bigquery.user",
     "cloudscheduler.jobs.create": "roles/cloudscheduler.admin",
 }
-Bindings = frozenset[tuple[str, str]]
-"""(role, member) pairs of a policy, those with a condition too."""
+Bindings = frozenset[tuple[str, str, str]]
+"""(role, member, title of the condition, empty without one) of a policy."""
 
 
 def look_at_permissions(notes: Notes) -> None:
@@ -46,7 +46,8 @@ def look_at_permissions(notes: Notes) -> None:
     )
     if project is None:
         return
-    policies = _Policies(notes, project)
+    look_at_audit_logs(notes, project)
+    policies = _Policies(notes, _bindings_of(project))
     for function in grants.FUNCTIONS:
         _look_at_function(notes, policies, function)
     if number is not None:
@@ -64,7 +65,7 @@ def _look_at_caller(notes: Notes, session: requests.Session, url: str) -> None:
         return
     missing = [one for one in asked["permissions"] if one not in may.get("permissions", [])]
     faults = {f"no {one}": notes.deployment.grant(_OF_CALLER[one]) for one in missing}
-    notes.expect("permissions in the project", "documents, datasets, queries and schedules", faults)
+    notes.expect("permissions in the project", "datasets, queries and schedules", faults)
 
 
 class _Policies:
@@ -74,9 +75,8 @@ class _Policies:
         self._notes, self._known = notes, {"project": project}
         self._lost: set[str] = set()
 
-    def of(self, on: str) -> Bindings | None:
-        """What a grant needs to know; grants on the project hold everywhere in it."""
-        place = "bucket" if on.startswith("objects:") else on
+    def of(self, place: str) -> Bindings | None:
+        """The policy of one thing; grants on the project hold everywhere in it."""
         if place not in self._known and place not in self._lost:
             read = self._notes.ask(
                 f"IAM policy of {place}", lambda: self._read(place), self._notes.deployment.deploy, REVIEWER
@@ -94,7 +94,7 @@ class _Policies:
         if kind == "bucket":
             bucket = bucket_client(deployment).bucket(str(deployment.settings.bucket))
             policy = bucket.get_iam_policy(requested_policy_version=3, timeout=CALL_SECONDS, retry=None)
-            return _pairs((one["role"], one["members"]) for one in policy.bindings)
+            return _bindings((one["role"], one["members"], one.get("condition") or {}) for one in policy.bindings)
         client: Any
         if kind == "key":
             client, resource = (
@@ -110,7 +110,7 @@ class _Policies:
             client = deployment.client(PublisherClient, PUBSUB)
             resource = f"{project}/topics/{name}{DEAD if kind == 'dead-topic' else ''}"
         found = client.get_iam_policy(request={"resource": resource}, timeout=CALL_SECONDS)
-        return _pairs((one.role, one.members) for one in found.bindings)
+        return _bindings((one.role, one.members, {"title": one.condition.title}) for one in found.bindings)
 
 
 def _look_at_function(notes: Notes, policies: _Policies, function: str) -> None:
@@ -120,16 +120,18 @@ def _look_at_function(notes: Notes, policies: _Policies, function: str) -> None:
     unknown: list[str] = []
     wanted = [one for one in grants.grants() if one.function == function]
     for grant in wanted:
-        policy = policies.of(grant.on)
+        policy = policies.of(grant.holder)
         if policy is None:
-            unknown.append(grant.on)
-        elif (grant.role, f"serviceAccount:{account}") not in policy:
+            unknown.append(grant.holder)
+        elif (grant.role, f"serviceAccount:{account}", grant.condition) not in policy:
             lacking.append(f"{grant.role} on {grant.on}")
     if lacking:
         notes.fault(what, f"lacks {', '.join(lacking)}", notes.deployment.deploy)
     elif unknown:
         notes.unchecked(
-            what, f"the policies of {', '.join(unknown)} could not be read", notes.deployment.grant(REVIEWER)
+            what,
+            f"the policies of {', '.join(dict.fromkeys(unknown))} could not be read",
+            notes.deployment.grant(REVIEWER),
         )
     else:
         notes.ok(what, f"has its {len(wanted)} grants")
@@ -139,7 +141,7 @@ def _look_at_dead_letters(notes: Notes, policies: _Policies, agent: str) -> None
     """Pub/Sub moves what failed too often only where its own account may; without that a message is tried for ever."""
     needed = [(f"dead-topic:{topic}", grants.PUBLISHER) for topic in SUBSCRIPTIONS]
     needed += [(f"subscription:{one.name}", grants.SUBSCRIBER) for several in SUBSCRIPTIONS.values() for one in several]
-    lacking = [on for on, role in needed if (policy := policies.of(on)) is not None and (role, agent) not in policy]
+    lacking = [on for on, role in needed if (policy := policies.of(on)) is not None and (role, agent, "") not in policy]
     faults = {f"cannot move messages at {', '.join(lacking)}": notes.deployment.deploy} if lacking else {}
     if faults or all(policies.of(on) is not None for on, _ in needed):
         notes.expect("Pub/Sub's own account", "may move what failed to the dead letters", faults)
@@ -151,14 +153,19 @@ def _session(notes: Notes) -> tuple[requests.Session, str]:
     return session, f"{host or SERVER}/v1/projects/{notes.deployment.project}"
 
 
-def _project_policy(session: requests.Session, url: str) -> Bindings:
+def _project_policy(session: requests.Session, url: str) -> dict[str, Any]:
     asked = {"options": {"requestedPolicyVersion": 3}}
-    found = _answer(session.post(f"{url}:getIamPolicy", json=asked, timeout=CALL_SECONDS))
-    return _pairs((one["role"], one["members"]) for one in found.get("bindings", []))
+    return _answer(session.post(f"{url}:getIamPolicy", json=asked, timeout=CALL_SECONDS))
 
 
-def _pairs(bindings: Iterable[tuple[str, Iterable[str]]]) -> Bindings:
-    return frozenset((role, member) for role, members in bindings for member in members)
+def _bindings_of(found: Mapping[str, Any]) -> Bindings:
+    return _bindings((one["role"], one["members"], one.get("condition") or {}) for one in found.get("bindings", []))
+
+
+def _bindings(found: Iterable[tuple[str, Iterable[str], Mapping[str, Any]]]) -> Bindings:
+    return frozenset(
+        (role, member, condition.get("title", "")) for role, members, condition in found for member in members
+    )
 
 
 def _answer(response: requests.Response) -> dict[str, Any]:

@@ -39,6 +39,9 @@ def look_at_bucket(notes: Notes) -> None:
         faults["stores versions of objects that never change"] = f"{update} --no-versioning"
     if not any(rule.get("action", {}).get("type") == "Delete" for rule in bucket.lifecycle_rules):
         faults["stores uploads and raw files indefinitely"] = notes.deployment.deploy
+    key = notes.deployment.settings.customer_key
+    if key and bucket.default_kms_key_name != key:
+        faults["is not encrypted with COSTWIRE_CUSTOMER_KEY"] = f"{update} --default-encryption-key={key}"
     notes.expect(what, f"in {notes.deployment.region}, private, with a lifecycle", faults)
     _look_at_rights(notes, bucket, name)
 
