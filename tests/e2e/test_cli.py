@@ -167,7 +167,8 @@ def test_import_sync_replay_and_export_speak_json(home: Path, tmp_path: Path) ->
     bill = home.parent / "bill.csv"
     words = ["import", str(bill), "--integration", "aws", "--delivered-at", "2026-04-02"]
     assert [run["status"] for run in parsed(home, *words)["runs"]] == ["succeeded"]
-    assert [one["state"] for one in parsed(home, "sync")["deliveries"]] == ["current"]
+    again = parsed(home, "sync")
+    assert (again["deliveries"], [run["unchanged"] for run in again["runs"]]) == ([], [True])
     assert parsed(home, "replay") == {"replayed": 0, "notifications": 0, "failed": []}
     assert parsed(home, "export", str(tmp_path / "out.parquet"))["rows"] == 3
     parsed(home, "tenants", "add", "Other", "--slug", "other")

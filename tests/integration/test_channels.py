@@ -240,14 +240,13 @@ def test_a_webhook_and_a_credential_do_not_open_as_each_other(both_runtimes: Run
     rt = both_runtimes
     add_organization(rt, "acme")
     add_slack(rt, "main")
-    credentials.store(
-        rt.documents, rt.keys, rt.clock.now(), "acme", "main", "aws", b"https://hooks.slack.com/x", "test"
-    )
-    webhook, credential = (rt.documents.get(f"orgs/acme/{kind}/main") or {} for kind in ("channels", "credentials"))
-    rt.documents.set("orgs/acme/credentials/main", {**credential, "ciphertext": webhook["ciphertext"]})
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), "acme", "main", "aws", b"https://hooks.slack.com/x", "test")
+    webhook = rt.documents.get("orgs/acme/channels/main") or {}
+    credential = rt.sealed.get("orgs/acme/credentials/main") or {}
+    rt.sealed.set("orgs/acme/credentials/main", {**credential, "ciphertext": webhook["ciphertext"]})
     rt.documents.set("orgs/acme/channels/main", {**webhook, "ciphertext": credential["ciphertext"]})
     with pytest.raises(CostError, match="Failed to decrypt credentials"):
-        credentials.load(rt.documents, rt.keys, "acme", "main")
+        credentials.load(rt.sealed, rt.keys, "acme", "main")
     with pytest.raises(BadConfiguration, match="cannot be decrypted"):
         channels.load_webhook(rt.documents, rt.keys, "acme", "main")
 
@@ -257,7 +256,7 @@ def test_a_rotation_and_a_reencryption_cover_webhooks(both_runtimes: Runtime) ->
     add_organization(rt, "acme")
     add_slack(rt)
     add_email(rt, "finance", ADA)
-    credentials.store(rt.documents, rt.keys, rt.clock.now(), "acme", "main", "aws", b"x", "test")
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), "acme", "main", "aws", b"x", "test")
     version = rt.keys.rotate()
     outcome = reencrypting.reencrypt_stored(rt)
     assert (outcome.key_version, outcome.anew, outcome.left, outcome.failed) == (version, 2, 0, {})

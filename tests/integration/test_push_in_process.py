@@ -132,10 +132,10 @@ def test_a_replayed_message_has_all_its_tries_again(pushed: Pushed) -> None:
 
 
 def test_an_ordinary_message_writes_one_note(pushed: Pushed) -> None:
-    counts, documents = Counts(), pushed.rt.documents
-    pushed.rt.__dict__["documents"] = CountingDocuments(documents, counts)
+    counts, stores = Counts(), {name: getattr(pushed.rt, name) for name in ("documents", "processed")}
+    pushed.rt.__dict__.update({name: CountingDocuments(store, counts) for name, store in stores.items()})
     assert pushed.push() == 200
-    pushed.rt.__dict__["documents"] = documents
+    pushed.rt.__dict__.update(stores)
     assert counts.documents == {"tick": {"reads": 2, "writes": 1}}
 
 
