@@ -13,7 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
+from multiprocessing.process import _children  # type: ignore[attr-defined]
 from pathlib import Path
 
 LOADED = [
@@ -22,12 +24,15 @@ LOADED = [
     "common.ingestion.dispatch", "common.normalization.normalize", "common.normalization.chunk", "common.runtime.handling",
 ]  # fmt: skip
 """What most commands import; the rest is imported when it is needed, as ever."""
+if os.environ.get("PUBSUB_EMULATOR_HOST"):
+    LOADED += [f"common.adapters.gcp.{name}" for name in ("bigquery", "firestore", "pubsub", "storage")]
+_starting = threading.Lock()
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(LOADED)
 
 
 class Command:
-    """`costwire WORDS`, started.  Start and end commands in one thread: `multiprocessing` looks at all of them each time.
+    """`costwire WORDS`, started.
 
     env: its whole environment.  cwd: its folder, else this process's.  terminal: the path of the one at which a person types, else
     there is nothing to read.
@@ -41,7 +46,11 @@ class Command:
         self._process = _processes.Process(
             target=_run, args=(words, dict(env), str(cwd or Path.cwd()), terminal, str(self._printed))
         )
-        self._process.start()
+        with _starting:
+            self._process.start()
+            _children.discard(
+                self._process
+            )  # who starts the next one would take this one's exit status from who waits for it
 
     @property
     def running(self) -> bool:
@@ -65,10 +74,10 @@ class Command:
 
 
 def run(
-    *words: str, env: Mapping[str, str], cwd: Path | None = None, terminal: str = os.devnull
+    *words: str, env: Mapping[str, str], cwd: Path | None = None, terminal: str = os.devnull, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return Command(*words, env=env, cwd=cwd, terminal=terminal).end()
+    """Run a command to its end.  timeout: in seconds."""
+    return Command(*words, env=env, cwd=cwd, terminal=terminal).end(timeout)
 
 
 def _run(words: tuple[str, ...], env: dict[str, str], cwd: str, terminal: str, printed: str) -> None:

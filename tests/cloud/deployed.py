@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports.bus import MAX_PUSHES
 from common.runtime.bootstrap import CloudRuntime
 from deployment import archive
+from tests import commands
 from tests.cloud.faults import ServiceRelay
 from tests.cloud.listeners import Received, listening
 from tests.emulators.process import HOST, Peer, free_port, start
@@ -58,10 +58,7 @@ class Deployment:
 
     def costwire(self, *words: str, status: int = 0) -> str:
         """Run a command as an operator would; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "costwire", *words],
-            env={**os.environ, **self.settings}, cwd=self.folder, capture_output=True, text=True, timeout=600,
-        )  # fmt: skip
+        done = commands.run(*words, env={**os.environ, **self.settings}, cwd=self.folder, timeout=600)
         assert done.returncode == status, f"costwire {' '.join(words)}: {done.stderr}{done.stdout}"
         return done.stdout
 

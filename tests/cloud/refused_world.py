@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from common.runtime import bootstrap
 from common.runtime.bootstrap import CloudRuntime
 from common.telemetry.work import DEAD_LETTERED
 from functions.ingest_aws.main import ingest_aws
+from tests import commands
 from tests.cloud.deployed import Deployment
 from tests.cloud.refusals import HttpRefuser
 from tests.cloud.test_end_to_end import wait_until
@@ -121,10 +121,7 @@ class World:
 def costwire(
     settings: dict[str, str], folder: Path, *words: str, status: int = 0, seconds: int = 200
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "costwire", *words],
-        env={**os.environ, **settings}, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False,
-    )  # fmt: skip
+    done = commands.run(*words, env={**os.environ, **settings}, cwd=folder, timeout=seconds)
     assert done.returncode == status, done.stderr + done.stdout
     if status == 1:
         assert done.stderr.startswith("costwire: ") and is_clear(done.stderr.strip()), done.stderr

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from google.cloud import kms_v1, storage
 
 from common.records.runs import FAILED
+from tests import commands
 from tests.cloud.deployed import missing_peers
 from tests.cloud.refusals import HttpRefuser, Refusal
 from tests.cloud.refused_world import (
@@ -159,10 +158,7 @@ def test_a_bill_that_is_bad_ends_as_on_the_laptop(world: World, tmp_path: Path, 
 
 def imported(settings: dict[str, str], folder: Path, *words: str) -> tuple[int, str]:
     """Exit status and the line on stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "costwire", "import", *words],
-        env={**os.environ, **settings}, cwd=folder, capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
+    done = commands.run("import", *words, env={**os.environ, **settings}, cwd=folder, timeout=200)
     assert done.returncode == 0 or is_clear(done.stderr.strip()), done.stderr
     return done.returncode, done.stderr
 
