@@ -41,6 +41,8 @@ _ALL = (
     # a name belongs to one topic, so a function's second subscription has a name of its own
     Subscription("evaluate_budgets_on_request", "budget-check-requested", "evaluate_budgets", 300, 10, 300, ordered=True),
     Subscription("send_notifications", "alert-raised", "send_notifications", 120, 10, 300, ordered=True),
+    # ordered: one clean-up of an organization at a time
+    Subscription("clean_up", "clean-up-requested", "clean_up", 600, 60, 600, ordered=True),
 )  # fmt: skip
 
 SUBSCRIPTIONS: dict[str, tuple[Subscription, ...]] = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.records import organizations as tenants
+from common.records.batches import delete_all
 from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
 from common.records.names import check_org_slug
@@ -35,12 +35,14 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "settings": (),
     "subscriptions": (),
     "usage": (),
+    "past_deliveries": (),
+    "retention": (),
+    "sizes": (),
 }
 """What lies below `orgs/<org_slug>`, each with what lies below its documents."""
 KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
 """Where a tenant has objects: `<kind>/<org_slug>/`."""
 
-_BATCH = 200  # a Firestore transaction may write 10 MiB; a deletion is its document's name
 _AT_ONCE = 8
 Say = Callable[[str], None]
 
@@ -121,11 +123,7 @@ def _remove_objects(objects: ObjectStore, prefix: str) -> int:
 
 def _remove_documents(documents: DocumentStore, org_slug: str) -> int:
     """What lies below a document goes before it, so that an interrupted removal finds the rest."""
-    count = 0
-    for paths in _batched(_paths_below(documents, org_slug), _BATCH):
-        documents.transact(lambda transaction, paths=paths: [transaction.delete(path) for path in paths])  # type: ignore[misc]
-        count += len(paths)
-    return count
+    return delete_all(documents, _paths_below(documents, org_slug))
 
 
 def _paths_below(documents: DocumentStore, org_slug: str) -> Iterator[str]:
@@ -135,12 +133,6 @@ def _paths_below(documents: DocumentStore, org_slug: str) -> Iterator[str]:
             for inner in nested:
                 yield from (f"{path}/{inner}/{one}" for one, _ in documents.list(f"{path}/{inner}"))
             yield path
-
-
-def _batched(paths: Iterable[str], size: int) -> Iterator[list[str]]:
-    left = iter(paths)
-    while batch := list(islice(left, size)):
-        yield batch
 
 
 @dataclass(frozen=True)

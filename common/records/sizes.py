@@ -1,0 +1,47 @@
+"""How much an organization stores, by kind, as of each day on which clean-up ran (`orgs/<org>/sizes/<YYYY-MM-DD>`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from common.ports import Document, DocumentStore
+from common.records.organizations import below
+
+OBJECTS = ("raw", "focus", "quarantine", "restatements", "uploads")
+"""The kinds of objects, as the first step of their names has them."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many objects of a kind, and their bytes."""
+
+    objects: int = 0
+    bytes: int = 0
+
+
+Sizes = Mapping[str, Size]
+
+
+def note_sizes(documents: DocumentStore, org_slug: str, day: date, sizes: Sizes) -> None:
+    """Write down a day's sizes; of several in a day the last counts."""
+    document: Document = {"day": day.isoformat(), "kinds": {kind: dict(vars(size)) for kind, size in sizes.items()}}
+    documents.set(below(org_slug, "sizes", day.isoformat()), document)
+
+
+def noted_sizes(documents: DocumentStore, org_slug: str) -> dict[date, Sizes]:
+    """The sizes of all days that are known, the earliest first."""
+    found = documents.list(below(org_slug, "sizes"))
+    return {date.fromisoformat(name): _sizes(document) for name, document in found}
+
+
+def grown_since(noted: Mapping[date, Sizes], today: date, days: int) -> tuple[date, Sizes] | None:
+    """The sizes of the earliest day known of the last so many, before today; None where there is none."""
+    earlier = sorted(day for day in noted if today - timedelta(days=days) <= day < today)
+    return (earlier[0], noted[earlier[0]]) if earlier else None
+
+
+def _sizes(document: Mapping[str, Any]) -> Sizes:
+    return {kind: Size(one["objects"], one["bytes"]) for kind, one in document["kinds"].items()}
