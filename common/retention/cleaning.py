@@ -68,7 +68,8 @@ def clean_up(rt: Runtime, org_slug: str, say: Say = _silent) -> Cleaned:
 
 def _forget(rt: Runtime, org_slug: str, planned: Plan, say: Say) -> None:
     """Restatements, and what is known of deliveries without files."""
-    gone = [datetime.fromisoformat(one.files_removed_at) for one in planned.past if one.files_removed_at]
+    shown = [one for one in planned.past if one.has_been_shown]
+    gone = [datetime.fromisoformat(one.files_removed_at) for one in shown if one.files_removed_at]
     gone += [
         row["replaced_at"]
         for piece, at in planned.restatements.items()
@@ -151,7 +152,9 @@ def _remove_files(rt: Runtime, delivery: Delivery, named: set[str]) -> None:
 def _delete_files(rt: Runtime, delivery: Delivery, named: set[str]) -> None:
     chunks = chunks_path(delivery.org_slug, delivery.delivery_id)
     delete_all(rt.documents, [f"{chunks}/{name}" for name, _ in rt.documents.list(chunks)])
-    uris = {item.uri for kind in OF_DELIVERIES for item in rt.objects.list(f"{kind}/{delivery.folder}/")}
+    # a bill without a month has no folder of its own, only parts
+    folders = [f"{kind}/{delivery.folder}/" for kind in OF_DELIVERIES] if delivery.billing_period else []
+    uris = {item.uri for folder in folders for item in rt.objects.list(folder)}
     uris |= {part.uri for part in delivery.parts}
     _delete_objects(rt, sorted(uris - named))
 
