@@ -11,7 +11,7 @@ import typer
 from common.ports import Runtime
 from common.retention.cleaning import Cleaned, look
 from common.retention.cleaning import clean_up as remove
-from common.retention.lives import CLEAN_UP, KINDS, kind_named, lives_of, set_life
+from common.retention.lives import CLEAN_UP, kind_named, list_lives, set_life
 from common.retention.planning import Going
 from common.retention.requesting import request_if_due
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
@@ -43,7 +43,7 @@ def set_days(
     """Set how long a kind is stored, within its limits.  A shorter life takes effect at the next clean-up, and cannot be undone."""
     rt = runtime()
     org = tenant_of(rt, org, writes=True)
-    set_life(rt.documents, org, kind, days)
+    set_life(rt, org, kind, days)
     console.print(f"{kind}: {days} days; costwire clean-up --dry-run shows what would go", soft_wrap=True)
 
 
@@ -86,20 +86,15 @@ def size_words(size_bytes: int) -> str:
 
 def _show(org: str, as_json: bool) -> None:
     rt = runtime()
-    lives = lives_of(rt.documents, tenant_of(rt, org))
+    lives = list_lives(rt, tenant_of(rt, org))
     if as_json:
-        print_json(
-            [
-                {"kind": kind.name, "days": lives.days[kind.name], "least": kind.least, "most": kind.most}
-                for kind in KINDS
-            ]
-        )
+        print_json([{"kind": one.name, "days": days, "least": one.least, "most": one.most} for one, days in lives])
         return
     shown = table("kind", "days", "limits", "what", "always stays", numbers=("days",))
-    for kind in KINDS:
+    for kind, days in lives:
         limits = f"{kind.least} to {kind.most}" if kind.setting else "fixed"
         by = "" if kind.by == CLEAN_UP else f" (removed by: {kind.by})"
-        shown.add_row(kind.name, str(lives.days[kind.name]), limits, kind.what + by, kind.always or "nothing")
+        shown.add_row(kind.name, str(days), limits, kind.what + by, kind.always or "nothing")
     console.print(shown)
 
 
@@ -121,12 +116,12 @@ def _print(found: Cleaned, dry_run: bool) -> None:
         )
     if found.left:
         console.print("The time was used up; the next clean-up removes the rest.")
-    rest = ", ".join(f"{kind} {size_words(size.bytes)}" for kind, size in found.sizes.items() if size.objects)
+    rest = ", ".join(f"{kind} {size_words(size.bytes)}" for kind, size in found.sizes.items() if size.files)
     console.print(f"stored {'now' if dry_run else 'still'}: {rest or 'nothing'}", soft_wrap=True)
 
 
 def _files(going: Sequence[Going]) -> int:
-    return sum(one.objects for one in going)
+    return sum(one.files for one in going)
 
 
 def _bytes(going: Sequence[Going]) -> int:

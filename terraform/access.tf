@@ -12,13 +12,13 @@ locals {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "operators"]
       why      = "reads and writes the documents of tenants, and records which events are done (processed)"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up"]
       why      = "sends its spans to Cloud Trace"
     }
 
@@ -86,7 +86,7 @@ locals {
     names = {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "clean_up"]
       why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
@@ -159,6 +159,31 @@ locals {
       why      = "dead-letters a message with its reason"
     }
 
+    clean_up_ask = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:clean-up-requested"]
+      accounts = ["clean_up"]
+      why      = "splits a clean-up of all tenants into one per tenant"
+    }
+    clean_up_dead = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:clean-up-requested"]
+      accounts = ["clean_up"]
+      why      = "dead-letters a message with its reason"
+    }
+    clean_up_objects = {
+      roles    = ["roles/storage.objectUser"]
+      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
+      accounts = ["clean_up"]
+      why      = "deletes files of deliveries that are past their life"
+    }
+    clean_up_warehouse = {
+      roles    = ["roles/bigquery.dataOwner", "roles/bigquery.jobUser"]
+      on       = ["project"]
+      accounts = ["clean_up"]
+      why      = "asks which deliveries are shown, deletes restatements past their life; creates the dataset of a tenant that has none yet"
+    }
+
     operate_objects = {
       roles    = ["roles/storage.objectUser"]
       on       = ["bucket"]
@@ -194,7 +219,7 @@ locals {
       on = [
         "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
         "dead-letters:ingest-oci", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:charges-normalized",
-        "dead-letters:budget-check-requested", "dead-letters:alert-raised",
+        "dead-letters:budget-check-requested", "dead-letters:alert-raised", "dead-letters:clean-up-requested",
       ]
       accounts = ["operators"]
       why      = "lists and replays dead letters"

@@ -14,12 +14,6 @@ backup_retention_days  = 0
 soft_delete_days       = 0
 dead_letter_days       = 7
 
-retention_days = {
-  uploads    = 7
-  raw        = 30
-  quarantine = 30
-}
-
 max_instances = {
   ingest_aws      = 3
   ingest_azure    = 3

@@ -56,6 +56,12 @@ locals {
       cpu           = "1"
       max_instances = 5
     }
+    clean_up = {
+      description   = "Removes what is past its life"
+      memory        = "1Gi"
+      cpu           = "1"
+      max_instances = 2
+    }
   }
 
   environment = {

@@ -18,7 +18,7 @@ OBJECTS = ("raw", "focus", "quarantine", "restatements", "uploads")
 class Size:
     """How many objects of a kind, and their bytes."""
 
-    objects: int = 0
+    files: int = 0
     bytes: int = 0
 
 
@@ -44,4 +44,4 @@ def grown_since(noted: Mapping[date, Sizes], today: date, days: int) -> tuple[da
 
 
 def _sizes(document: Mapping[str, Any]) -> Sizes:
-    return {kind: Size(one["objects"], one["bytes"]) for kind, one in document["kinds"].items()}
+    return {kind: Size(one["files"], one["bytes"]) for kind, one in document["kinds"].items()}

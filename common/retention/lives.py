@@ -12,7 +12,7 @@ from typing import Any
 
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration
-from common.ports import DocumentStore, Transaction
+from common.ports import DocumentStore, Runtime, Transaction
 from common.records.organizations import below
 
 CLEAN_UP, LIFECYCLE, EXPIRY, SUBSCRIPTION = "clean-up", "lifecycle rule", "TTL", "subscription"
@@ -119,7 +119,13 @@ def lives_of(documents: DocumentStore, org_slug: str) -> Lives:
     return Lives({kind.name: _checked(kind, _setting(kind, own, common)) for kind in KINDS})
 
 
-def set_life(documents: DocumentStore, org_slug: str, name: str, days: int) -> None:
+def list_lives(rt: Runtime, org_slug: str) -> list[tuple[Kind, int]]:
+    """Every kind with the days that it lives for an organization."""
+    lives = lives_of(rt.documents, org_slug)
+    return [(kind, lives.days[kind.name]) for kind in KINDS]
+
+
+def set_life(rt: Runtime, org_slug: str, name: str, days: int) -> None:
     """Give a kind another life.  Raises BadConfiguration for a kind that has a fixed one, and for days out of its bounds."""
     kind = kind_named(name)
     if kind.setting is None:
@@ -129,7 +135,7 @@ def set_life(documents: DocumentStore, org_slug: str, name: str, days: int) -> N
     def work(transaction: Transaction) -> None:
         transaction.set(path, {**(transaction.get(path) or {}), setting: checked})
 
-    documents.transact(work)
+    rt.documents.transact(work)
 
 
 def _setting(kind: Kind, own: Mapping[str, Any], common: Mapping[str, Any]) -> Any:

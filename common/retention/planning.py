@@ -23,12 +23,12 @@ _SHOWN = "select delivery_id from slices"
 
 @dataclass(frozen=True)
 class Going:
-    """One thing that goes, of one kind.  name: of a delivery, a slice or a document; bytes: of its objects."""
+    """One thing that goes, of one kind.  name: of a delivery, a slice or a document; files, bytes: of its objects."""
 
     kind: str
     name: str
     about: str = ""
-    objects: int = 0
+    files: int = 0
     bytes: int = 0
 
 

@@ -109,7 +109,7 @@ def test_versions_of_one_day_go_and_what_explains_the_numbers_stays(rt: Laptop) 
     assert (rt.billed(), list_restatements(rt, ORG)) == (billed, restated)
     assert [billed_on(rt, NOW.date()), billed_on(rt, (NOW + timedelta(days=2)).date())] == known
     assert not clean_up(rt, ORG).going
-    assert noted_sizes(rt.documents, ORG)[rt.clock.now().date()]["raw"].objects == LATEST_VERSIONS + 4
+    assert noted_sizes(rt.documents, ORG)[rt.clock.now().date()]["raw"].files == LATEST_VERSIONS + 4
 
 
 class Killed(Exception):
@@ -166,7 +166,7 @@ def test_what_is_asked_of_a_delivery_without_files_is_answered_in_one_line(rt: L
 
 def test_a_day_past_the_life_is_an_error_and_never_another_number(rt: Laptop) -> None:
     first = NOW.date()
-    set_life(rt.documents, ORG, "versions", 1)
+    set_life(rt, ORG, "versions", 1)
     rt.clock.sleep(30 * DAY)
     clean_up(rt, ORG)
     assert len(versions(rt)) == 1

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+from common.config import Settings
 from common.errors import BadConfiguration
 from common.formats.recognition import formats
 from common.records.deliveries import (
@@ -30,8 +30,11 @@ from common.records.deliveries import (
 from common.records.joining import joined
 from common.records.parts import Part
 from common.retention.deciding import Decision, Known, decide, named_elsewhere, restatements_from
-from common.retention.lives import KINDS, LATEST_VERSIONS, MOST_RESTATEMENTS, Lives, lives_of, set_life
+from common.retention.lives import KINDS, LATEST_VERSIONS, MOST_RESTATEMENTS, REMAKING, Lives, lives_of, set_life
+from common.retention.requesting import AFTER_DELIVERIES
+from common.runtime.bootstrap import EmbeddedRuntime
 from common.warehouse.shown_then import shown_then
+from deployment.retention_page import PAGE, page
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEFAULTS = Lives({kind.name: kind.days for kind in KINDS})
@@ -248,11 +251,12 @@ def test_restatements_go_after_their_life_and_the_last_of_a_slice_never() -> Non
 
 
 def test_a_life_is_the_organizations_then_the_platforms_then_the_default(tmp_path: Any) -> None:
-    documents = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    rt = EmbeddedRuntime(Settings(home=tmp_path))
+    documents = rt.documents
     assert lives_of(documents, "default") == DEFAULTS
     documents.set("settings/general", {"retention_days": 30, "runs_retention_days": 60})
     documents.set("orgs/default/settings/general", {"sync_interval_hours": 6})
-    set_life(documents, "default", "versions", 45)
+    set_life(rt, "default", "versions", 45)
     found = lives_of(documents, "default")
     assert (found.days["versions"], found.days["runs"], found.days["alerts"]) == (45, 60, 400)
     assert documents.get("orgs/default/settings/general") == {"sync_interval_hours": 6, "retention_days": 45}
@@ -260,9 +264,10 @@ def test_a_life_is_the_organizations_then_the_platforms_then_the_default(tmp_pat
 
 @pytest.mark.parametrize("days", [0, -1, 3651, True, "90", None, 1.5])
 def test_a_life_out_of_its_bounds_removes_nothing_but_is_an_error(tmp_path: Any, days: Any) -> None:
-    documents = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    rt = EmbeddedRuntime(Settings(home=tmp_path))
+    documents = rt.documents
     with pytest.raises(BadConfiguration, match="from 1 to 3650"):
-        set_life(documents, "default", "versions", days)
+        set_life(rt, "default", "versions", days)
     if days is not None and not isinstance(days, float):
         documents.set("orgs/default/settings/general", {"retention_days": days})
         with pytest.raises(BadConfiguration, match="versions is to live"):
@@ -270,11 +275,11 @@ def test_a_life_out_of_its_bounds_removes_nothing_but_is_an_error(tmp_path: Any,
 
 
 def test_a_fixed_life_cannot_be_set_and_an_unknown_kind_names_the_nearest(tmp_path: Any) -> None:
-    documents = SqliteDocumentStore(tmp_path / "documents.sqlite")
+    rt = EmbeddedRuntime(Settings(home=tmp_path))
     with pytest.raises(BadConfiguration, match="fixed at 8 days"):
-        set_life(documents, "default", "processed", 9)
+        set_life(rt, "default", "processed", 9)
     with pytest.raises(BadConfiguration, match="did you mean 'versions'"):
-        set_life(documents, "default", "version", 9)
+        set_life(rt, "default", "version", 9)
 
 
 def test_the_table_is_sound() -> None:
@@ -283,3 +288,14 @@ def test_the_table_is_sound() -> None:
         assert kind.least <= kind.days <= kind.most, kind.name
         assert (kind.setting is None) == (kind.least == kind.most), kind.name
     assert next(kind for kind in KINDS if kind.name == "versions").setting == "retention_days"
+
+
+def test_the_page_has_the_table_and_the_numbers() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert page(text) == text, "docs/retention.md is stale: python -m deployment.retention_page"
+    assert f"- the {LATEST_VERSIONS} latest ones stay" in text
+    assert f"stay for {REMAKING.days} days" in text
+    assert f"Of more than {MOST_RESTATEMENTS} restatements" in text
+    assert f"once {AFTER_DELIVERIES} deliveries have landed" in text
+    for kind in KINDS:
+        assert kind.setting in (None, "retention_days", f"{kind.name}_retention_days")

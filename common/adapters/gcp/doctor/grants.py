@@ -47,5 +47,11 @@ def grants() -> Iterator[Grant]:
     yield from (Grant("evaluate_budgets", f"roles/bigquery.{role}", "project") for role in ("dataViewer", "user"))
     yield Grant("evaluate_budgets", PUBLISHER, "topic:budget-check-requested")
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
+    yield Grant("clean_up", PUBLISHER, "topic:clean-up-requested")
+    yield from (
+        Grant("clean_up", "roles/storage.objectUser", f"objects:{one}/") for one in ("raw", "focus", "quarantine")
+    )
+    yield Grant("clean_up", _READ_BUCKET, "bucket")
+    yield from (Grant("clean_up", f"roles/bigquery.{role}", "project") for role in ("dataOwner", "jobUser"))
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
