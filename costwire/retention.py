@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from common.ports import Runtime
+from common.records.sizes import in_words
 from common.retention.cleaning import Cleaned, look
 from common.retention.cleaning import clean_up as remove
 from common.retention.lives import CLEAN_UP, kind_named, list_lives, set_life
@@ -74,16 +75,6 @@ def clean_up_if_due(rt: Runtime, org: str) -> None:
         deliver_due(rt, ["clean_up"])
 
 
-def size_words(size_bytes: int) -> str:
-    """A size for people, in binary units."""
-    size, unit = float(size_bytes), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
-
-
 def _show(org: str, as_json: bool) -> None:
     rt = runtime()
     lives = list_lives(rt, tenant_of(rt, org))
@@ -103,20 +94,20 @@ def _print(found: Cleaned, dry_run: bool) -> None:
     for name, going in groupby(found.going, key=lambda one: one.kind):
         several = list(going)
         shown.add_row(
-            name, f"{len(several):,}", f"{_files(several):,}", size_words(_bytes(several)), kind_named(name).what
+            name, f"{len(several):,}", f"{_files(several):,}", in_words(_bytes(several)), kind_named(name).what
         )
     verb = "would be removed" if dry_run else "removed"
     if found.going:
         console.print(shown)
         undo = "removing it cannot be undone" if dry_run else "this cannot be undone"
-        console.print(f"{size_words(_bytes(found.going))} {verb}; {undo}", soft_wrap=True)
+        console.print(f"{in_words(_bytes(found.going))} {verb}; {undo}", soft_wrap=True)
     else:
         console.print(
             "Nothing is past its life; costwire retention shows how long everything is stored.", soft_wrap=True
         )
     if found.left:
         console.print("The time was used up; the next clean-up removes the rest.")
-    rest = ", ".join(f"{kind} {size_words(size.bytes)}" for kind, size in found.sizes.items() if size.files)
+    rest = ", ".join(f"{kind} {in_words(size.bytes)}" for kind, size in found.sizes.items() if size.files)
     console.print(f"stored {'now' if dry_run else 'still'}: {rest or 'nothing'}", soft_wrap=True)
 
 

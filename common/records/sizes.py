@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from common.ports import Document, DocumentStore
+from common.ports import Document, DocumentStore, ObjectStore
 from common.records.organizations import below
 
 OBJECTS = ("raw", "focus", "quarantine", "restatements", "uploads")
@@ -25,6 +25,20 @@ class Size:
 Sizes = Mapping[str, Size]
 
 
+def measure(objects: ObjectStore, org_slug: str) -> Sizes:
+    """What is stored now; lists every object of the organization."""
+    found = {kind: [item.size_bytes for item in objects.list(f"{kind}/{org_slug}/")] for kind in OBJECTS}
+    return {kind: Size(len(sizes), sum(sizes)) for kind, sizes in found.items()}
+
+
+def in_words(size_bytes: int) -> str:
+    """A size for users, in binary units."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if abs(size_bytes) >= 1 << power:
+            return f"{size_bytes / (1 << power):,.1f} {unit}"
+    return f"{size_bytes:,} B"
+
+
 def note_sizes(documents: DocumentStore, org_slug: str, day: date, sizes: Sizes) -> None:
     """Write down a day's sizes; of several in a day the last counts."""
     document: Document = {"day": day.isoformat(), "kinds": {kind: dict(vars(size)) for kind, size in sizes.items()}}
@@ -37,8 +51,8 @@ def noted_sizes(documents: DocumentStore, org_slug: str) -> dict[date, Sizes]:
     return {date.fromisoformat(name): _sizes(document) for name, document in found}
 
 
-def grown_since(noted: Mapping[date, Sizes], today: date, days: int) -> tuple[date, Sizes] | None:
-    """The sizes of the earliest day known of the last so many, before today; None where there is none."""
+def first_of_last(noted: Mapping[date, Sizes], today: date, days: int) -> tuple[date, Sizes] | None:
+    """The earliest sizes that are known of the last so many days, before today; None where there are none."""
     earlier = sorted(day for day in noted if today - timedelta(days=days) <= day < today)
     return (earlier[0], noted[earlier[0]]) if earlier else None
 

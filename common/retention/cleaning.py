@@ -59,6 +59,7 @@ def clean_up(rt: Runtime, org_slug: str, say: Say = _silent) -> Cleaned:
     for uri in planned.copies:
         rt.objects.delete(uri)
     delete_all(rt.documents, planned.paths)
+    rt.bus.forget_dead_letters(began - planned.lives["dead_letters"])
     sizes = Inventory(rt.objects, org_slug).sizes()
     now = rt.clock.now()
     note_sizes(rt.documents, org_slug, now.date(), sizes)

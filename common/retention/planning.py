@@ -36,6 +36,7 @@ class Going:
 class Plan:
     """What goes.  unfinished: deliveries that an interrupted clean-up has begun to remove.  paths: of documents that simply go."""
 
+    lives: Lives
     going: tuple[Going, ...]
     deliveries: tuple[Delivery, ...]
     unfinished: tuple[Delivery, ...]
@@ -69,6 +70,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
     simple = list(_documents(rt, org_slug, runs, lives, now))
     copies = _copies(rt, org_slug, inventory, runs, simple)
     return Plan(
+        lives,
         going=(
             *(_going("versions", one, inventory, named) for one in decided.versions),
             *(_going("rejected", one, inventory, named) for one in decided.rejected),

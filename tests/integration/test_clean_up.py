@@ -19,8 +19,9 @@ from common.messages import CleanUpRequested
 from common.normalization.replaying import replay_delivery
 from common.normalization.withdrawing import restore, withdraw
 from common.records.past_deliveries import PENDING, find_delivery, past_deliveries
-from common.records.sizes import noted_sizes
+from common.records.sizes import in_words, noted_sizes
 from common.reporting.costs import CostsQuestion, ask_costs
+from common.reporting.health import look_at_sizes
 from common.reporting.restatements import list_restatements
 from common.retention.cleaning import clean_up, look
 from common.retention.lives import LATEST_VERSIONS, set_life
@@ -282,3 +283,29 @@ def test_the_command_shows_what_would_go_and_says_that_it_cannot_be_undone(rt: L
     lives = {one["kind"]: one["days"] for one in json.loads(run.invoke(cli.app, ["retention", "--json"]).output)}
     assert lives["versions"] == 45
     assert "from 1 to 3650" in str(run.invoke(cli.app, ["retention", "set", "versions", "0"]).exception)
+
+
+def test_doctor_shows_what_is_stored_and_how_it_has_grown(rt: Laptop) -> None:
+    before = {one.what: one for one in look_at_sizes(rt, ORG)}["storage of default"]
+    assert before.well and before.found.startswith("raw ") and "growth" not in before.found
+    clean_up(rt, ORG)
+    rt.clock.sleep(2 * DAY)
+    bring(rt, VERSIONS)
+    (grown,) = look_at_sizes(rt, ORG)
+    assert "growth since 2026-04-12" in grown.found
+    raw = rt.deliveries(state="current", integration_id="bill")[0]["parts"][0]["size_bytes"]
+    assert f"(+{in_words(raw)})" in grown.found.partition(",")[0]
+    rt.clock.sleep(31 * DAY)
+    (old,) = look_at_sizes(rt, ORG)
+    assert "growth" not in old.found, "what is older than a month is not a month's growth"
+
+
+def test_lists_say_that_there_was_more(rt: Laptop) -> None:
+    clean_up(rt, ORG)
+    run = CliRunner()
+    listed = run.invoke(cli.app, ["deliveries"]).output
+    assert f"{VERSIONS - 2 - LATEST_VERSIONS} earlier deliver" in listed
+    assert "past their life are not listed" not in run.invoke(cli.app, ["restatements"]).output
+    rt.clock.sleep(500 * DAY)
+    clean_up(rt, ORG)
+    assert "past their life are not listed" in run.invoke(cli.app, ["restatements"]).output
