@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from common.config import Settings
 from common.errors import BadConfiguration, NotFound
 from common.messages import CleanUpRequested
 from common.normalization.replaying import replay_delivery
@@ -26,6 +27,7 @@ from common.reporting.restatements import list_restatements
 from common.retention.cleaning import clean_up, look
 from common.retention.lives import LATEST_VERSIONS, set_life
 from common.retention.requesting import request_if_due
+from common.runtime.bootstrap import CloudRuntime
 from costwire import cli
 from costwire.worker import work
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
@@ -309,3 +311,13 @@ def test_lists_say_that_there_was_more(rt: Laptop) -> None:
     rt.clock.sleep(500 * DAY)
     clean_up(rt, ORG)
     assert "past their life are not listed" in run.invoke(cli.app, ["restatements"]).output
+
+
+def test_doctor_of_a_deployment_shows_what_clean_up_measured(rt: Laptop) -> None:
+    cloud = CloudRuntime(Settings(runtime="cloud"))
+    vars(cloud).update(documents=rt.documents, clock=rt.clock)
+    assert [one.fix for one in look_at_sizes(cloud, ORG)] == ["costwire clean-up --org default"]
+    assert list(look_at_sizes(cloud, "nobody")) == []
+    clean_up(rt, ORG)
+    (measured,) = look_at_sizes(cloud, ORG)
+    assert measured.found == next(look_at_sizes(rt, ORG)).found

@@ -32,6 +32,7 @@ WORDS: dict[str, list[str]] = {
     **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
     **{f"integrations {word}": ["some-integration"] for word in ("show", "pause", "resume", "remove")},
     "services set": ["services.csv"],
+    "retention set": ["versions", "90"],
 }
 """What a command cannot do without."""
 
