@@ -36,6 +36,7 @@ from costwire import (
     listings,
     rates,
     replay,
+    retention,
     schedule,
     services,
     sql,
@@ -102,6 +103,7 @@ _COMMANDS = (
     ("restatements", listings.restatements, "List what newer deliveries changed."),
     ("validate", validate.validate, "Check a FOCUS file against the rules of 1.3."),
     ("replay", replay.replay, "Retry failed messages, notifications or a delivery."),
+    ("clean-up", retention.clean_up, "Remove what is past its life."),
     ("doctor", doctor.doctor, "Find faults and show how to fix each."),
     ("demo", demo.demo, "Run the whole pipeline on the sample bills."),
 )
@@ -117,6 +119,7 @@ app.add_typer(channels.app, name="channels")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(rates.app, name="rates")
+app.add_typer(retention.app, name="retention", short_help="Show or set how long everything is stored.")
 app.add_typer(services.app, name="services")
 
 

@@ -45,7 +45,7 @@ def deliveries(
 def withdraw(delivery: DeliveryId, org: Org = "default", as_json: AsJson = False) -> None:
     """Take a delivery back: costs are what they would be without it, so an earlier version is shown again.
 
-    Its files stay.  Fetching it again does not bring it back; costwire deliveries restore ID does.
+    Its files stay for their life (costwire retention).  Fetching it again does not bring it back; costwire deliveries restore ID does.
     """
     rt = runtime()
     org = tenant_of(rt, org)
@@ -73,7 +73,15 @@ def restore(delivery: DeliveryId, org: Org = "default", as_json: AsJson = False)
     org = tenant_of(rt, org)
     if isinstance(rt, EmbeddedRuntime):
         subscribe_all(rt)
-    report(rt, Requested(org, (withdrawing.restore(rt, org, delivery),)), as_json)
+    run_id = withdrawing.restore(rt, org, delivery)
+    if run_id is not None:
+        report(rt, Requested(org, (run_id,)), as_json)
+        return
+    words = "its files were removed at the end of their life; it counts again once the same bill is fetched: costwire sync, or import"
+    if as_json:
+        print_json({"restored": delivery, "run_id": None, "note": words})
+    else:
+        console.print(f"{delivery} is not withdrawn any more; {words}", soft_wrap=True)
 
 
 def _instead(done: Withdrawn) -> str:

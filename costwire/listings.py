@@ -11,8 +11,8 @@ from rich.text import Text
 
 from common.ports import Runtime
 from common.reporting.arguments import read_day
-from common.reporting.deliveries import DeliveryReport, check_integration, list_deliveries
-from common.reporting.restatements import Restatement, list_restatements
+from common.reporting.deliveries import DeliveryReport, check_integration, count_past, list_deliveries
+from common.reporting.restatements import Restatement, list_restatements, listed_since
 from common.reporting.runs import RunReport, list_runs
 from common.runtime.bootstrap import runtime
 from costwire.arguments import read_period, usage_errors
@@ -62,6 +62,18 @@ def print_deliveries(org: str, integration: str | None, period: str | None, as_j
         console.print(shown)
         for line in (line for one in found for line in _remarks(one)):
             console.print(line, soft_wrap=True)
+    if not as_json:
+        _print_past(rt, org, integration, period)
+
+
+def _print_past(rt: Runtime, org: str, integration: str | None, period: str | None) -> None:
+    """How many more there were."""
+    count = count_past(rt, org, integration, read_period(period))
+    if count:
+        several = f"{count:,} earlier deliveries are" if count > 1 else "1 earlier delivery is"
+        console.print(
+            styled(f"{several} not listed: the files are past their life (costwire retention)", "dim"), soft_wrap=True
+        )
 
 
 def _no_deliveries(rt: Runtime, org: str, integration: str | None = None, period: str | None = None) -> str:
@@ -182,6 +194,16 @@ def restatements(
         for number, one in enumerate(found):
             console.line(int(number > 0))
             _print_restatement(one)
+    if not as_json:
+        _print_forgotten(rt, org)
+
+
+def _print_forgotten(rt: Runtime, org: str) -> None:
+    """That the list may not reach back to the beginning."""
+    since = listed_since(rt, org)
+    if since is not None:
+        words = f"Of {since:%Y-%m-%d %H:%M} UTC and before, restatements past their life are not listed (costwire retention)"
+        console.print(styled(words, "dim"), soft_wrap=True)
 
 
 def _print_restatement(one: Restatement) -> None:

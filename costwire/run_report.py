@@ -13,6 +13,7 @@ from common.ports import Runtime
 from common.records.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, WITHDRAWN, Delivery
 from costwire.messages import messages_sent
 from costwire.output import console, exact, joined, money, print_json, progress, styled, table
+from costwire.retention import clean_up_if_due
 from costwire.waiting import wait
 
 
@@ -34,6 +35,7 @@ def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[s
         for message in messages_sent(rt, requested.org_slug):
             if message not in told:
                 console.print(f"alert {message}", soft_wrap=True)
+    clean_up_if_due(rt, requested.org_slug)
     if outcome.reasons:
         raise CostError("; ".join((*outcome.reasons, *outcome.waiting)))
     if outcome.waiting:

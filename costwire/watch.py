@@ -10,7 +10,7 @@ from rich.text import Text
 
 from common.errors import GoesOn, Retryable
 from common.runtime.bootstrap import EmbeddedRuntime, embedded
-from common.tenancy.schedules import ensure_budget_check
+from common.tenancy.schedules import ensure_budget_check, ensure_clean_up
 from costwire.dead_letters import end_unrequested, record_dead_letters
 from costwire.output import console, joined, styled
 from costwire.worker import Outcome, deliver, subscribe_all
@@ -26,6 +26,7 @@ def watch() -> None:
     try:
         subscribe_all(rt)
         ensure_budget_check(rt)
+        ensure_clean_up(rt)
         end_unrequested(rt)
         names = [one.name for one in rt.scheduler.list()]
         _say(

@@ -1,6 +1,6 @@
 """What Terraform has to know of the code, as data: python -m deployment.facts writes terraform/facts.json.
 
-Subscriptions, metrics, Firestore's fields, secrets and the platform's own schedule are written down once, in the code.
+Subscriptions, metrics, Firestore's fields, secrets, lives and the platform's own schedules are written down once, in the code.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from pydantic import SecretStr
 
 from common.adapters.gcp import firestore_indexes, scheduler, secret_manager
 from common.config import Settings
-from common.messages import BudgetCheckRequested
+from common.messages import BudgetCheckRequested, CleanUpRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.ports.bus import MAX_PUSHES
+from common.retention.lives import KINDS, LIFECYCLE
 from common.telemetry.metrics import METRICS, Metric
+from common.tenancy.schedules import clean_up_schedule
 
 TARGET = Path(__file__).parents[1] / "terraform" / "facts.json"
 
@@ -40,6 +42,7 @@ def facts() -> dict[str, Any]:
             "attributes": {scheduler.ATTRIBUTE: "true"},
             "event": template(BudgetCheckRequested("")),
         },
+        "retention": _retention(),
     }
 
 
@@ -58,6 +61,19 @@ def functions() -> dict[str, dict[str, str]]:
     found = sorted(path.parent.name for path in (TARGET.parents[1] / "functions").glob("*/main.py"))
     pushed_to = {one.function for table in SUBSCRIPTIONS.values() for one in table}
     return {name: {"trigger": "message" if name in pushed_to else "http"} for name in found}
+
+
+def _retention() -> dict[str, Any]:
+    """The tick of clean-up, and what rules of the bucket delete by age: kind, which is a folder -> days."""
+    tick = clean_up_schedule()
+    return {
+        "job": scheduler.PREFIX + tick.name,
+        "cron": tick.cron,
+        "topic": CleanUpRequested.topic,
+        "attributes": {scheduler.ATTRIBUTE: "true"},
+        "event": template(tick.message),
+        "lifecycle_days": {kind.name: kind.days for kind in KINDS if kind.by == LIFECYCLE},
+    }
 
 
 def _subscriptions() -> dict[str, Any]:

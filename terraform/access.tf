@@ -15,19 +15,19 @@ locals {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["database:documents"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "operators"]
       why      = "reads and writes the documents of tenants"
     }
     processed = {
       roles    = ["roles/datastore.user"]
       on       = ["database:processed"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up"]
       why      = "records which events it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up"]
       why      = "sends its spans to Cloud Trace"
     }
 
@@ -95,7 +95,7 @@ locals {
     names = {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "clean_up"]
       why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
@@ -139,7 +139,7 @@ locals {
     questions = {
       roles    = ["roles/bigquery.user"]
       on       = ["project"]
-      accounts = ["normalize_focus", "evaluate_budgets"]
+      accounts = ["normalize_focus", "evaluate_budgets", "clean_up"]
       why      = "runs load jobs, swaps and queries; creates the dataset of a tenant that has none yet"
     }
     budgets_raise = {
@@ -172,6 +172,31 @@ locals {
       on       = ["dead-topic:alert-raised"]
       accounts = ["send_notifications"]
       why      = "dead-letters a message with its reason"
+    }
+
+    clean_up_ask = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:clean-up-requested"]
+      accounts = ["clean_up"]
+      why      = "splits a clean-up of all tenants into one per tenant"
+    }
+    clean_up_dead = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:clean-up-requested"]
+      accounts = ["clean_up"]
+      why      = "dead-letters a message with its reason"
+    }
+    clean_up_objects = {
+      roles    = ["roles/storage.objectUser"]
+      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
+      accounts = ["clean_up"]
+      why      = "deletes files of deliveries that are past their life"
+    }
+    clean_up_warehouse = {
+      roles    = ["roles/bigquery.dataOwner"]
+      on       = ["datasets"]
+      accounts = ["clean_up"]
+      why      = "queries which deliveries are shown, deletes restatements past their life"
     }
 
     operate_objects = {
@@ -228,6 +253,7 @@ locals {
         "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
         "dead-letters:ingest-oci", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
         "dead-letters:charges-normalized", "dead-letters:budget-check-requested", "dead-letters:alert-raised",
+        "dead-letters:clean-up-requested",
       ]
       accounts = ["operators"]
       why      = "lists and replays dead letters"

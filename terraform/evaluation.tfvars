@@ -15,10 +15,4 @@ backup_retention_days  = 0
 soft_delete_days       = 0
 dead_letter_days       = 7
 
-retention_days = {
-  uploads    = 7
-  raw        = 30
-  quarantine = 30
-}
-
 maximum_bytes_billed = 10737418240 # 10 GiB; BigQuery's first TiB a month is free

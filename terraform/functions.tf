@@ -30,7 +30,7 @@ locals {
       description   = "Lands OCI bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 2
+      max_instances = 1
     }
     ingest_focus = {
       description   = "Lands native FOCUS bills in the bucket, with control totals"
@@ -53,6 +53,12 @@ locals {
     send_notifications = {
       description   = "Sends notifications that wait in the outbox"
       memory        = "512Mi"
+      cpu           = "1"
+      max_instances = 1
+    }
+    clean_up = {
+      description   = "Removes what is past its life"
+      memory        = "1Gi"
       cpu           = "1"
       max_instances = 1
     }

@@ -8,12 +8,6 @@ backup_retention_days  = 14
 soft_delete_days       = 30
 dead_letter_days       = 31
 
-retention_days = {
-  uploads    = 7
-  raw        = 90
-  quarantine = 365
-}
-
 monthly_budget = 200
 
 # A new project has 20 vCPU for all instances.  With many tenants request more, then raise both:

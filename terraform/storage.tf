@@ -24,8 +24,9 @@ resource "google_storage_bucket" "data" {
     enabled = false
   }
 
+  # only what no bill is made of; the rest is for the function clean_up
   dynamic "lifecycle_rule" {
-    for_each = var.retention_days
+    for_each = local.facts.retention.lifecycle_days
 
     content {
       action {

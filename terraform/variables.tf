@@ -105,15 +105,6 @@ variable "soft_delete_days" {
   }
 }
 
-variable "retention_days" {
-  description = "Days after which objects go.  Normalized files (focus/) stay: a warehouse is restored from them"
-  type = object({
-    uploads    = number
-    raw        = number
-    quarantine = number
-  })
-}
-
 variable "dead_letter_days" {
   description = "How long a dead letter can be replayed, at most 31 days"
   type        = number

@@ -161,6 +161,23 @@ class BudgetCheckRequested(Message):
 
 
 @dataclass(frozen=True)
+class CleanUpRequested(Message):
+    """The scheduler asks to remove what is past its life.  Without an organization: of all."""
+
+    topic: ClassVar[str] = "clean-up-requested"
+    request_id: str = field(metadata=FROM_EVENT_ID)
+    org_slug: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.org_slug or '*'}/{self.request_id}"
+
+    @property
+    def ordering_key(self) -> str:
+        return self.org_slug or ""
+
+
+@dataclass(frozen=True)
 class AlertRaised(Message):
     """An alert entered a state; what is to be sent stands in the outbox (`notifications`).
 
@@ -190,6 +207,7 @@ MESSAGES: tuple[type[Message], ...] = (
     ChargesNormalized,
     BudgetCheckRequested,
     AlertRaised,
+    CleanUpRequested,
 )
 
 

@@ -43,6 +43,8 @@ _ALL = (
     Subscription("evaluate_budgets", "charges-normalized", "evaluate_budgets", 300, 10, 300, ordered=True),
     Subscription("evaluate_budgets_on_request", "budget-check-requested", "evaluate_budgets", 300, 10, 300, ordered=True),
     Subscription("send_notifications", "alert-raised", "send_notifications", 120, 10, 300, ordered=True),
+    # ordered: one clean-up of an organization at a time
+    Subscription("clean_up", "clean-up-requested", "clean_up", 600, 60, 600, ordered=True),
 )  # fmt: skip
 
 SUBSCRIPTIONS: dict[str, tuple[Subscription, ...]] = {

@@ -10,8 +10,9 @@ from common.errors import BadConfiguration, NotFound
 from common.messages import AlertRaised
 from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports import Runtime, Transaction
-from common.records.deliveries import LANDED, REJECTED, WITHDRAWN, Delivery, change, chunks_path, find_delivery, load
+from common.records.deliveries import LANDED, REJECTED, WITHDRAWN, Delivery, change, chunks_path, load
 from common.records.organizations import below
+from common.records.past_deliveries import find_delivery
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from common.errors import BadConfiguration, NotFound
@@ -13,15 +14,16 @@ from common.records.deliveries import (
     CURRENT,
     JOINED,
     LANDED,
+    NOT_COUNTED,
     WITHDRAWN,
     Delivery,
     change,
     delivery_path,
-    find_delivery,
     load,
     of_slice,
 )
 from common.records.joining import best, joined
+from common.records.past_deliveries import find_delivery, past_deliveries, past_path, without_files
 from common.records.runs import queue_run, record_deliveries
 from common.warehouse.showing import Shown, show_without
 
@@ -40,7 +42,7 @@ class Withdrawn:
 
 
 def withdraw(rt: Runtime, org_slug: str, prefix: str) -> Withdrawn:
-    """Take a delivery back: readers see what they would without it.  Its files stay; `restore` undoes it.  Safe to repeat.
+    """Take a delivery back: readers see what they would without it.  Its files stay for their life; `restore` undoes it.  Safe to repeat.
 
     prefix: its id, or how that begins.  A delivery that is fetched again stays withdrawn.  Raises NotFound; BadConfiguration for one that
     is still processed, or that is made of others.
@@ -54,6 +56,8 @@ def withdraw(rt: Runtime, org_slug: str, prefix: str) -> Withdrawn:
     wholes = [one for one in of_slice(rt.documents, found.slice) if delivery_id in one.joined_from]
     for one in (found, *wholes):
         _check_finished(one)
+    if any(one.state == CURRENT for one in (found, *wholes)):
+        _check_next(rt, found, {one.delivery_id for one in (found, *wholes)})
     moment = f"{rt.clock.now():%Y-%m-%d %H:%M} UTC"
     seen = [one for one in (found, *wholes) if one.state in (CURRENT, WITHDRAWN)]
     after = _withdrawn(rt, found, f"withdrawn on {moment}")
@@ -70,9 +74,10 @@ def withdraw(rt: Runtime, org_slug: str, prefix: str) -> Withdrawn:
     return Withdrawn(after, True, outcome.delivery)
 
 
-def restore(rt: Runtime, org_slug: str, prefix: str) -> str:
+def restore(rt: Runtime, org_slug: str, prefix: str) -> str | None:
     """Let a withdrawn delivery count again; it, or what it belongs to, is proved and shown by the run whose id is returned.
 
+    None where its files were removed: then it counts again once the same bill is fetched again.
     prefix: its id, or how that begins.  Raises NotFound; BadConfiguration for one that was not withdrawn, or that could not be read.
     """
     found = _known(rt, org_slug, prefix)
@@ -85,12 +90,28 @@ def restore(rt: Runtime, org_slug: str, prefix: str) -> str:
         )
     if not found.source_format:
         raise BadConfiguration(f"delivery {delivery_id} could not be read; there is nothing to restore")
+    if found.files_removed_at:
+        _forget(rt, found)
+        return None
     own = _counted(rt, found)
     whole = joined(own, of_slice(rt.documents, own.slice), _format(own))
     run_id = _land(rt, whole, f"restore-{delivery_id}")
     if whole.delivery_id != own.delivery_id:
         change(rt.documents, own, state=JOINED, joined_into=whole.delivery_id)
     return run_id
+
+
+def _forget(rt: Runtime, withdrawn: Delivery) -> None:
+    """The delivery is no longer known as withdrawn: the same bytes land as a new one."""
+    path = delivery_path(withdrawn.org_slug, withdrawn.delivery_id)
+
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(path)
+        if document is not None and document.get("files_removed_at"):
+            transaction.set(past_path(withdrawn.org_slug, withdrawn.delivery_id), document)
+            transaction.delete(path)
+
+    rt.documents.transact(work)
 
 
 def _known(rt: Runtime, org_slug: str, delivery_id: str) -> Delivery:
@@ -111,6 +132,23 @@ def _check_finished(delivery: Delivery) -> None:
         )
 
 
+def _check_next(rt: Runtime, found: Delivery, taken_back: Set[str]) -> None:
+    """Raises BadConfiguration where the version before has no files any more: an older one, or nothing, would be shown in its place."""
+    past = past_deliveries(rt.documents, found.org_slug, found.slice)
+    gone = [one for one in past if one.has_been_shown and one.state not in NOT_COUNTED]
+    left = [
+        one
+        for one in of_slice(rt.documents, found.slice)
+        if one.delivery_id not in taken_back and one.proved_at and one.state not in NOT_COUNTED
+    ]
+    newest = max(gone, key=lambda one: one.rank, default=None)
+    if newest is not None and all(newest.rank > one.rank for one in left):
+        raise BadConfiguration(
+            f"delivery {found.delivery_id} cannot be withdrawn: {without_files(newest)}, and it is the version before; "
+            "import the right bill instead: costwire import PATH --delivered-at TIME"
+        )
+
+
 def _withdrawn(rt: Runtime, delivery: Delivery, reason: str) -> Delivery:
     path = delivery_path(delivery.org_slug, delivery.delivery_id)
 
@@ -119,7 +157,13 @@ def _withdrawn(rt: Runtime, delivery: Delivery, reason: str) -> Delivery:
         _check_finished(there)
         if there.state == WITHDRAWN:
             return there
-        after = there.with_(state=WITHDRAWN, reason=reason, was_shown=there.has_been_shown, was_current=False)
+        after = there.with_(
+            state=WITHDRAWN,
+            reason=reason,
+            withdrawn_at=rt.clock.now().isoformat(),
+            was_shown=there.has_been_shown,
+            was_current=False,
+        )
         transaction.set(path, after.as_document())
         return after
 
@@ -138,7 +182,9 @@ def _counted(rt: Runtime, delivery: Delivery) -> Delivery:
             there = Delivery.from_document(document)
             if there.state in (CURRENT, LANDED):
                 return there
-            after = there.with_(state=LANDED, reason=None, joined_into=None, was_shown=there.has_been_shown)
+            after = there.with_(
+                state=LANDED, reason=None, withdrawn_at=None, joined_into=None, was_shown=there.has_been_shown
+            )
         transaction.set(path, after.as_document())
         return after
 

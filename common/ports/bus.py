@@ -76,6 +76,10 @@ class OperatedBus(MessageBus, Protocol):
         """Publish dead letters again, each to the subscription that failed it; returns how many."""
         ...
 
+    def forget_dead_letters(self, before: datetime) -> None:
+        """Remove dead letters of before a moment, where the bus does not do so by itself; none whose reason is still to be recorded."""
+        ...
+
 
 class PullBus(OperatedBus, Protocol):
     """A bus whose messages are pulled by a worker."""

@@ -50,6 +50,10 @@ class Warehouse(Protocol):
         """
         ...
 
+    def forget_restatements(self, piece: Slice, before: datetime) -> None:
+        """Remove for good what the slice's replacements before a moment changed; its last replacement stays.  Safe to repeat."""
+        ...
+
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask in BigQuery SQL with named parameters (`@name`); decimals come back as Decimal, times in UTC."""
         ...

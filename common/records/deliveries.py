@@ -18,7 +18,6 @@ from common.formats.recognition import Pair, formats
 from common.formats.totals import Total
 from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
-from common.records.names import one_of
 from common.records.organizations import below
 from common.records.parts import Part, part_document, read_part
 from common.records.unknown import known_and_unknown
@@ -46,7 +45,7 @@ _MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
 _LISTS = ("unknown_columns", "notes", "joined_from")
 _LATER = (
     "cost_column", "rows", "quarantined_rows", "totals", "proof", "conformance", "accounts", "difference", "beyond", "reason",
-    "proved_at", "joined_into", "was_shown", "was_current", "moved",
+    "proved_at", "joined_into", "was_shown", "was_current", "moved", "withdrawn_at", "files_removed_at",
 )  # fmt: skip
 """What a document has only once it is known; null where it was known and is not any more."""
 
@@ -61,7 +60,8 @@ class Delivery:
     Once its chunks are done: rows and quarantined_rows; totals: currency -> decimal text of what was written; proof, conformance: an
     entry per currency and per failed rule; accounts: `provider` and `billing_account_id` of each; difference, beyond: why it cannot be
     shown, None where it can.  reason: why it is not shown.  proved_at: UTC, ISO 8601.  was_shown: readers saw it once; was_current: they
-    do, while it is landed again; moved: its time was put right, so that another one may be the one to show.
+    do, while it is landed again; moved: its time was put right, so that another one may be the one to show.  withdrawn_at,
+    files_removed_at: UTC, ISO 8601; without its files it can be neither shown nor replayed.
     cleared: those of these that the document holds as null.  unknown: fields of another release, which stay as they are.
     """
 
@@ -98,6 +98,8 @@ class Delivery:
     was_shown: bool | None = None
     was_current: bool | None = None
     moved: bool | None = None
+    withdrawn_at: str | None = None
+    files_removed_at: str | None = None
     cleared: frozenset[str] = frozenset()
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -255,14 +257,6 @@ def load_known(documents: DocumentStore, org_slug: str, delivery_id: str) -> Del
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id} in {org_slug}; sync the integration again")
     return found
-
-
-def find_delivery(documents: DocumentStore, org_slug: str, prefix: str) -> str:
-    """The id of the one delivery whose id is, or begins with, `prefix`.  Raises NotFound for none and for several."""
-    if documents.get(delivery_path(org_slug, prefix)) is not None:
-        return prefix
-    names = (name for name, _ in documents.list(below(org_slug, "deliveries")))
-    return one_of(prefix, names, "delivery", "costwire deliveries")
 
 
 def change(documents: DocumentStore, delivery: Delivery, **changes: Any) -> Delivery:

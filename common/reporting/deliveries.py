@@ -12,6 +12,7 @@ from common.domain.period import BillingPeriod
 from common.ports import Document, Runtime
 from common.records.integrations import load_integration
 from common.records.organizations import below
+from common.records.past_deliveries import past_deliveries
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,20 @@ def list_deliveries(
     found = [document for _, document in rt.documents.list(below(org_slug, "deliveries"), wanted or None)]
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
     return [_report(document) for document in found]
+
+
+def count_past(
+    rt: Runtime, org_slug: str, integration_id: str | None = None, billing_period: BillingPeriod | None = None
+) -> int:
+    """How many more deliveries there were, whose files were removed at the end of their life."""
+    past = past_deliveries(rt.documents, org_slug)
+    period = str(billing_period) if billing_period else None
+    found = [
+        one for one in past if integration_id in (None, one.integration_id) and period in (None, one.billing_period)
+    ]
+    return len(
+        {one.delivery_id for one in found} - {name for name, _ in rt.documents.list(below(org_slug, "deliveries"))}
+    )
 
 
 def check_integration(rt: Runtime, org_slug: str, integration_id: str) -> None:

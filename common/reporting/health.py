@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 
 from common.domain.channels import OF_DEPLOYMENT, SLACK, read_hosts
 from common.domain.money import plain
@@ -13,10 +14,12 @@ from common.ports.inspection import Finding
 from common.records.deliveries import HELD
 from common.records.integrations import source_of
 from common.records.organizations import below
+from common.records.sizes import Size, Sizes, first_of_last, in_words, measure, noted_sizes
 from common.reporting.messages import lost_messages
 from common.reporting.unclassified import unknown_codes
 
 _NAMED = 3
+GROWTH_DAYS = 30
 
 
 def look(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Iterator[Finding]:
@@ -31,6 +34,7 @@ def look(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Itera
         yield from look_at_channels(rt, org_slug)
         yield from look_at_messages(rt, org_slug)
         yield from look_at_services(rt, org_slug)
+        yield from look_at_sizes(rt, org_slug)
 
 
 def look_at_integrations(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Iterator[Finding]:
@@ -122,6 +126,38 @@ def _channel(rt: Runtime, name: str, document: Document) -> Finding:
     return Finding(
         what, False, f"{recipients}, but there is no mail server", "set COSTWIRE_SMTP_HOST and COSTWIRE_SMTP_SENDER"
     )
+
+
+def look_at_sizes(rt: Runtime, org_slug: str) -> Iterator[Finding]:
+    """How much is stored, by kind, and how it has grown.  Measured now on one machine, by the last clean-up on a deployment."""
+    what, today = f"storage of {org_slug}", rt.clock.now().date()
+    try:
+        noted = noted_sizes(rt.documents, org_slug)
+        if rt.settings.runtime == "embedded":
+            measured, now = today, measure(rt.objects, org_slug)
+        elif noted:
+            measured = max(noted)
+            now = noted[measured]
+        elif not rt.documents.list(below(org_slug, "integrations")):
+            return  # nothing was delivered
+        else:
+            yield Finding(
+                what, None, "not measured yet; clean-up measures it once a day", f"costwire clean-up --org {org_slug}"
+            )
+            return
+    except CostError as error:
+        yield Finding(what, None, f"not checked: {error}")
+        return
+    before = first_of_last(noted, measured, GROWTH_DAYS)
+    shown = ", ".join(f"{kind} {_size_words(kind, size, before)}" for kind, size in now.items() if size.files)
+    if shown:
+        since = f"; growth since {before[0]}" if before else ""
+        yield Finding(what, True, f"{shown}{since}", "")
+
+
+def _size_words(kind: str, size: Size, before: tuple[date, Sizes] | None) -> str:
+    grown = size.bytes - before[1].get(kind, Size()).bytes if before else 0
+    return in_words(size.bytes) + (f" ({'+' if grown >= 0 else ''}{in_words(grown)})" if before else "")
 
 
 def _held(rt: Runtime, org_slug: str, name: str) -> Iterator[Finding]:

@@ -1,27 +1,26 @@
-"""What was known on an earlier day: the charges of the deliveries that were shown then.
+"""What was known on an earlier day: the charges of the deliveries that were shown then (common/warehouse/shown_then.py).
 
-A delivery was shown then if it is what the first later replacement replaced; where nothing was replaced later, if it still is. A
-replacement that changed no cost is not recorded as a restatement: there the delivery of greatest rank of those proved by then counts, whose
-costs are the same.
+Their files have a life (common/retention), and so has what says which they were: a day before that has no answer, only an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import Any
 
 from common.errors import NotFound
 from common.ports import Runtime
-from common.records.deliveries import CURRENT, WITHDRAWN, Delivery
+from common.records.deliveries import CURRENT, Delivery
 from common.records.organizations import below
+from common.records.past_deliveries import known_since, past_deliveries, without_files
 from common.warehouse.catalogued import catalogued
 from common.warehouse.cost_report import Ask, ShownSource
 from common.warehouse.past_rows import asking_files
 from common.warehouse.showing import normalized_files
+from common.warehouse.shown_then import shown_then
 
 _Slice = tuple[str, str]
 
@@ -39,11 +38,20 @@ class Known:
 def known_rows(rt: Runtime, org_slug: str, day: date) -> Iterator[Known]:
     """The charges of the deliveries that were shown at the end of the day (UTC).
 
-    Raises NotFound that names a delivery whose files are gone: without it every sum would be too low.
+    Raises NotFound for a day of which not everything is known any more, and that names a delivery whose files are gone: without it
+    every sum would be too low.
     """
     ask = partial(rt.warehouse.query, org_slug)
+    since = known_since(rt.documents, org_slug)
+    if since is not None and _end_of(day) <= since:
+        raise NotFound(
+            f"what was known on {day} cannot be shown: what was shown before {since:%Y-%m-%d %H:%M} UTC "
+            "was removed at the end of its life; costwire retention shows the lives"
+        )
     found = [Delivery.from_document(one) for _, one in rt.documents.list(below(org_slug, "deliveries"))]
-    shown = [one for one in found if one.has_been_shown]
+    there = {one.delivery_id for one in found if one.has_been_shown}
+    past = [one for one in past_deliveries(rt.documents, org_slug) if one.delivery_id not in there]
+    shown = [one for one in (*found, *past) if one.has_been_shown]
     chosen = shown_then(shown, ask(catalogued("replacements"), {}), _end_of(day))
     uris = [uri for one in chosen for uri in _files(rt, one, day)]
     with asking_files(rt.objects, uris) as asked:
@@ -55,37 +63,10 @@ def known_rows(rt: Runtime, org_slug: str, day: date) -> Iterator[Known]:
         yield Known(asked, sources, _since(shown, chosen, day))
 
 
-def shown_then(shown: Sequence[Delivery], replacements: Sequence[Mapping[str, Any]], until: datetime) -> list[Delivery]:
-    """Of the deliveries that were ever shown, those that were shown just before a moment, one per slice that was known then.
-
-    replacements: rows of the query of that name, in their order.
-    """
-    by_slice: dict[_Slice, list[Delivery]] = {}
-    for one in shown:
-        by_slice.setdefault((one.integration_id, one.billing_period), []).append(one)
-    later: dict[_Slice, str] = {}
-    for row in replacements:
-        if row["replaced_at"] >= until:
-            later.setdefault((row["integration_id"], row["billing_period"]), row["delivery_replaced"])
-    found = (_then(by_slice[piece], later.get(piece), until) for piece in sorted(by_slice))
-    return [one for one in found if one is not None]
-
-
-def _then(deliveries: Sequence[Delivery], replaced_later: str | None, until: datetime) -> Delivery | None:
-    """None also where the slice was empty then, since what was shown of it had been withdrawn."""
-    wanted = [
-        one
-        for one in deliveries
-        if (one.state == CURRENT if replaced_later is None else one.delivery_id == replaced_later)
-    ]
-    proved = [one for one in deliveries if one.proved_at and datetime.fromisoformat(one.proved_at) < until]
-    if not wanted or wanted[0] in proved:
-        return wanted[0] if wanted else None
-    return max((one for one in proved if one.state != WITHDRAWN), key=lambda one: one.rank, default=None)
-
-
 def _files(rt: Runtime, delivery: Delivery, day: date) -> Sequence[str]:
     try:
+        if delivery.files_removed_at:
+            raise NotFound(without_files(delivery))
         uris = normalized_files(rt, delivery)
         for uri in uris:
             rt.objects.stat(uri)

@@ -14,8 +14,9 @@ from common.domain.money import add, plain
 from common.formats.engine import engine
 from common.formats.source import file_literal
 from common.ports import ObjectStore, Runtime
-from common.records.deliveries import REPLACED, SUPERSEDED, find_delivery
+from common.records.deliveries import REPLACED, SUPERSEDED
 from common.records.organizations import below
+from common.records.past_deliveries import find_delivery
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from common.domain.money import add
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
+from common.records.past_deliveries import known_since
 from common.reporting.plain_types import plain_row
 from common.warehouse.catalogued import catalogued
 
@@ -93,6 +94,11 @@ def list_restatements(
         and row["replaced_at"].date() >= after
     ]
     return [_restatement(list(days)) for _, days in groupby(found, key=_replacement)]
+
+
+def listed_since(rt: Runtime, org_slug: str) -> datetime | None:
+    """The moment up to which restatements may have been removed at the end of their life; None where all are listed."""
+    return known_since(rt.documents, org_slug)
 
 
 def _replacement(day: RestatedDay) -> tuple[datetime, str, str, str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.records import organizations as tenants
 from common.records import places
+from common.records.batches import delete_all
 from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
 from common.records.names import check_org_slug
@@ -36,6 +36,9 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "settings": (),
     "subscriptions": (),
     "usage": (),
+    "past_deliveries": (),
+    "retention": (),
+    "sizes": (),
 }
 """What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
 SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
@@ -43,7 +46,6 @@ SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
 KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
 """Where a tenant has objects: `<kind>/<org_slug>/`."""
 
-_BATCH = 200  # a Firestore transaction may write 10 MiB; a deletion is its document's name
 _AT_ONCE = 8
 Say = Callable[[str], None]
 
@@ -132,11 +134,7 @@ def _release_places(documents: DocumentStore, org_slug: str) -> None:
 
 def _remove_documents(documents: DocumentStore, org_slug: str, collections: Mapping[str, tuple[str, ...]]) -> int:
     """What lies below a document goes before it, so that an interrupted removal finds the rest."""
-    count = 0
-    for paths in _batched(_paths_below(documents, org_slug, collections), _BATCH):
-        documents.transact(lambda transaction, paths=paths: [transaction.delete(path) for path in paths])  # type: ignore[misc]
-        count += len(paths)
-    return count
+    return delete_all(documents, _paths_below(documents, org_slug, collections))
 
 
 def _paths_below(documents: DocumentStore, org_slug: str, collections: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
@@ -146,12 +144,6 @@ def _paths_below(documents: DocumentStore, org_slug: str, collections: Mapping[s
             for inner in nested:
                 yield from (f"{path}/{inner}/{one}" for one, _ in documents.list(f"{path}/{inner}"))
             yield path
-
-
-def _batched(paths: Iterable[str], size: int) -> Iterator[list[str]]:
-    left = iter(paths)
-    while batch := list(islice(left, size)):
-        yield batch
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which schedules exist, and how often they tick: a tenant's synchronisations, and the platform's budget checks.
+"""Which schedules exist, and how often they tick: a tenant's synchronisations, the platform's budget checks and clean-ups.
 
 Intervals are in `orgs/<org>/settings/general`, the platform's own in `settings/general`; an interval in neither has a default.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import BadConfiguration
-from common.messages import BudgetCheckRequested, SyncRequested
+from common.messages import BudgetCheckRequested, CleanUpRequested, SyncRequested
 from common.ports import DocumentStore, Runtime, Schedule, Transaction
 from common.records.names import check_org_slug
 from common.records.organizations import below
@@ -21,6 +21,7 @@ HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
 MINUTES = (5, 10, 15, 20, 30, 60)
 OFF = 0
 BUDGET_CHECK = "budget-check"
+CLEAN_UP = "clean-up"
 _SYNC = "sync-"
 
 
@@ -111,6 +112,18 @@ def budget_check_schedule(minutes: int) -> Schedule:
             f"budgets cannot be checked every {minutes} minutes: expected one of {', '.join(map(str, MINUTES))}"
         )
     return Schedule(BUDGET_CHECK, "0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", BudgetCheckRequested(""))
+
+
+def clean_up_schedule() -> Schedule:
+    """Once a day: what is past its life is removed, of all tenants.  Terraform has the same times."""
+    return Schedule(CLEAN_UP, "40 2 * * *", CleanUpRequested(""))
+
+
+def ensure_clean_up(rt: Runtime) -> Schedule:
+    """Make the platform's schedule of clean-ups, of all tenants.  Safe to repeat."""
+    schedule = clean_up_schedule()
+    rt.scheduler.put(schedule)
+    return schedule
 
 
 def _setting(documents: DocumentStore, name: str, org_slug: str | None = None) -> int:

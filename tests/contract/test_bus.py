@@ -577,6 +577,22 @@ def test_faults_are_the_same_for_the_same_seed(backend, tmp_path):
     assert first != sorted(first, key=int)
 
 
+@tells("holders")
+def test_dead_letters_of_before_a_moment_are_removed_once_their_reason_is_recorded(bus, clock):
+    for name in ("old", "unrecorded"):
+        bus.publish(sync(name))
+        bus.reject(bus.pull(), "bug")
+    for letter in bus.unrecorded()[:1]:
+        bus.recorded(letter)
+    clock.move(minutes=1)
+    moment = clock.now()
+    clock.move(minutes=1)
+    bus.publish(sync("new"))
+    bus.reject(bus.pull(), "bug")
+    bus.forget_dead_letters(moment)
+    assert [letter.event["data"]["run_id"] for letter in bus.dead_letters()] == ["unrecorded", "new"]
+
+
 @tells("faults")
 def test_repeats_and_delays_without_shuffling_keep_the_order_of_a_key(backend, tmp_path):
     found = order_of_delivery(backend, tmp_path / "a", FaultPlan(seed=1, repeat=1.0, delay=5))

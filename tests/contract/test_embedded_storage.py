@@ -156,6 +156,27 @@ def test_leftovers_of_killed_processes_go_after_a_day(tmp_path):
     assert incoming(tmp_path) == [new]
 
 
+def test_deleting_leaves_no_empty_folder_and_takes_none_from_a_writer(tmp_path):
+    store = FolderObjectStore(tmp_path / "objects")
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            store.delete(store.put("raw/a/b/c/passing", io.BytesIO(b"passing")).uri)
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        for number in range(40):
+            put = store.put(f"raw/a/b/c/{number}", io.BytesIO(b"mine"))
+            assert store.stat(put.uri).digest == put.digest
+            store.delete(put.uri)
+    finally:
+        stop.set()
+        other.join()
+    assert {path.name for path in (tmp_path / "objects").rglob("*")} == {".digests", ".incoming"}
+
+
 def test_put_file_moves_within_a_file_system(tmp_path):
     finished = tmp_path / "chunk"
     finished.write_bytes(b"rows")

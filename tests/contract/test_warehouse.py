@@ -391,3 +391,27 @@ def test_slices_say_what_is_current_and_where_its_charges_lie(opened: Opened) ->
         "first_start": datetime(2026, 3, 12, tzinfo=UTC),
         "last_start": datetime(2026, 3, 15, tzinfo=UTC),
     }
+
+
+def test_restatements_before_a_moment_are_removed_and_the_last_one_stays(opened: Opened) -> None:
+    moments = []
+    for day, cost in enumerate(("10", "12", "15", "11"), start=1):
+        opened.clock.moment = datetime(2026, 3, 31, 12 + day, tzinfo=UTC)
+        moments.append(opened.clock.now())
+        opened.show(f"d{day}", charge(BilledCost=cost, x_DeliveryId=f"d{day}"), day=day)
+    opened.show("o1", charge(BilledCost="1", x_IntegrationId="other", x_DeliveryId="o1"), integration="other")
+    opened.show("o2", charge(BilledCost="2", x_IntegrationId="other", x_DeliveryId="o2"), integration="other", day=2)
+
+    def replaced() -> set[tuple[str, str]]:
+        rows = opened.ask("select integration_id, delivery_replaced from restatements")
+        return {(row["integration_id"], row["delivery_replaced"]) for row in rows}
+
+    slice_ = Slice(ORG, "aws-main", MARCH)
+    for _ in range(2):
+        opened.warehouse.forget_restatements(slice_, moments[2])
+        assert replaced() == {("aws-main", "d2"), ("aws-main", "d3"), ("other", "o1")}
+    opened.warehouse.forget_restatements(slice_, datetime(2027, 1, 1, tzinfo=UTC))
+    assert replaced() == {("aws-main", "d3"), ("other", "o1")}
+    assert opened.billed() == Decimal(13)
+    again = opened.show("d4", charge(BilledCost="11", x_DeliveryId="d4"), day=4)
+    assert again == Replacement(shown=True, replaced="d3")

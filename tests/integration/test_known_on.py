@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from common.errors import NotFound
 from common.records.deliveries import CURRENT, REPLACED, WITHDRAWN, Delivery
 from common.reporting.costs import CostsQuestion, ask_costs
-from common.reporting.known_on import shown_then
 from common.reporting.restatements import list_restatements
 from common.warehouse.dimensions import SHORT
+from common.warehouse.shown_then import shown_then
 from costwire import cli
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
 

@@ -35,6 +35,7 @@ WORDS: dict[str, list[str]] = {
     "services set": ["services.csv"],
     "channels add": ["ops", "--email", "ada@example.com"],
     **{f"channels {word}": ["ops"] for word in ("test", "remove")},
+    "retention set": ["versions", "90"],
 }
 """What a command cannot do without."""
 

@@ -299,7 +299,7 @@ def test_watch_works_beside_commands_and_stops_cleanly(tmp_path: Path, sign: sig
     )
     assert watcher.stdout is not None and watcher.stderr is not None
     try:
-        assert "watching 1 schedules (budget-check)" in watcher.stdout.readline()
+        assert "watching 2 schedules (budget-check, clean-up)" in watcher.stdout.readline()
         words = ["import", str(bill(tmp_path)), "--json"]
         done = subprocess.run([*command, *words], env=env, capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stderr) == (0, "")

@@ -69,6 +69,7 @@ RULES: dict[str, Rule] = {
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
         _WAREHOUSE,
     ),
+    "common/retention": Rule("use cases: how long everything lives, what may go, clean-up", (*_BILLS, "warehouse")),
     "common/declared": Rule(
         "use cases: what a file declares: reading it, the plan, carrying it out",
         (*_BILLS, "budgets", "ingestion", "tenancy"),
@@ -102,7 +103,7 @@ RULES: dict[str, Rule] = {
     ),
     "functions": Rule(
         "one thin entry point per function: decode, call one use case",
-        ("messages", "runtime", "ingestion", "normalization", "budgets", "alerts", "tenancy"),
+        ("messages", "runtime", "ingestion", "normalization", "budgets", "alerts", "tenancy", "retention"),
     ),
     "costwire": Rule("the command line, and the worker that delivers messages", ("*",)),
     "deployment": Rule("the source archive, `make deploy`, the cost estimate", ("*",)),

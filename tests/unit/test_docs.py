@@ -25,11 +25,11 @@ DOCUMENTS = [
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:
-    shown = re.findall(r"costwire ([a-z]+)", README) + re.findall(
-        r"`([a-z]+)`", README.split("## Commands")[1].split("## ")[0]
+    shown = re.findall(r"costwire ([a-z]+(?:-[a-z]+)*)", README) + re.findall(
+        r"`([a-z-]+)`", README.split("## Commands")[1].split("## ")[0]
     )
     assert COMMANDS - {"demo"} <= set(shown)
-    assert set(re.findall(r"(?:bin/)?costwire ([a-z]+)", README)) <= COMMANDS
+    assert set(re.findall(r"(?:bin/)?costwire ([a-z]+(?:-[a-z]+)*)", README)) <= COMMANDS
 
 
 def test_every_topic_and_message_is_described() -> None:

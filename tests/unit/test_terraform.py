@@ -15,12 +15,14 @@ import pytest
 from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor.audit import LOGGED
 from common.config import Settings
-from common.messages import BudgetCheckRequested
+from common.messages import BudgetCheckRequested, CleanUpRequested
 from common.messages.scheduled import from_template, identified
 from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports.documents import Order
+from common.retention.inventory import OF_DELIVERIES
 from common.telemetry.metrics import METRICS
 from common.tenancy.data import KINDS
+from common.tenancy.schedules import clean_up_schedule
 from deployment import facts
 from deployment.preflight import GIB_PER_VCPU
 from tests.terraform import hcl
@@ -183,8 +185,16 @@ def test_folders_of_the_bucket_are_those_of_the_code() -> None:
         if on.startswith("objects:")
     }
     assert granted <= {f"{kind}/" for kind in KINDS}
-    for settings in hcl.ROOT.glob("*.tfvars"):
-        assert set(hcl.read_variables(settings)["retention_days"]) <= set(KINDS) - {"focus"}
+    assert set(WRITTEN["retention"]["lifecycle_days"]) <= set(KINDS) - set(OF_DELIVERIES), (
+        "age alone does not tell which bills are current"
+    )
+
+
+def test_the_tick_of_clean_up_is_a_message_of_ours() -> None:
+    tick = WRITTEN["retention"]
+    assert identified(from_template(tick["event"]), "1") == CleanUpRequested("1")
+    assert tick["topic"] in SUBSCRIPTIONS
+    assert tick["cron"] == clean_up_schedule().cron
 
 
 @pytest.mark.parametrize("folder", hcl.folders(), ids=lambda folder: folder.name)

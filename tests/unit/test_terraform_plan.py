@@ -14,7 +14,7 @@ import pytest
 from common.adapters.gcp import firestore_indexes
 from common.config import Settings
 from common.domain.channels import read_hosts
-from common.messages import BudgetCheckRequested
+from common.messages import BudgetCheckRequested, CleanUpRequested, Message
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.telemetry import work
@@ -135,10 +135,13 @@ def test_folders_are_told_by_a_condition(planned: list[Planned]) -> None:
         )
 
 
-def test_the_budget_check_is_published_as_the_code_reads_it(planned: list[Planned]) -> None:
-    (job,) = of(planned, "google_cloud_scheduler_job")
+@pytest.mark.parametrize(
+    ("name", "message"), [("budget_check", BudgetCheckRequested("")), ("clean_up", CleanUpRequested(""))]
+)
+def test_a_tick_is_published_as_the_code_reads_it(planned: list[Planned], name: str, message: Message) -> None:
+    (job,) = of(planned, "google_cloud_scheduler_job", name)
     (target,) = job.values["pubsub_target"]
-    assert json.loads(base64.b64decode(target["data"])) == template(BudgetCheckRequested(""))
+    assert json.loads(base64.b64decode(target["data"])) == template(message)
     assert target["attributes"] == {"scheduled": "true"}
 
 
@@ -184,7 +187,11 @@ def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
         (rule["condition"][0]["matches_prefix"] or [None])[0]: rule["condition"][0]["age"]
         for rule in bucket.values["lifecycle_rule"]
     }
-    assert rules == {"raw/": 90, "quarantine/": 365, "uploads/": 7, None: 2}
+    assert rules == {"uploads/": 7, None: 2}
+    assert len(list(of(planned, "google_monitoring_alert_policy"))) == 6
+    (oldest,) = of(planned, "google_monitoring_alert_policy", "oldest_message")
+    watched = oldest.values["conditions"][0]["condition_threshold"][0]["filter"]
+    assert all(f'"{one.name}"' in watched for table in SUBSCRIPTIONS.values() for one in table)
     assert len(list(of(planned, "google_billing_budget"))) == 1
 
 

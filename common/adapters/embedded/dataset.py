@@ -42,14 +42,14 @@ class Dataset:
             # also where nobody calls close(): at the latest when the process ends
             self._stack.callback(weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True))
             current = [self._stack.enter_context(objects.local(uri)) for one in pointers for uri in one.files]
-            restated = [
+            self._restated = [
                 (self._stack.enter_context(objects.local(entry.uri)), pointer, number)
                 for pointer in pointers
                 for number, entry in enumerate(pointer.history)
+                if entry.uri
             ]
-            self._set_up(Path(spill), [*current, *(path for path, _, _ in restated)])
+            self._set_up(Path(spill), [*current, *(path for path, _, _ in self._restated)])
             self.connection.execute(f"create view {TABLE} as {focus_select(self.connection, current)}")
-            self.connection.execute(f"create view restatements as {_restatements(restated)}")
         except BaseException:
             self._stack.close()
             raise
@@ -64,6 +64,7 @@ class Dataset:
             for one in pointers
         ]
         self._has_slices = False
+        self._has_restatements = False
 
     def close(self) -> None:
         """Let go of the connection and of the files."""
@@ -112,6 +113,12 @@ class Dataset:
         """Fill the table `pipeline_runs`."""
         rows = [{"run_id": run_id, "org_slug": org_slug, "delivery_ids": [], **run} for run_id, run in runs]
         self._fill("pipeline_runs", RUN_COLUMNS, rows)
+
+    def provide_restatements(self) -> None:
+        """Make the view `restatements`, once: it opens a file per replacement, which no other question should wait for."""
+        if not self._has_restatements:
+            self.connection.execute(f"create view restatements as {_restatements(self._restated)}")
+            self._has_restatements = True
 
     def provide_slices(self) -> None:
         """Make the table `slices`, once: these relations show the same slices for as long as they are open."""

@@ -73,13 +73,38 @@ class DuckDbWarehouse:
                 self._check(files)
             else:
                 uri = self._write_restatement(piece, before, delivery_id, files)
-                history = (*before.history, Restated(before.current, delivery_id, self._clock.now(), uri))
+                # of replacements that changed nothing only the last is asked for, to answer a repeated message alike
+                changes = (one for one in before.history if one.uri)
+                history = (*changes, Restated(before.current, delivery_id, self._clock.now(), uri))
             after = Pointer(
                 piece.integration_id, piece.billing_period, delivery_id, delivered_at, tuple(files), history
             )
             if self._documents.transact(lambda tx, b=document, a=after: _swap(tx, path, b, a)):  # type: ignore[misc]
                 return Replacement(shown=True, replaced=before.current if before else None)
         raise Contention(f"{piece}: other deliveries repeatedly changed the slice; deliver it again")
+
+    def forget_restatements(self, piece: Slice, before: datetime) -> None:
+        """Remove restatements of the slice before a moment, save its last one; the pointer forgets each before its file goes."""
+        path = slice_pointers.path_of(piece)
+
+        def work(transaction: Transaction) -> None:
+            document = transaction.get(path)
+            if document is not None:
+                pointer = slice_pointers.read(document)
+                known = pointer.history
+                staying = tuple(one for one in known if one is known[-1] or one.replaced_at >= before)
+                if staying != known:
+                    transaction.set(path, slice_pointers.write(replace(pointer, history=staying)))
+
+        self._documents.transact(work)
+        # listed first: what a swap writes meanwhile is of the slice's present delivery, or named by the pointer by then
+        found = self._objects.list(slice_pointers.restatements_of(piece))
+        document = self._documents.get(path)
+        pointer = slice_pointers.read(document) if document else None
+        named = {one.uri for one in pointer.history} if pointer else set()
+        for item in found:
+            if item.uri not in named and not (pointer and item.uri.endswith(f"_over_{pointer.current}.parquet")):
+                self._objects.delete(item.uri)
 
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask in BigQuery SQL with named parameters; see common/warehouse/transpile.py for what is refused."""
@@ -95,6 +120,8 @@ class DuckDbWarehouse:
                 dataset.provide_runs(org_slug, self._documents.list(f"orgs/{org_slug}/runs"))
             if "slices" in reached:
                 dataset.provide_slices()
+            if "restatements" in reached:
+                dataset.provide_restatements()
             dataset.provide_views(views)
             return dataset.ask(question, parameters or {}, self._clock.now())
 
@@ -150,11 +177,9 @@ class DuckDbWarehouse:
                 stack.enter_context(self._objects.local(uri))
 
     def _write_restatement(self, piece: Slice, before: Pointer, delivery_id: str, files: Sequence[str]) -> str:
+        """The object that says what a replacement changes, "" where it changes nothing."""
         # named by both deliveries: what a lost race wrote is never taken for the answer to another question
-        name = (
-            f"restatements/{piece.org_slug}/{piece.integration_id}/{piece.billing_period}/"
-            f"{delivery_id}_over_{before.current}.parquet"
-        )
+        name = f"{slice_pointers.restatements_of(piece)}{delivery_id}_over_{before.current}.parquet"
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="costwire-")))
             connection = stack.enter_context(engine(folder))
@@ -164,15 +189,15 @@ class DuckDbWarehouse:
             written = folder / "restatement.parquet"
             connection.execute(MACROS)
             try:
-                connection.execute(
+                counted = connection.execute(
                     f"copy ({transpile(RESTATEMENT_SQL).sql}) to {literal(str(written))} (format parquet)"
-                )
+                ).fetchone()
             except duckdb.OutOfRangeException:
                 raise BadBill(
                     "a cost of the earlier delivery and that of this one differ by 10^14 or more, more than a cost column can store; "
                     "look for a line with an implausible amount, and export the bill again"
                 ) from None
-            return self._objects.put_file(name, written).uri
+            return self._objects.put_file(name, written).uri if counted and counted[0] else ""
 
 
 def _swap(transaction: Transaction, path: str, before: Document | None, after: Pointer) -> bool:

@@ -138,8 +138,16 @@ class FolderObjectStore:
         name = _name(uri)
         if self._path(name).is_file():
             # the digest first: what is left after a crash in between is whole
-            self._digest_path(name).unlink(missing_ok=True)
-            self._path(name).unlink(missing_ok=True)
+            for path in (self._digest_path(name), self._path(name)):
+                path.unlink(missing_ok=True)
+                self._remove_empty(path.parent)
+
+    def _remove_empty(self, folder: Path) -> None:
+        """Folders that nothing is in any more; one that is filled meanwhile stays, and one that a writer misses is made again."""
+        with suppress(OSError):
+            while folder not in (self._root, self._root / _DIGESTS):
+                folder.rmdir()
+                folder = folder.parent
 
     def _path(self, name: str) -> Path:
         return self._root / name
@@ -180,9 +188,8 @@ class FolderObjectStore:
 
     def _link(self, written: Path, target: Path) -> bool:
         """Give a finished file its name; False where the name is taken."""
-        new_folders = self._make_folder(target.parent)
         try:
-            target.hardlink_to(written)
+            new_folders = self._link_in_folder(written, target)
         except FileExistsError:
             if target.is_file():
                 return False
@@ -197,10 +204,24 @@ class FolderObjectStore:
             _sync_folder(folder)
         return True
 
+    def _link_in_folder(self, written: Path, target: Path) -> Sequence[Path]:
+        """Returns the folders that were made for it."""
+        made: list[Path] = []
+        while True:
+            made += self._make_folder(target.parent)
+            try:
+                target.hardlink_to(written)
+            except FileNotFoundError:
+                if not written.exists():
+                    raise
+                continue  # a deletion has removed the folder as empty
+            return made
+
     def _make_folder(self, folder: Path) -> Sequence[Path]:
         new = [step for step in (folder, *folder.parents) if not step.exists()]
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # removed as empty meanwhile, which the link notices
+                folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise BadConfiguration(
                 f"an object below {folder} would be below another object: use another name"
@@ -210,10 +231,13 @@ class FolderObjectStore:
     def _remember(self, name: str, digest: str) -> StoredObject:
         status = self._path(name).stat()
         kept = self._digest_path(name)
-        kept.parent.mkdir(parents=True, exist_ok=True)
         with self._aside(name) as written:
             written.write_text(json.dumps([digest, *_identity(status)]))
-            written.replace(kept)
+            with suppress(
+                FileNotFoundError
+            ):  # its folder was removed as empty; a digest that is missing is computed again
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                written.replace(kept)
         return StoredObject(SCHEME + name, status.st_size, digest)
 
     def _remembered(self, name: str, status: os.stat_result) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from common.ports import Notifier
 from common.ports.bus import PullBus
 from common.ports.inspection import Finding
+from common.records.sizes import in_words
 
 _LOW_DISK_BYTES = 2 << 30
 
@@ -27,6 +28,9 @@ class HomeInspection:
         low = free < _LOW_DISK_BYTES
         room = f"{self._home}, {free >> 30} GiB free"
         yield Finding("state folder", not low, room, "free some disk space" if low else "")
+        files = {name: self._home / name for name in ("documents.sqlite", "bus.sqlite")}
+        sizes = [f"{name} {in_words(path.stat().st_size)}" for name, path in files.items() if path.is_file()]
+        yield Finding("databases", True, ", ".join(sizes) or "nothing yet")
         channels = ", ".join(one.channel for one in self._notifiers)
         yield Finding("notifications", True, f"sent to: {channels}")
         pending = self._bus.pending()

@@ -13,7 +13,7 @@ from common.records.names import check_org_slug
 
 @dataclass(frozen=True)
 class Restated:
-    """One replacement of a slice, and the object that says what it changed."""
+    """One replacement of a slice, and the object that says what it changed; uri: "" where that is nothing."""
 
     delivery_replaced: str
     delivery_now: str
@@ -42,6 +42,11 @@ def path_of(piece: Slice) -> str:
     """The document of a slice.  Raises BadConfiguration for invalid names."""
     checked_slice(piece)
     return f"{collection_of(piece.org_slug)}/{piece.integration_id}_{piece.billing_period}"
+
+
+def restatements_of(piece: Slice) -> str:
+    """The folder of objects that say what replacements of a slice changed."""
+    return f"restatements/{piece.org_slug}/{piece.integration_id}/{piece.billing_period}/"
 
 
 def read(document: Document) -> Pointer:

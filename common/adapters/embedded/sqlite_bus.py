@@ -171,6 +171,10 @@ class SqliteBus:
         now = queue.stamp(self._clock.now())
         return self._database.write(lambda connection: queue.revive(connection, topic, now))
 
+    def forget_dead_letters(self, before: datetime) -> None:
+        """Remove dead letters of before a moment; none whose reason is still to be recorded."""
+        self._database.write(lambda connection: queue.forget_dead_letters(connection, queue.stamp(before)))
+
     def pending(self) -> int:
         """How many messages are not done yet, leased and delayed ones included."""
         return self._database.read(queue.count_messages)

@@ -245,6 +245,13 @@ def revive(connection: sqlite3.Connection, topic: str | None, now: int) -> int:
     return count
 
 
+def forget_dead_letters(connection: sqlite3.Connection, before: int) -> None:
+    """Remove dead letters of before a time whose reason has been recorded."""
+    connection.execute(
+        "delete from dead_letters where died_at < ? and number not in (select number from unrecorded)", (before,)
+    )
+
+
 def recorded(connection: sqlite3.Connection, number: int) -> None:
     """The reason of a dead letter has been recorded."""
     connection.execute("delete from unrecorded where number = ?", (number,))

@@ -116,6 +116,13 @@ class BigQueryWarehouse:
                     return answer
         raise Contention(f"{piece}: other deliveries repeatedly changed the slice; deliver it again")
 
+    def forget_restatements(self, piece: Slice, before: datetime) -> None:
+        """Delete the rows of the slice's replacements before a moment, save those of its last one."""
+        checked_slice(piece)
+        with explaining(f"slice {piece}"):
+            dataset, _ = self._found(piece)
+            self._swaps.forget(dataset, piece, before)
+
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Ask in BigQuery SQL with named parameters; what the laptop refuses is refused here too."""
         dataset = self._prepared(org_slug, sql, parameters or {})

@@ -162,6 +162,12 @@ class Swaps:
         parameters = {**_names_of(piece), "delivery_id": delivery_id, "delivered_at": delivered_at}
         self._jobs.rows(sql, dataset, parameters)
 
+    def forget(self, dataset: bigquery.DatasetReference, piece: Slice, before: datetime) -> None:
+        """Delete the slice's restatements of replacements before a moment, save those of its last one."""
+        last = f"(select max(replaced_at) from restatements where {_SLICE})"
+        sql = f"delete from restatements where {_SLICE} and replaced_at < @before and replaced_at < {last}"
+        self._jobs.rows(sql, dataset, {**_names_of(piece), "before": before})
+
     def _let_go(self, staged: Staged) -> None:
         """Drop a staging table after a failure that stays, which is what is to be told; a table that stays goes by itself."""
         with suppress(CostError):

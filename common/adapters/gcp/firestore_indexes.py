@@ -73,6 +73,8 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("alerts", "history"),
     Field("budget_status", "facts"),
     Field("budget_status", "answers"),
+    Field("past_deliveries", "parts"),
+    Field("sizes", "kinds"),
     Field("slices", "files"),
     Field("slices", "history"),
     Field("places", "claims"),

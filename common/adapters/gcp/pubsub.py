@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 import grpc  # type: ignore[import-untyped]
 from google.api_core import exceptions as api
@@ -183,6 +184,9 @@ class PubSubBus:
                 letters.letter(name.removesuffix(DEAD), one) for name, held in dead.items() for one in held.values()
             ]
         return sorted(found, key=lambda one: one.died_at)
+
+    def forget_dead_letters(self, before: datetime) -> None:
+        """Nothing: Pub/Sub removes them by itself (`dead_letter_days`)."""
 
     def replay(self, topic: str | None = None) -> int:
         """Publish dead letters again, each to the subscription that failed it; returns how many.

@@ -57,11 +57,20 @@ def grants() -> Iterator[Grant]:
         Grant("normalize_focus", "roles/storage.objectCreator", f"objects:{one}/") for one in ("focus", "quarantine")
     )
     yield Grant("normalize_focus", _READ_BUCKET, "bucket")
-    for function, role in (("normalize_focus", "dataOwner"), ("evaluate_budgets", "dataViewer")):
+    for function, role in (
+        ("normalize_focus", "dataOwner"),
+        ("evaluate_budgets", "dataViewer"),
+        ("clean_up", "dataOwner"),
+    ):
         yield Grant(function, f"roles/bigquery.{role}", "datasets")
         yield Grant(function, "roles/bigquery.user", "project")
     yield Grant("evaluate_budgets", PUBLISHER, "topic:budget-check-requested")
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
+    yield Grant("clean_up", PUBLISHER, "topic:clean-up-requested")
+    yield from (
+        Grant("clean_up", "roles/storage.objectUser", f"objects:{one}/") for one in ("raw", "focus", "quarantine")
+    )
+    yield Grant("clean_up", _READ_BUCKET, "bucket")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
     yield Grant("send_notifications", "roles/cloudkms.cryptoKeyDecrypter", "key")

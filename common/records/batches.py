@@ -1,0 +1,30 @@
+"""Many documents removed in few transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from common.ports import DocumentStore, Transaction
+
+_BATCH = 200  # a Firestore transaction may write 10 MiB; a deletion is its document's name
+
+
+def delete_all(documents: DocumentStore, paths: Iterable[str]) -> int:
+    """Remove documents in the order of their paths; returns how many.  Safe to repeat."""
+    count = 0
+    for batch in _batched(paths):
+
+        def work(transaction: Transaction, batch: list[str] = batch) -> None:
+            for path in batch:
+                transaction.delete(path)
+
+        documents.transact(work)
+        count += len(batch)
+    return count
+
+
+def _batched(paths: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(paths)
+    while batch := list(islice(left, _BATCH)):
+        yield batch

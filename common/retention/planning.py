@@ -1,0 +1,174 @@
+"""What clean-up would remove of an organization now: the decisions of common/retention/deciding.py, with their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.domain import alerts, outbox
+from common.ports import Document, Runtime, Slice
+from common.records.deliveries import Delivery
+from common.records.organizations import below
+from common.records.past_deliveries import PENDING, past_deliveries
+from common.records.runs import ENDED, Run
+from common.retention.deciding import Known, decide, named_elsewhere, restatements_from
+from common.retention.inventory import Inventory
+from common.retention.lives import Lives, lives_of
+from common.warehouse.catalogued import catalogued
+
+_SHOWN = "select delivery_id from slices"
+
+
+@dataclass(frozen=True)
+class Going:
+    """One thing that goes, of one kind.  name: of a delivery, a slice or a document; files, bytes: of its objects."""
+
+    kind: str
+    name: str
+    about: str = ""
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What goes.  unfinished: deliveries that an interrupted clean-up has begun to remove.  paths: of documents that simply go."""
+
+    lives: Lives
+    going: tuple[Going, ...]
+    deliveries: tuple[Delivery, ...]
+    unfinished: tuple[Delivery, ...]
+    restatements: Mapping[Slice, datetime]
+    replacements: Sequence[Mapping[str, Any]]
+    past: tuple[Delivery, ...]
+    paths: tuple[str, ...]
+    copies: tuple[str, ...]
+
+
+def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
+    """Look at everything that has a life; nothing is changed.  Raises BadConfiguration for a life that is not valid."""
+    now, lives = rt.clock.now(), lives_of(rt.documents, org_slug)
+    documents = [one for _, one in rt.documents.list(below(org_slug, "deliveries"))]
+    deliveries = [Delivery.from_document(one) for one in documents]
+    runs = dict(rt.documents.list(below(org_slug, "runs")))
+    past = past_deliveries(rt.documents, org_slug)
+    unfinished = [one for one in (*deliveries, *past) if one.unknown.get(PENDING)]
+    replacements = rt.warehouse.query(org_slug, catalogued("replacements")) if deliveries else []
+    shown = {row["delivery_id"] for row in rt.warehouse.query(org_slug, _SHOWN)} if deliveries else set()
+    under_way = {name for run in runs.values() if run["status"] not in ENDED for name in run.get("delivery_ids", ())}
+    decided = decide(Known(deliveries, past, replacements, shown, under_way), lives, now)
+    going = tuple(decided)
+    named = named_elsewhere(deliveries, {one.delivery_id for one in going})
+    cuts = {Slice(org_slug, *piece): at for piece, at in restatements_from(replacements, lives, now).items()}
+    old = tuple(
+        one
+        for one in past
+        if not one.unknown.get(PENDING) and _before(one.files_removed_at, now, lives, "past_deliveries")
+    )
+    simple = list(_documents(rt, org_slug, runs, lives, now))
+    copies = _copies(rt, org_slug, inventory, runs, simple)
+    return Plan(
+        lives,
+        going=(
+            *(_going("versions", one, inventory, named) for one in decided.versions),
+            *(_going("rejected", one, inventory, named) for one in decided.rejected),
+            *(_going("withdrawn", one, inventory, named) for one in decided.withdrawn),
+            *(Going("restatements", str(piece), f"before {at:%Y-%m-%d %H:%M} UTC") for piece, at in cuts.items()),
+            *(Going("past_deliveries", one.delivery_id, str(one.slice)) for one in old),
+            *(Going(kind, name) for kind, name, _ in simple),
+        ),
+        deliveries=going,
+        unfinished=tuple(unfinished),
+        restatements=cuts,
+        replacements=replacements,
+        past=old,
+        paths=tuple(path for _, _, path in simple),
+        copies=copies,
+    )
+
+
+def _going(kind: str, delivery: Delivery, inventory: Inventory, named: set[str]) -> Going:
+    items = [item for item in inventory.of(delivery) if item.uri not in named]
+    return Going(kind, delivery.delivery_id, str(delivery.slice), len(items), sum(item.size_bytes for item in items))
+
+
+def _documents(
+    rt: Runtime, org_slug: str, runs: Mapping[str, Document], lives: Lives, now: datetime
+) -> Iterable[tuple[str, str, str]]:
+    """(kind, name, path) of documents that go by themselves."""
+
+    def found(kind: str, names: Iterable[str]) -> Iterable[tuple[str, str, str]]:
+        return ((kind, name, below(org_slug, kind, name)) for name in names)
+
+    listed = {
+        kind: dict(rt.documents.list(below(org_slug, kind)))
+        for kind in ("alerts", "notifications", "landings", "sizes")
+    }
+    yield from found("runs", _old_runs(runs, lives, now))
+    yield from found(
+        "alerts",
+        (
+            name
+            for name, one in listed["alerts"].items()
+            if _is_over(one) and _before(one["history"][-1]["at"], now, lives, "alerts")
+        ),
+    )
+    yield from found(
+        "notifications",
+        (
+            name
+            for name, one in listed["notifications"].items()
+            if one["status"] not in (outbox.PENDING, outbox.SENDING)
+            and _before(one["created_at"], now, lives, "notifications")
+        ),
+    )
+    yield from found(
+        "landings",
+        (name for name, one in listed["landings"].items() if _is_left(runs.get(one.get("run_id", "")), now, lives)),
+    )
+    yield from found("sizes", (name for name in listed["sizes"] if name < (now - lives["sizes"]).date().isoformat()))
+
+
+def _old_runs(runs: Mapping[str, Document], lives: Lives, now: datetime) -> list[str]:
+    latest: dict[str, tuple[str, str]] = {}
+    for name, one in runs.items():
+        latest[one["integration_id"]] = max(latest.get(one["integration_id"], ("", "")), (one["started_at"], name))
+    newest = {name for _, name in latest.values()}
+    ended = {name: one for name, one in runs.items() if one["status"] in ENDED and name not in newest}
+    return [name for name, one in ended.items() if _before(one["ended_at"] or one["started_at"], now, lives, "runs")]
+
+
+def _is_over(alert: Mapping[str, Any]) -> bool:
+    return alert["state"] in (alerts.RESOLVED, alerts.RETRACTED) and bool(alert["history"])
+
+
+def _is_left(run: Mapping[str, Any] | None, now: datetime, lives: Lives) -> bool:
+    """Whether the progress of a landing belongs to a run that ended without it long ago."""
+    return run is not None and (run["status"] in ENDED and _before(run["started_at"], now, lives, "landings"))
+
+
+def _copies(
+    rt: Runtime,
+    org_slug: str,
+    inventory: Inventory,
+    runs: Mapping[str, Document],
+    going: Sequence[tuple[str, str, str]],
+) -> tuple[str, ...]:
+    """Copies of files that no landing knows: those of landings that go, and those that a killed one left without a note.
+
+    A copy is made before it is noted, so none goes while a run of its integration has not ended.
+    """
+    left = {name for kind, name, _ in going if kind == "landings"}
+    known = {one.get("uri") for name, one in rt.documents.list(below(org_slug, "landings")) if name not in left}
+    busy = {Run.from_document(one).integration_id for one in runs.values() if one["status"] not in ENDED}
+    return tuple(
+        item.uri
+        for item in inventory.incoming()
+        if item.uri not in known and not any(f"raw/{org_slug}/{name}/incoming/" in item.uri for name in busy)
+    )
+
+
+def _before(text: str | None, now: datetime, lives: Lives, kind: str) -> bool:
+    return text is not None and datetime.fromisoformat(text) < now - lives[kind]
