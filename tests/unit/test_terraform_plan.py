@@ -190,8 +190,8 @@ def test_production_keeps_what_can_be_lost(planned: list[Planned]) -> None:
     assert rules == {"uploads/": 7, None: 2}
     assert len(list(of(planned, "google_monitoring_alert_policy"))) == 6
     (oldest,) = of(planned, "google_monitoring_alert_policy", "oldest_message")
-    watched = oldest.values["conditions"][0]["condition_threshold"][0]["filter"]
-    assert all(f'"{one.name}"' in watched for table in SUBSCRIPTIONS.values() for one in table)
+    watched = oldest.values["conditions"][0]["condition_prometheus_query_language"][0]["query"]
+    assert all(one.name in watched for table in SUBSCRIPTIONS.values() for one in table)
     assert len(list(of(planned, "google_billing_budget"))) == 1
 
 
