@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.adapters.shared.kernel_copy import copied
 from common.errors import BadConfiguration
 from common.focus import TABLE, TIME_TYPE, export_schema, storage_schema
 from common.formats.engine import engine
@@ -115,7 +116,7 @@ def _parquet(written: Path, schema: pa.Schema) -> Iterator[_Write]:
 def _csv(written: Path, schema: pa.Schema) -> Iterator[_Write]:
     part = written.with_suffix(".part")
     to_part = f"to {literal(str(part))} (format csv, delimiter ',', quote '\"', escape '\"', nullstr ''"
-    with written.open("wb") as whole, engine() as connection:
+    with written.open("wb", buffering=0) as whole, engine() as connection:
 
         def write(batch: pa.RecordBatch, header: bool = False) -> None:
             # a table of one batch is work for one thread
@@ -123,6 +124,8 @@ def _csv(written: Path, schema: pa.Schema) -> Iterator[_Write]:
             connection.register("sorted", pa.Table.from_batches(shares, schema))
             connection.execute(f"copy ({_as_text('sorted')}) {to_part}, header {header})")
             with part.open("rb") as handle:
+                for _ in copied(handle, whole):
+                    pass
                 shutil.copyfileobj(handle, whole, 1 << 20)
 
         write(pa.RecordBatch.from_pylist([], schema), header=True)
