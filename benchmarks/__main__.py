@@ -17,7 +17,7 @@ from benchmarks.measure import Failed
 from benchmarks.peer import Absent
 from benchmarks.plan import Plan
 from benchmarks.report import rewrite, save, show
-from benchmarks.throughput import measure_bill, measure_doubled, measure_peer
+from benchmarks.throughput import measure_bill, measure_doubled, measure_export, measure_peer
 
 BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "cold": measure_cold_starts,
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "questions": measure_questions,
     "peer": measure_peer,
     "bill": measure_bill,
+    "export": measure_export,
     "doubled": measure_doubled,
 }
 

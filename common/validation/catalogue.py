@@ -102,9 +102,9 @@ def _check(column: Column, rule_id: str, index: int) -> Check:
 
 
 def _special(column: Column, known: Check, entry: Mapping[str, Any]) -> Check:
-    predicate = entry.get("sql", "")
+    predicate, coarse = entry.get("sql", ""), ""
     if "product" in entry:
-        predicate = product_predicate(*entry["product"])
+        predicate, coarse = product_predicate(*entry["product"]), product_suspicion(*entry["product"])
     if "element" in entry:
         tried = f"len(list_filter(focus_elements({entry['column']}), lambda e: {entry['element']})) > 0"
         predicate = f"case when {entry['column']} is not null then {tried} end"
@@ -115,6 +115,7 @@ def _special(column: Column, known: Check, entry: Mapping[str, Any]) -> Check:
         known,
         kind=Kind.ROW,
         predicate=predicate,
+        coarse=coarse,
         needs=_needs(predicate, column.name),
         distinct=distinct,
         note=entry.get("note", ""),
@@ -203,10 +204,14 @@ def _dataset_needs(entry: Mapping[str, Any]) -> frozenset[str]:
 
 def product_predicate(cost: str, price: str, quantity: str) -> str:
     """cost <> price * quantity: by decimals where they hold the product, else by arbitrary precision."""
-    quick = f"focus_same_amount(focus_multiply(value({price}), value({quantity})), value({cost}))"
     exact = f"focus_product_differs(cast({cost} as varchar), cast({price} as varchar), cast({quantity} as varchar))"
-    set_all = f"{cost} is not null and {price} is not null and {quantity} is not null"
-    return f"case when {set_all} and {quick} is not true then {exact} end"
+    return f"case when {product_suspicion(cost, price, quantity)} then {exact} end"
+
+
+def product_suspicion(cost: str, price: str, quantity: str) -> str:
+    """Where decimals do not show that cost = price * quantity."""
+    quick = f"focus_same_amount(focus_multiply(value({price}), value({quantity})), value({cost}))"
+    return f"{cost} is not null and {price} is not null and {quantity} is not null and {quick} is not true"
 
 
 def subcategory_predicate() -> str:

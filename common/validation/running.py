@@ -81,13 +81,15 @@ def _faults(rows: Rows, checks: Iterable[Check]) -> list[Failure]:
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> tuple[int, dict[str, int]]:
     """Predicate -> rows that break it.  What several rules share is counted once, coarse before costly."""
-    scanned = [check for check in checks if not check.distinct]
+    scanned = [check for check in checks if check.coarse or not check.distinct]
     row_count, found = _scan(connection, rows, [check.coarse or check.predicate for check in scanned])
     counts = {check.predicate: found[check.coarse or check.predicate] for check in scanned}
-    suspected = [check.predicate for check in scanned if check.coarse and counts[check.predicate]]
-    if suspected:
-        counts |= _scan(connection, rows, suspected)[1]
-    for predicates in _by_columns(check.predicate for check in checks if check.distinct).values():
+    suspected = [check for check in scanned if check.coarse and counts[check.predicate]]
+    exact = [check.predicate for check in suspected if not check.distinct]
+    if exact:
+        counts |= _scan(connection, rows, exact)[1]
+    grouped = [check for check in checks if check.distinct and (not check.coarse or check in suspected)]
+    for predicates in _by_columns(check.predicate for check in grouped).values():
         counts |= _count_distinct(connection, rows, predicates)
     return row_count, counts
 

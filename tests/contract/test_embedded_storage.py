@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import hashlib
 import io
 import json
 import os
 import sqlite3
 import stat
+import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -20,9 +23,11 @@ from common.adapters.embedded.folder_objects import LEFTOVER_SECONDS, FolderObje
 from common.adapters.embedded.local_keys import LocalKeyRing
 from common.adapters.embedded.sqlite_database import SqliteDatabase
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+from common.adapters.shared import kernel_copy
 from common.errors import BadConfiguration, Contention, NoSpace, Permanent
 
 NAME = "raw/default/a/2026-03/d/part.csv"
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux copies files in the kernel")
 
 
 @contextmanager
@@ -196,6 +201,76 @@ def test_put_file_copies_between_file_systems(tmp_path):
     with store.open(store.put_file(NAME, finished).uri) as opened:
         assert opened.read() == b"rows"
     assert not finished.exists()
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 10_000])
+@pytest.mark.parametrize("read_before", [0, 3])
+def test_a_file_is_copied_from_where_it_was_read_to(tmp_path, monkeypatch, size, read_before):
+    monkeypatch.setattr(kernel_copy, "PIECE_BYTES", 4096)
+    source = tmp_path / "bill.csv"
+    source.write_bytes(os.urandom(size))
+    left = source.read_bytes()[read_before:]
+    store = FolderObjectStore(tmp_path / "objects")
+    with source.open("rb") as content:
+        content.read(read_before)
+        stored = store.put(NAME, content)
+        assert content.read() == b""
+    assert (stored.size_bytes, stored.digest) == (len(left), "sha256:" + hashlib.sha256(left).hexdigest())
+    assert (tmp_path / "objects" / NAME).read_bytes() == left
+
+
+@LINUX
+@pytest.mark.parametrize("copied_before", [0, 1])
+def test_what_the_kernel_does_not_copy_is_copied_by_hand(tmp_path, monkeypatch, copied_before):
+    asked = []
+
+    def give_up(source, target, count, start, first):
+        asked.append(start)
+        if len(asked) > copied_before:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return os.pwrite(target, os.pread(source, 5, start), first)
+
+    monkeypatch.setattr(kernel_copy.os, "copy_file_range", give_up)
+    source = tmp_path / "bill.csv"
+    source.write_bytes(b"line,cost\n1,2\n")
+    store = FolderObjectStore(tmp_path / "objects")
+    with source.open("rb") as content:
+        stored = store.put(NAME, content)
+    assert asked == [0, 5][: copied_before + 1]
+    assert stored.digest == "sha256:" + hashlib.sha256(source.read_bytes()).hexdigest()
+    assert (tmp_path / "objects" / NAME).read_bytes() == source.read_bytes()
+
+
+@LINUX
+def test_the_digest_is_of_the_stored_bytes(tmp_path, monkeypatch):
+    def store_another(source, target, count, start, first):
+        return 0 if start else os.pwrite(target, b"other", first)
+
+    monkeypatch.setattr(kernel_copy.os, "copy_file_range", store_another)
+    source = tmp_path / "bill.csv"
+    source.write_bytes(b"bytes")
+    with source.open("rb") as content:
+        stored = FolderObjectStore(tmp_path / "objects").put(NAME, content)
+    assert stored.digest == "sha256:" + hashlib.sha256(b"other").hexdigest()
+
+
+def test_an_object_stays_as_it_was_when_its_source_is_changed_in_place(tmp_path):
+    source = tmp_path / "bill.csv"
+    source.write_bytes(b"before")
+    store = FolderObjectStore(tmp_path / "objects")
+    with source.open("rb") as content:
+        store.put(NAME, content)
+    with source.open("r+b") as changed:
+        changed.write(b"after!")
+    assert (tmp_path / "objects" / NAME).read_bytes() == b"before"
+
+
+def test_a_packed_stream_is_stored_unpacked(tmp_path):
+    source = tmp_path / "bill.csv.gz"
+    source.write_bytes(gzip.compress(b"line,cost\n" * 1000))
+    with gzip.open(source) as content:
+        FolderObjectStore(tmp_path / "objects").put(NAME, content)
+    assert (tmp_path / "objects" / NAME).read_bytes() == b"line,cost\n" * 1000
 
 
 @pytest.mark.parametrize(("first", "second"), [("raw/a", "raw/a/b"), ("raw/a", "raw/a/b/c"), ("raw/a/b", "raw/a")])

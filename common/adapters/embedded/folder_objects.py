@@ -49,7 +49,7 @@ class FolderObjectStore:
         """Write an object, streaming.  The same bytes again change nothing; other bytes raise AlreadyExists."""
         target = self._path(check_name(name))
         with self._aside(name) as written:
-            with written.open("wb", buffering=0) as file:
+            with written.open("w+b", buffering=0) as file:
                 _, digest = copy_hashing(content, file)
                 os.fsync(file.fileno())
             if self._link(written, target):
@@ -181,7 +181,7 @@ class FolderObjectStore:
         if target.exists():
             return None
         with self._aside(name) as written:
-            with path.open("rb") as content, written.open("wb", buffering=0) as file:
+            with path.open("rb") as content, written.open("w+b", buffering=0) as file:
                 _, digest = copy_hashing(content, file)
                 os.fsync(file.fileno())
             return self._remember(name, digest) if self._link(written, target) else None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
-from itertools import chain
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.adapters.shared.kernel_copy import copied
 from common.errors import BadConfiguration
 from common.focus import TABLE, TIME_TYPE, export_schema, storage_schema
 from common.formats.engine import engine
@@ -27,6 +30,23 @@ ORDER = ("ChargePeriodStart", "x_SourceRowId")
 it by a digest of every column."""
 
 ROW_GROUP_ROWS = 50_000
+_SORT_MEMORY = "500MB"
+"""What sorting may take before it spills; Arrow and the writer take as much beside it."""
+_SHARED_ROWS = 10_000
+"""Rows that a thread turns into CSV at a time."""
+_OFTEN_SAME = {
+    "ContractedCost": "BilledCost",
+    "EffectiveCost": "BilledCost",
+    "ListCost": "BilledCost",
+    "PricingCurrencyEffectiveCost": "BilledCost",
+    "ListUnitPrice": "ContractedUnitPrice",
+    "PricingCurrencyContractedUnitPrice": "ContractedUnitPrice",
+    "PricingCurrencyListUnitPrice": "ContractedUnitPrice",
+    "ConsumedQuantity": "PricingQuantity",
+}
+"""Column -> one of its type that mostly has the same value: to compare two wide decimals costs little beside writing one as text."""
+
+_Write = Callable[[pa.RecordBatch], None]
 
 
 def write_focus(
@@ -43,74 +63,100 @@ def write_focus(
         raise BadConfiguration(f"there is no folder {target.parent}; create it first")
     if target.is_dir():
         raise BadConfiguration(f"'{target}' is a folder; name a file in it")
-    chosen = transpile(f"select * from {TABLE} where {where or 'true'}").sql
-    statement = _ordered(chosen, target.suffix)
+    statement = _ordered(transpile(f"select * from {TABLE} where {where or 'true'}").sql)
+    count = 0
     with tempfile.TemporaryDirectory(prefix=".costwire-", dir=target.parent) as scratch:
         written = Path(scratch) / target.name
         # one thread: with more of them, sorting wide rows outgrows its memory instead of spilling
         with explained(), engine(Path(scratch), threads=1) as connection:
+            connection.execute(f"set memory_limit = '{_SORT_MEMORY}'")
             connection.execute(MACROS)
             connection.execute("set variable now = cast($now as timestamptz)", {"now": now.isoformat()})
-            count = _WRITERS[target.suffix](_shown_in_turn(connection, slices), statement, parameters, written)
+            nothing = _rows(connection, [], statement, parameters)
+            with _WRITERS[target.suffix](written, nothing.schema) as write:
+                for paths in slices:
+                    for batch in _ahead(_rows(connection, paths, statement, parameters)):
+                        write(batch)
+                        count += batch.num_rows
         written.replace(target)
     return count
 
 
-def _shown_in_turn(
-    connection: duckdb.DuckDBPyConnection, slices: Iterable[Sequence[Path]]
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The connection with one slice after the other as its table; no rows first, so that a file always has columns."""
-    for paths in chain([[]], slices):
-        connection.execute(f"create or replace view {TABLE} as {focus_select(connection, paths)}")
-        yield connection
+def _rows(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], statement: str, parameters: Mapping[str, Any]
+) -> pa.RecordBatchReader:
+    """The chosen rows of one slice, in order; they are sorted when the first ones are asked for."""
+    connection.execute(f"create or replace view {TABLE} as {focus_select(connection, paths)}")
+    return connection.sql(statement, params=dict(parameters) or None).to_arrow_reader(ROW_GROUP_ROWS)
 
 
-def _write_parquet(
-    turns: Iterable[duckdb.DuckDBPyConnection], statement: str, parameters: Mapping[str, Any], written: Path
-) -> int:
-    count = 0
-    with ExitStack() as stack:
-        writer: pq.ParquetWriter | None = None
-        for connection in turns:
-            reader = connection.sql(statement, params=dict(parameters) or None).to_arrow_reader(ROW_GROUP_ROWS)
-            if writer is None:
-                writer = stack.enter_context(pq.ParquetWriter(written, reader.schema, compression="zstd"))
-            for batch in reader:
-                writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
-                count += batch.num_rows
-    return count
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The batches, each fetched while the one before it is written: DuckDB and Arrow release the interpreter lock."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sort") as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
-def _write_csv(
-    turns: Iterable[duckdb.DuckDBPyConnection], statement: str, parameters: Mapping[str, Any], written: Path
-) -> int:
-    part = written.with_suffix(".part")
-    count = 0
-    with written.open("wb") as whole:
-        for number, connection in enumerate(turns):
-            options = f"format csv, header {number == 0}, delimiter ',', quote '\"', escape '\"', nullstr ''"
-            copy = f"copy ({statement}) to {literal(str(part))} ({options})"
-            (rows,) = connection.execute(copy, dict(parameters) or None).fetchone() or (0,)
-            count += int(rows)
-            with part.open("rb") as handle:
-                shutil.copyfileobj(handle, whole, 1 << 20)
-    return count
-
-
-_WRITERS = {".parquet": _write_parquet, ".csv": _write_csv}
-
-
-def _ordered(chosen: str, suffix: str) -> str:
-    columns = [f"{_shown(name, kind, suffix)} as {quoted(name)}" for name, kind in export_schema().items()]
-    order = [f"chosen.{quoted(name)}" for name in ORDER]
+def _ordered(chosen: str) -> str:
+    columns = ", ".join(f"chosen.{quoted(name)}" for name in export_schema())
+    order = ", ".join(f"chosen.{quoted(name)}" for name in ORDER)
     digest = f"hash({', '.join(f'chosen.{quoted(name)}' for name in storage_schema())})"
-    return f"select {', '.join(columns)} from ({chosen}) as chosen order by {', '.join(order)}, {digest}"
+    return f"select {columns} from ({chosen}) as chosen order by {order}, {digest}"
 
 
-def _shown(name: str, kind: str, suffix: str) -> str:
-    column = f"chosen.{quoted(name)}"
-    if suffix == ".csv" and kind == TIME_TYPE:
-        return f"strftime({column}, '%Y-%m-%dT%H:%M:%SZ')"
-    if suffix == ".csv" and kind.startswith("DECIMAL"):
-        return f"rtrim(rtrim(cast({column} as varchar), '0'), '.')"
-    return column
+@contextmanager
+def _parquet(written: Path, schema: pa.Schema) -> Iterator[_Write]:
+    with pq.ParquetWriter(written, schema, compression="zstd") as writer:
+        yield partial(writer.write_batch, row_group_size=ROW_GROUP_ROWS)
+
+
+@contextmanager
+def _csv(written: Path, schema: pa.Schema) -> Iterator[_Write]:
+    part = written.with_suffix(".part")
+    to_part = f"to {literal(str(part))} (format csv, delimiter ',', quote '\"', escape '\"', nullstr ''"
+    with written.open("wb", buffering=0) as whole, engine() as connection:
+
+        def write(batch: pa.RecordBatch, header: bool = False) -> None:
+            # a table of one batch is work for one thread
+            shares = [batch.slice(start, _SHARED_ROWS) for start in range(0, len(batch), _SHARED_ROWS)]
+            connection.register("sorted", pa.Table.from_batches(shares, schema))
+            connection.execute(f"copy ({_as_text('sorted')}) {to_part}, header {header})")
+            with part.open("rb") as handle:
+                for _ in copied(handle, whole):
+                    pass
+                shutil.copyfileobj(handle, whole, 1 << 20)
+
+        write(pa.RecordBatch.from_pylist([], schema), header=True)
+        yield write
+
+
+_WRITERS = {".parquet": _parquet, ".csv": _csv}
+
+
+def _as_text(relation: str) -> str:
+    """The rows as the specification writes them in CSV."""
+    numbers = ", ".join(f"{_number(name)} as {quoted(_text(name))}" for name in dict.fromkeys(_OFTEN_SAME.values()))
+    columns = ", ".join(f"{_shown(name, kind)} as {quoted(name)}" for name, kind in export_schema().items())
+    return f"select {columns} from (select *, {numbers} from {relation})"
+
+
+def _shown(name: str, kind: str) -> str:
+    if kind == TIME_TYPE:
+        # as a plain timestamp, since one with a zone has a calendar asked for each row
+        return f"strftime(make_timestamp(epoch_us({quoted(name)})), '%Y-%m-%dT%H:%M:%SZ')"
+    if name in _OFTEN_SAME.values():
+        return quoted(_text(name))
+    if name in _OFTEN_SAME:
+        other = _OFTEN_SAME[name]
+        return f"case when {quoted(name)} = {quoted(other)} then {quoted(_text(other))} else {_number(name)} end"
+    return _number(name) if kind.startswith("DECIMAL") else quoted(name)
+
+
+def _number(name: str) -> str:
+    return f"rtrim(rtrim(cast({quoted(name)} as varchar), '0'), '.')"
+
+
+def _text(name: str) -> str:
+    return f"{name} as text"

@@ -48,7 +48,7 @@ create or replace temp macro blank_to_null(x) as nullif(trim(x), '');
 create or replace temp macro fit_price(price, quantity) as
     case
         when quantity is null or price is null then price
-        when quantity = round(quantity, 0) then price
+        when quantity = 1 or quantity = trunc(quantity) then price
         when quantity = round(quantity, 6) then cast(round(price, 18) as decimal(38, 24))
         else cast(round(price, 12) as decimal(38, 24))
     end;
@@ -56,7 +56,9 @@ create or replace temp macro fit_price(price, quantity) as
 -- price * quantity without rounding, for a price from fit_price; null where it needs more than 14 integer digits
 create or replace temp macro multiply(price, quantity) as
     case
-        when quantity = round(quantity, 0) then try(cast(price as decimal(38, 24)) * cast(quantity as decimal(38, 0)))
+        -- half of the lines of an hourly bill
+        when quantity = 1 then try(cast(price as decimal(38, 24)))
+        when quantity = trunc(quantity) then try(cast(price as decimal(38, 24)) * cast(quantity as decimal(38, 0)))
         when quantity = round(quantity, 6) then try(cast(price as decimal(38, 18)) * cast(quantity as decimal(38, 6)))
         else try(cast(price as decimal(38, 12)) * cast(quantity as decimal(38, 12)))
     end;

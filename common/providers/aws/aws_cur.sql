@@ -376,6 +376,7 @@ described as (
             when capacity_reservation_capacity_reservation_arn is not null then capacity_reservation_capacity_reservation_arn
             when contains(resource_id, ':capacity-reservation/') then resource_id
         end as capacity_reservation,
+        coalesce(line_item_line_item_description, line_item_tax_type, concat_ws(' ', service_name, line_item_usage_type)) as description,
         -- the part of an ARN that people chose; ids that AWS made are no names
         case when starts_with(resource_id, 'arn:') then regexp_extract(resource_id, '[^/:]+$') end as last_of_arn,
         case
@@ -416,8 +417,7 @@ select
     charge_category as ChargeCategory,
     -- a refund bill is issued after the invoice; the id of an invoice says nothing, as every line of a month gets one when it is invoiced
     case when kind = 'Refund' and (bill_bill_type = 'Refund' or charge_start < period_start) then 'Correction' end as ChargeClass,
-    case when unused then 'Unused: ' else '' end
-    || coalesce(line_item_line_item_description, line_item_tax_type, concat_ws(' ', service_name, line_item_usage_type)) as ChargeDescription,
+    case when unused then 'Unused: ' || description else description end as ChargeDescription,
     charge_frequency as ChargeFrequency,
     make_timestamptz(charge_end * 1000000) as ChargePeriodEnd,
     make_timestamptz(charge_start * 1000000) as ChargePeriodStart,

@@ -19,7 +19,8 @@ create or replace temp macro focus_quantity(x) as
 -- price * quantity where decimals hold it exactly, otherwise null
 create or replace temp macro focus_multiply(price, quantity) as
     case
-        when quantity = round(quantity, 0) then try(cast(price as decimal(38, 24)) * cast(quantity as decimal(38, 0)))
+        when quantity = 1 then price
+        when quantity = trunc(quantity) then try(cast(price as decimal(38, 24)) * cast(quantity as decimal(38, 0)))
         when quantity = round(quantity, 6) and price = round(price, 18)
             then try(cast(price as decimal(38, 18)) * cast(quantity as decimal(38, 6)))
         when price = round(price, 12) then try(cast(price as decimal(38, 12)) * cast(quantity as decimal(38, 12)))
