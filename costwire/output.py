@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.segment import Segment
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from common.domain.legible import json_text, lines, one_line
+from common.progress import listening
+from costwire.progress_line import ProgressLine
 
 Org = Annotated[str, typer.Option("--org", help="Organization to use.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs; amounts are exact decimals as text.")]
@@ -115,19 +117,24 @@ def table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None
 
 
 @contextmanager
-def progress(what: str, quiet: bool = False) -> Iterator[Any]:
-    """A spinner with a line that the work can change; nothing where stdout is no terminal.  Yields say(text)."""
+def progress(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """A line on stderr that shows how far the work is; nothing where that is no terminal.  Yields say(text), which changes its words."""
     if quiet or not errors.is_terminal:
         yield lambda text: None
         return
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(20),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(one_line(what), total=None)
-        yield lambda text: bar.update(task, description=one_line(text))
+    line = ProgressLine(what)
+    shown = Progress(SpinnerColumn(), _LineColumn(line), TimeElapsedColumn(), console=errors, transient=True)
+    with listening(line), shown:
+        shown.add_task("", total=None)
+        yield line.say
+
+
+class _LineColumn(ProgressColumn):
+    """The line as it is each time it is drawn, cut where the terminal ends."""
+
+    def __init__(self, line: ProgressLine) -> None:
+        super().__init__(Column(no_wrap=True, overflow="ellipsis"))
+        self._line = line
+
+    def render(self, task: Task) -> Text:
+        return Text(one_line(self._line.text()))

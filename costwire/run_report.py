@@ -11,7 +11,7 @@ from common.errors import CostError
 from common.ingestion.requesting import Outcome, Requested
 from common.ports import Runtime
 from common.records.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, WITHDRAWN, Delivery
-from common.reporting.outcomes import NOTHING_NEW, REPLACES, DeliveryOutcome, TotalChange, outcome_of_delivery
+from common.reporting.outcomes import NOTHING_NEW, REPLACES, DeliveryOutcome, TotalChange, outcomes_of
 from costwire.messages import messages_sent
 from costwire.output import console, exact, joined, money, print_json, progress, styled, table
 from costwire.waiting import wait
@@ -48,8 +48,7 @@ def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[s
 
 def what_happened(rt: Runtime, outcome: Outcome) -> list[DeliveryOutcome]:
     """What the runs did with each delivery that they found."""
-    run_ids = [str(run["run_id"]) for run in outcome.runs]
-    return [outcome_of_delivery(rt.documents, one, run_ids) for one in outcome.deliveries]
+    return outcomes_of(rt, outcome.deliveries, [str(run["run_id"]) for run in outcome.runs])
 
 
 def print_outcomes(outcomes: Iterable[DeliveryOutcome]) -> None:

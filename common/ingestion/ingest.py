@@ -13,7 +13,8 @@ from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan
 from common.ingestion.reading import IngestRequest, Ports
 from common.messages import IngestBill
 from common.ports import Location, Runtime
-from common.providers.discovery import FoundDelivery
+from common.progress import COPYING, expect
+from common.providers.discovery import FoundDelivery, size_of
 from common.providers.provider import Provider
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
@@ -81,6 +82,7 @@ def _land_all(
     if not run.get("force"):
         found = [one for one in found if not _is_of_the_future(one, rt.clock.now(), refused)]
     versions = {item.name: item.version for item in location.list()} if found else {}
+    expect(lambda: (message.run_id, integration_id, {COPYING: size_of(found, location)}))
     try:
         for one in found:
             try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common import progress
 from common.ports import ObjectStore
 
 
@@ -17,10 +18,11 @@ def upload(
     say: gets a line about each file before it is copied.  names: only these files of the folder.
     """
     files = _files(path, names)
+    progress.expect(lambda: (prefix, "", {progress.UPLOADING: sum(file.stat().st_size for file in files)}))
     for number, file in enumerate(files, start=1):
         relative = file.relative_to(path if path.is_dir() else path.parent).as_posix()
         say(f"uploading {relative} ({number} of {len(files)})")
-        with file.open("rb") as stream:
+        with progress.part(progress.UPLOADING, file.stat().st_size), file.open("rb") as stream:
             stored = objects.put(f"{prefix}/{relative}", stream)
     return objects.uri(prefix) if path.is_dir() else stored.uri
 

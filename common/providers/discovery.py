@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -47,6 +47,12 @@ class FoundDelivery:
 def data_files(location: Location) -> list[FoundObject]:
     """The files at a location that can be bills: no hidden ones, no manifests, no notes and checksums."""
     return [found for found in location.list() if is_data(found.name)]
+
+
+def size_of(found: Iterable[FoundDelivery], location: Location) -> int:
+    """The bytes of all parts of what was found, as they lie at the location."""
+    sizes = {item.name: item.size_bytes for item in location.list()}
+    return sum(sizes.get(part.name, 0) for one in found for part in one.parts)
 
 
 def one_delivery(location: Location, found: Sequence[FoundObject]) -> FoundDelivery:

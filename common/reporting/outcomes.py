@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from common.domain.money import add, plain
 from common.formats.recognition import formats
-from common.ports import DocumentStore
+from common.ports import DocumentStore, Runtime
 from common.records.deliveries import CURRENT, FINISHED, JOINED, REJECTED, Delivery, load
 
 NEW, REPLACES, NOTHING_NEW, NOT_SHOWN, REFUSED, UNFINISHED = (
@@ -70,8 +70,12 @@ class DeliveryOutcome:
         }  # fmt: skip
 
 
-def outcome_of_delivery(documents: DocumentStore, delivery: Delivery, run_ids: Collection[str]) -> DeliveryOutcome:
-    """What the runs did with a delivery that they found."""
+def outcomes_of(rt: Runtime, deliveries: Iterable[Delivery], run_ids: Collection[str]) -> list[DeliveryOutcome]:
+    """What the runs did with each delivery that they found."""
+    return [_outcome_of(rt.documents, one, run_ids) for one in deliveries]
+
+
+def _outcome_of(documents: DocumentStore, delivery: Delivery, run_ids: Collection[str]) -> DeliveryOutcome:
     outcome = _outcome(delivery, run_ids)
     earlier = (
         load(documents, delivery.org_slug, delivery.replaced) if outcome == REPLACES and delivery.replaced else None

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+from common import progress
+
 PIECE_BYTES = 1 << 20
 
 
@@ -32,6 +34,7 @@ def copy_hashing(content: BinaryIO, target: BinaryIO) -> tuple[int, str]:
             hashed = pool.submit(hasher.update, piece)
             _write_all(target, piece)
             size_bytes += len(piece)
+            progress.advance(progress.COPYING, len(piece))
     return size_bytes, "sha256:" + hasher.hexdigest()
 
 
