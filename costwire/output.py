@@ -18,17 +18,22 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.segment import Segment
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from common.domain.legible import json_text, lines, one_line
 from common.progress import listening
 from costwire.progress_line import ProgressLine
+from costwire.tables import PIPE_WIDTH, fitted
 
 Org = Annotated[str, typer.Option("--org", help="Organization to use.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs; amounts are exact decimals as text.")]
 
-_WIDTH = None if sys.stdout.isatty() else 120  # a file or a pipe has no width of its own
+_WIDTH = None if sys.stdout.isatty() else PIPE_WIDTH
+
+
+_BEFORE_LINE = len("x 0:00:00 ")
+"""What stands before the line of progress: the spinner and the time that has passed."""
 
 
 class Screen(Console):
@@ -106,14 +111,8 @@ def say_error(reason: str) -> None:
 
 
 def table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
-    """A table whose number columns stand to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        number = name in numbers
-        made.add_column(
-            name, justify="right" if number else "left", no_wrap=number, overflow="fold", min_width=len(name)
-        )
-    return made
+    """A table whose number columns stand to the right; it fits the terminal, and a pipe gets all of it on one line per row."""
+    return fitted(*columns, numbers=numbers, title=title)
 
 
 @contextmanager
@@ -123,7 +122,7 @@ def progress(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
         yield lambda text: None
         return
     line = ProgressLine(what)
-    shown = Progress(SpinnerColumn(), _LineColumn(line), TimeElapsedColumn(), console=errors, transient=True)
+    shown = Progress(SpinnerColumn(), TimeElapsedColumn(), _LineColumn(line), console=errors, transient=True)
     with listening(line), shown:
         shown.add_task("", total=None)
         yield line.say
@@ -133,8 +132,10 @@ class _LineColumn(ProgressColumn):
     """The line as it is each time it is drawn, cut where the terminal ends."""
 
     def __init__(self, line: ProgressLine) -> None:
-        super().__init__(Column(no_wrap=True, overflow="ellipsis"))
+        super().__init__()
         self._line = line
 
     def render(self, task: Task) -> Text:
-        return Text(one_line(self._line.text()))
+        shown = Text(one_line(self._line.text()))
+        shown.truncate(max(errors.width - _BEFORE_LINE, 1), overflow="ellipsis")
+        return shown
