@@ -39,6 +39,7 @@ from costwire import (
     validate,
     watch,
 )
+from costwire.installed import cloud_install
 from costwire.output import say_error
 
 
@@ -161,7 +162,7 @@ def _words(error: BaseException) -> str:
     if known:
         return str(known)
     if isinstance(error, ImportError) and (error.name or "").startswith("google"):
-        return "Google Cloud's SDKs are not installed; run make install-cloud"
+        return f"Google Cloud's SDKs are not installed; {cloud_install()}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, ValueError) and "null byte" in str(error):

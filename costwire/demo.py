@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -20,6 +19,7 @@ from common.reporting.outcomes import DeliveryOutcome
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets, costs
+from costwire.installed import command, from_here
 from costwire.output import console, progress, styled
 from costwire.run_report import print_outcomes, what_happened
 from costwire.tenant import tenant_of
@@ -69,7 +69,7 @@ def _imported(rt: EmbeddedRuntime) -> Iterator[DeliveryOutcome]:
     """What came of the bills, one bill after the other, so that the budget is evaluated in the same order each time."""
     with progress("looking for the bills") as say:
         for name in _INTEGRATIONS:
-            say(f"{TITLES[name]}: {_from_here(SAMPLES / name)}")
+            say(f"{TITLES[name]}: {from_here(SAMPLES / name)}")
             connect(rt, Connection(_ORG, name, (SAMPLES / name).as_uri(), scheduled=False))
             outcome = wait(rt, request_all(rt, _ORG, "demo", (name,)), say)
             if outcome.reasons:
@@ -91,24 +91,11 @@ def _heading(text: str) -> None:
 
 
 def _next_steps() -> None:
-    command = _command()
+    typed = command()
     for what, line in (
-        ("your own bill", f"{command} import YOUR-BILL.csv"),
-        ("explore the demo", f"COSTWIRE_HOME={HOME} {command} costs --by service"),
-        ("check a FOCUS file", f"{command} validate {_from_here(SAMPLES / 'focus' / 'focus-1.0.csv')}"),
-        ("all commands", f"{command} --help"),
+        ("your own bill", f"{typed} import YOUR-BILL.csv"),
+        ("explore the demo", f"COSTWIRE_HOME={HOME} {typed} costs --by service"),
+        ("check a FOCUS file", f"{typed} validate {from_here(SAMPLES / 'focus' / 'focus-1.0.csv')}"),
+        ("all commands", f"{typed} --help"),
     ):
         console.print(f"{what + ':':<20}{line}", soft_wrap=True)
-
-
-def _command() -> str:
-    """How the user can call Costwire: by a path where it is not on the search path, as in a clone's .venv."""
-    if shutil.which("costwire"):
-        return "costwire"
-    started = Path(sys.argv[0])
-    return f"{sys.executable} -m costwire" if started.suffix == ".py" else _from_here(started.absolute())
-
-
-def _from_here(path: Path) -> str:
-    """A path as it is typed in the current folder."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

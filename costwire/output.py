@@ -23,6 +23,7 @@ from rich.text import Text
 
 from common.domain.legible import json_text, lines, one_line
 from common.progress import listening
+from costwire.installed import in_this_shell
 from costwire.progress_line import ProgressLine
 from costwire.tables import PIPE_WIDTH, fitted
 
@@ -41,6 +42,10 @@ class Screen(Console):
 
     def __init__(self, stderr: bool = False, width: int | None = None) -> None:
         super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does; a sentence names commands as they are typed here."""
+        super().print(*(in_this_shell(one) if isinstance(one, str) else one for one in objects), **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """A string as a line of plain text, before its width is taken."""
@@ -107,7 +112,7 @@ def print_data(text: str) -> None:
 
 def say_error(reason: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(f"costwire: {one_line(' '.join(reason.split()))}\n")
+    sys.stderr.write(f"costwire: {one_line(' '.join(in_this_shell(reason).split()))}\n")
 
 
 def table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
