@@ -39,12 +39,17 @@ from costwire import (
     validate,
     watch,
 )
+from costwire.examples import add_examples
 from costwire.installed import cloud_install
 from costwire.output import say_error
 
 
 class Commands(TyperGroup):
-    """Commands whose usage errors quote what was typed in a form fit for a terminal."""
+    """Commands whose help ends with examples, and whose usage errors quote what was typed in a form fit for a terminal."""
+
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        add_examples(self)
 
     def make_context(self, *words: Any, **more: Any) -> Any:
         """As typer does."""
