@@ -17,7 +17,7 @@ from common.reporting.arguments import read_choice, read_days, read_filter
 from common.reporting.flat import Flat
 from common.reporting.sources import Source
 from common.warehouse.cost_report import Days
-from common.warehouse.dimensions import Filter
+from common.warehouse.dimensions import Filter, Operator
 from costwire.arguments import usage_errors
 from costwire.output import console, print_data, print_json
 
@@ -107,8 +107,23 @@ def print_for_programs(form: Form, document: Any, flat: Flat) -> None:
         console.print(f"{form.out}: {len(flat.rows):,} rows", soft_wrap=True)
 
 
-def period_words(days: Days, charged: tuple[date, date] | None) -> str:
-    """The asked days, for users: a month by its name, an open end by the charges there are."""
+def period_words(days: Days, charged: tuple[date, date] | None, filters: Sequence[Filter] = ()) -> str:
+    """The asked days, for users: a month by its name, an open end by the charges there are; before them the billing periods asked for."""
+    invoices = sorted({month for one in filters for month in _billing_periods(one)})
+    if not invoices:
+        return _day_words(days, charged)
+    billing = f"billing period{'s' if len(invoices) > 1 else ''} {', '.join(invoices)}"
+    return f"{billing}; charges of {_day_words(days, charged)}" if days.first or days.last else billing
+
+
+def _billing_periods(asked: Filter) -> list[str]:
+    """The months of a condition on when billing periods start."""
+    if asked.dimension.name != "BillingPeriodStart" or asked.operator is not Operator.IS:
+        return []
+    return [text[:7] for text in asked.values]
+
+
+def _day_words(days: Days, charged: tuple[date, date] | None) -> str:
     if days.first and days.last:
         month = BillingPeriod.of(days.first)
         whole = days.first == month.start.date() and days.count == month.days

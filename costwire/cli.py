@@ -45,11 +45,17 @@ from costwire import (
     validate,
     watch,
 )
+from costwire.examples import add_examples
+from costwire.installed import cloud_install
 from costwire.output import say_error
 
 
 class Commands(TyperGroup):
-    """Commands whose usage errors quote what was typed in a form fit for a terminal."""
+    """Commands whose help ends with examples, and whose usage errors quote what was typed in a form fit for a terminal."""
+
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        add_examples(self)
 
     def make_context(self, *words: Any, **more: Any) -> Any:
         """As typer does."""
@@ -174,7 +180,7 @@ def _words(error: BaseException) -> str:
     if known:
         return str(known)
     if isinstance(error, ImportError) and (error.name or "").startswith("google"):
-        return "Google Cloud's SDKs are not installed; run make install-cloud"
+        return f"Google Cloud's SDKs are not installed; {cloud_install()}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, ValueError) and "null byte" in str(error):

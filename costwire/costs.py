@@ -107,7 +107,7 @@ def print_answer(answer: CostsAnswer, org: str) -> None:
 def print_heading(answer: CostsAnswer) -> None:
     """The period, the as-of and the conditions of what is below."""
     known = f", as known on {answer.question.known_on}" if answer.question.known_on else ""
-    period = asking.period_words(answer.question.days, answer.charged_days)
+    period = asking.period_words(answer.question.days, answer.charged_days, answer.question.filters)
     console.print(f"{period}{known}, {asking.as_of_words(answer.sources)}", soft_wrap=True)
     for condition in answer.question.filters:
         console.print(styled(f"where {condition.as_text()}", "dim"), soft_wrap=True)

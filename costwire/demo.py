@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -16,12 +15,13 @@ from common.errors import CostError
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import request_all
 from common.providers.registry import TITLES
-from common.records.deliveries import Delivery
+from common.reporting.outcomes import DeliveryOutcome
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import alerts, budgets, costs
+from costwire.installed import command, from_here
 from costwire.output import console, progress, styled
-from costwire.run_report import print_deliveries
+from costwire.run_report import print_outcomes, what_happened
 from costwire.tenant import tenant_of
 from costwire.waiting import wait
 from costwire.worker import subscribe_all
@@ -46,7 +46,7 @@ def demo() -> None:
     subscribe_all(rt)
     manage.add_budget(rt, _ORG, _BUDGET)
     _heading("1. Five bills become FOCUS 1.3 rows; each total is proved to the last digit")
-    print_deliveries(list(_imported(rt)))
+    print_outcomes(list(_imported(rt)))
     _heading("2. What the bills of March 2026 cost")
     costs.costs(by="provider", where=["BillingPeriodStart=2026-03-01"])
     _heading("3. A budget that was set before the bills arrived: its spend is the sum of three of the rows above")
@@ -65,16 +65,16 @@ def _settings() -> Settings:
     return settings_of_environment().model_copy(update={"home": HOME, "smtp_host": None, "slack_webhook_url": None})
 
 
-def _imported(rt: EmbeddedRuntime) -> Iterator[Delivery]:
-    """The deliveries of the bills, one bill after the other, so that the budget is evaluated in the same order each time."""
+def _imported(rt: EmbeddedRuntime) -> Iterator[DeliveryOutcome]:
+    """What came of the bills, one bill after the other, so that the budget is evaluated in the same order each time."""
     with progress("looking for the bills") as say:
         for name in _INTEGRATIONS:
-            say(f"{TITLES[name]}: {_from_here(SAMPLES / name)}")
+            say(f"{TITLES[name]}: {from_here(SAMPLES / name)}")
             connect(rt, Connection(_ORG, name, (SAMPLES / name).as_uri(), scheduled=False))
             outcome = wait(rt, request_all(rt, _ORG, "demo", (name,)), say)
             if outcome.reasons:
                 raise CostError("; ".join(outcome.reasons))
-            yield from outcome.deliveries
+            yield from what_happened(rt, outcome)
 
 
 def _messages() -> None:
@@ -91,24 +91,11 @@ def _heading(text: str) -> None:
 
 
 def _next_steps() -> None:
-    command = _command()
+    typed = command()
     for what, line in (
-        ("your own bill", f"{command} import YOUR-BILL.csv"),
-        ("explore the demo", f"COSTWIRE_HOME={HOME} {command} costs --by service"),
-        ("check a FOCUS file", f"{command} validate {_from_here(SAMPLES / 'focus' / 'focus-1.0.csv')}"),
-        ("all commands", f"{command} --help"),
+        ("your own bill", f"{typed} import YOUR-BILL.csv"),
+        ("explore the demo", f"COSTWIRE_HOME={HOME} {typed} costs --by service"),
+        ("check a FOCUS file", f"{typed} validate {from_here(SAMPLES / 'focus' / 'focus-1.0.csv')}"),
+        ("all commands", f"{typed} --help"),
     ):
         console.print(f"{what + ':':<20}{line}", soft_wrap=True)
-
-
-def _command() -> str:
-    """How the user can call Costwire: by a path where it is not on the search path, as in a clone's .venv."""
-    if shutil.which("costwire"):
-        return "costwire"
-    started = Path(sys.argv[0])
-    return f"{sys.executable} -m costwire" if started.suffix == ".py" else _from_here(started.absolute())
-
-
-def _from_here(path: Path) -> str:
-    """A path as it is typed in the current folder."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

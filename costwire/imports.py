@@ -30,7 +30,10 @@ Provider = Annotated[str, typer.Option("--provider", help=f"auto, or one of {', 
 def import_bill(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Bills, each a file, a folder of parts, or a provider's bucket layout.", metavar="PATH"),
+        typer.Argument(
+            help="Bills: files, folders of parts, a provider's bucket layout, or folders with several bills.",
+            metavar="PATH",
+        ),
     ],
     provider: Provider = "auto",
     integration: Annotated[
@@ -48,8 +51,9 @@ def import_bill(
     """Import bills from disk: land each, map it to FOCUS 1.3, prove its totals, evaluate budgets.
 
     Importing the same bill twice changes nothing; a newer one of the same integration and month replaces the earlier one, an older one
-    does not.  Of several paths, what is not a bill is skipped and named.  Without --integration the name is built from the provider and
-    the billing account in the bill.  --delivered-at with a bill that was imported before corrects its time.
+    does not.  Of a folder, each bill below is imported: each export as its manifest lists it, other files by provider and billing account.
+    What is not a bill is skipped and named.  Without --integration the name is built from the provider and the billing account in the
+    bill.  --delivered-at with a bill that was imported before corrects its time.
     """
     rt = runtime()
     stated = delivered_at.replace(tzinfo=delivered_at.tzinfo or UTC) if delivered_at else None

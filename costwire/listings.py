@@ -18,6 +18,7 @@ from common.runtime.bootstrap import runtime
 from costwire.arguments import read_period, usage_errors
 from costwire.dead_letters import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
+from costwire.progress_line import size_words
 from costwire.quarantine import quarantine
 from costwire.tenant import tenant_of
 
@@ -150,7 +151,7 @@ def runs(integration: Integration = None, org: Org = "default", as_json: AsJson 
                 _minute(one.started_at),
                 _took(one),
                 f"{one.records or 0:,}",
-                _size(one.bytes or 0),
+                size_words(one.bytes or 0),
             )
         console.print(shown)
         for one in found:
@@ -243,10 +244,3 @@ def _took(run: RunReport) -> str:
     if seconds is None:
         return ""
     return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
-
-
-def _size(size_bytes: int) -> str:
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size_bytes >= factor:
-            return f"{size_bytes / factor:,.1f} {unit}"
-    return f"{size_bytes} B"

@@ -9,24 +9,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from common.domain.legible import json_text, lines, one_line
+from common.progress import listening
+from costwire.installed import in_this_shell
+from costwire.progress_line import ProgressLine
+from costwire.tables import PIPE_WIDTH, fitted
 
 Org = Annotated[str, typer.Option("--org", help="Organization to use.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs; amounts are exact decimals as text.")]
 
-_WIDTH = None if sys.stdout.isatty() else 120  # a file or a pipe has no width of its own
+_WIDTH = None if sys.stdout.isatty() else PIPE_WIDTH
+
+
+_BEFORE_LINE = len("x 0:00:00 ")
+"""What stands before the line of progress: the spinner and the time that has passed."""
 
 
 class Screen(Console):
@@ -34,6 +42,10 @@ class Screen(Console):
 
     def __init__(self, stderr: bool = False, width: int | None = None) -> None:
         super().__init__(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does; a sentence names commands as they are typed here."""
+        super().print(*(in_this_shell(one) if isinstance(one, str) else one for one in objects), **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """A string as a line of plain text, before its width is taken."""
@@ -100,34 +112,35 @@ def print_data(text: str) -> None:
 
 def say_error(reason: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(f"costwire: {one_line(' '.join(reason.split()))}\n")
+    sys.stderr.write(f"costwire: {one_line(' '.join(in_this_shell(reason).split()))}\n")
 
 
 def table(*columns: str, numbers: tuple[str, ...] = (), title: str | None = None) -> Table:
-    """A table whose number columns stand to the right."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
-    for name in columns:
-        number = name in numbers
-        made.add_column(
-            name, justify="right" if number else "left", no_wrap=number, overflow="fold", min_width=len(name)
-        )
-    return made
+    """A table whose number columns stand to the right; it fits the terminal, and a pipe gets all of it on one line per row."""
+    return fitted(*columns, numbers=numbers, title=title)
 
 
 @contextmanager
-def progress(what: str, quiet: bool = False) -> Iterator[Any]:
-    """A spinner with a line that the work can change; nothing where stdout is no terminal.  Yields say(text)."""
+def progress(what: str, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """A line on stderr that shows how far the work is; nothing where that is no terminal.  Yields say(text), which changes its words."""
     if quiet or not errors.is_terminal:
         yield lambda text: None
         return
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(20),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(one_line(what), total=None)
-        yield lambda text: bar.update(task, description=one_line(text))
+    line = ProgressLine(what)
+    shown = Progress(SpinnerColumn(), TimeElapsedColumn(), _LineColumn(line), console=errors, transient=True)
+    with listening(line), shown:
+        shown.add_task("", total=None)
+        yield line.say
+
+
+class _LineColumn(ProgressColumn):
+    """The line as it is each time it is drawn, cut where the terminal ends."""
+
+    def __init__(self, line: ProgressLine) -> None:
+        super().__init__()
+        self._line = line
+
+    def render(self, task: Task) -> Text:
+        shown = Text(one_line(self._line.text()))
+        shown.truncate(max(errors.width - _BEFORE_LINE, 1), overflow="ellipsis")
+        return shown

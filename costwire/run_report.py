@@ -1,4 +1,4 @@
-"""How `import`, `sync` and `demo` print deliveries: one line per delivery and currency, then remarks."""
+"""How `import`, `sync` and `demo` print deliveries: one line per delivery and currency, then what happened and remarks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 from rich.text import Text
 
 from common.errors import CostError, NotReady
-from common.ingestion.requesting import Requested
+from common.ingestion.requesting import Outcome, Requested
 from common.ports import Runtime
 from common.records.deliveries import CURRENT, HELD, REJECTED, SUPERSEDED, WITHDRAWN, Delivery
+from common.reporting.outcomes import NOTHING_NEW, REPLACES, DeliveryOutcome, TotalChange, outcomes_of
 from costwire.messages import messages_sent
 from costwire.output import console, exact, joined, money, print_json, progress, styled, table
 from costwire.retention import clean_up_if_due
@@ -25,11 +26,18 @@ def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[s
     told = set(messages_sent(rt, requested.org_slug))
     with progress("looking for the bill", quiet=as_json) as say:
         outcome = wait(rt, requested, say)
+    happened = what_happened(rt, outcome)
     if as_json:
-        deliveries = [one.as_document() for one in outcome.deliveries]
-        print_json({"runs": list(outcome.runs), "deliveries": deliveries, "skipped": list(skipped)})
+        print_json(
+            {
+                "runs": list(outcome.runs),
+                "outcomes": [one.as_json() for one in happened],
+                "deliveries": [one.as_document() for one in outcome.deliveries],
+                "skipped": list(skipped),
+            }
+        )
     else:
-        print_deliveries(outcome.deliveries)
+        print_outcomes(happened)
         for line in skipped:
             console.print(styled(line, "yellow"), soft_wrap=True)
         for message in messages_sent(rt, requested.org_slug):
@@ -42,24 +50,48 @@ def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[s
         raise NotReady("; ".join(outcome.waiting))
 
 
-def print_deliveries(deliveries: Iterable[Delivery]) -> None:
-    """One line a delivery and currency, then what deserves a word."""
-    shown = table("bill", "period", "rows", "total", "", "proof", numbers=("rows", "total"))
-    for one in deliveries:
-        for proof in one.proof or ():
+def what_happened(rt: Runtime, outcome: Outcome) -> list[DeliveryOutcome]:
+    """What the runs did with each delivery that they found."""
+    return outcomes_of(rt, outcome.deliveries, [str(run["run_id"]) for run in outcome.runs])
+
+
+def print_outcomes(outcomes: Iterable[DeliveryOutcome]) -> None:
+    """One line per delivery and currency, then what deserves a word."""
+    shown = table(
+        "bill", "period", "outcome", "lines", "rows", "total", "", "proof", numbers=("lines", "rows", "total")
+    )
+    about: dict[str, list[str]] = {}
+    for one in outcomes:
+        delivery = one.delivery
+        for proof in delivery.proof or ():
             shown.add_row(
-                one.integration_id, one.billing_period, f"{one.rows or 0:,}", exact(proof["source"]),
-                proof["currency"] or "(no currency)", _proof_words(one, proof),
+                delivery.integration_id, delivery.billing_period, one.outcome, f"{one.lines:,}", f"{one.rows or 0:,}",
+                exact(proof["source"]), proof["currency"] or "(no currency)", _proof_words(delivery, proof),
             )  # fmt: skip
+        for line in (*_happened(one), *_remarks(delivery)):
+            about.setdefault(line, []).append(f"{delivery.integration_id} {delivery.billing_period}")
     if shown.row_count:
         console.print(shown)
-    about: dict[str, list[str]] = {}
-    for one in deliveries:
-        for line in _remarks(one):
-            about.setdefault(line, []).append(f"{one.integration_id} {one.billing_period}")
     for line, bills in about.items():
         names = bills[0] if len(bills) == 1 else f"{bills[0]} and {len(bills) - 1} more"
-        console.print(joined(styled(f"{names}:", "dim"), f" {line}"))
+        console.print(joined(styled(f"{names}:", "dim"), f" {line}"), soft_wrap=True)
+
+
+def _happened(one: DeliveryOutcome) -> Iterable[str]:
+    if one.outcome == NOTHING_NEW:
+        yield f"nothing new: the same bytes were imported at {one.delivery.landed_at:%Y-%m-%d %H:%M} UTC"
+    if one.outcome == REPLACES:
+        yield f"replaces {str(one.replaced)[:8]}: {'; '.join(map(_change_words, one.totals))}"
+    if one.rows_reason and one.rows is not None:
+        yield f"{one.lines:,} lines gave {one.rows:,} rows: {one.rows_reason}"
+
+
+def _change_words(change: TotalChange) -> str:
+    currency = change.currency or "(no currency)"
+    if change.before is None or change.difference is None:
+        return f"now {exact(change.after)} {currency}, before unknown"
+    sign = "+" if change.difference > 0 else ""
+    return f"{exact(change.before)} {currency} became {exact(change.after)} ({sign}{exact(change.difference)})"
 
 
 def _proof_words(delivery: Delivery, proof: Mapping[str, Any]) -> Text:

@@ -11,8 +11,9 @@ from common.ingestion.requesting import Outcome, Requested, outcome_of
 from common.ports import Runtime
 from common.records.runs import ENDED, run_path
 from common.records.stalled import end_stalled
+from common.reporting.steps import current_step
 from common.runtime.bootstrap import EmbeddedRuntime
-from costwire.worker import work
+from costwire.worker import ELSEWHERE, work
 
 POLL_SECONDS = 1.0
 _LOOK_SECONDS = 30.0
@@ -50,7 +51,7 @@ def advance(
 
     Raises Retryable where a deployment does not take the request up."""
     if isinstance(rt, EmbeddedRuntime):
-        for outcome in work(rt, sleep, waiting):
+        for outcome in work(rt, sleep, _with_steps(rt, org, run_ids, waiting)):
             lost = outcome.final and outcome.error is not None
             yield Step(outcome.error or _next(outcome.delivery.subscription), lost)
         return
@@ -64,19 +65,33 @@ def _watch(rt: Runtime, org: str, run_ids: Sequence[str], sleep: Callable[[float
     waited = 0.0
     while True:
         runs = [rt.documents.get(run_path(org, run_id)) for run_id in run_ids]
-        ended = sum(run is not None and run["status"] in ENDED for run in runs)
-        if ended == len(runs):
+        if all(run is not None and run["status"] in ENDED for run in runs):
             return
         if waited > TAKEN_SECONDS and all(run is None or run["status"] == "queued" for run in runs):
             raise Retryable(
                 f"no function accepted the request within {TAKEN_SECONDS:.0f} seconds; it is stored: costwire doctor shows the cause, "
                 "costwire runs shows the outcome"
             )
-        yield Step(f"the functions are at work: {ended} of {len(runs)} runs have ended")
+        yield Step(f"the functions are at work: {current_step(rt, org, run_ids)}")
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS
         if waited % _LOOK_SECONDS < POLL_SECONDS:
             end_stalled(rt.documents, rt.clock, org)
+
+
+def _with_steps(rt: Runtime, org: str, run_ids: Sequence[str], waiting: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, which also says what the runs are doing while another process works on them; looked up once a second."""
+    looked_up, step = -POLL_SECONDS, ""
+
+    def say(words: str) -> None:
+        nonlocal looked_up, step
+        if words == ELSEWHERE:
+            if time.monotonic() - looked_up >= POLL_SECONDS:
+                looked_up, step = time.monotonic(), current_step(rt, org, run_ids)
+            words = f"{words}: {step}"
+        waiting(words)
+
+    return say
 
 
 def _next(done: str) -> str:

@@ -22,6 +22,9 @@ log = logging.getLogger("costwire")
 _HELD_SECONDS = 1.0
 """How often a message looks whether another worker's claim has ended: it may end early, with its process."""
 
+ELSEWHERE = "another process works on what is left"
+"""What is waited for while other workers hold all messages."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -65,7 +68,7 @@ def work(
             if rt.bus.pending() == 0:
                 end_unrequested(rt)
                 return
-            waiting("another process works on what is left")
+            waiting(ELSEWHERE)
             sleep(0.05)
             continue
         waiting(f"waiting until {due:%H:%M:%S} UTC: a message failed and will be retried then; Ctrl-C stops")

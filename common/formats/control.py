@@ -12,6 +12,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from common import progress
 from common.domain.money import COST_SCALE, add, fits_cost, read_cost, round_cost
 from common.errors import BadBill, resource_error
 from common.formats.bounds import too_long
@@ -82,6 +83,7 @@ def _add_up(batches: Iterable[Batch]) -> ControlTotals:
     totals = ControlTotals()
     for batch in batches:
         include(totals, batch)
+        progress.advance(progress.ADDING_UP, len(batch.cost))
         totals.ragged += len(batch.cost) if batch.ragged else 0
     return totals
 

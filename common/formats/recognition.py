@@ -82,6 +82,7 @@ class SourceFormat:
     empty (Azure leaves it so while a month is open).  currency_falls_back: a line without a currency is in that of the
     others.  null_texts: words that mean null in CSV, beside the empty cell.
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
+    fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
     folder: the provider's, where its mapping lies.
     """
 
@@ -105,6 +106,8 @@ class SourceFormat:
     null_texts: tuple[str, ...] = ()
     localized: bool = False
     pair: Pair | None = None
+    fewer_rows: str | None = None
+    more_rows: str | None = None
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 
     @property

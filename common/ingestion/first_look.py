@@ -1,4 +1,4 @@
-"""A first look at a bill on disk: its provider and billing account, before anything is landed."""
+"""A first look at a file: the provider and the billing account of its bill, before anything is landed."""
 
 from __future__ import annotations
 
@@ -7,38 +7,37 @@ from pathlib import Path
 
 import duckdb
 
-from common.errors import BadBill
 from common.formats import container as containers
 from common.formats.engine import engine
 from common.formats.recognition import Matched, recognise
 from common.formats.source import quoted, read_rows, source_sql
-from common.ports import Location
-from common.providers.discovery import data_files
 
 _SAMPLE_ROWS = 2000
 
 
 @dataclass(frozen=True)
 class FirstLook:
-    """What the first file shows.  account: the billing account, where the first rows name just one."""
+    """What a file shows.  adds_up: the files of a month add up.  account: where the first rows name just one, and it was asked for."""
 
     provider: str
-    account: str | None
+    adds_up: bool = False
+    account: str | None = None
 
 
-def look(path: Path, location: Location) -> FirstLook:
-    """Look at the first data file of a path on this machine, which is also a location.  Raises UnknownFormat or BadBill."""
-    found = data_files(location)
-    if not found:
-        raise BadBill(f"{path} holds no bill: no CSV, Parquet or JSON lines file was found there")
-    file = path / found[0].name if path.is_dir() else path
-    with containers.opened(file, file.name) as opened:
+def look(file: Path, label: str, with_account: bool = True) -> FirstLook:
+    """Look at the columns of a file, and at its first rows for the account.
+
+    label: how messages call the file.  Raises UnknownFormat for columns of no known bill, BadBill for what cannot be read.
+    """
+    with containers.opened(file, label) as opened:
         matched = recognise(opened.names)
-        try:
-            account = read_rows(lambda lenient: _account(replace(opened, lenient=lenient), matched))
-        except duckdb.Error:
-            account = None  # a damaged file; landing reads all of it, and says so
-        return FirstLook(matched.format.provider, account)
+        account = None
+        if with_account:
+            try:
+                account = read_rows(lambda lenient: _account(replace(opened, lenient=lenient), matched))
+            except duckdb.Error:
+                account = None  # a damaged file; landing reads all of it and gives the reason
+        return FirstLook(matched.format.provider, matched.format.adds_up, account)
 
 
 def _account(opened: containers.Container, matched: Matched) -> str | None:

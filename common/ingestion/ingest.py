@@ -15,7 +15,8 @@ from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan
 from common.ingestion.reading import IngestRequest, Ports
 from common.messages import IngestBill
 from common.ports import Document, Runtime
-from common.providers.discovery import FoundDelivery
+from common.progress import COPYING, expect
+from common.providers.discovery import FoundDelivery, size_of
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
 from common.records.integrations import (
@@ -174,6 +175,7 @@ class _Landing:
         )
         time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
         ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit)
+        expect(lambda: (message.run_id, message.integration_id, {COPYING: size_of(self._found, self._listing)}))
         try:
             for one in self._found:
                 try:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb.func import PythonUDFType
 
+from common import progress
 from common.domain.money import add, plain
 from common.formats import container as containers
 from common.formats.container import Container
@@ -44,8 +46,8 @@ class _Work:
     part: Part
     folder: Path
 
-    def see(self, numbered: bool = False, undecodable: bool = False) -> None:
-        """Make the view `source`: the slice's lines of the file."""
+    def see(self, numbered: bool = False, undecodable: bool = False, reported: bool = False) -> None:
+        """Make the view `source`: the slice's lines of the file.  reported: as mapped, once they are read."""
         rows = source_sql(self.container, self.matched, numbered=numbered, undecodable=undecodable)
         months = self.part.months(self.delivery.billing_period)
         if months is not None:
@@ -57,6 +59,11 @@ class _Work:
             rows = (
                 f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
             )
+        if reported:
+            self.connection.create_function(
+                "is_reported", _is_reported, [bool], bool, type=PythonUDFType.ARROW, side_effects=True
+            )
+            rows = f"select * from ({rows}) where is_reported(true)"
         self.connection.execute(f"create or replace temp view source as {rows}")
 
 
@@ -73,11 +80,13 @@ def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> ChunkResult:
 
 
 def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> ChunkResult:
+    progress.expect(lambda: (delivery.delivery_id, str(delivery.slice), {progress.MAPPING: _lines(*delivery.parts)}))
     with _bench(delivery, part, rt, lenient) as work:
         name = f"{delivery.folder}/{part.chunk:05d}.parquet"
         target = work.folder / "focus.parquet"
-        work.see()
-        with span("map chunk", chunk=part.chunk, size_bytes=part.size_bytes):
+        work.see(reported=progress.is_listened_to())
+        mapping = progress.part(progress.MAPPING, _lines(part))
+        with span("map chunk", chunk=part.chunk, size_bytes=part.size_bytes), mapping:
             _copy(work, _rows(work), target)
         quarantine = write_quarantine(
             work.connection, work.container, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
@@ -90,6 +99,17 @@ def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Ch
         quarantine_uri = rt.objects.put_file(f"quarantine/{name}", quarantine.path).uri if quarantine else None
         focus_uri = rt.objects.put_file(f"focus/{name}", target).uri
         return _result(work, rt, focus_uri, quarantine_uri, pairs_uri)
+
+
+def _is_reported(lines: Any) -> Any:
+    """Arrow's boolean per line, which is returned: DuckDB asks for some thousand lines at a time, so a report costs little."""
+    progress.advance(progress.MAPPING, len(lines))
+    return lines
+
+
+def _lines(*parts: Part) -> int:
+    """The lines of the slice in the parts."""
+    return sum(total.lines for part in parts for total in part.control.values())
 
 
 @contextmanager
@@ -197,7 +217,7 @@ def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Number
         "select distinct x_Provider, BillingAccountId from focus_rows "
         "where x_Provider is not null and BillingAccountId is not null order by all"
     ).fetchall()
-    with span("validate", rows=rows):
+    with span("validate", rows=rows), progress.part(progress.VALIDATING, rows):
         report = validate_relation(connection, "focus_rows")
     return Numbers(
         rows=rows,

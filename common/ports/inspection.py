@@ -15,8 +15,8 @@ class Finding:
     fix: str = ""
 
     def as_document(self) -> dict[str, str | bool | None]:
-        """For JSON, where the fix has the key that programs know: `mend`."""
-        return {"what": self.what, "well": self.well, "found": self.found, "mend": self.fix}
+        """For programs."""
+        return {"what": self.what, "well": self.well, "found": self.found, "fix": self.fix}
 
 
 class Inspection(Protocol):

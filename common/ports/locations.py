@@ -3,7 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from urllib.parse import urlencode
+
+ONLY = "only"
+"""In the query of a `file://` URI of a folder, once for each of the files below that are meant."""
+
+
+def file_uri(path: Path, names: Sequence[str] = ()) -> str:
+    """The URI of a file or a folder of this machine.  names: only these files of the folder, by their relative names."""
+    query = urlencode([(ONLY, name) for name in names])
+    return path.as_uri() + (f"?{query}" if query else "")
 
 
 @dataclass(frozen=True)

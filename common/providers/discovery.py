@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -14,7 +14,9 @@ WHOLE = "whole"
 ACTUAL = "actual"
 AMORTIZED = "amortized"
 
-_NO_DATA = (".txt", ".md", ".sha256", ".md5", ".sig", ".sql", ".pdf", ".yml", ".yaml", ".toml")
+_SIDECARS = (".sha256", ".md5", ".sig", ".sql")
+"""What exporters and users write beside a bill about the bill."""
+_NO_DATA = (*_SIDECARS, ".txt", ".md", ".pdf", ".yml", ".yaml", ".toml")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,13 @@ class FoundDelivery:
 
 def data_files(location: Location) -> list[FoundObject]:
     """The files at a location that can be bills: no hidden ones, no manifests, no notes and checksums."""
-    return [found for found in location.list() if _is_data(found.name)]
+    return [found for found in location.list() if is_data(found.name)]
+
+
+def size_of(found: Iterable[FoundDelivery], location: Location) -> int:
+    """The bytes of all parts of what was found, as they lie at the location."""
+    sizes = {item.name: item.size_bytes for item in location.list()}
+    return sum(sizes.get(part.name, 0) for one in found for part in one.parts)
 
 
 def one_delivery(location: Location, found: Sequence[FoundObject]) -> FoundDelivery:
@@ -55,8 +63,22 @@ def one_delivery(location: Location, found: Sequence[FoundObject]) -> FoundDeliv
     return FoundDelivery(parts, max(item.modified_at for item in found))
 
 
-def _is_data(name: str) -> bool:
+def is_data(name: str) -> bool:
+    """Whether a file can be a bill, by its name."""
     path = PurePosixPath(name)
-    if any(step.startswith((".", "_")) for step in path.parts):
-        return False
-    return path.suffix.lower() not in _NO_DATA and not path.name.lower().endswith("manifest.json")
+    return not _is_hidden(path) and path.suffix.lower() not in _NO_DATA and not is_manifest(name)
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file is called as the manifests of AWS and Azure are."""
+    return name.lower().endswith("manifest.json")
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether a file says something about another one, or is hidden: nobody takes it for a bill."""
+    path = PurePosixPath(name)
+    return _is_hidden(path) or path.suffix.lower() in _SIDECARS
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(step.startswith((".", "_")) for step in path.parts)

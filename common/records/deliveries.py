@@ -45,7 +45,7 @@ _MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
 _LISTS = ("unknown_columns", "notes", "joined_from")
 _LATER = (
     "cost_column", "rows", "quarantined_rows", "totals", "proof", "conformance", "accounts", "difference", "beyond", "reason",
-    "proved_at", "joined_into", "was_shown", "was_current", "moved", "withdrawn_at", "files_removed_at",
+    "proved_at", "replaced", "joined_into", "was_shown", "was_current", "moved", "withdrawn_at", "files_removed_at",
 )  # fmt: skip
 """What a document has only once it is known; null where it was known and is not any more."""
 
@@ -59,9 +59,10 @@ class Delivery:
     joined_at: the provider's time of the older one of a pair.  cost_column: of the source, where it is not the format's own.
     Once its chunks are done: rows and quarantined_rows; totals: currency -> decimal text of what was written; proof, conformance: an
     entry per currency and per failed rule; accounts: `provider` and `billing_account_id` of each; difference, beyond: why it cannot be
-    shown, None where it can.  reason: why it is not shown.  proved_at: UTC, ISO 8601.  was_shown: readers saw it once; was_current: they
-    do, while it is landed again; moved: its time was put right, so that another one may be the one to show.  withdrawn_at,
-    files_removed_at: UTC, ISO 8601; without its files it can be neither shown nor replayed.
+    shown, None where it can.  reason: why it is not shown.  proved_at: UTC, ISO 8601.  replaced: the delivery that readers saw before it,
+    when it was last shown; None where they saw none.  was_shown: readers saw it once; was_current: they do, while it is landed again;
+    moved: its time was put right, so that another one may be the one to show.  withdrawn_at, files_removed_at: UTC, ISO 8601; without its
+    files it can be neither shown nor replayed.
     cleared: those of these that the document holds as null.  unknown: fields of another release, which stay as they are.
     """
 
@@ -94,6 +95,7 @@ class Delivery:
     beyond: str | None = None
     reason: str | None = None
     proved_at: str | None = None
+    replaced: str | None = None
     joined_into: str | None = None
     was_shown: bool | None = None
     was_current: bool | None = None

@@ -177,15 +177,15 @@ def note(proved: Delivery, shown: Shown, rt: Runtime) -> None:
     Raises Contention where the time of the one that is shown was put right meanwhile.
     """
     if shown.delivery is not None:
-        _update_states(shown.delivery, proved, rt)
+        _update_states(shown.delivery, shown.replaced, proved, rt)
     if shown.delivery is None or shown.delivery.delivery_id != proved.delivery_id:
         now = load(rt.documents, proved.org_slug, proved.delivery_id) or proved
         change(rt.documents, proved, state=_ended_as(now, shown.state), reason=shown.reason, was_current=False)
 
 
-def _update_states(shown: Delivery, proved: Delivery, rt: Runtime) -> None:
+def _update_states(shown: Delivery, replaced: str | None, proved: Delivery, rt: Runtime) -> None:
     if shown.delivery_id != proved.delivery_id:
-        _note_current(shown, rt)
+        _note_current(shown, replaced, rt)
     known = of_slice(rt.documents, shown.slice)
     for one in known:
         if one.delivery_id == shown.delivery_id or one.state not in (CURRENT, HELD) or _better(one, shown, known):
@@ -196,14 +196,14 @@ def _update_states(shown: Delivery, proved: Delivery, rt: Runtime) -> None:
             ended = _outranked(one, shown)
             change(rt.documents, one, state=ended.state, reason=ended.reason)
     if shown.delivery_id == proved.delivery_id:
-        _note_current(shown, rt)
+        _note_current(shown, replaced, rt)
     # another one may have been shown, and noted, since
     now = by_preference(of_slice(rt.documents, shown.slice, state=CURRENT), known)
     for one in now[1:]:
         change(rt.documents, one, state=REPLACED)
 
 
-def _note_current(shown: Delivery, rt: Runtime) -> None:
+def _note_current(shown: Delivery, replaced: str | None, rt: Runtime) -> None:
     path = delivery_path(shown.org_slug, shown.delivery_id)
 
     def work(transaction: Transaction) -> None:
@@ -212,7 +212,8 @@ def _note_current(shown: Delivery, rt: Runtime) -> None:
             raise Contention(
                 f"the time of delivery {shown.delivery_id} was corrected while it was shown; it is checked again"
             )
-        transaction.set(path, now.with_(state=CURRENT, reason=None, was_shown=True, was_current=False).as_document())
+        current = now.with_(state=CURRENT, reason=None, replaced=replaced, was_shown=True, was_current=False)
+        transaction.set(path, current.as_document())
 
     rt.documents.transact(work)
 

@@ -256,6 +256,6 @@ def test_the_command_prints_findings_and_ends_with_1_and_no_traceback(
             found = {one["what"]: one for one in json.loads(done.stdout)}
     assert found["COSTWIRE_BUCKET"]["well"] is False and found["COSTWIRE_PROJECT"]["well"] is True
     assert found["subscription normalize_focus"]["well"] is True
-    assert found["credentials"]["mend"] == "gcloud auth application-default login"
+    assert found["credentials"]["fix"] == "gcloud auth application-default login"
     assert found["Firestore database"]["well"] is None
     assert "can be read: 0 tenants" in found["Firestore documents"]["found"]

@@ -12,7 +12,7 @@ import pytest
 from common.adapters.locations import PLACES, open_source
 from common.config import Settings
 from common.errors import BadConfiguration, Changed, NotFound
-from common.ports import Location, Runtime, Source
+from common.ports import Location, Runtime, Source, file_uri
 from common.runtime.bootstrap import CloudRuntime, EmbeddedRuntime
 from common.tenancy import credentials
 
@@ -170,3 +170,13 @@ def test_a_file_that_is_written_while_it_is_read_is_noticed(folder):
         with pytest.raises(Changed):
             while opened.read(1):
                 pass
+
+
+def test_a_location_of_some_files_of_a_folder_has_only_these(tmp_path: Path) -> None:
+    for name in ("a?b&c=d.csv", "sub/é.csv", "other.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    chosen = ["a?b&c=d.csv", "sub/é.csv"]
+    uri = file_uri(tmp_path, chosen)
+    assert names(uri) == chosen and open_location(uri).uri == uri
+    assert names(file_uri(tmp_path)) == [*chosen[:1], "other.csv", *chosen[1:]]

@@ -41,7 +41,7 @@ def rt(tmp_path: Path) -> Iterator[Laptop]:
 def test_an_import_returns_the_run_that_ends_with_its_delivery(
     rt: Laptop, bill: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    requested = import_bill(rt, BillOnDisk(bill, ORG))
+    requested = Requested(ORG, import_bill(rt, BillOnDisk(bill, ORG)).run_ids)
     (run_id,) = requested.run_ids
     assert run_id.endswith(".aws-111122223333") and rt.documents.get(f"orgs/{ORG}/runs/{run_id}")
     outcome = wait(rt, requested)
@@ -55,8 +55,8 @@ def test_an_import_returns_the_run_that_ends_with_its_delivery(
 def test_a_bill_that_is_refused_gives_its_reason_once(rt: Laptop, tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_text("just,words\nsecret,cell\n")
-    requested = import_bill(rt, BillOnDisk(broken, ORG, provider="aws", integration_id="bill"))
-    outcome = wait(rt, requested)
+    imported = import_bill(rt, BillOnDisk(broken, ORG, provider="aws", integration_id="bill"))
+    outcome = wait(rt, Requested(ORG, imported.run_ids))
     assert len(outcome.reasons) == 1 and "secret" not in outcome.reasons[0]
     assert outcome_of(rt.documents, Requested(ORG, ()), ["lost", "lost"]).reasons == ("lost",)
 
@@ -76,7 +76,7 @@ def test_a_request_that_cannot_be_published_ends_its_own_run_alone(rt: Laptop, b
     runs = {run["integration_id"]: run for _, run in rt.documents.list(f"orgs/{ORG}/runs")}
     assert (runs["second"]["status"], runs["second"]["error"]) == ("failed", "the disk is full")
     assert runs["first"]["status"] == "queued"
-    assert wait(rt, waiting).reasons == ()
+    assert wait(rt, Requested(ORG, waiting.run_ids)).reasons == ()
 
 
 def test_connecting_saves_the_integration_its_credential_and_its_schedule(rt: Laptop, bill: Path) -> None:

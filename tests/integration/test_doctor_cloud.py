@@ -681,7 +681,7 @@ def test_only_a_fault_makes_the_command_fail(
     else:
         doctor(as_json=True)
     _, told = json.loads(capsys.readouterr().out)
-    assert told == {"what": "topic x", "well": well, "found": "[found]", "mend": "make [it]"}
+    assert told == {"what": "topic x", "well": well, "found": "[found]", "fix": "make [it]"}
 
 
 def test_only_the_integration_is_looked_at_where_one_is_named(

@@ -21,7 +21,7 @@ class Rule:
 
 
 _LEAVES = ("errors", "domain")
-_DATA = (*_LEAVES, "config", "focus", "messages", "ports", "telemetry", "stopping")
+_DATA = (*_LEAVES, "config", "focus", "messages", "ports", "telemetry", "stopping", "progress")
 _BILLS = (*_DATA, "formats", "providers", "records")
 _WAREHOUSE = (*_BILLS, "validation", "warehouse")
 
@@ -32,6 +32,7 @@ RULES: dict[str, Rule] = {
     ),
     "common/errors.py": Rule("what can go wrong, and what the platform does about it", ()),
     "common/stopping.py": Rule("Ctrl-C and SIGTERM on the command line", ()),
+    "common/progress.py": Rule("how far long work is, for whoever listens", ()),
     "common/config.py": Rule("settings, each with its default and meaning", ("errors",)),
     "common/focus": Rule("the pinned FOCUS version as data", ()),
     "common/telemetry": Rule("log lines, spans, metrics as data", (*_LEAVES, "config")),
@@ -39,7 +40,7 @@ RULES: dict[str, Rule] = {
     "common/ports": Rule("protocols: what a function needs from the world", (*_LEAVES, "config", "messages")),
     "common/formats": Rule(
         "bytes to text columns: container, bounds, recognition, DuckDB's source, the second reader, control totals",
-        (*_LEAVES, "ports", "stopping"),
+        (*_LEAVES, "ports", "stopping", "progress"),
     ),
     "common/providers": Rule(
         "one folder per provider: discovery, manifests, columns, mapping SQL, rules; `registry.py` lists them",

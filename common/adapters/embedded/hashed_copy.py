@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+from common import progress
 from common.adapters.shared.kernel_copy import copied
 
 PIECE_BYTES = 1 << 20
@@ -36,12 +37,14 @@ def copy_hashing(content: BinaryIO, target: BinaryIO) -> tuple[int, str]:
                 hashed.result()
             hashed = pool.submit(_hash_stored, hasher, target.fileno(), start, size)
             size_bytes += size
+            progress.advance(progress.COPYING, size)
         for piece in _pieces(content):
             if hashed is not None:
                 hashed.result()
             hashed = pool.submit(hasher.update, piece)
             _write_all(target, piece)
             size_bytes += len(piece)
+            progress.advance(progress.COPYING, len(piece))
         if hashed is not None:
             hashed.result()
     return size_bytes, "sha256:" + hasher.hexdigest()

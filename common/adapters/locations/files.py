@@ -1,4 +1,4 @@
-"""Bills in a folder, or one bill in a file."""
+"""Bills in a folder, or some of its files, or one bill in a file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from common.errors import BadConfiguration, Changed, NotFound
-from common.ports.locations import FoundObject
+from common.ports.locations import ONLY, FoundObject, file_uri
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,9 +21,10 @@ class FileLocation:
     """A file, or a folder with all below it; links are followed."""
 
     def __init__(self, uri: str) -> None:
-        """uri: a `file://` URI, or a path, which is taken from the working folder and may start with `~`."""
+        """uri: as `file_uri` makes it, or a path, which is taken from the working folder and may start with `~`."""
         self._path = _path(uri)
-        self.uri = self._path.as_uri()
+        self._only = frozenset(_only(uri))
+        self.uri = file_uri(self._path, sorted(self._only))
 
     def list(self, prefix: str = "") -> Sequence[FoundObject]:
         """The files below, by name.  A location that is one file lists that one.
@@ -40,7 +41,8 @@ class FileLocation:
                 raise BadConfiguration(f"location {self._path} is neither a file nor a folder: name one of them")
         except OSError as error:
             raise self._unusable(error) from error
-        return sorted((item for item in found if item.name.startswith(prefix)), key=lambda item: item.name)
+        meant = (item for item in found if item.name in self._only or not self._only)
+        return sorted((item for item in meant if item.name.startswith(prefix)), key=lambda item: item.name)
 
     def open(self, name: str, version: str | None = None) -> BinaryIO:
         """Read one file, streaming.  Raises NotFound, BadConfiguration where it may not be read, Changed as the port says."""
@@ -116,6 +118,10 @@ def _path(uri: str) -> Path:
     if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise BadConfiguration(f"location is '{uri}', expected file:///<absolute path>, as in file:///home/me/bills")
     return Path(unquote(parts.path))
+
+
+def _only(uri: str) -> list[str]:
+    return parse_qs(urlsplit(uri).query).get(ONLY, []) if uri.lower().startswith("file:") else []
 
 
 def _found(name: str, status: os.stat_result) -> FoundObject:

@@ -9,7 +9,7 @@ from common.errors import BadBill
 from common.ports import FoundObject, Location
 from common.providers.aws import manifests as manifests_aws
 from common.providers.azure import manifests as manifests_azure
-from common.providers.discovery import FoundDelivery, data_files, one_delivery
+from common.providers.discovery import FoundDelivery, data_files, is_manifest, one_delivery
 
 _AZURE_NAMES = ("manifest.json", "_manifest.json")
 _FOCUS_KINDS: tuple[frozenset[str | None], ...] = (frozenset(("FocusCost",)), frozenset((None,)))
@@ -22,7 +22,7 @@ def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDeliv
     bad manifest, BadConfiguration where two exports tell the same month.
     Sources: AWS Data Exports guide; Microsoft Learn, Cost Management exports.
     """
-    manifests = [found for found in location.list() if found.name.lower().endswith("manifest.json")]
+    manifests = [found for found in location.list() if is_manifest(found.name)]
     if not manifests:
         return [one_delivery(location, data_files(location))]
     if any(_is_azure(location, found) for found in manifests):

@@ -1,0 +1,89 @@
+"""An example for each command, which its `--help` ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "": ("costwire demo", "costwire import YOUR-BILL.csv"),
+    "import": (
+        "costwire import march.csv april.csv.gz",
+        "costwire import ~/bills",
+        "costwire import cur-export --integration production",
+    ),
+    "connect": (
+        "costwire connect aws --location file:///mnt/bills/cur",
+        "costwire connect gcp --location gs://my-bucket/billing --id gcp-main",
+    ),
+    "sync": ("costwire sync", "costwire sync --integration aws-main --period 2026-03"),
+    "apply": ("costwire apply -f costwire.toml --dry-run", "costwire apply -f costwire.toml"),
+    "schedule": ("costwire schedule", "costwire schedule --every-hours 6"),
+    "watch": ("costwire watch",),
+    "costs": (
+        "costwire costs --by service --month 2026-03",
+        "costwire costs --by account,tag:team --where region=us-east-1 --compare previous --last 30d",
+        "costwire costs --by service --in USD --out costs.csv",
+    ),
+    "tags": ("costwire tags --month 2026-03", "costwire tags team"),
+    "sql": ('costwire sql "select ServiceName, sum(BilledCost) as cost from cost_data_standard_1_3 group by ServiceName"',),
+    "export": ("costwire export focus.parquet", "costwire export march.csv --period 2026-03"),
+    "runs": ("costwire runs --integration aws-main",),
+    "quarantine": ("costwire quarantine", "costwire quarantine --show-rows"),
+    "restatements": ("costwire restatements --since 2026-04-01",),
+    "validate": ("costwire validate focus.csv",),
+    "replay": ("costwire replay", "costwire replay --delivery 9e7dcdf6"),
+    "doctor": ("costwire doctor", "costwire doctor --integration aws-main --json"),
+    "demo": ("costwire demo",),
+    "deliveries": ("costwire deliveries --period 2026-03",),
+    "deliveries withdraw": ("costwire deliveries withdraw 9e7dcdf6",),
+    "deliveries restore": ("costwire deliveries restore 9e7dcdf6",),
+    "integrations": ("costwire integrations list",),
+    "integrations list": ("costwire integrations list",),
+    "integrations show": ("costwire integrations show aws-main",),
+    "integrations pause": ("costwire integrations pause aws-main",),
+    "integrations resume": ("costwire integrations resume aws-main",),
+    "integrations remove": ("costwire integrations remove aws-main",),
+    "budgets": ("costwire budgets list",),
+    "budgets add": (
+        "costwire budgets add Everything --amount 10000 --currency USD",
+        "costwire budgets add Data --amount 500 --currency EUR --provider aws",
+    ),
+    "budgets set": ("costwire budgets set Everything --amount 12000",),
+    "budgets list": ("costwire budgets list",),
+    "budgets remove": ("costwire budgets remove Everything",),
+    "alerts": ("costwire alerts list",),
+    "alerts list": ("costwire alerts list",),
+    "alerts ack": ("costwire alerts ack everything-2026-03-80",),
+    "alerts snooze": ("costwire alerts snooze everything-2026-03-80",),
+    "tenants": ("costwire tenants list",),
+    "tenants add": ('costwire tenants add "Acme Corp" --slug acme',),
+    "tenants list": ("costwire tenants list",),
+    "tenants suspend": ("costwire tenants suspend acme",),
+    "tenants resume": ("costwire tenants resume acme",),
+    "tenants remove": ("costwire tenants remove acme",),
+    "tenants restore": ("costwire tenants restore acme",),
+    "keys": ("costwire keys rotate",),
+    "keys rotate": ("costwire keys rotate",),
+    "keys reencrypt": ("costwire keys reencrypt",),
+    "rates": ("costwire rates list",),
+    "rates set": ("costwire rates set exchange_rates.csv",),
+    "rates list": ("costwire rates list",),
+    "services": ("costwire services unknown",),
+    "services unknown": ("costwire services unknown",),
+    "services set": ("costwire services set services.csv",),
+    "services list": ("costwire services list",),
+}  # fmt: skip
+"""The words after `costwire` -> what can be typed."""
+
+
+def add_examples(command: Any, path: str = "") -> None:
+    """Give a command of typer, and all below it, their examples."""
+    lines = EXAMPLES.get(path, ())
+    if lines:
+        # \b: the lines stay as they are
+        command.epilog = "\b\n" + "\n".join(
+            ["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)]
+        )
+    for name, below in getattr(command, "commands", {}).items():
+        add_examples(below, f"{path} {name}".strip())
