@@ -134,10 +134,7 @@ def set_budget(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Change a budget and evaluate it at once; what is not given stays.  A scope option replaces that dimension.
-
-    Example: costwire budgets set platform --amount 12000 --threshold 90 --threshold 100
-    """
+    """Change a budget and evaluate it at once; what is not given stays.  A scope option replaces that dimension."""
     rt = runtime()
     org = tenant_of(rt, org)
     with usage_errors():

@@ -56,10 +56,7 @@ def add_channel(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Add a Slack webhook or mail addresses to which notifications are sent.  The webhook is stored encrypted.
-
-    Examples: costwire channels add ops --slack < webhook.txt; costwire channels add finance --email ada@example.com
-    """
+    """Add a Slack webhook or mail addresses to which notifications are sent.  The webhook is stored encrypted."""
     if slack == bool(email):
         raise typer.BadParameter("give --slack, or --email ADDRESS at least once")
     rt = runtime()

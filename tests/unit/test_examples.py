@@ -40,7 +40,8 @@ def test_the_help_of_a_command_shows_its_examples_on_lines_of_their_own(path: tu
 @pytest.mark.parametrize(("name", "example"), [(name, one) for name, found in EXAMPLES.items() for one in found])
 def test_an_example_can_be_typed(name: str, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is parsed as far as the function that it would call, which is not called."""
-    (tmp_path / "focus.csv").touch()  # the one file that must exist by then
+    for file in ("focus.csv", "webhook.txt"):
+        (tmp_path / file).touch()  # those that must exist by then
     monkeypatch.chdir(tmp_path)
     program, *words = shlex.split(example)
     assert program == "costwire"
