@@ -1,6 +1,6 @@
 # One project to try Costwire in, with nothing that costs while nothing happens.  What may still cost cents a month:
 # - the key version in Cloud KMS (list price 0.06 USD a month each; one more every 90 days by rotation);
-# - Cloud Scheduler jobs above the three that are free in a billing account (0.10 USD each): one is the platform's, each schedule of a
+# - Cloud Scheduler jobs above the three that are free in a billing account (0.10 USD each): two are the platform's, each schedule of a
 #   tenant is another;
 # - images of the functions above 0.5 GB in Artifact Registry (0.10 USD a GB);
 # - reads and writes of the databases credentials and processed, since only the default database has a free tier;

@@ -17,6 +17,7 @@ PORTS = {
     "normalize_focus": ("documents", "objects", "warehouse", "bus"),
     "evaluate_budgets": ("documents", "warehouse", "bus"),
     "send_notifications": ("documents",),
+    "clean_up": ("documents", "objects", "warehouse", "bus"),
 }
 """Function, or what its name starts with -> the ports that it opens."""
 CLOUD = {

@@ -134,12 +134,16 @@ def _check_finished(delivery: Delivery) -> None:
 
 def _check_next(rt: Runtime, found: Delivery, taken_back: Set[str]) -> None:
     """Raises BadConfiguration where the version before has no files any more: an older one, or nothing, would be shown in its place."""
+    known = of_slice(rt.documents, found.slice)
+    there = {one.delivery_id for one in known}
     past = past_deliveries(rt.documents, found.org_slug, found.slice)
-    gone = [one for one in past if one.has_been_shown and one.state not in NOT_COUNTED]
-    left = [
+    gone = [
         one
-        for one in of_slice(rt.documents, found.slice)
-        if one.delivery_id not in taken_back and one.proved_at and one.state not in NOT_COUNTED
+        for one in past
+        if one.has_been_shown and one.state not in NOT_COUNTED and one.delivery_id not in there  # landed again since
+    ]
+    left = [
+        one for one in known if one.delivery_id not in taken_back and one.proved_at and one.state not in NOT_COUNTED
     ]
     newest = max(gone, key=lambda one: one.rank, default=None)
     if newest is not None and all(newest.rank > one.rank for one in left):
