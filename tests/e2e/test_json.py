@@ -19,6 +19,7 @@ def test_the_page_has_every_command_that_prints_json() -> None:
     speaks = {
         " ".join(path) for path, command in ALL.items() if any("--json" in option.opts for option in command.params)
     }
+    speaks.remove("channels test")  # it prints what the other side of a channel answered
     assert speaks == {
         next(name for name in sorted(speaks, key=len, reverse=True) if one.startswith(name)) for one in COMMANDS
     }
