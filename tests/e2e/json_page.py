@@ -67,7 +67,6 @@ COMMANDS = (
     "channels remove finance",
     "replay",
     "retention",
-    "retention set versions 90",
     "clean-up --dry-run",
     "doctor",
     "schedule",
