@@ -91,9 +91,13 @@ class Deployment:
 
 @contextmanager
 def deployed(
-    name: str, folder: Path, faults: PushFaults | None = None, only: Mapping[str, str] | None = None
+    name: str,
+    folder: Path,
+    faults: PushFaults | None = None,
+    only: Mapping[str, str] | None = None,
+    slots: int | None = None,
 ) -> Iterator[Deployment]:
-    """Deploy everything under a name of its own; only: further settings."""
+    """Deploy everything under a name of its own; only: further settings.  slots: how many instances each function has at most."""
     with ExitStack() as stack:
         received, channels = stack.enter_context(listening())
         warehouse = ServiceRelay(int(os.environ["BIGQUERY_EMULATOR_HOST"].rpartition(":")[2].strip("/")))
@@ -118,8 +122,8 @@ def deployed(
         for function in sorted({one.function for table in SUBSCRIPTIONS.values() for one in table}):
             made.ports[function] = free_port()
             made.functions[function] = made.start(function)
-            made.proxies[function] = PushProxy(f"http://{HOST}:{made.ports[function]}", faults=faults)
-        _subscribe(made)
+            made.proxies[function] = PushProxy(f"http://{HOST}:{made.ports[function]}", faults=faults, slots=slots)
+        _subscribe(made, rests=slots is None)
         try:
             yield made
         except BaseException:
@@ -134,8 +138,12 @@ def _stop(made: Deployment) -> None:
         peer.stop()
 
 
-def _subscribe(made: Deployment) -> None:
-    """Topics, dead letters and push subscriptions, as terraform/ makes them."""
+def _subscribe(made: Deployment, rests: bool) -> None:
+    """Topics, dead letters and push subscriptions, as terraform/ makes them.
+
+    rests: whether failed messages rest.  Of many that fail at once the emulator never pushes some again where they do.
+    """
+    rest = {"minimum_backoff": Duration(seconds=1), "maximum_backoff": Duration(seconds=5)}
     project = made.settings["COSTWIRE_PROJECT"]
     publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
     for topic, table in SUBSCRIPTIONS.items():
@@ -153,7 +161,7 @@ def _subscribe(made: Deployment) -> None:
                     "ack_deadline_seconds": one.ack_deadline_seconds,
                     "enable_message_ordering": one.ordered,
                     "dead_letter_policy": {"dead_letter_topic": dead, "max_delivery_attempts": MAX_PUSHES},
-                    "retry_policy": {"minimum_backoff": Duration(seconds=1), "maximum_backoff": Duration(seconds=5)},
+                    "retry_policy": rest if rests else None,
                 }
             )
     subscriber.close()

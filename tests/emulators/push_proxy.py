@@ -42,11 +42,21 @@ class PushFaults:
 class PushProxy:
     """A proxy to the function at `target`, as `http://127.0.0.1:<port>`.
 
-    token: makes the bearer token of each push; none is sent without it.  A function that cannot be reached answers 503.
+    token: makes the bearer token of each push; none is sent without it.  A function that cannot be reached answers 503.  slots: how many
+    instances of one request at a time there are; a push that finds none free answers 429, as Cloud Run does.
     """
 
-    def __init__(self, target: str, token: Callable[[], str] | None = None, faults: PushFaults | None = None) -> None:
+    def __init__(
+        self,
+        target: str,
+        token: Callable[[], str] | None = None,
+        faults: PushFaults | None = None,
+        slots: int | None = None,
+    ) -> None:
         self._target, self._token, self._faults = target, token, faults
+        self._slots = threading.Semaphore(slots) if slots else None
+        self.turned_away: Counter[str] = Counter()
+        """Message id -> how many of its pushes found no free instance."""
         self._chance = random.Random(faults.seed if faults else 0)
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._counting = threading.Lock()
@@ -90,6 +100,18 @@ class PushProxy:
         self.close()
 
     def _push(self, path: str, push: dict[str, Any]) -> int:
+        if self._slots is None:
+            return self._posted(path, push)
+        if not self._slots.acquire(blocking=False):
+            with self._counting:
+                self.turned_away[push["message"]["messageId"]] += 1
+            return 429
+        try:
+            return self._posted(path, push)
+        finally:
+            self._slots.release()
+
+    def _posted(self, path: str, push: dict[str, Any]) -> int:
         headers = {"Authorization": f"Bearer {self._token()}"} if self._token else {}
         try:
             return httpx.post(self._target + path, json=push, headers=headers, timeout=PUSH_SECONDS).status_code
