@@ -38,6 +38,9 @@ def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[s
         )
     else:
         print_outcomes(happened)
+        for run in outcome.runs:
+            if run.get("unchanged"):
+                console.print(f"{run['integration_id']}: nothing new at its location", soft_wrap=True)
         for line in skipped:
             console.print(styled(line, "yellow"), soft_wrap=True)
         for message in messages_sent(rt, requested.org_slug):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_crashes import COSTWIRE, environment, run
+from tests.e2e.test_crashes import environment, run
 
 REPORT = Path(__file__).parents[1] / "fixtures" / "bills" / "oci" / "cost_report_nise_2026-03.csv"
 TWINS = Path(__file__).parents[1] / "fixtures" / "bills" / "azure" / "twins"
@@ -17,7 +18,7 @@ def at_once(home: Path, paths: list[Path], *words: str) -> None:
     """Import all of them, each in a process of its own."""
     started = [
         subprocess.Popen(
-            [*COSTWIRE, "import", str(path), *words],
+            [sys.executable, "-m", "costwire", "import", str(path), *words],
             env=environment(home),
             stderr=subprocess.PIPE,
             text=True,
@@ -58,7 +59,7 @@ def test_the_same_bill_under_two_integrations_at_once_counts_once(tmp_path: Path
     home = tmp_path / "home"
     started = [
         subprocess.Popen(
-            [*COSTWIRE, "import", str(REPORT), "--integration", name],
+            [sys.executable, "-m", "costwire", "import", str(REPORT), "--integration", name],
             env=environment(home),
             stderr=subprocess.PIPE,
             text=True,
@@ -78,7 +79,9 @@ def test_a_bill_that_is_held_back_is_named_where_people_look(tmp_path: Path) -> 
     again = run(home, "import", str(REPORT), "--integration", "two")
     assert "held back, not counted" in again and "one" in again and "--allow-overlap" in again
     assert "held" in run(home, "deliveries", "--integration", "two")
-    doctor = subprocess.run([*COSTWIRE, "doctor"], env=environment(home), capture_output=True, text=True, timeout=120)
+    doctor = subprocess.run(
+        [sys.executable, "-m", "costwire", "doctor"], env=environment(home), capture_output=True, text=True, timeout=120
+    )
     assert (doctor.returncode, "held back" in doctor.stdout) == (1, True)
     assert lines(home) == len(REPORT.read_text().splitlines()) - 1
     run(home, "import", str(REPORT), "--integration", "two", "--allow-overlap")
@@ -86,7 +89,7 @@ def test_a_bill_that_is_held_back_is_named_where_people_look(tmp_path: Path) -> 
 
 
 def test_a_stated_time_in_the_future_is_a_usage_error(tmp_path: Path) -> None:
-    words = [*COSTWIRE, "import", str(REPORT), "--delivered-at", "2999-01-01"]
+    words = [sys.executable, "-m", "costwire", "import", str(REPORT), "--delivered-at", "2999-01-01"]
     done = subprocess.run(words, env=environment(tmp_path / "home"), capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "in the future" in done.stderr and "--force" in " ".join(done.stderr.split())

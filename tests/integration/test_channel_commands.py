@@ -277,4 +277,4 @@ def test_doctor_names_a_channel_that_nothing_can_be_sent_to(rt: Laptop, run: Ter
     assert not found["channel ops"]["well"] and "COSTWIRE_SLACK_HOSTS" in found["channel ops"]["found"]
     assert not found["channel board"]["well"] and "no mail server" in found["channel board"]["found"]
     assert "names channels that do not exist (finance)" in found["budget cloud"]["found"]
-    assert "costwire channels add finance" in found["budget cloud"]["mend"]
+    assert "costwire channels add finance" in found["budget cloud"]["fix"]

@@ -43,6 +43,7 @@ def test_the_step_of_a_run_is_read_from_its_documents(tmp_path: Path) -> None:
         f"{name} is queued, 0 of 1 runs have ended",
         f"mapping {name} 2026-03, 0 of 2 files, 0 of 1 runs have ended",
         f"mapping {name} 2026-03, 1 of 2 files, 0 of 1 runs have ended",
+        f"proving {name} 2026-03, 0 of 1 runs have ended",
         "budgets and alerts, 1 of 1 runs have ended",
     ]
 

@@ -78,10 +78,10 @@ def test_the_same_bytes_again_are_nothing_new(rt: Laptop, tmp_path: Path, capsys
     again = said(capsys, path)
     assert again["outcome"] == "nothing new" and again["totals"] == []
     sync(as_json=True)
-    (synced,) = json.loads(capsys.readouterr().out)["outcomes"]
-    assert synced["outcome"] == "nothing new"
+    told = json.loads(capsys.readouterr().out)
+    assert (told["outcomes"], [run["unchanged"] for run in told["runs"]]) == ([], [True])
     sync()
-    assert "nothing new: the same bytes were imported at 2026-04-10 12:00 UTC" in capsys.readouterr().out
+    assert capsys.readouterr().out == "aws-111122223333: nothing new at its location\n"
 
 
 def test_an_older_bill_is_not_shown(rt: Laptop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
