@@ -279,6 +279,12 @@ def change(documents: DocumentStore, delivery: Delivery, **changes: Any) -> Deli
     return documents.transact(work)
 
 
+def of_integration(documents: DocumentStore, org_slug: str, integration_id: str) -> list[Delivery]:
+    """All deliveries of an integration."""
+    found = documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id})
+    return [Delivery.from_document(document) for _, document in found]
+
+
 def of_slice(documents: DocumentStore, piece: Slice, **where: Any) -> list[Delivery]:
     """All deliveries of a slice, of those whose fields equal `where`."""
     wanted = {"integration_id": piece.integration_id, "billing_period": piece.billing_period, **where}

@@ -15,7 +15,7 @@ from itertools import groupby
 
 from common.ports import Runtime, Transaction
 from common.records.batches import delete_all
-from common.records.deliveries import LANDED, WITHDRAWN, Delivery, chunks_path, delivery_path, load, of_slice
+from common.records.deliveries import LANDED, WITHDRAWN, Delivery, chunks_path, delivery_path, load, of_integration
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, forget_before, past_path, retention_path
 from common.records.sizes import Sizes, note_sizes
@@ -94,7 +94,9 @@ def _remove_deliveries(rt: Runtime, planned: Plan, began: datetime, say: Say) ->
             return True
         say(str(piece))
         going = [after for one in found if (after := one if one.unknown.get(PENDING) else _retired(rt, one))]
-        named = named_elsewhere(of_slice(rt.documents, piece), {one.delivery_id for one in going})
+        # of any month: a file of several months lies in the folder of one of them
+        others = of_integration(rt.documents, piece.org_slug, piece.integration_id)
+        named = named_elsewhere(others, {one.delivery_id for one in going})
         for one in going:
             _remove_files(rt, one, named)
     return False

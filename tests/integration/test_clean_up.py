@@ -321,3 +321,25 @@ def test_doctor_of_a_deployment_shows_what_clean_up_measured(rt: Laptop) -> None
     clean_up(rt, ORG)
     (measured,) = look_at_sizes(cloud, ORG)
     assert measured.found == next(look_at_sizes(rt, ORG)).found
+
+
+def test_a_file_of_two_months_stays_while_one_of_them_is_made_of_it(tmp_path: Path) -> None:
+    """A file that is known is not copied for the other month: what March shows may lie in April's folder."""
+    april = {"BillingPeriodStartDate": "2026-04-01T00:00:00Z", "BillingPeriodEndDate": "2026-05-01T00:00:00Z"}
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "both.csv").write_text(cur_text([cur_line(1, "1"), cur_line(2, "2", **april)]))
+    with laptop(tmp_path / "home") as rt:
+        for number in (3, 4):
+            (place / "march.csv").write_text(cur_text([cur_line(number, str(number))]))
+            rt.bring(place)
+        (of_april,) = rt.deliveries(billing_period="2026-04")
+        (tmp_path / "april.csv").write_text(cur_text([cur_line(2, "5", **april)]))
+        rt.clock.sleep(DAY)
+        rt.bring(tmp_path / "april.csv", delivered_at=rt.clock.now())
+        rt.clock.sleep(4_000 * DAY)
+        assert of_april["delivery_id"] in {one.name for one in clean_up(rt, ORG).going}
+        (shown,) = rt.deliveries(state="current", billing_period="2026-03")
+        assert {"2026-04" in part["uri"] for part in shown["parts"]} == {True, False}, "the test proves nothing"
+        for part in shown["parts"]:
+            assert rt.objects.stat(part["uri"]).digest == part["digest"]
