@@ -35,6 +35,7 @@ from common.records.runs import (
     begin_run,
     end_waiting,
     load_run,
+    note_joined,
     note_landing,
     note_unchanged,
     record_deliveries,
@@ -139,7 +140,7 @@ def _claimed(message: IngestBill, rt: Runtime, run: Run | None) -> bool:
     if other is None:
         return True
     if run is not None and run.trigger == "schedule":
-        note_unchanged(rt.documents, rt.clock, org_slug, message.run_id)
+        note_joined(rt.documents, rt.clock, org_slug, message.run_id, other)
         return False
     raise Held(f"run {other} reads the files of {integration_id}; this one waits for it", until)
 

@@ -19,7 +19,7 @@ WAITING = "waiting"
 ENDED = frozenset({SUCCEEDED, FAILED, REFUSED, WAITING})
 
 
-_ALONE = ("landing", "lost", "tries", "unread", "unchanged", "listed")
+_ALONE = ("landing", "lost", "tries", "unread", "unchanged", "joined", "listed")
 """What a document has only while there is something to say."""
 
 
@@ -31,7 +31,8 @@ class Run:
     corrects: a user says so.  force: a time in the future is taken as it is.  records, bytes: of its finished deliveries.  landing:
     more deliveries are still to land.  lost: delivery -> why a message of it was given up.  tries: event -> when its last try is over.
     unread: a bill of it was refused that became no delivery, so that no replay can undo it.  unchanged: nothing was new at the location.
-    listed: what the location looked like, as common/records/listed.py has it.  unknown: fields of another release, which stay as they are.
+    joined: the run that was landing the same files.  listed: what the location looked like, as common/records/listed.py has it.
+    unknown: fields of another release, which stay as they are.
     """
 
     run_id: str
@@ -54,6 +55,7 @@ class Run:
     tries: Mapping[str, str] | None = None
     unread: bool | None = None
     unchanged: bool | None = None
+    joined: str | None = None
     listed: Mapping[str, Any] | None = None
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -72,7 +74,11 @@ class Run:
     @property
     def has_landed(self) -> bool:
         """Whether all that the run found has landed without fault."""
-        return bool(self.delivery_ids or self.unchanged) and self.status in (RUNNING, SUCCEEDED) and not self.landing
+        return (
+            bool(self.delivery_ids or self.unchanged or self.joined)
+            and self.status in (RUNNING, SUCCEEDED)
+            and not self.landing
+        )
 
     @property
     def is_landing(self) -> bool:
@@ -155,8 +161,16 @@ def note_landing(documents: DocumentStore, org_slug: str, run_id: str) -> None:
 
 def note_unchanged(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) -> None:
     """End a run that found nothing new; nothing is read for it."""
-    fields = {"status": SUCCEEDED, "error": None, "ended_at": clock.now().isoformat(), "unchanged": True}
-    documents.update(run_path(org_slug, run_id), fields)
+    documents.update(run_path(org_slug, run_id), {**_succeeded(clock), "unchanged": True})
+
+
+def note_joined(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str, other: str) -> None:
+    """End a run whose files another one is landing."""
+    documents.update(run_path(org_slug, run_id), {**_succeeded(clock), "joined": other})
+
+
+def _succeeded(clock: Clock) -> Document:
+    return {"status": SUCCEEDED, "error": None, "ended_at": clock.now().isoformat()}
 
 
 def record_deliveries(

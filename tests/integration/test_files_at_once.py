@@ -176,7 +176,7 @@ def test_one_run_lands_at_a_time(tmp_path: Path, trigger: str) -> None:
         error = begin(rt, "run-2", trigger)
         second = rt.documents.get(run_path("default", "run-2")) or {}
         if trigger == "schedule":
-            assert error is None and second["status"] == "succeeded"
+            assert error is None and (second["status"], second["joined"]) == ("succeeded", "run-1")
         else:
             assert error is not None and "run run-1 reads the files of bill" in error
         assert [one.error for one in work(rt, rt.clock.sleep) if one.final] == []
