@@ -98,6 +98,11 @@ class Known:
         if found.get("refused") and found["run_id"] == self._run_id:
             raise BadBill(found["refused"])
 
+    def is_blank(self, key: str) -> bool:
+        """Whether a file is known to hold no lines."""
+        found = self.get(key)
+        return found.get("size_bytes") == 0 or ("read" in found and not found["read"]["control"])
+
     def settle(self, key: str, uri: str | None) -> None:
         """The delivery of a file is dealt with: its copy lies at `uri` for good, nowhere where that is None or empty.
 
@@ -117,9 +122,15 @@ class Known:
         """An object that files are known by is not there any more: they are fetched again.  Returns what to raise."""
         for key, found in list(self._files.items()):
             if found.get("uri") == uri:
-                self._documents.delete(f"{self._at}/{FILES}/{key}")
+                self._documents.transact(lambda transaction, key=key: self._forget_if_at(transaction, key, uri))  # type: ignore[misc]
                 self._files[key] = {}
         return Retryable(f"object {uri} of an earlier delivery is missing; its file is fetched again")
+
+    def _forget_if_at(self, transaction: Transaction, key: str, uri: str) -> None:
+        """Another worker may have given its copy a lasting name."""
+        path = f"{self._at}/{FILES}/{key}"
+        if (transaction.get(path) or {}).get("uri") == uri:
+            transaction.delete(path)
 
     def landed(self, key: str) -> Mapping[str, Any]:
         """What became of a found delivery; nothing where that is not known, or an earlier run refused it."""

@@ -112,8 +112,9 @@ def land(
         raise Retryable("another worker landed the same files at the same time; they are checked again") from error
     lasting = {part.digest: part.uri for delivery in made for part in delivery.parts}
     for one in fetched:
-        # of a file without lines nothing need be kept but that it has none
-        ports.known.settle(one.key, lasting.get(one.stored.digest, ""))
+        # of a file without lines nothing need be kept but that it has none; one of other months is fetched when they are asked for
+        nowhere = "" if ports.known.is_blank(one.key) else None
+        ports.known.settle(one.key, lasting.get(one.stored.digest, nowhere))
     _record_outcome(key, fetched, ports, delivery_ids=[one.delivery_id for one in made])
     return made
 

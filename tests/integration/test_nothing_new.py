@@ -264,3 +264,20 @@ def test_another_place_is_read_whole(rt: Watched, tmp_path: Path) -> None:
     rt.sync()
     assert rt.billed() == {"USD": Decimal(7)}
     assert rt.sync()["unchanged"] is True
+
+
+def test_months_that_were_not_asked_for_are_fetched_when_they_are(rt: Watched, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    for number, month in enumerate(MONTHS):
+        (place / f"part-{number}.csv").write_text(cur_text([cur_line(number, "5", **MONTHS[month][1])]))
+    (place / "part-9.csv").write_text(cur_text([]))
+    connect(rt, place)
+    queue_run(rt.documents, rt.clock, "default", "march.bill", "bill", "manual")
+    rt.bus.publish(SyncRequested("march", "manual", "default", "bill", ("2026-03",)))
+    assert [one.error for one in work(rt, rt.clock.sleep) if one.error] == []
+    assert rt.billed() == {"USD": Decimal(5)}
+    assert rt.sync()["status"] == "succeeded"
+    assert rt.looked == {"listings": 1, "part-1.csv": 1}
+    assert rt.billed() == {"USD": Decimal(10)}
+    assert rt.sync()["unchanged"] is True
