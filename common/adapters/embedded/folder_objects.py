@@ -220,8 +220,7 @@ class FolderObjectStore:
     def _make_folder(self, folder: Path) -> Sequence[Path]:
         new = [step for step in (folder, *folder.parents) if not step.exists()]
         try:
-            with suppress(FileNotFoundError):  # removed as empty meanwhile, which the link notices
-                folder.mkdir(parents=True, exist_ok=True)
+            _make_with_parents(folder)
         except (FileExistsError, NotADirectoryError):
             raise BadConfiguration(
                 f"an object below {folder} would be below another object: use another name"
@@ -233,10 +232,8 @@ class FolderObjectStore:
         kept = self._digest_path(name)
         with self._aside(name) as written:
             written.write_text(json.dumps([digest, *_identity(status)]))
-            with suppress(
-                FileNotFoundError
-            ):  # its folder was removed as empty; a digest that is missing is computed again
-                kept.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # removed as empty meanwhile; a digest that is missing is computed again
+                _make_with_parents(kept.parent)
                 written.replace(kept)
         return StoredObject(SCHEME + name, status.st_size, digest)
 
@@ -252,6 +249,17 @@ class FolderObjectStore:
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
                     path.unlink()
+
+
+def _make_with_parents(folder: Path) -> None:
+    """Make a folder that a deletion may remove as empty meanwhile: then whoever puts a file there makes it once more."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError:
+        pass
+    except FileExistsError:
+        if folder.exists():  # it was there and is gone otherwise
+            raise
 
 
 def _identity(status: os.stat_result) -> list[int]:
