@@ -95,8 +95,13 @@ def eventually(look: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> An
 
 
 @contextmanager
-def world(folder: Path, token: Callable[[], str] | None = None, **settings: str) -> Iterator[World]:
-    """A function that is running, behind a push subscription of the emulator.  token: what a push carries."""
+def world(
+    folder: Path, token: Callable[[], str] | None = None, pushes: int = MAX_PUSHES, **settings: str
+) -> Iterator[World]:
+    """A function that is running, behind a push subscription of the emulator.
+
+    token: what a push carries.  pushes: after how many Pub/Sub itself gives a message up.
+    """
     from google.cloud import pubsub_v1
 
     from common.adapters.gcp.firestore import FirestoreDocumentStore
@@ -127,7 +132,7 @@ def world(folder: Path, token: Callable[[], str] | None = None, **settings: str)
                     "retry_policy": {"minimum_backoff": {"seconds": 1}, "maximum_backoff": {"seconds": 2}},
                     "dead_letter_policy": {
                         "dead_letter_topic": f"projects/{project}/topics/{TOPIC}-dead",
-                        "max_delivery_attempts": MAX_PUSHES,
+                        "max_delivery_attempts": pushes,
                     },
                 }
             )
@@ -318,7 +323,7 @@ def test_only_pushes_with_the_right_token_are_worked_on(tmp_path: Path) -> None:
             "COSTWIRE_PUSH_SERVICE_ACCOUNT": ACCOUNT,
             "PUSHED_CERTIFICATES": issuer.url,
         }
-        with world(tmp_path, lambda: key.token(**claims), **settings) as guarded:
+        with world(tmp_path, lambda: key.token(**claims), pushes=5, **settings) as guarded:
             run_id = guarded.publish()
             letter = guarded.letter_of(run_id)  # refused five times, so it is dead-lettered by Pub/Sub's own policy
             assert "refused the push" in letter.reason
