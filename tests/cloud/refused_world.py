@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -161,6 +161,9 @@ class Held:
     def publish(self, message: Message) -> str:
         self.messages.append(message)
         return "held"
+
+    def publish_all(self, messages: Sequence[Message]) -> None:
+        self.messages.extend(messages)
 
 
 def of_an_account_of_its_own() -> str:

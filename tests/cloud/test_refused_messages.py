@@ -218,9 +218,9 @@ def test_a_dataset_in_another_location_is_named_and_left_alone(world: World) -> 
     wanted.location = "EU"
     world.client().create_dataset(wanted, timeout=30, retry=None)
     error = world.bring(org, GOOD, status=1)
-    reason = dead_run(world, org, "bill-landed")
+    reason = dead_run(world, org, "delivery-mapped")
     assert reason in error and f"dataset {world.dataset(org)} is in EU, expected us-central1" in reason
     assert list(world.client().list_tables(world.dataset(org), timeout=30, retry=None)) == []
     world.client().delete_dataset(wanted, timeout=30, retry=None)
-    replay(world, "bill-landed")
+    replay(world, "delivery-mapped")
     ends_well(world, org)
