@@ -50,8 +50,8 @@ from common.records.joining import best, completeness, joined
 from common.records.parts import Part, part_control
 from common.telemetry import counted
 
-FEW = 8
-"""So many files are read where they were found: messages of their own would take longer."""
+FEW, SMALL_BYTES = 8, 64 << 20
+"""So many files, or so little of them, are read where they were found: messages of their own would take longer."""
 MOST_FILES = 20_000
 """Files of all months together where nothing at a location says which month each is of: what is known of them fits a document."""
 MOST_PARTS = 1_000
@@ -103,7 +103,7 @@ def land(
     if len(found.parts) > MOST_FILES:
         raise BadBill(_too_many(len(found.parts), MOST_FILES))
     missing = unread(listing, found, ports, rules)
-    if len(missing) > FEW:
+    if len(missing) > FEW and listing.size_of(one.part.name for one in missing) > SMALL_BYTES:
         raise ManyUnread(missing)
     fetched = fetch_all(listing, found, ports)
     try:

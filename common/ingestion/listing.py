@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -42,6 +42,11 @@ class Listing:
     def versions(self) -> Mapping[str, str]:
         """Name -> version."""
         return {found.name: found.version for found in self.files}
+
+    def size_of(self, names: Iterable[str]) -> int:
+        """Bytes of some of the files together."""
+        wanted = set(names)
+        return sum(found.size_bytes for found in self.files if found.name in wanted)
 
     @cached_property
     def listed(self) -> Listed:

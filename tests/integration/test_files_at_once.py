@@ -29,6 +29,7 @@ def many_files(place: Path, number: int = FILES) -> None:
 @pytest.fixture(autouse=True)
 def two_files_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(landing, "FEW", 1)
+    monkeypatch.setattr(landing, "SMALL_BYTES", 0)
 
 
 def read_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,3 +199,11 @@ def test_a_run_that_was_given_up_keeps_no_other_from_landing(tmp_path: Path) -> 
         run_all(rt, IngestBill("aws", "default", "bill", "run-2"))
         assert rt.billed() == {"USD": Decimal(10)}
         assert load_integration(rt.documents, "default", "bill")["status"] == "active"
+
+
+def test_many_small_files_are_read_where_they_were_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing, "SMALL_BYTES", 1 << 20)
+    place = tmp_path / "bills"
+    many_files(place)
+    with laptop(tmp_path / "home") as rt:
+        assert run_all(rt, order(rt, place))["ingest-aws"] == 1
