@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from common.ports import FoundObject, Location
+from common.providers.discovery import is_manifest
 from common.records.listed import Listed
 
 _MONTH = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}|BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
@@ -78,7 +79,7 @@ def month_of(name: str) -> str:
 
 
 def _has_manifest(files: Sequence[FoundObject]) -> bool:
-    return any(found.name.lower().endswith("manifest.json") for found in files)
+    return any(is_manifest(found.name) for found in files)
 
 
 def _fingerprint(files: Sequence[FoundObject]) -> str:
