@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import storage_backends
@@ -128,7 +129,8 @@ def test_two_workers_make_one_dataset(opened: Opened) -> None:
 def replace(opened: Opened, delivery_id: str, cost: str, day: int) -> Replacement:
     """As another worker would."""
     rows = charge(BilledCost=cost, x_DeliveryId=delivery_id)
-    written = write_parquet(opened.folder / f"{delivery_id}.parquet", [rows])
+    (own := opened.folder / uuid4().hex).mkdir()  # two workers may write one delivery at once
+    written = write_parquet(own / f"{delivery_id}.parquet", [rows])
     uri = opened.objects.put_file(f"focus/{delivery_id}.parquet", written).uri
     worker = opened.another_reader()
     while True:
