@@ -10,9 +10,10 @@ from typing import Any
 from common.domain import alerts, outbox
 from common.ports import Document, Runtime, Slice
 from common.records.deliveries import Delivery
+from common.records.integrations import KNOWN_FILES, integration_path
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, past_deliveries
-from common.records.runs import ENDED, Run
+from common.records.runs import ENDED
 from common.retention.deciding import Known, decide, named_elsewhere, restatements_from
 from common.retention.inventory import Inventory
 from common.retention.lives import Lives, lives_of
@@ -68,7 +69,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
         if not one.unknown.get(PENDING) and _before(one.files_removed_at, now, lives, "past_deliveries")
     )
     simple = list(_documents(rt, org_slug, runs, lives, now))
-    copies = _copies(rt, org_slug, inventory, runs, simple)
+    copies = _copies(rt, org_slug, inventory, runs, lives, now)
     return Plan(
         lives,
         going=(
@@ -150,24 +151,22 @@ def _is_left(run: Mapping[str, Any] | None, now: datetime, lives: Lives) -> bool
 
 
 def _copies(
-    rt: Runtime,
-    org_slug: str,
-    inventory: Inventory,
-    runs: Mapping[str, Document],
-    going: Sequence[tuple[str, str, str]],
+    rt: Runtime, org_slug: str, inventory: Inventory, runs: Mapping[str, Document], lives: Lives, now: datetime
 ) -> tuple[str, ...]:
-    """Copies of files that no landing knows: those of landings that go, and those that a killed one left without a note.
+    """Copies of files whose landing was never finished, and those that a killed one left without a note.
 
     A copy is made before it is noted, so none goes while a run of its integration has not ended.
     """
-    left = {name for kind, name, _ in going if kind == "landings"}
-    known = {one.get("uri") for name, one in rt.documents.list(below(org_slug, "landings")) if name not in left}
-    busy = {Run.from_document(one).integration_id for one in runs.values() if one["status"] not in ENDED}
-    return tuple(
-        item.uri
-        for item in inventory.incoming()
-        if item.uri not in known and not any(f"raw/{org_slug}/{name}/incoming/" in item.uri for name in busy)
-    )
+    busy = {run["integration_id"] for run in runs.values() if run["status"] not in ENDED}
+    gone = []
+    for item in inventory.incoming():
+        integration_id, _, key = item.uri.rsplit("/", 3)[1:]
+        if integration_id not in busy:
+            known = rt.documents.get(f"{integration_path(org_slug, integration_id)}/{KNOWN_FILES}/{key}") or {}
+            run = runs.get(known.get("run_id", ""))
+            if known.get("uri") != item.uri or run is None or _is_left(run, now, lives):
+                gone.append(item.uri)
+    return tuple(gone)
 
 
 def _before(text: str | None, now: datetime, lives: Lives, kind: str) -> bool:

@@ -262,6 +262,23 @@ def test_a_copy_that_a_killed_landing_left_goes_once_no_run_can_need_it(rt: Lapt
         rt.objects.stat(uri)
 
 
+def test_the_copies_of_a_failed_run_stay_for_its_repetition_until_their_life_is_over(rt: Laptop) -> None:
+    rt.objects.put("raw/default/bill/incoming/key", io.BytesIO(b"copied"))
+    uri = rt.objects.uri("raw/default/bill/incoming/key")
+    known = {"uri": uri, "size_bytes": 6, "digest": "d", "run_id": "r"}
+    rt.documents.set("orgs/default/integrations/bill/known_files/key", known)
+    moment = rt.clock.now().isoformat()
+    run = {**rt.documents.list("orgs/default/runs")[0][1], "integration_id": "bill", "status": "failed"}
+    rt.documents.set("orgs/default/runs/r", {**run, "run_id": "r", "started_at": moment, "ended_at": moment})
+    rt.clock.sleep(7 * DAY)
+    clean_up(rt, ORG)
+    assert rt.objects.stat(uri)
+    rt.clock.sleep(2 * DAY)
+    clean_up(rt, ORG)
+    with pytest.raises(NotFound):
+        rt.objects.stat(uri)
+
+
 def test_a_tick_cleans_every_organization_and_imports_do_it_when_versions_pile_up(rt: Laptop) -> None:
     assert not request_if_due(rt, ORG)
     rt.bus.publish(CleanUpRequested("tick-1"))
