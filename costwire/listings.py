@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from common.ports import Runtime
+from common.records.sizes import in_words
 from common.reporting.arguments import read_day
 from common.reporting.deliveries import DeliveryReport, check_integration, count_past, list_deliveries
 from common.reporting.restatements import Restatement, list_restatements, listed_since
@@ -18,7 +19,6 @@ from common.runtime.bootstrap import runtime
 from costwire.arguments import read_period, usage_errors
 from costwire.dead_letters import end_forgotten
 from costwire.output import AsJson, Org, console, exact, joined, money, print_json, stacked, styled, table
-from costwire.progress_line import size_words
 from costwire.quarantine import quarantine
 from costwire.tenant import tenant_of
 
@@ -151,7 +151,7 @@ def runs(integration: Integration = None, org: Org = "default", as_json: AsJson 
                 _minute(one.started_at),
                 _took(one),
                 f"{one.records or 0:,}",
-                size_words(one.bytes or 0),
+                in_words(one.bytes or 0),
             )
         console.print(shown)
         for one in found:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from common.progress import BYTES, UNITS
+from common.records.sizes import in_words
 
 _SETTLED_SECONDS = 1.0
 """A rate is not shown before this: the first moments say little."""
@@ -26,7 +27,7 @@ class _Step:
 
     def amount(self) -> int:
         """What is done; lines that a mapping reads twice do not count twice."""
-        return min(self.done, *(one for one in (self.most, self.total) if one is not None), self.done)
+        return min(one for one in (self.done, self.most, self.total) if one is not None)
 
 
 @dataclass
@@ -92,24 +93,16 @@ def _line(name: str, step: _Step, now: float) -> str:
     if step.total:
         facts.append(f"{100 * amount // step.total} %")
         facts.append(
-            f"{size_words(amount)} of {size_words(step.total)}" if is_bytes else f"{amount:,} of {step.total:,} lines"
+            f"{in_words(amount)} of {in_words(step.total)}" if is_bytes else f"{amount:,} of {step.total:,} lines"
         )
     elif amount:
-        facts.append(size_words(amount) if is_bytes else f"{amount:,} lines")
+        facts.append(in_words(amount) if is_bytes else f"{amount:,} lines")
     if seconds >= _SETTLED_SECONDS and amount:
         rate = int(amount / seconds)
-        facts.append(f"{size_words(rate)}/s" if is_bytes else f"{rate:,} lines/s")
+        facts.append(f"{in_words(rate)}/s" if is_bytes else f"{rate:,} lines/s")
         if step.total and amount < step.total:
             facts.append(f"{_time((step.total - amount) * seconds / amount)} left")
     return ", ".join([f"{name} {step.label}".strip(), *facts])
-
-
-def size_words(size: int) -> str:
-    """A size in bytes for users, in the unit that suits it."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            return f"{size / factor:,.1f} {unit}"
-    return f"{size} B"
 
 
 def _time(seconds: float) -> str:

@@ -130,7 +130,7 @@ class _Sorting:
         seen = next((one for name in mine if (one := self._recognised(name))), None)
         if seen is not None:
             group = self._layouts.setdefault(seen.provider, _Group(seen.provider))
-            group.names |= {name for name in mine if name in self._free}
+            group.names |= set(mine)
             self._free = [name for name in self._free if name not in group.names]
         elif len(self._layouts) == 1:
             (group,) = self._layouts.values()

@@ -16,7 +16,7 @@ from common.ingestion.reading import IngestRequest, Ports
 from common.messages import IngestBill
 from common.ports import Document, Runtime
 from common.progress import COPYING, expect
-from common.providers.discovery import FoundDelivery, size_of
+from common.providers.discovery import FoundDelivery
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
 from common.records.integrations import (
@@ -176,7 +176,8 @@ class _Landing:
         )
         time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
         ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit)
-        expect(lambda: (message.run_id, message.integration_id, {COPYING: size_of(self._found, self._listing)}))
+        names = [part.name for one in self._found for part in one.parts]
+        expect(lambda: (message.run_id, message.integration_id, {COPYING: self._listing.size_of(names)}))
         try:
             for one in self._found:
                 try:

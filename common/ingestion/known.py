@@ -10,16 +10,17 @@ What no longer lies at the integration's location is forgotten when a run ends; 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from common.errors import BadBill, Retryable
 from common.ports import Document, DocumentStore, ObjectStore, StoredObject, Transaction
 from common.providers.discovery import FoundDelivery
+from common.records.batches import delete_all
 from common.records.integrations import KNOWN_DELIVERIES as DELIVERIES
 from common.records.integrations import KNOWN_FILES as FILES
 from common.records.integrations import integration_path
+from common.records.names import key_of
 
 _ASKED_ONE_BY_ONE = 50
 """More files than this are looked up by one query."""
@@ -41,7 +42,7 @@ class Known:
 
     def key_of_file(self, location: str, name: str, version: str) -> str:
         """The key of one version of a file: of other bytes it is another one."""
-        return _digest(location, name, version)
+        return key_of(location, name, version)
 
     def key_of_delivery(
         self, location: str, found: FoundDelivery, versions: Mapping[str, str], billing_periods: Sequence[str]
@@ -50,7 +51,7 @@ class Known:
         parts = [f"{part.name}\t{part.role}\t{versions.get(part.name, '')}" for part in found.parts]
         seen_at = found.seen_at.isoformat() if found.seen_at else ""
         told = (found.version or "", found.billing_period or "", found.delivered_at.isoformat(), seen_at)
-        return _digest(location, *told, str(found.corrects), ",".join(billing_periods), *parts)
+        return key_of(location, *told, str(found.corrects), ",".join(billing_periods), *parts)
 
     def incoming(self, key: str) -> str:
         """The name under which a file's copy lies until its delivery is landed."""
@@ -157,16 +158,16 @@ class Known:
         used = {file for found in kept.values() for file in found["files"]}
         for key, found in known:
             if key not in kept:
-                for file in set(found["files"]) - used:
-                    self._documents.delete(f"{self._at}/{FILES}/{file}")
-                self._documents.delete(f"{self._at}/{DELIVERIES}/{key}")
+                # the delivery last: one that is interrupted is found again
+                files_of_it = [f"{self._at}/{FILES}/{file}" for file in set(found["files"]) - used]
+                delete_all(self._documents, [*files_of_it, f"{self._at}/{DELIVERIES}/{key}"])
         self._drop_copies()
 
     def forget_run(self) -> None:
         """Forget all that this run has noted: nobody reads its location again."""
         for collection in (FILES, DELIVERIES):
-            for key, _ in self._documents.list(f"{self._at}/{collection}", {"run_id": self._run_id}):
-                self._documents.delete(f"{self._at}/{collection}/{key}")
+            noted = self._documents.list(f"{self._at}/{collection}", {"run_id": self._run_id})
+            delete_all(self._documents, [f"{self._at}/{collection}/{key}" for key, _ in noted])
         self._drop_copies()
 
     def _drop_copies(self) -> None:
@@ -185,7 +186,3 @@ class Known:
         if self._there is None:
             self._there = {(item.uri, item.size_bytes) for item in self._objects.list(self._incoming)}
         return (uri, found["size_bytes"]) in self._there
-
-
-def _digest(*steps: str) -> str:
-    return hashlib.sha256("\n".join(steps).encode()).hexdigest()[:20]

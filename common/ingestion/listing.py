@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from common.ports import FoundObject, Location
-from common.providers.discovery import is_manifest
+from common.providers.discovery import is_manifest, month_of_folder
 from common.records.listed import Listed
-
-_MONTH = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}|BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
-"""The folder of a billing period, as AWS and Azure name them."""
+from common.records.names import key_of
 
 
 @dataclass
@@ -52,9 +47,9 @@ class Listing:
     @cached_property
     def listed(self) -> Listed:
         """What tells this listing from another one."""
-        months: dict[str, list[FoundObject]] = {}
+        months: dict[str | None, list[FoundObject]] = {}
         for found in self.files:
-            months.setdefault(month_of(found.name), []).append(found)
+            months.setdefault(month_of_folder(found.name), []).append(found)
         return Listed(
             self.uri,
             _fingerprint(self.files),
@@ -63,19 +58,12 @@ class Listing:
 
     def without(self, months: Collection[str]) -> Listing:
         """The same without the files of these months."""
-        return replace(self, files=tuple(found for found in self.files if month_of(found.name) not in months))
+        return replace(self, files=tuple(found for found in self.files if month_of_folder(found.name) not in months))
 
     @property
     def has_manifest(self) -> bool:
         """Whether a manifest lies there, so that files which none of them names are no bills."""
         return _has_manifest(self.files)
-
-
-def month_of(name: str) -> str:
-    """`YYYY-MM` of the folder of a billing period that a file lies in; "" for a file in none."""
-    steps = (_MONTH.fullmatch(step) for step in PurePosixPath(name).parts[:-1])
-    found = next((step for step in steps if step), None)
-    return f"{found[1] or found[3]}-{found[2] or found[4]}" if found else ""
 
 
 def _has_manifest(files: Sequence[FoundObject]) -> bool:
@@ -84,4 +72,4 @@ def _has_manifest(files: Sequence[FoundObject]) -> bool:
 
 def _fingerprint(files: Sequence[FoundObject]) -> str:
     lines = sorted(f"{found.name}\t{found.size_bytes}\t{found.version}" for found in files)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:20]
+    return key_of(*lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from common.errors import Retryable
 from common.ports import Clock, DocumentStore, Transaction
 from common.providers.discovery import FoundDelivery
+from common.records.names import key_of
 from common.records.organizations import below
 
 MOST_CHANGES = 5
@@ -43,7 +43,7 @@ class LandingProgress:
 
     def __init__(self, documents: DocumentStore, org_slug: str, run_id: str) -> None:
         self._documents = documents
-        self._path = below(org_slug, "landings", _digest(run_id))
+        self._path = below(org_slug, "landings", key_of(run_id))
         self._run_id = run_id
 
     def open(self, keys: Sequence[str]) -> None:
@@ -105,8 +105,4 @@ class LandingProgress:
 def plan_of(found: Iterable[FoundDelivery], versions: Mapping[str, str]) -> str:
     """A digest of all files that are to be landed, in their versions."""
     parts = sorted({f"{part.name}\t{versions.get(part.name, '')}" for one in found for part in one.parts})
-    return _digest(*parts)
-
-
-def _digest(*steps: str) -> str:
-    return hashlib.sha256("\n".join(steps).encode()).hexdigest()[:20]
+    return key_of(*parts)

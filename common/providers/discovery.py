@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -13,6 +14,8 @@ from common.ports import FoundObject, Location
 WHOLE = "whole"
 ACTUAL = "actual"
 AMORTIZED = "amortized"
+
+_PERIOD_FOLDER = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}|BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
 
 _SIDECARS = (".sha256", ".md5", ".sig", ".sql")
 """What exporters and users write beside a bill about the bill."""
@@ -49,12 +52,6 @@ def data_files(location: Location) -> list[FoundObject]:
     return [found for found in location.list() if is_data(found.name)]
 
 
-def size_of(found: Iterable[FoundDelivery], location: Location) -> int:
-    """The bytes of all parts of what was found, as they lie at the location."""
-    sizes = {item.name: item.size_bytes for item in location.list()}
-    return sum(sizes.get(part.name, 0) for one in found for part in one.parts)
-
-
 def one_delivery(location: Location, found: Sequence[FoundObject]) -> FoundDelivery:
     """All files together as one delivery, as where there is no manifest.  Raises BadBill where there is none."""
     if not found:
@@ -72,6 +69,19 @@ def is_data(name: str) -> bool:
 def is_manifest(name: str) -> bool:
     """Whether a file is called as the manifests of AWS and Azure are."""
     return name.lower().endswith("manifest.json")
+
+
+def period_step(steps: Sequence[str]) -> int | None:
+    """Which step of a path is the folder of a billing period, as AWS and Azure name them; None where none is."""
+    return next((number for number, step in enumerate(steps) if _PERIOD_FOLDER.fullmatch(step)), None)
+
+
+def month_of_folder(name: str) -> str | None:
+    """`YYYY-MM` of the folder of a billing period that a file lies in, as it is written; None for a file in none."""
+    steps = PurePosixPath(name).parts[:-1]
+    at = period_step(steps)
+    found = None if at is None else _PERIOD_FOLDER.fullmatch(steps[at])
+    return f"{found[1] or found[3]}-{found[2] or found[4]}" if found else None
 
 
 def is_sidecar(name: str) -> bool:

@@ -62,6 +62,11 @@ def chunk_path(org_slug: str, delivery_id: str, chunk: int) -> str:
     return f"{chunks_path(org_slug, delivery_id)}/{chunk:05d}"
 
 
+def count_chunks(documents: DocumentStore, delivery: Delivery) -> int:
+    """How many chunks of a delivery are done."""
+    return documents.count(chunks_path(delivery.org_slug, delivery.delivery_id))
+
+
 def load_chunks(documents: DocumentStore, delivery: Delivery) -> list[ChunkResult]:
     """The chunks of a delivery that are done, in their order."""
     found = documents.list(chunks_path(delivery.org_slug, delivery.delivery_id))

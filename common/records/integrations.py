@@ -10,9 +10,10 @@ from common.errors import BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Source, Transaction
 from common.providers.registry import PROVIDERS, TITLES
 from common.records import places
+from common.records.batches import delete_all
 from common.records.names import check_integration_id
 from common.records.organizations import below
-from common.records.runs import load_run_of
+from common.records.runs import load_run
 
 ACTIVE, ERROR, DISABLED = "active", "error", "disabled"
 ALLOW_OVERLAP = "allow_overlap"
@@ -110,8 +111,7 @@ def remove_integration(documents: DocumentStore, org_slug: str, integration_id: 
     """Remove an integration and what is known of its files; nothing happens where there is none."""
     path = integration_path(org_slug, integration_id)
     for collection in (KNOWN_DELIVERIES, KNOWN_FILES):
-        for name, _ in documents.list(f"{path}/{collection}"):
-            documents.delete(f"{path}/{collection}/{name}")
+        delete_all(documents, [f"{path}/{collection}/{name}" for name, _ in documents.list(f"{path}/{collection}")])
     documents.delete(path)
 
 
@@ -148,7 +148,7 @@ def claim_landing(
             return None
         claim = document.get(CLAIM)
         if claim and claim["run_id"] != run_id and datetime.fromisoformat(claim["until"]) > now:
-            other = load_run_of(transaction, org_slug, claim["run_id"])
+            other = load_run(transaction, org_slug, claim["run_id"])
             if other is not None and other.is_landing:
                 return str(claim["run_id"])
         transaction.set(path, {**document, CLAIM: {"run_id": run_id, "until": until.isoformat()}})

@@ -45,18 +45,13 @@ def listed_of(integration: Document) -> Listed | None:
     return Listed(**found) if found else None
 
 
-def note_listed(documents: DocumentStore, org_slug: str, integration_id: str, listed: Listed | None) -> None:
-    """All that the listing tells of has landed; None: something that was landed before is to be looked at again."""
+def note_listed(documents: DocumentStore, org_slug: str, integration_id: str, listed: Listed) -> None:
+    """All that the listing tells of has landed."""
     path = below(org_slug, "integrations", integration_id)
 
     def work(transaction: Transaction) -> None:
         document = transaction.get(path)
-        if document is None:
-            return
-        after = {name: value for name, value in document.items() if name != FIELD}
-        if listed is not None:
-            after[FIELD] = listed.as_document()
-        if after != document:
-            transaction.set(path, after)
+        if document is not None and document.get(FIELD) != listed.as_document():
+            transaction.set(path, {**document, FIELD: listed.as_document()})
 
     documents.transact(work)

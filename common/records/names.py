@@ -1,10 +1,16 @@
 """Names that paths, datasets and folders are made of: checked wherever one comes in."""
 
+import hashlib
 from collections.abc import Iterable
 
 from common.domain.names import integration_id_fault, org_slug_fault
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound
+
+
+def key_of(*words: str) -> str:
+    """The key of a document that has no name of its own: the same for the same words in the same order."""
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:20]
 
 
 def check_org_slug(org_slug: str) -> str:

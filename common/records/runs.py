@@ -136,13 +136,7 @@ def queue_run(
     documents.transact(work)
 
 
-def load_run_of(transaction: Transaction, org_slug: str, run_id: str) -> Run | None:
-    """The run as of a transaction, or None."""
-    document = transaction.get(run_path(org_slug, run_id))
-    return Run.from_document(document) if document else None
-
-
-def load_run(documents: DocumentStore, org_slug: str, run_id: str) -> Run | None:
+def load_run(documents: DocumentStore | Transaction, org_slug: str, run_id: str) -> Run | None:
     """The run, or None."""
     document = documents.get(run_path(org_slug, run_id))
     return Run.from_document(document) if document else None

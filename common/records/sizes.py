@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from common.ports import Document, DocumentStore, ObjectStore
+from common.ports import Document, DocumentStore, ObjectStore, StoredObject
 from common.records.organizations import below
 
 OBJECTS = ("raw", "focus", "quarantine", "restatements", "uploads")
@@ -21,14 +21,18 @@ class Size:
     files: int = 0
     bytes: int = 0
 
+    @classmethod
+    def of(cls, found: Sequence[StoredObject]) -> Size:
+        """Of some objects together."""
+        return cls(len(found), sum(item.size_bytes for item in found))
+
 
 Sizes = Mapping[str, Size]
 
 
 def measure(objects: ObjectStore, org_slug: str) -> Sizes:
     """What is stored now; lists every object of the organization."""
-    found = {kind: [item.size_bytes for item in objects.list(f"{kind}/{org_slug}/")] for kind in OBJECTS}
-    return {kind: Size(len(sizes), sum(sizes)) for kind, sizes in found.items()}
+    return {kind: Size.of(objects.list(f"{kind}/{org_slug}/")) for kind in OBJECTS}
 
 
 def in_words(size_bytes: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from functools import partial
 
 from common.errors import NotFound
@@ -20,7 +20,7 @@ from common.warehouse.catalogued import catalogued
 from common.warehouse.cost_report import Ask, ShownSource
 from common.warehouse.past_rows import asking_files
 from common.warehouse.showing import normalized_files
-from common.warehouse.shown_then import shown_then
+from common.warehouse.shown_then import end_of, ever_shown, shown_then
 
 _Slice = tuple[str, str]
 
@@ -43,16 +43,14 @@ def known_rows(rt: Runtime, org_slug: str, day: date) -> Iterator[Known]:
     """
     ask = partial(rt.warehouse.query, org_slug)
     since = known_since(rt.documents, org_slug)
-    if since is not None and _end_of(day) <= since:
+    if since is not None and end_of(day) <= since:
         raise NotFound(
             f"what was known on {day} cannot be shown: what was shown before {since:%Y-%m-%d %H:%M} UTC "
             "was removed at the end of its life; costwire retention shows the lives"
         )
     found = [Delivery.from_document(one) for _, one in rt.documents.list(below(org_slug, "deliveries"))]
-    there = {one.delivery_id for one in found if one.has_been_shown}
-    past = [one for one in past_deliveries(rt.documents, org_slug) if one.delivery_id not in there]
-    shown = [one for one in (*found, *past) if one.has_been_shown]
-    chosen = shown_then(shown, ask(catalogued("replacements"), {}), _end_of(day))
+    shown = ever_shown(found, past_deliveries(rt.documents, org_slug))
+    chosen = shown_then(shown, ask(catalogued("replacements"), {}), end_of(day))
     uris = [uri for one in chosen for uri in _files(rt, one, day)]
     with asking_files(rt.objects, uris) as asked:
         spans = {
@@ -102,7 +100,3 @@ def _counted(pieces: Sequence[_Slice], one: str, several: str) -> str:
 def _named(pieces: Sequence[_Slice]) -> str:
     first = ", ".join(" ".join(piece) for piece in pieces[:3])
     return f"{first} and {len(pieces) - 3} more" if len(pieces) > 3 else first
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time(), UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from common.ports import DocumentStore, Runtime
-from common.records.chunks import load_chunks
+from common.records.chunks import count_chunks
 from common.records.deliveries import FINISHED, Delivery, load
 from common.records.runs import ENDED, QUEUED, Run, load_run
 
@@ -33,7 +33,7 @@ def _step(documents: DocumentStore, run: Run) -> str:
 
 
 def _mapping(documents: DocumentStore, delivery: Delivery) -> str:
-    done, files = len(load_chunks(documents, delivery)), len(delivery.parts)
+    done, files = count_chunks(documents, delivery), len(delivery.parts)
     if done < files:
         return f"mapping {delivery.slice}, {done} of {files} files"
     return f"proving {delivery.slice}"

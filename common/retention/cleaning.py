@@ -7,14 +7,13 @@ goes after the note that this is not known any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 from common.ports import Runtime, Transaction
-from common.records.batches import delete_all
+from common.records.batches import delete_all, delete_objects
 from common.records.deliveries import LANDED, WITHDRAWN, Delivery, chunks_path, delivery_path, load, of_integration
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, forget_before, past_path, retention_path
@@ -23,7 +22,6 @@ from common.retention.deciding import named_elsewhere
 from common.retention.inventory import OF_DELIVERIES, Inventory
 from common.retention.planning import Going, Plan, plan
 
-_AT_ONCE = 8
 Say = Callable[[str], None]
 
 
@@ -56,8 +54,7 @@ def clean_up(rt: Runtime, org_slug: str, say: Say = _silent) -> Cleaned:
     _forget(rt, org_slug, planned, say)
     left = _remove_deliveries(rt, planned, began, say)
     say("documents")
-    for uri in planned.copies:
-        rt.objects.delete(uri)
+    delete_objects(rt.objects, planned.copies)
     delete_all(rt.documents, planned.paths)
     rt.bus.forget_dead_letters(began - planned.lives["dead_letters"])
     sizes = Inventory(rt.objects, org_slug).sizes()
@@ -159,12 +156,7 @@ def _delete_files(rt: Runtime, delivery: Delivery, named: set[str]) -> None:
     folders = [f"{kind}/{delivery.folder}/" for kind in OF_DELIVERIES] if delivery.billing_period else []
     uris = {item.uri for folder in folders for item in rt.objects.list(folder)}
     uris |= {part.uri for part in delivery.parts}
-    _delete_objects(rt, sorted(uris - named))
-
-
-def _delete_objects(rt: Runtime, uris: Sequence[str]) -> None:
-    with ThreadPoolExecutor(_AT_ONCE) as several:
-        list(several.map(rt.objects.delete, uris))
+    delete_objects(rt.objects, sorted(uris - named))
 
 
 def _forget_landed_meanwhile(rt: Runtime, delivery: Delivery) -> None:
@@ -188,7 +180,7 @@ def _small(delivery: Delivery) -> Delivery:
 
 def _note_run(rt: Runtime, org_slug: str, now: datetime) -> None:
     path = retention_path(org_slug)
-    left = len(rt.documents.list(below(org_slug, "deliveries")))
+    left = rt.documents.count(below(org_slug, "deliveries"))
 
     def work(transaction: Transaction) -> None:
         transaction.set(path, {**(transaction.get(path) or {}), "cleaned_at": now.isoformat(), "deliveries": left})

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from common.formats.recognition import formats
 from common.records.deliveries import CURRENT, HELD, LANDED, NOT_COUNTED, REJECTED, WITHDRAWN, Delivery
 from common.retention.lives import LATEST_VERSIONS, MOST_RESTATEMENTS, REMAKING, Lives
-from common.warehouse.shown_then import shown_then
+from common.warehouse.shown_then import end_of, ever_shown, shown_then
 
 _Slice = tuple[str, str]
 Rows = Sequence[Mapping[str, Any]]
@@ -103,13 +103,11 @@ def _stays(one: Delivery, known: Known, lives: Lives, now: datetime) -> bool:
 
 def _of_days(deliveries: Sequence[Delivery], past: Sequence[Delivery], replaced: Rows, since: datetime) -> set[str]:
     """What was shown at the end of each day from a moment on.  It changes only on days on which something happened."""
-    ever = [one for one in deliveries if one.has_been_shown]
-    there = {one.delivery_id for one in ever}
-    ever += [one for one in past if one.has_been_shown and one.delivery_id not in there]
+    ever = ever_shown(deliveries, past)
     moments = [datetime.fromisoformat(one.proved_at) for one in ever if one.proved_at]
     moments += [row["replaced_at"] for row in replaced]
     days = {since.astimezone(UTC).date(), *(moment.astimezone(UTC).date() for moment in moments if moment >= since)}
-    return {one.delivery_id for day in days for one in shown_then(ever, replaced, _end_of(day))}
+    return {one.delivery_id for day in days for one in shown_then(ever, replaced, end_of(day))}
 
 
 def _latest(deliveries: Sequence[Delivery], replaced: Rows, since: datetime) -> set[str]:
@@ -154,7 +152,3 @@ def named_elsewhere(deliveries: Iterable[Delivery], going: Set[str]) -> set[str]
         if one.delivery_id not in going and not one.files_removed_at
         for part in one.parts
     }
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time(), UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from common.ports import ObjectStore, StoredObject
 from common.records.deliveries import Delivery
@@ -29,7 +29,7 @@ class Inventory:
 
     def sizes(self) -> Sizes:
         """Objects and bytes of each kind."""
-        return {kind: _size(items) for kind, items in self._by_kind.items()}
+        return {kind: Size.of(items) for kind, items in self._by_kind.items()}
 
     def of(self, delivery: Delivery) -> list[StoredObject]:
         """All objects of a delivery, whoever else may need them."""
@@ -40,8 +40,3 @@ class Inventory:
     def incoming(self) -> list[StoredObject]:
         """Copies of files whose landing has not ended."""
         return [item for item in self._by_kind["raw"] if "/incoming/" in item.uri]
-
-
-def _size(items: Iterable[StoredObject]) -> Size:
-    sizes = [item.size_bytes for item in items]
-    return Size(len(sizes), sum(sizes))

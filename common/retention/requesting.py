@@ -19,16 +19,15 @@ def on_request(message: CleanUpRequested, rt: Runtime) -> None:
     if message.org_slug:
         clean_up(rt, message.org_slug)
         return
-    for org_slug, organization in rt.documents.list("orgs"):
-        if not organization.get("removal_began_at"):
-            rt.bus.publish(CleanUpRequested(message.request_id, org_slug))
+    present = [slug for slug, organization in rt.documents.list("orgs") if not organization.get("removal_began_at")]
+    rt.bus.publish_all([CleanUpRequested(message.request_id, org_slug) for org_slug in present])
 
 
 def request_if_due(rt: Runtime, org_slug: str) -> bool:
     """Ask for a clean-up where the last one is a day old, or many deliveries have landed since; whether it was asked for."""
     now = rt.clock.now()
     document = rt.documents.get(retention_path(org_slug)) or {}
-    landed = len(rt.documents.list(below(org_slug, "deliveries"))) - document.get("deliveries", 0)
+    landed = rt.documents.count(below(org_slug, "deliveries")) - document.get("deliveries", 0)
     cleaned = document.get("cleaned_at")
     due = cleaned is not None and now - datetime.fromisoformat(cleaned) >= EVERY
     if not due and landed < AFTER_DELIVERIES:

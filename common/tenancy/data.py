@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.records import organizations as tenants
 from common.records import places
-from common.records.batches import delete_all
+from common.records.batches import delete_all, delete_objects
 from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
 from common.records.names import check_org_slug
@@ -46,7 +45,6 @@ SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
 KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
 """Where a tenant has objects: `<kind>/<org_slug>/`."""
 
-_AT_ONCE = 8
 Say = Callable[[str], None]
 
 
@@ -121,8 +119,7 @@ def remove_schedules(scheduler: Scheduler, org_slug: str) -> int:
 
 def _remove_objects(objects: ObjectStore, prefix: str) -> int:
     found = objects.list(prefix)
-    with ThreadPoolExecutor(_AT_ONCE) as several:
-        list(several.map(lambda item: objects.delete(item.uri), found))
+    delete_objects(objects, [item.uri for item in found])
     return len(found)
 
 

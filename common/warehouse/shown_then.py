@@ -8,12 +8,24 @@ costs are the same.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from common.records.deliveries import CURRENT, WITHDRAWN, Delivery
 
 _Slice = tuple[str, str]
+
+
+def end_of(day: date) -> datetime:
+    """The first moment after a day (UTC)."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def ever_shown(deliveries: Sequence[Delivery], past: Sequence[Delivery]) -> list[Delivery]:
+    """The deliveries that were ever shown, each once.  past: those whose files were removed; some may have landed again."""
+    shown = [one for one in deliveries if one.has_been_shown]
+    there = {one.delivery_id for one in shown}
+    return shown + [one for one in past if one.has_been_shown and one.delivery_id not in there]
 
 
 def shown_then(shown: Sequence[Delivery], replacements: Sequence[Mapping[str, Any]], until: datetime) -> list[Delivery]:

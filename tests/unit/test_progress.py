@@ -38,11 +38,11 @@ def test_words_are_shown_until_something_is_reported_and_after_it(line: Progress
 
 
 def test_copying_shows_percent_bytes_rate_and_time_left(line: ProgressLine, clock: Clock) -> None:
-    line.expect("run", "aws-1", {COPYING: 2_000_000_000})
+    line.expect("run", "aws-1", {COPYING: 2 << 30})
     line.advance(COPYING, 0)
     clock.now = 4
-    line.advance(COPYING, 500_000_000)
-    assert line.text() == "copying aws-1, 25 %, 500.0 MB of 2.0 GB, 125.0 MB/s, 0:12 left"
+    line.advance(COPYING, 512 << 20)
+    assert line.text() == "copying aws-1, 25 %, 512.0 MiB of 2.0 GiB, 128.0 MiB/s, 0:12 left"
 
 
 def test_mapping_shows_lines_per_second(line: ProgressLine, clock: Clock) -> None:

@@ -13,12 +13,11 @@ from typing import Any
 from common.domain.period import BillingPeriod
 from common.errors import BadBill, BadConfiguration, NotReady
 from common.ports import FoundObject, Location
-from common.providers.discovery import FoundDelivery, FoundPart, data_files, one_delivery
+from common.providers.discovery import FoundDelivery, FoundPart, data_files, month_of_folder, one_delivery, period_step
 
 _FILE_LISTS = ("reportKeys", "dataFiles", "files")
 _VERSIONS = ("assemblyId", "executionId")
 _REPORT_NAMES = ("reportName", "exportName")
-_PERIOD_STEP = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}|BILLING_PERIOD=(\d{4})-(\d{2})", re.IGNORECASE)
 _EXECUTION = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})T(\d{2}):?(\d{2}):?(\d{2})(?:\.\d+)?Z(?:-(.+))?")
 _START = re.compile(r"(\d{4})-?(\d{2})-?\d{2}")
 _AGAIN = "have AWS deliver the export again"
@@ -58,7 +57,7 @@ def _topmost(manifests: Iterable[FoundObject]) -> list[FoundObject]:
     groups: dict[tuple[str, ...], list[FoundObject]] = {}
     for found in manifests:
         path = PurePosixPath(found.name)
-        at = next((number for number, step in enumerate(path.parts) if _PERIOD_STEP.fullmatch(step)), None)
+        at = period_step(path.parts)
         groups.setdefault((*(path.parts[: at + 1] if at is not None else ()), path.name), []).append(found)
     kept: list[FoundObject] = []
     for group in groups.values():
@@ -137,10 +136,9 @@ def _month(manifest: str, table: Mapping[str, Any], files: Sequence[tuple[str, i
             )
         return _checked_month(manifest, f"{found[1]}-{found[2]}")
     for path in (manifest, files[0][0]):
-        for step in PurePosixPath(path).parts:
-            found = _PERIOD_STEP.fullmatch(step)
-            if found:
-                return _checked_month(manifest, f"{found[1] or found[3]}-{found[2] or found[4]}")
+        month = month_of_folder(path)
+        if month is not None:
+            return _checked_month(manifest, month)
     return None
 
 

@@ -13,7 +13,17 @@ from typing import Any
 from common.domain.period import BillingPeriod
 from common.errors import BadBill, NotReady
 from common.ports import FoundObject, Location
-from common.providers.discovery import ACTUAL, AMORTIZED, WHOLE, FoundDelivery, FoundPart, data_files, one_delivery
+from common.providers.discovery import (
+    ACTUAL,
+    AMORTIZED,
+    WHOLE,
+    FoundDelivery,
+    FoundPart,
+    data_files,
+    month_of_folder,
+    one_delivery,
+    period_step,
+)
 
 _ROLES = {"ActualCost": ACTUAL, "AmortizedCost": AMORTIZED, "Usage": WHOLE, "FocusCost": WHOLE, None: WHOLE}
 _PREFERRED = (
@@ -25,7 +35,6 @@ _PREFERRED = (
 _SCOPE_END = re.compile(r"/providers/Microsoft\.CostManagement/exports/", re.IGNORECASE)
 _AGAIN = "run the export again"
 _LATER = "the export is not finished, try again later"
-_PERIOD_FOLDER = re.compile(r"(\d{4})(\d{2})\d{2}-\d{8}")
 
 
 @dataclass(frozen=True)
@@ -117,15 +126,13 @@ def _scope(manifest: str, config: Mapping[str, Any]) -> str:
     if config.get("exportName"):
         return str(config["exportName"])
     steps = PurePosixPath(manifest).parent.parts
-    at = next((number for number, step in enumerate(steps) if _PERIOD_FOLDER.fullmatch(step)), len(steps))
-    return "/".join(steps[:at])
+    return "/".join(steps[: period_step(steps)])
 
 
 def _month(manifest: str, start: object) -> str | None:
-    folder = next((found for step in PurePosixPath(manifest).parts if (found := _PERIOD_FOLDER.fullmatch(step))), None)
-    if start is None and folder is None:
+    text = month_of_folder(manifest) if start is None else str(start)[:7]
+    if text is None:
         return None
-    text = str(start)[:7] if start is not None or folder is None else f"{folder[1]}-{folder[2]}"
     try:
         return str(BillingPeriod.parse(text))
     except ValueError as error:
