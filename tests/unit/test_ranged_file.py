@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.adapters.gcp import storage_reading
-from common.adapters.gcp.storage_reading import BLOCKS_AHEAD, RangedFile, buffered
+from common.adapters.shared import ranged_file
+from common.adapters.shared.ranged_file import BLOCKS_AHEAD, Guard, RangedFile, buffered
 from common.errors import Retryable
 
 BLOCK = 64
@@ -19,7 +19,7 @@ BLOCK = 64
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(storage_reading, "BLOCK_BYTES", BLOCK)
+    monkeypatch.setattr(ranged_file, "BLOCK_BYTES", BLOCK)
 
 
 class Fetched:
@@ -34,12 +34,12 @@ class Fetched:
         return self.content[first:behind]
 
 
-def checksum(content: bytes) -> bytes:
-    return google_crc32c.Checksum(content).digest()
+def guard_of(content: bytes) -> Guard:
+    return Guard("crc32c", google_crc32c.Checksum(content).digest(), google_crc32c.Checksum())
 
 
-def file_of(content: bytes, crc32c: bytes | None = None) -> RangedFile:
-    return RangedFile(Fetched(content), len(content), crc32c or checksum(content), "object x")
+def file_of(content: bytes, guard: Guard | None = None) -> RangedFile:
+    return RangedFile(Fetched(content), len(content), guard or guard_of(content), "object x")
 
 
 STEPS = st.lists(
@@ -87,7 +87,7 @@ def test_few_blocks_are_held():
 
 def test_bytes_that_came_damaged_are_told_at_the_end():
     content = bytes(3 * BLOCK)
-    with file_of(content, checksum(b"other")) as opened:
+    with file_of(content, guard_of(b"other")) as opened:
         assert opened.read(2 * BLOCK) == content[: 2 * BLOCK]
         with pytest.raises(Retryable, match="object x was corrupted in transit"):
             opened.read()

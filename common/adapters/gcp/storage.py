@@ -21,14 +21,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import google_crc32c
 from google.api_core import exceptions as api
 from google.cloud import storage  # type: ignore[attr-defined]
 from google.cloud.storage.exceptions import DataCorruption  # type: ignore[import-untyped]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 
 from common.adapters.gcp.failures import explaining
-from common.adapters.gcp.storage_reading import RangedFile, buffered
 from common.adapters.shared.object_names import check_name
+from common.adapters.shared.ranged_file import Guard, RangedFile, buffered
 from common.errors import AlreadyExists, BadConfiguration, NotFound, Retryable
 from common.ports.objects import Readable, StoredObject
 
@@ -242,7 +243,9 @@ def ranged(blob: storage.Blob, what: str, calls: dict[str, Any]) -> BinaryIO:
         with explaining(what):
             return bytes(blob.download_as_bytes(start=first, end=behind - 1, raw_download=True, checksum=None, **calls))
 
-    return buffered(RangedFile(fetch, blob.size, base64.b64decode(blob.crc32c) if blob.crc32c else None, what))
+    checksum = google_crc32c.Checksum()  # type: ignore[no-untyped-call]
+    guard = Guard("crc32c", base64.b64decode(blob.crc32c), checksum) if blob.crc32c else None
+    return buffered(RangedFile(fetch, blob.size, guard, what))
 
 
 def _digest(blob: storage.Blob) -> str:

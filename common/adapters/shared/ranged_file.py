@@ -1,4 +1,4 @@
-"""A Cloud Storage object as a seekable file: ranged reads, a few blocks held, the next ones fetched ahead."""
+"""An object of a bucket as a seekable file: ranged reads, a few blocks held, the next ones fetched ahead."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import io
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, BinaryIO, cast
-
-from google_crc32c import Checksum
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol, cast
 
 from common.errors import Retryable
 
@@ -21,16 +20,32 @@ Fetch = Callable[[int, int], bytes]
 """(first byte, byte behind the last) -> those bytes."""
 
 
+class Checksum(Protocol):
+    """As hashlib's."""
+
+    def update(self, piece: bytes, /) -> Any: ...
+
+    def digest(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What an object's bytes are checked by.  name: for people; digest: as its store knows it; checksum: of no bytes yet."""
+
+    name: str
+    digest: bytes
+    checksum: Checksum
+
+
 class RangedFile(io.RawIOBase):
     """Reads an object of a known size; fills what it is given unless the object ends.
 
-    Where it is read whole and in order, its crc32c is checked at the end.
+    Where it is read whole and in order, it is checked at the end, if there is a guard.
     """
 
-    def __init__(self, fetch: Fetch, size_bytes: int, crc32c: bytes | None, what: str) -> None:
+    def __init__(self, fetch: Fetch, size_bytes: int, guard: Guard | None, what: str) -> None:
         self._fetch, self._size_bytes, self._what = fetch, size_bytes, what
-        self._expected, self._checked_to = crc32c, 0
-        self._checked: Any = Checksum()  # type: ignore[no-untyped-call]
+        self._guard, self._checked_to = guard, 0
         self._at = 0
         self._blocks: OrderedDict[int, Future[bytes]] = OrderedDict()
         self._last_block = -1
@@ -95,12 +110,13 @@ class RangedFile(io.RawIOBase):
         return self._blocks[number]
 
     def _check(self, piece: memoryview) -> None:
-        if self._expected is None or self._at != self._checked_to:
+        guard = self._guard
+        if guard is None or self._at != self._checked_to:
             return
-        self._checked.update(bytes(piece))
+        guard.checksum.update(bytes(piece))
         self._checked_to += len(piece)
-        if self._checked_to == self._size_bytes and self._checked.digest() != self._expected:
-            raise Retryable(f"{self._what} was corrupted in transit, its crc32c does not match; it is read again")
+        if self._checked_to == self._size_bytes and guard.checksum.digest() != guard.digest:
+            raise Retryable(f"{self._what} was corrupted in transit, its {guard.name} does not match; it is read again")
 
 
 def buffered(raw: RangedFile) -> BinaryIO:
