@@ -96,8 +96,7 @@ def test_another_integration_may_show_the_account_afterwards(tmp_path: Path) -> 
         check_settled(rt)
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
-@pytest.mark.parametrize("wrong", [0, 1, 2])
+@pytest.mark.parametrize(("order", "wrong"), [((0, 1, 2), 0), ((2, 0, 1), 1), ((2, 0, 1), 2)])
 def test_of_reports_that_add_up_the_others_are_shown(tmp_path: Path, order: tuple[int, ...], wrong: int) -> None:
     paths = reports(tmp_path)
     with laptop(tmp_path / "home") as rt:
