@@ -8,6 +8,9 @@ from importlib.resources import files
 
 import pytest
 
+from deployment.open_data import CLASSIFICATION, TABLES, joined
+from deployment.service_lists import read_csv
+
 SERVICE_KEYS = {
     "aws_services": "service_key",
     "azure_services": "source",
@@ -33,6 +36,7 @@ IN_LOWER_CASE = (
     "aws_model_sellers",
     "aws_region_names",
     "azure_regions",
+    "azure_resource_types",
     "azure_services",
     "azure_units",
     "oci_region_keys",
@@ -42,6 +46,58 @@ IN_LOWER_CASE = (
 def rows_of(table: str) -> list[dict[str, str]]:
     text = files("common.reference").joinpath(f"{table}.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
+
+
+def our_rows(table: str) -> list[dict[str, str]]:
+    return read_csv(CLASSIFICATION / f"{table}.csv")
+
+
+@pytest.fixture(scope="module")
+def toolkit_alone() -> dict[str, dict[str, dict[str, str]]]:
+    """Each table of Azure as it would be without rows of ours, by key."""
+    made = {table: csv.DictReader(text.splitlines()) for table, text in joined(our_rows=False).items()}
+    return {table: {row[KEYS[table]]: row for row in rows} for table, rows in made.items()}
+
+
+def test_azures_tables_are_what_the_lists_and_our_rows_make() -> None:
+    stale = [
+        table
+        for table, text in joined().items()
+        if files("common.reference").joinpath(f"{table}.csv").read_text("utf-8") != text
+    ]
+    assert stale == [], "run python -m deployment.open_data"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_of_ours_adds_to_the_open_data_or_corrects_it_with_a_reason(
+    table: str, toolkit_alone: dict[str, dict[str, dict[str, str]]]
+) -> None:
+    theirs = toolkit_alone[table]
+    assert len(theirs) > 200
+    both = [(row, theirs[row[KEYS[table]]]) for row in our_rows(table) if row[KEYS[table]] in theirs]
+    same = [row for row, other in both if all(other[name] == row[name] for name in row if name != "reason")]
+    assert same == [], "the open data says so already"
+    assert [row for row, _ in both if not row["reason"]] == []
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_row_of_ours_counts_before_the_open_data(table: str) -> None:
+    found = {row[KEYS[table]]: row for row in rows_of(table)}
+    wrong = [
+        row
+        for row in our_rows(table)
+        for name in row
+        if name != "reason" and found[row[KEYS[table]]][name] != row[name]
+    ]
+    assert wrong == []
+
+
+def test_a_type_that_says_no_more_than_its_namespace_is_left_to_it_so_that_an_own_row_of_the_namespace_counts() -> None:
+    names = {row["source"]: row["service_name"] for row in rows_of("azure_services")}
+    ours = {row["source"] for row in our_rows("azure_services")}
+    types = [source for source in names if "/" in source and source not in ours]
+    assert types
+    assert [source for source in types if names.get(source.split("/")[0]) == names[source]] == []
 
 
 @pytest.mark.parametrize("table", KEYS)

@@ -83,6 +83,11 @@ charges as (
         split_part(resource_path, '/', 1) || '/' || split_part(resource_path, '/', 2)
             || case when split_part(resource_path, '/', 5) <> '' then '/' || split_part(resource_path, '/', 4) else '' end
             || case when split_part(resource_path, '/', 7) <> '' then '/' || split_part(resource_path, '/', 6) else '' end as type_key,
+        -- few are nested deeper
+        case
+            when split_part(resource_path, '/', 9) <> '' then
+                '/' || split_part(resource_path, '/', 8) || case when split_part(resource_path, '/', 11) <> '' then '/' || split_part(resource_path, '/', 10) else '' end
+        end as deeper_kinds,
         lower(split_part(resource_path, '/', 1) || '/' || split_part(resource_path, '/', 2)) as top_type_key,
         json_valid(tag_text) and case
             when contains(substr(tag_text, 2), '{') or contains(tag_text, '[') then
@@ -282,7 +287,7 @@ looked_up as (
             by_meter.service_subcategory, 'Other (Other)'
         )
             as known_subcategory,
-        azure_resource_types.display_name as known_type,
+        coalesce(deeper_types.display_name, azure_resource_types.display_name) as known_type,
         azure_regions."location" is not null as is_known_place,
         azure_regions.region_id as known_region_id,
         azure_regions.region_name as known_region_name,
@@ -295,6 +300,7 @@ looked_up as (
     left join azure_services as by_namespace on by_namespace.source = split_part(listed.top_type_key, '/', 1)
     left join azure_services as by_meter on by_meter.source = lower(trim(listed.meter_category))
     left join azure_resource_types on azure_resource_types.resource_type = listed.type_key
+    left join azure_resource_types as deeper_types on deeper_types.resource_type = listed.type_key || listed.deeper_kinds
     left join azure_regions on azure_regions."location" = replace(lower(trim(listed.place)), ' ', '')
 ),
 
