@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     region: str = Field("us-central1", description="Region of functions, bucket, datasets, keys and scheduler jobs")
     env: str = Field("prod", description="Name of the deployment: the last part of each dataset's name, <org>_<env>")
     bucket: str | None = Field(None, description="Bucket of raw, normalized and quarantined files")
+    aws_principal: str | None = Field(
+        None, description="ARN of Costwire's own identity in AWS, which assumes the roles of customers' accounts"
+    )
     kms_key: str | None = Field(
         None, description="Key of tenants' credentials: projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>"
     )

@@ -46,7 +46,7 @@ from costwire import (
     watch,
 )
 from costwire.examples import add_examples
-from costwire.installed import cloud_install
+from costwire.installed import missing_sdk
 from costwire.output import say_error
 
 
@@ -179,8 +179,8 @@ def _words(error: BaseException) -> str:
     known = resource_error(error)
     if known:
         return str(known)
-    if isinstance(error, ImportError) and (error.name or "").startswith("google"):
-        return f"Google Cloud's SDKs are not installed; {cloud_install()}"
+    if isinstance(error, ImportError) and (missing := missing_sdk(error.name or "")):
+        return missing
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, ValueError) and "null byte" in str(error):

@@ -14,6 +14,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "connect": (
         "costwire connect aws --location file:///mnt/bills/cur",
+        "costwire connect aws --location s3://my-bucket/exports --credential role.json --id aws-main",
         "costwire connect gcp --location gs://my-bucket/billing --id gcp-main",
     ),
     "sync": ("costwire sync", "costwire sync --integration aws-main --period 2026-03"),
@@ -54,6 +55,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "integrations show": ("costwire integrations show aws-main",),
     "integrations pause": ("costwire integrations pause aws-main",),
     "integrations resume": ("costwire integrations resume aws-main",),
+    "integrations permissions": ("costwire integrations permissions aws --location s3://my-bucket/exports --id aws-main",),
     "integrations remove": ("costwire integrations remove aws-main",),
     "budgets": ("costwire budgets list",),
     "budgets add": (

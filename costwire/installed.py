@@ -32,11 +32,25 @@ def in_this_shell(text: str) -> str:
     return _HINT.sub(lambda _: f"{runner} ", text) if runner else text
 
 
-def cloud_install() -> str:
-    """How to add Google Cloud's SDKs."""
+_SDKS = {
+    "google": ("cloud", "Google Cloud's SDKs are"),
+    "boto3": ("aws", "AWS's SDK is"),
+    "botocore": ("aws", "AWS's SDK is"),
+}
+"""Package -> the extra that brings it, and what it is."""
+
+
+def missing_sdk(package: str) -> str | None:
+    """What to do where a package cannot be imported; None where it is none of a provider's."""
+    extra, what = _SDKS.get(package.partition(".")[0], ("", ""))
+    return f"{what} not installed; {extra_install(extra)}" if extra else None
+
+
+def extra_install(name: str) -> str:
+    """How to add the SDKs of an extra."""
     if (Path(__file__).parents[1] / "Makefile").is_file():
         return "run make install-cloud"
-    extra = shlex.quote(f"{_source() or _PLAIN}[cloud]")
+    extra = shlex.quote(f"{_source() or _PLAIN}[{name}]")
     if (_runner() or "").startswith("uvx"):
         return f"run uvx --from {extra} {_PLAIN}"
     return f"run pipx install --force {extra}"

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from common.errors import BadConfiguration
+from common.ingestion.permissions import permissions_for
 from common.providers.registry import TITLES
 from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
 from common.runtime.bootstrap import runtime
@@ -113,6 +114,37 @@ def remove(
         return
     stay = f"; {still} deliveries still count: costwire deliveries --integration {name}" if still else ""
     console.print(f"{name} is removed{stay}", soft_wrap=True)
+
+
+@app.command("permissions")
+def permissions(
+    provider: Annotated[str, typer.Argument(help="aws.")],
+    location: Annotated[
+        str, typer.Option("--location", help="Where the provider delivers its bills: s3://bucket/prefix.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")
+    ] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Print what the customer's account must allow, as policies to copy.
+
+    The role's trust policy asks for an external id, which is made for the integration here and never changes.
+    """
+    rt = runtime()
+    found = permissions_for(rt, tenant_of(rt, org), provider, location, name)
+    if as_json:
+        print_json(found.as_json())
+        return
+    console.print("trust policy of the role:", soft_wrap=True)
+    console.print(found.trust_policy, soft_wrap=True)
+    console.print("policy of the role:", soft_wrap=True)
+    console.print(found.policy, soft_wrap=True)
+    console.print(
+        f"next: costwire connect {provider} --location {location} --credential FILE, where FILE holds {found.example}",
+        soft_wrap=True,
+    )
 
 
 def _confirm(one: IntegrationReport) -> None:

@@ -14,6 +14,11 @@ FILE = "file"
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
+def is_local(location: str) -> bool:
+    """Whether a location is a file or a folder of a machine, not an object of a store."""
+    return Place.of(location).scheme == FILE
+
+
 @dataclass(frozen=True)
 class Place:
     """A folder or an object.  container: its bucket, empty for a file.  steps: its path, step by step; none for a whole bucket."""

@@ -9,10 +9,13 @@ from common.domain.names import identifier
 from common.errors import BadConfiguration
 from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
+from common.providers.provider import CredentialFile
+from common.providers.registry import PROVIDERS, provider
 from common.records.integrations import save_integration
 from common.records.organizations import check_known, open_tenant
 from common.records.places import check_settable
 from common.tenancy import credentials
+from common.tenancy.external_ids import external_id_of
 from common.tenancy.schedules import ensure_schedule
 
 
@@ -61,8 +64,7 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     another organization's (cloud), a credential above 64 KiB, an unknown provider or an id that is not valid; nothing is saved then.
     """
     check_known(rt.documents, asked.org_slug)
-    if asked.secret is not None:
-        check_size(asked.secret)
+    credential = _read_credential(asked)
     uri, files = look_at(rt, asked)
     name = asked.name
     stored_at = credentials.credential_path(asked.org_slug, name) if asked.secret is not None else None
@@ -70,21 +72,38 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     document = save_integration(
         rt.documents, rt.clock.now(), asked.org_slug, name, asked.provider, uri,
         allow_overlap=asked.allow_overlap, credential_ref=stored_at, claim=rt.settings.runtime == "cloud",
+        external_id=_external_id(rt, asked),
     )  # fmt: skip
     if asked.secret is not None:
         now = rt.clock.now()
+        kind = credential.kind if credential else "api_key"
         credentials.store(
-            rt.sealed, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by
+            rt.sealed, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by, kind
         )
     if asked.scheduled:
         ensure_schedule(rt, asked.org_slug)
     return Connected(document, uri, files)
 
 
+def _read_credential(asked: Connection) -> CredentialFile | None:
+    """Raises BadConfiguration for a credential that is not one of the provider's, before anything is sent."""
+    if asked.secret is None or asked.provider not in PROVIDERS:
+        return None
+    check_size(asked.secret)
+    read = provider(asked.provider).read_credential
+    return read(asked.secret) if read else None
+
+
+def _external_id(rt: Runtime, asked: Connection) -> str | None:
+    credential = _read_credential(asked)
+    return external_id_of(rt.documents, asked.org_slug, asked.name) if credential and credential.is_assumed else None
+
+
 def look_at(rt: Runtime, asked: Connection) -> tuple[str, int]:
     """The location's URI and how many files lie there; nothing is written.  Raises BadConfiguration where it cannot be read."""
     uri = location_uri(rt, asked.location)
-    source = Source(uri, asked.org_slug, asked.name, asked.provider, {"location": uri}, secret=asked.secret)
+    config = {"location": uri, "external_id": _external_id(rt, asked)}
+    source = Source(uri, asked.org_slug, asked.name, asked.provider, config, secret=asked.secret)
     return uri, len(rt.source(source).list())
 
 

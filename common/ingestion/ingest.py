@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from common.domain.places import is_local
 from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady
 from common.ingestion.known import Known
 from common.ingestion.landing import ManyUnread, land
@@ -44,6 +45,8 @@ from common.telemetry import told
 
 MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
+WRITTEN_WITHIN = timedelta(hours=1)
+"""How long a provider may take to write a newer version over an earlier one; a copy of a bill may have its files in any order."""
 LANDS_WITHIN = timedelta(hours=1)
 """How long a run keeps others of its integration from landing, after its last message: then it is given up for lost."""
 
@@ -171,6 +174,7 @@ class _Landing:
         self._found = [self._as_stated(one) for one in self._discovered()]
         if self._run is None or not self._run.force:
             self._found = [one for one in self._found if not self._is_of_the_future(one)]
+            self._check_written()
         request = IngestRequest(
             message.org_slug, message.integration_id, message.provider, message.run_id, message.billing_periods
         )
@@ -193,6 +197,19 @@ class _Landing:
             rt.bus.publish(message)
             return False
         return True
+
+    def _check_written(self) -> None:
+        """Raises NotReady where a newer version is being written over the listed one: some files are newer than their manifest."""
+        if is_local(self._listing.uri):
+            return  # copied files have the times of the copy
+        recent = self._rt.clock.now() - WRITTEN_WITHIN
+        times = {found.name: found.modified_at for found in self._listing.files}
+        for one in self._found:
+            newest = max((times[part.name] for part in one.parts), default=recent) if one.in_place else recent
+            if newest > max(recent, one.seen_at or one.delivered_at):
+                raise NotReady(
+                    f"{one.parts[0].name} is newer than its manifest: the export is being written, try again later"
+                )
 
     def _leave(self) -> None:
         """Note that the rest is for other messages."""

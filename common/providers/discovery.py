@@ -36,7 +36,8 @@ class FoundDelivery:
     """One version of a bill.  delivered_at: the provider's time, which orders versions.  billing_period: None is found by reading.
 
     version: the provider's own id of the version (assemblyId, runId, execution id), for people.  seen_at: the time of the files, where
-    delivered_at is not theirs but was given with the run; corrects: a user gave it to put an earlier one right.
+    delivered_at is not theirs but was given with the run; corrects: a user gave it to put an earlier one right.  in_place: a newer version
+    is written over this one, its manifest last.
     """
 
     parts: tuple[FoundPart, ...]
@@ -45,6 +46,7 @@ class FoundDelivery:
     version: str | None = None
     seen_at: datetime | None = None
     corrects: bool = False
+    in_place: bool = False
 
 
 def data_files(location: Location) -> list[FoundObject]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from common.formats.container import Container
 from common.formats.recognition import Matched
@@ -29,10 +29,29 @@ class ProviderRules:
     cost_column_of: Callable[[Sequence[Any]], str] | None = None
 
 
+class CredentialFile(Protocol):
+    """A credential whose shape was checked.
+
+    kind: the credential_type of its document.  is_assumed: the platform's own identity assumes a role of the customer's,
+    which must ask for the integration's external id.
+    """
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def is_assumed(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Provider:
-    """One provider.  name: as in the topic `ingest-<name>`.  discover: the deliveries at a location, of some periods or of all."""
+    """One provider.
+
+    name: as in the topic `ingest-<name>`.  discover: the deliveries at a location, of some periods or of all.  read_credential: checks the
+    shape of a credential before anything is sent or stored; None where any bytes are taken.
+    """
 
     name: str
     discover: Discover
     rules: ProviderRules = field(default_factory=ProviderRules)
+    read_credential: Callable[[bytes], CredentialFile] | None = None

@@ -43,12 +43,14 @@ def save_integration(
     allow_overlap: bool = False,
     credential_ref: str | None = None,
     claim: bool = False,
+    external_id: str | None = None,
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
     keep_location: where there is one of that name, it goes on reading where it reads; a new one reads once, here.  allow_overlap: what
     another integration shows too is shown on purpose, from now on.  credential_ref: the path of the credential that is stored for it; an
     earlier one's stays.  claim: the location becomes this organization's, and no other one may read there.
+    external_id: what the customer's role asks for.
     Raises BadConfiguration for an unknown provider, an id of another provider, an id that is no name, or a location that another
     organization has claimed.
     """
@@ -71,6 +73,8 @@ def save_integration(
             config = {"location": location, **config} if before else {"location": location, ONE_OFF: True}
         else:
             config = {name: value for name, value in config.items() if name != ONE_OFF} | {"location": location}
+        if external_id:
+            config = {**config, "external_id": external_id}
         if allow_overlap:
             config[ALLOW_OVERLAP] = True
         document = {

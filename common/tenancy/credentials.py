@@ -13,9 +13,6 @@ from common.ports import Document, DocumentStore, KeyRing, Transaction
 from common.records.organizations import below
 from common.tenancy.sealed import SealedPlace, opened, sealed_fields
 
-TYPES = {"gcp": "service_account"}
-_OTHER_TYPE = "api_key"
-
 
 def credential_path(org_slug: str, integration_id: str) -> str:
     """Where a credential's document lies."""
@@ -31,6 +28,7 @@ def store(
     provider: str,
     secret: bytes,
     created_by: str,
+    credential_type: str = "api_key",
 ) -> None:
     """Keep a credential, bound to its tenant and integration, in place of an earlier one.  Raises BadConfiguration above 64 KiB."""
     sealed = sealed_fields(keys, secret, _context(org_slug, integration_id))
@@ -41,7 +39,7 @@ def store(
         document: Document = {
             "credential_id": integration_id,
             "provider": provider,
-            "credential_type": TYPES.get(provider, _OTHER_TYPE),
+            "credential_type": credential_type,
             **sealed,
             "created_at": before.get("created_at", now.isoformat()),
             "updated_at": now.isoformat(),

@@ -21,6 +21,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
     "integrations": ("known_deliveries", "known_files"),
     "channels": (),
+    "external_ids": (),
     "runs": (),
     "deliveries": ("chunks",),
     "landings": (),

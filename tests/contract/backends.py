@@ -43,10 +43,14 @@ class SetClock:
 
 @dataclass(frozen=True)
 class LocationBackend:
-    """write: puts a file at a name below the place.  open: the location of the place, or of one name below it."""
+    """write: puts a file at a name below the place.  open: the location of the place, or of one name below it.
+
+    environment: the variables that lead to the peer.
+    """
 
     write: Callable[[Path, str, bytes], None]
     open: Callable[[Path, str], Location]
+    environment: Callable[[], Mapping[str, str]] = dict
 
 
 def _write_file(place: Path, name: str, content: bytes) -> None:
@@ -56,6 +60,24 @@ def _write_file(place: Path, name: str, content: bytes) -> None:
 
 def _open_file(place: Path, name: str) -> Location:
     return open_source(Source((place / name).as_uri() if name else place.as_uri()), lambda: b"")
+
+
+def _write_s3(place: Path, name: str, content: bytes) -> None:
+    from tests import s3_peer  # what only these cases need
+
+    s3_peer.write(place, name, content)
+
+
+def _open_s3(place: Path, name: str) -> Location:
+    from tests import s3_peer
+
+    return s3_peer.open_place(place, name)
+
+
+def _s3_environment() -> Mapping[str, str]:
+    from tests import s3_peer
+
+    return {"AWS_ENDPOINT_URL": s3_peer.server()}
 
 
 def emulator_project(place: Path) -> str:
@@ -147,6 +169,7 @@ OBJECTS: dict[str, Callable[[Path], ObjectStore]] = {
 }
 LOCATIONS: dict[str, LocationBackend] = {
     "file": LocationBackend(_write_file, _open_file),
+    "s3": LocationBackend(_write_s3, _open_s3, _s3_environment),
     "gcs": LocationBackend(storage_backends.write_bill, storage_backends.open_bills),
 }
 

@@ -1,4 +1,4 @@
-"""Every location runs the same cases: CONTRACT_LOCATIONS=file,... (the local one by default)."""
+"""Every location runs the same cases: CONTRACT_LOCATIONS=file,s3,... (those that need no emulator by default)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from backends import LOCATIONS, chosen
 from common.errors import BadConfiguration, Changed, NotFound
 
 
-@pytest.fixture(params=chosen("LOCATIONS", "file"))
+@pytest.fixture(params=chosen("LOCATIONS", "file,s3"))
 def backend(request):
     return LOCATIONS[request.param]
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path, backend, monkeypatch):
+    for name, value in backend.environment().items():
+        monkeypatch.setenv(name, value)
     return tmp_path / "my bills"
 
 

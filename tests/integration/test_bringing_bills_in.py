@@ -79,12 +79,15 @@ def test_a_request_that_cannot_be_published_ends_its_own_run_alone(rt: Laptop, b
     assert wait(rt, Requested(ORG, waiting.run_ids)).reasons == ()
 
 
+KEYS = b'{"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "the secret"}'
+
+
 def test_connecting_saves_the_integration_its_credential_and_its_schedule(rt: Laptop, bill: Path) -> None:
-    asked = Connection(ORG, "aws", str(bill.parent), secret=b"the secret", requested_by="a test")
+    asked = Connection(ORG, "aws", str(bill.parent), secret=KEYS, requested_by="a test")
     connected = connect(rt, asked)
     assert (connected.integration_id, connected.location, connected.files) == ("aws", bill.parent.as_uri(), 1)
     assert load_integration(rt.documents, ORG, "aws")["credential_ref"] == credentials.credential_path(ORG, "aws")
-    assert credentials.load(rt.sealed, rt.keys, ORG, "aws") == b"the secret"
+    assert credentials.load(rt.sealed, rt.keys, ORG, "aws") == KEYS
     assert [one.name for one in rt.scheduler.list()] == [schedules.sync_name(ORG)]
     assert "the secret" not in repr(asked)
     again = connect(rt, Connection(ORG, "aws", str(bill.parent)))

@@ -26,7 +26,7 @@ from costwire.cli import app
 from tests.emulators.google_grpc import GoogleServer, environment
 
 RING = "projects/acme-prod/locations/europe-west1/keyRings/costwire"
-SECRET = b'{"private_key": "hush"}'
+SECRET = b'{"type": "service_account", "client_email": "a@b.example", "private_key_id": "1", "private_key": "hush"}'
 Run = Callable[..., Result]
 
 
@@ -69,7 +69,7 @@ def run(rt: Runtime) -> Run:
 
 def keep(rt: Runtime, org: str, integration: str, secret: bytes = SECRET) -> None:
     rt.documents.set(f"orgs/{org}", {"org_slug": org, "name": org, "plan": "Scale", "status": "ACTIVE"})
-    credentials.store(rt.sealed, rt.keys, rt.clock.now(), org, integration, "gcp", secret, "test")
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), org, integration, "gcp", secret, "test", "service_account")
 
 
 def kept(rt: Runtime, org: str, integration: str) -> dict[str, Any]:

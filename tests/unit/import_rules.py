@@ -87,7 +87,8 @@ RULES: dict[str, Rule] = {
         "ports on Google Cloud; `doctor/` looks at a deployment",
         (*_DATA, "formats", "providers", "records", "tenancy", "warehouse", "adapters.shared"),
     ),
-    "common/adapters/locations": Rule("where bills are left", (*_DATA, "adapters.gcp")),
+    "common/adapters/aws": Rule("places of AWS", (*_DATA, "providers", "adapters.shared")),
+    "common/adapters/locations": Rule("where bills are left", (*_DATA, "providers", "adapters.aws", "adapters.gcp")),
     "common/adapters/notifiers": Rule("notification channels", _DATA),
     "common/runtime": Rule(
         "bootstrap (adapters chosen), entry point, pushes, processed events",

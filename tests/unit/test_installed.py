@@ -76,9 +76,9 @@ def test_the_sdks_of_google_cloud_are_added_as_costwire_was_installed(
     install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     install(UVX)
-    assert installed.cloud_install() == "run make install-cloud", "this is a clone"
+    assert installed.extra_install("cloud") == "run make install-cloud", "this is a clone"
     monkeypatch.setattr(installed, "__file__", str(tmp_path / "costwire" / "installed.py"))
-    assert installed.cloud_install() == "run uvx --from 'costwire[cloud]' costwire"
+    assert installed.extra_install("cloud") == "run uvx --from 'costwire[cloud]' costwire"
     installed._runner.cache_clear()
     install("/home/me/.local/share/pipx/venvs/costwire", {"url": "file:///src", "dir_info": {}})
-    assert installed.cloud_install() == "run pipx install --force '/src[cloud]'"
+    assert installed.extra_install("cloud") == "run pipx install --force '/src[cloud]'"

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadConfiguration
 from common.ports.locations import Location, Source
 
+if TYPE_CHECKING:
+    from common.providers.aws.credential import AwsCredential
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
-Credential = Callable[[], bytes]
-"""The integration's credential in the clear, decrypted when it is called.  Raises NotFound where none is stored."""
+Credential = Callable[[], bytes | None]
+"""The integration's credential in the clear, decrypted when it is called; None: this process's own identity.  Raises NotFound where none is
+stored and none of its own may be used."""
 Place = Callable[[Source, Credential], Location]
 
 
@@ -26,7 +31,19 @@ def _cloud_storage(source: Source, credential: Credential) -> Location:
     return CloudStorageLocation.connect(source.location)
 
 
+def _s3(source: Source, credential: Credential) -> Location:
+    from common.adapters.aws.s3_location import S3Location
+    from common.providers.aws.credential import read_credential
+
+    def given() -> AwsCredential | None:
+        secret = credential()
+        return read_credential(secret).with_external_id(source.config.get("external_id")) if secret else None
+
+    return S3Location(source.location, given)
+
+
 PLACES: dict[str, Place] = {
+    "s3": _s3,
     "gs": _cloud_storage,
     "file": _file,
 }

@@ -175,7 +175,8 @@ def _delivery(manifest: _Manifest, objects: Mapping[str, FoundObject]) -> FoundD
     # a leftover chunk is overwritten with nothing
     filled = [(name, size) for name, size in sized if objects[name].size_bytes > 0] or sized
     parts = tuple(FoundPart(name, size_bytes=size) for name, size in sorted(filled))
-    return FoundDelivery(parts, manifest.delivered_at, manifest.month, manifest.version)
+    in_place = manifest.delivered_at == objects[manifest.name].modified_at
+    return FoundDelivery(parts, manifest.delivered_at, manifest.month, manifest.version, in_place=in_place)
 
 
 def _names(keys: Sequence[str], objects: Mapping[str, FoundObject]) -> list[str]:

@@ -1,6 +1,7 @@
 """Google Cloud's billing export."""
 
+from common.providers.gcp.credential import read_credential
 from common.providers.gcp.discovery import discover
 from common.providers.provider import Provider
 
-PROVIDER = Provider("gcp", discover)
+PROVIDER = Provider("gcp", discover, read_credential=read_credential)

@@ -1,0 +1,1 @@
+"""Places and services of AWS.  boto3 is imported here only."""

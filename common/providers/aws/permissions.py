@@ -1,0 +1,42 @@
+"""What a customer's AWS account must allow so that Costwire can read its bills: policies as JSON text to copy.
+
+Source: AWS IAM user guide, external ids; AWS Data Exports user guide.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+_VERSION = "2012-10-17"
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """trust_policy: of the role that Costwire assumes; policy: what that role may do.  Both JSON."""
+
+    trust_policy: str
+    policy: str
+
+
+def permissions(location: str, external_id: str, principal: str) -> Permissions:
+    """The policies for one export.  location: `s3://bucket/prefix`; principal: the ARN of Costwire's identity."""
+    bucket, _, path = location.removeprefix("s3://").partition("/")
+    prefix = path.rstrip("/")
+    below = f"{prefix}/*" if prefix else "*"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": principal},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
+    }
+    listing: dict[str, Any] = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    if prefix:
+        listing["Condition"] = {"StringLike": {"s3:prefix": [prefix, below]}}
+    reading = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/{below}"}
+    return Permissions(_text([trust]), _text([listing, reading]))
+
+
+def _text(statements: list[dict[str, Any]]) -> str:
+    return json.dumps({"Version": _VERSION, "Statement": statements}, indent=2)
