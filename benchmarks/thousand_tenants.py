@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from benchmarks.simulation.cost import day_cost
 from benchmarks.simulation.flow import DAY, Flow
 from benchmarks.simulation.loop import Loop
 from benchmarks.simulation.platform import Platform, default_quota, deployed_sizes, production_instances
 from benchmarks.simulation.pubsub import Rules
 from benchmarks.simulation.report import Result, text
 from benchmarks.simulation.tenants import HOUR, Mix, newcomer, population
-from deployment.cost_model import load_measured, load_scenarios, load_world
+from deployment.cost_world import load_measured, load_scenarios, load_world
 
 SEED = 1
 CONNECTS_AT = 9 * HOUR
@@ -87,7 +88,8 @@ def simulate(scenario: Scenario, seed: int = SEED, days: int = 1) -> Result:
     loop.run(until=days * DAY)
     left = platform.waiting
     loop.run()
-    return Result(scenario.title, platform, flow.tenants, quota, left, days, loop.now, time.process_time() - began)
+    usd = day_cost(scenario.mix, scenario.assumed, platform, days)
+    return Result(scenario.title, platform, flow.tenants, quota, left, days, loop.now, time.process_time() - began, usd)
 
 
 def _joins(flow: Flow, customer: object) -> Callable[[], None]:

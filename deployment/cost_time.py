@@ -7,10 +7,8 @@ Processor time, documents and objects are those of the runs in measured_counts.j
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from deployment.cost_model import World
+from deployment.cost_world import World
 
 PASSES = 2
 """A landed file goes through its function twice: copied into the bucket, and read by the second reader."""

@@ -15,7 +15,8 @@ from common.ingestion.landing import FEW, SMALL_BYTES
 from common.ingestion.one_file import WINDOW
 from common.tenancy.schedules import DEFAULTS, clean_up_schedule
 from deployment import cost_time
-from deployment.cost_model import READ_MONTHS, World
+from deployment.cost_model import READ_MONTHS
+from deployment.cost_world import World
 
 from .loop import Loop
 from .platform import Platform, Work

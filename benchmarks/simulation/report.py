@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from common.ports.bus import MAX_ATTEMPTS
 
@@ -24,6 +25,8 @@ class Result:
     days: int
     ended: float
     processor_seconds: float
+    usd: Decimal
+    """What a day costs, at list price, without the fixed cost."""
 
     def bills(self, group: str) -> list[Bill]:
         """The bills of all tenants of a group."""
@@ -80,6 +83,10 @@ def text(result: Result) -> str:
         f"{_duration(max(result.ended - result.days * 24 * HOUR, 0))} later"
     )
     lines.append(f"- vCPU of started instances: {platform.peak_cpu:.0f} at most, the quota is {result.quota}")
+    starts = sum(one.usage.cold_starts for one in platform.services.values())
+    pushes = sum(one.usage.requests - one.usage.refused for one in platform.services.values())
+    lines.append(f"- {starts:,} starts of instances, {100 * starts / pushes:.1f} % of {pushes:,} answered pushes")
+    lines.append(f"- {result.usd:,.0f} USD a day at list price, the fixed cost not included")
     for group in sorted({one.group for one in result.tenants}):
         lines.append(_shown(result, group))
     lines.append(f"- {result.processor_seconds:.0f} s of processor time")

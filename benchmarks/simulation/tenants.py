@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from common.tenancy.schedules import DEFAULTS, sync_schedule
-from deployment.cost_model import World
+from deployment.cost_world import World
 
 PROVIDERS = ("aws", "aws", "azure", "gcp", "focus")
 """Of a tenant's five integrations: our assumption."""
@@ -97,6 +97,11 @@ def source_bytes(world: World) -> float:
 
 TEXT_BYTES = 835.0
 """Of a line of the generated bill as text: 1.67 GB for 2 million lines (docs/performance.md)."""
+
+
+def lines_of_large(mix: Mix, world: World) -> int:
+    """Of a large tenant's month."""
+    return int(mix.large_bytes / (source_bytes(world) if mix.packed else TEXT_BYTES))
 
 
 def population(mix: Mix, world: World, chance: random.Random) -> Population:
