@@ -189,6 +189,12 @@ def test_many_files_are_read_by_messages_of_their_own() -> None:
     assert (few, many) == (1, 400 + 13 + 1)
 
 
+def test_showing_a_delivery_is_paid_while_bigquery_works() -> None:
+    swapped = cost_model._swap(Decimal(1_000), TENANT, world())
+    cpus, gib = world().sizes["normalize_focus"]
+    assert swapped["vcpu_second"] > 90 * cpus and swapped["gib_second"] > 90 * gib
+
+
 def test_time_is_processor_time_calls_bytes_and_jobs() -> None:
     here = world()
     faster = world(bucket_bytes_per_second=100_000_000, store_seconds_per_call=0, bucket_seconds_per_call=0)

@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from benchmarks.simulation.cloud_run import IDLE_SECONDS, OK, QUEUE_SECONDS, REF
 from benchmarks.simulation.loop import Loop
 from benchmarks.simulation.platform import Platform, Work, default_quota, deployed_sizes, production_instances
 from benchmarks.simulation.pubsub import Envelope, PushSubscription, backoff, pause
-from benchmarks.simulation.tenants import Mix
+from benchmarks.simulation.tenants import Mix, Tenant
 from benchmarks.thousand_tenants import Scenario, simulate
 from common.adapters.gcp.bigquery_jobs import JOB_SECONDS
 from common.ingestion.one_file import WINDOW
 from common.messages.subscriptions import SUBSCRIPTIONS, Subscription
 from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES
+from common.tenancy.schedules import sync_schedule
 
 ROOT = Path(__file__).parents[2]
 ALL = [one for table in SUBSCRIPTIONS.values() for one in table]
@@ -255,6 +257,35 @@ def test_a_day_ends_with_every_bill_shown_and_is_the_same_each_time() -> None:
     assert told[0]["normalize_focus"].published == 80 + 5 * 5 + 4
     assert told[0]["evaluate_budgets_on_request"].published == 96 * (1 + 6)
     assert told[0]["dispatch_sync"].published == 6 * 6
+
+
+def test_syncs_tick_by_the_schedule_that_the_code_makes() -> None:
+    tenant = Tenant("tenant_0001", [], 1)
+    minute, hours, *_ = (sync_schedule("tenant_0001", 4).cron or "").split()
+    first = int(hours.partition("-")[0]) * 3600 + int(minute) * 60
+    assert tenant.ticks(0) == [first + 4 * 3600 * number for number in range(6)]
+    assert tenant.ticks(1)[0] == 24 * 3600 + first
+    assert len({Tenant(f"tenant_{number}", [], 1).ticks(0)[0] for number in range(50)}) > 40  # not all at once
+
+
+def test_a_day_is_paid_by_the_time_that_was_simulated() -> None:
+    usual, slow = (
+        simulate(Scenario("tiny", TINY, assumed={"bigquery_seconds_per_question": seconds}), seed=3)
+        for seconds in ("1.5", "61.5")
+    )
+    seconds = [one.platform.services["evaluate_budgets"].usage.billed_seconds for one in (usual, slow)]
+    more = Decimal(round(seconds[1] - seconds[0])) * (Decimal("0.000024") + Decimal("0.0000025"))  # 1 vCPU, 1 GiB
+    assert slow.usd - usual.usd == pytest.approx(more, rel=Decimal("0.05"))
+
+
+def test_the_command_says_what_was_lost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(thousand_tenants, "SCENARIOS", {"tiny": Scenario("a tiny day", TINY)})
+    monkeypatch.setattr("sys.argv", ["thousand_tenants"])
+    assert thousand_tenants.main() == 0
+    assert "## a tiny day" in capsys.readouterr().out
+    monkeypatch.setattr(thousand_tenants, "FAILING_SHARE", 1.0)
+    assert thousand_tenants.main() == 1
+    assert "- 0 dead letters" not in capsys.readouterr().out
 
 
 def test_files_of_an_integration_are_read_a_window_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
