@@ -100,6 +100,7 @@ class Flow:
         integration.claimed_by = integration.claimed_by or body
         seconds, landed = self._seconds("looking"), list[tuple[float, Bill]]()
         for bill in found:
+            bill.found_at = self._loop.now if bill.found_at is None else bill.found_at
             if bill.unread and bill.files > FEW and bill.files * bill.file_bytes > SMALL_BYTES:
                 return Work(seconds, partial(self._hand_out, tenant, integration, bill))
             if bill.files > FEW:

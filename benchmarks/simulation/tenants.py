@@ -41,6 +41,7 @@ class Bill:
     unread: int = 0
     open: int = 0
     mapped: int = 0
+    found_at: float | None = None
     landed_at: float | None = None
     shown_at: float | None = None
 
