@@ -71,8 +71,9 @@ format: install-dev ## format the code and fix what ruff can fix
 bench: install-dev ## run the benchmarks, with ratios against stated peers; needs 8 GB of disk
 	$(BIN)/python -m benchmarks
 
-bench-cloud: install-dev ## benchmark on the emulators: seconds from landed to alert, and 200 deliveries of 50 tenants at once
+bench-cloud: install-dev ## benchmark on the emulators: seconds from landed to alert, 200 deliveries of 50 tenants at once; then simulate a day of 1,000
 	$(BIN)/python -m tests.emulators --require-all -- $(BIN)/python -m benchmarks.cloud
+	$(BIN)/python -m benchmarks.thousand_tenants
 
 lock: ## update the lock files (needs uv)
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock

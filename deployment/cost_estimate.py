@@ -12,45 +12,33 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from deployment.cost_model import (
+from deployment.cost_model import asking_checks, lines_taken_in, month
+from deployment.cost_prices import Price, in_usd, load_prices, times, total_of
+from deployment.cost_world import (
     HERE,
-    Part,
+    Deployment,
     Quantities,
     Tenant,
     World,
-    asking_checks,
-    lines_taken_in,
+    load_deployments,
     load_measured,
     load_scenarios,
     load_world,
-    month,
 )
 
 PAGE = HERE.parent / "docs" / "cost.md"
 TARGET_SHARE = Decimal("0.0005")
+TARGET_MILLION = Decimal(2)
+"""US dollars a month, for a tenant of a million lines beside others; the fixed cost is its deployment's."""
+TARGET_FIXED = Decimal(1)
+ALERTING = ("alert_condition", "alert_series")
 FIXED = "fixed cost"
 CLOCK = "scheduled budget checks"
-
-
-@dataclass(frozen=True)
-class Price:
-    """A list price.  usd for `per` units; free: units of a month that cost nothing."""
-
-    usd: Decimal
-    per: Decimal
-    free: Decimal
-    source: str
-    as_of: str
-
-    def of(self, quantity: Decimal) -> Decimal:
-        """What so much costs at list price."""
-        return self.usd * quantity / self.per
 
 
 @dataclass(frozen=True)
@@ -73,23 +61,13 @@ class Estimate:
         return self.total / (self.tenant.spend_usd * self.tenant.count)
 
 
-def load_prices() -> tuple[dict[str, Price], bool]:
-    """The prices, and whether somebody has checked them against their pages."""
-    data = tomllib.loads((HERE / "list_prices.toml").read_text(encoding="utf-8"))
-    checked = bool(data.pop("checked"))
-    return {
-        name: Price(Decimal(one["usd"]), Decimal(one["per"]), Decimal(one["free"]), one["source"], str(one["as_of"]))
-        for name, one in data.items()
-    }, checked
-
-
 def estimate(tenant: Tenant, world: World, fixed: Quantities, prices: Mapping[str, Price]) -> Estimate:
     """What a month of these tenants costs in a deployment of their own."""
-    parts = [(name, _times(quantities, tenant.count)) for name, quantities in month(tenant, world)]
+    parts = [(name, times(quantities, tenant.count)) for name, quantities in month(tenant, world)]
     after_free = Decimal(0)
-    for name, quantity in _total([*parts, (FIXED, fixed)]).items():
+    for name, quantity in total_of([*parts, (FIXED, fixed)]).items():
         after_free += prices[name].of(max(quantity - prices[name].free, Decimal(0)))
-    return Estimate(tenant, {name: _usd(found, prices) for name, found in parts}, _usd(fixed, prices), after_free)
+    return Estimate(tenant, {name: in_usd(found, prices) for name, found in parts}, in_usd(fixed, prices), after_free)
 
 
 def estimates(**changed: Any) -> list[Estimate]:
@@ -100,9 +78,116 @@ def estimates(**changed: Any) -> list[Estimate]:
     return [estimate(tenant, world, fixed, prices) for tenant in tenants.values()]
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A deployment's month in US dollars."""
+
+    deployment: Deployment
+    parts: Mapping[str, Decimal]
+    fixed: Decimal
+    after_free: Decimal
+
+    @property
+    def tenants(self) -> int:
+        """How many there are, of all kinds."""
+        return sum(one.count for one in self.deployment.tenants)
+
+    @property
+    def total(self) -> Decimal:
+        """All of it at list price."""
+        return sum(self.parts.values(), Decimal(0)) + self.fixed
+
+    @property
+    def share(self) -> Decimal:
+        """Of the spend that is watched."""
+        return self.total / sum((one.spend_usd * one.count for one in self.deployment.tenants), Decimal(0))
+
+
+def whole(deployment: Deployment, **changed: Any) -> Whole:
+    """What a month of a deployment costs, with some assumptions changed."""
+    assumed, fixed, _ = load_scenarios()
+    prices, _ = load_prices()
+    world = load_world({**assumed, "cold_share": deployment.cold_share, **changed}, load_measured())
+    parts = [
+        (name, times(quantities, tenant.count))
+        for tenant in deployment.tenants
+        for name, quantities in month(tenant, world)
+    ]
+    after_free = sum(
+        (
+            prices[name].of(max(each - prices[name].free, Decimal(0)))
+            for name, each in total_of([*parts, (FIXED, fixed)]).items()
+        ),
+        Decimal(0),
+    )
+    usd: dict[str, Decimal] = {}
+    for name, found in parts:
+        usd[name] = usd.get(name, Decimal(0)) + in_usd(found, prices)
+    return Whole(deployment, usd, in_usd(fixed, prices), after_free)
+
+
+def million(integrations: int) -> Estimate:
+    """A tenant of a million lines beside a thousand others, by its number of integrations."""
+    assumed, _, tenants = load_scenarios()
+    prices, _ = load_prices()
+    world = load_world({**assumed, "cold_share": load_deployments()["thousand"].cold_share}, load_measured())
+    return estimate(replace(tenants["million"], integrations=integrations), world, {}, prices)
+
+
 def text() -> str:
     """All tables, as docs/cost.md has them."""
-    return "\n".join([_months(), "", _checks(), "", _floor(), "", _unit_prices(), ""])
+    return "\n".join(
+        [_targets(), "", _deployments(), "", _months(), "", _checks(), "", _floor(), "", _unit_prices(), ""]
+    )
+
+
+def _targets() -> str:
+    large = next(one for one in estimates() if one.tenant.spend_usd == 1_000_000)
+    share = [_percent(TARGET_SHARE), _percent(large.share), _verdict(large.share <= TARGET_SHARE), _most(large.parts)]
+    rows = [["1 M USD watched, share of the spend", *share]]
+    for integrations in (1, 5):
+        found = million(integrations)
+        name = (
+            f"1 million lines beside 1,000 tenants, {integrations} integration{'s' * (integrations > 1)}, USD a month"
+        )
+        met = _verdict(found.total <= TARGET_MILLION)
+        rows.append([name, _shown(TARGET_MILLION), _shown(found.total), met, _most(found.parts)])
+    prices, _ = load_prices()
+    _, fixed, _ = load_scenarios()
+    for name, left_out in (
+        ("fixed cost, USD a month", ALERTING),
+        ("fixed cost with alert policies (`alert_email`)", ()),
+    ):
+        paid = {unit: prices[unit].of(quantity) for unit, quantity in fixed.items() if unit not in left_out}
+        total = sum(paid.values(), Decimal(0))
+        rows.append([name, _shown(TARGET_FIXED), _shown(total), _verdict(total <= TARGET_FIXED), _most(paid)])
+    return _table(["target", "at most", "estimated", "met", "most expensive parts"], rows)
+
+
+def _verdict(met: bool) -> str:
+    return "yes" if met else "**no**"
+
+
+def _most(parts: Mapping[str, Decimal], number: int = 3) -> str:
+    first = sorted(parts.items(), key=lambda one: -one[1])[:number]
+    return ", ".join(f"{name} {_shown(usd)}" for name, usd in first)
+
+
+def _deployments() -> str:
+    found = [whole(one) for one in load_deployments().values()]
+    rows = [[name, *(_shown(one.parts[name]) for one in found)] for name in found[0].parts]
+    rows += [
+        [FIXED, *(_shown(one.fixed) for one in found)],
+        ["**a month, at list price**", *(f"**{_shown(one.total)}**" for one in found)],
+        ["a month, less what is free", *(_shown(one.after_free) for one in found)],
+        ["per tenant", *(_shown(one.total / one.tenants) for one in found)],
+        ["share of the monitored spend", *(_percent(one.share) for one in found)],
+    ]
+    titles = [
+        f"{one.deployment.title}: {', '.join(f'{kind.count} of {kind.title}' for kind in one.deployment.tenants)}"
+        for one in found
+    ]
+    return _table(["USD", *titles], rows)
 
 
 def _months() -> str:
@@ -165,22 +250,6 @@ def _unit_prices() -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def _usd(quantities: Quantities, prices: Mapping[str, Price]) -> Decimal:
-    return sum((prices[name].of(quantity) for name, quantity in quantities.items()), Decimal(0))
-
-
-def _total(parts: Sequence[Part]) -> Quantities:
-    found: Quantities = {}
-    for _, quantities in parts:
-        for name, quantity in quantities.items():
-            found[name] = found.get(name, Decimal(0)) + quantity
-    return found
-
-
-def _times(quantities: Quantities, times: int) -> Quantities:
-    return {name: quantity * times for name, quantity in quantities.items()}
 
 
 def _shown(usd: Decimal) -> str:

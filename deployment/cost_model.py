@@ -5,17 +5,12 @@ Decimal throughout; what is rounded for people is rounded in the table.
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
 from common.budgets.questions import scope_filters
 from common.domain.budgets import Scope
@@ -23,14 +18,15 @@ from common.focus import storage_schema
 from common.warehouse.cost_report import CostsQuery, Metric
 from common.warehouse.dimensions import SHORT
 from common.warehouse.restatement import COMPARED
+from deployment import cost_storage, cost_time
+from deployment.cost_prices import Part
+from deployment.cost_world import GIB, MIB, MINIMUM_SCAN, Quantities, Tenant, World
 
-HERE = Path(__file__).parent
-GIB, MIB = Decimal(1 << 30), Decimal(1 << 20)
-MINIMUM_SCAN = 10 * MIB
-"""Least that BigQuery bills for a table in a statement: https://cloud.google.com/bigquery/pricing#on_demand_pricing"""
 SWAP_STATEMENTS = 10
 """Statements of a swap and looks at its pointer, each on a small table at least."""
 MINIMUM_MESSAGE_BYTES = 1_000
+FEW, WINDOW = 8, 32
+"""Of common/ingestion (landing.py, one_file.py), which tests compare: files that one message reads, and messages for files at once."""
 READ_BLOCK_BYTES = 4 * MIB
 PUSH_DOCUMENTS = {"processed_read": 1, "firestore_read": 1, "processed_write": 1, "firestore_delete": 1}
 """What each push adds: seen before? the tenant; noted as done; the note expires (common/runtime/push.py).
@@ -42,90 +38,6 @@ READ_MONTHS = {"spend_by_day": Decimal("2.5"), "spend_by_service": Decimal("1.5"
 learns from.  Partitions of other months are pruned; a correction that reaches further back makes it read back to there."""
 EVERY_MONTH = "charged_days"
 """The question that reads two columns of all months, once a message, so that the others need not."""
-
-Quantities = dict[str, Decimal]
-Part = tuple[str, Quantities]
-
-
-@dataclass(frozen=True)
-class Tenant:
-    """One column of the table.  lines: of a month's bills; count: tenants like it in one deployment."""
-
-    title: str
-    count: int
-    spend_usd: Decimal
-    lines: Decimal
-    integrations: int
-    refreshes_per_day: int
-    closing_deliveries: int
-    budgets: int
-    alerts: int
-    questions_per_day: int
-
-
-@dataclass(frozen=True)
-class World:
-    """What was measured, what is assumed, how large functions are (terraform/functions.tf)."""
-
-    small: Mapping[str, Any]
-    large: Mapping[str, Any]
-    assumed: Mapping[str, Decimal]
-    sizes: Mapping[str, tuple[Decimal, Decimal]]
-
-    @property
-    def row_bytes(self) -> Decimal:
-        """Logical bytes of a FOCUS row in BigQuery."""
-        return self.bytes_of(storage_schema())
-
-    def bytes_of(self, columns: Iterable[str]) -> Decimal:
-        """Logical bytes of some columns of a row."""
-        return sum((Decimal(self.large["column_bytes"][name]) for name in columns), Decimal(0))
-
-    def seconds(self, function: str, lines: Decimal, chunks: int) -> Decimal:
-        """Processor seconds of all calls of a function for one delivery."""
-        small, large = (Decimal(run["processor_seconds"][function]) for run in (self.small, self.large))
-        each = max((large - small) / (self.large["lines"] - self.small["lines"]), Decimal(0))
-        fixed = max(small - each * self.small["lines"], Decimal(0))
-        calls = chunks if function == "normalize_focus" else 1
-        seconds: Decimal = (fixed * calls + each * lines) * self.assumed["slowness"]
-        return seconds
-
-    def grown(self, table: str, function: str, kind: str, chunks: int) -> Decimal:
-        """Documents or objects that a function touches for one delivery of so many chunks."""
-        small, large = (Decimal(run[table].get(function, {}).get(kind, 0)) for run in (self.small, self.large))
-        each: Decimal = (large - small) / (self.large["parts"] - self.small["parts"])
-        return small + each * (chunks - int(self.small["parts"]))
-
-
-def load_world(assumed: Mapping[str, Any], measured: Mapping[str, Any]) -> World:
-    """Everything that the model needs to know beside the tenants."""
-    runs = measured["runs"]
-    numbers = {name: Decimal(value) for name, value in assumed.items()}
-    return World(runs["small"], runs["large"], numbers, function_sizes())
-
-
-def function_sizes() -> dict[str, tuple[Decimal, Decimal]]:
-    """vCPUs and GiB of each function, as Terraform deploys it."""
-    text = (HERE.parent / "terraform" / "functions.tf").read_text(encoding="utf-8")
-    found = re.findall(r'(\w+) = \{\s+description\s+= "[^"]*"\s+memory\s+= "(\d+)([GM])i"\s+cpu\s+= "(\d+)"', text)
-    return {name: (Decimal(cpu), Decimal(memory) / (1 if unit == "G" else 1024)) for name, memory, unit, cpu in found}
-
-
-def load_scenarios() -> tuple[dict[str, Any], dict[str, Decimal], dict[str, Tenant]]:
-    """Assumptions, what a deployment has anyway, and the tenants."""
-    data = tomllib.loads((HERE / "cost_scenarios.toml").read_text(encoding="utf-8"))
-    tenants = {}
-    for name, values in data["tenants"].items():
-        merged = {**data["tenants"].get(values.get("like"), {}), **values}
-        merged.pop("like", None)
-        tenants[name] = Tenant(**merged | {key: Decimal(merged[key]) for key in ("spend_usd", "lines")})
-    return data["assumptions"], {name: Decimal(one) for name, one in data["deployment"].items()}, tenants
-
-
-def load_measured() -> dict[str, Any]:
-    """The counts of real runs."""
-    found: dict[str, Any] = json.loads((HERE / "measured_counts.json").read_text(encoding="utf-8"))
-    return found
 
 
 def month(tenant: Tenant, world: World) -> list[Part]:
@@ -139,14 +51,19 @@ def month(tenant: Tenant, world: World) -> list[Part]:
         for name, quantities in _delivery(each, tenant, world):
             _add(parts[name], quantities, times)
     _add(
-        parts["alerts and notifications"], _messages("send_notifications", world, 1, Decimal(2)), Decimal(tenant.alerts)
+        parts["alerts and notifications"],
+        _messages("send_notifications", world, 1, cost_time.notifying(world)),
+        Decimal(tenant.alerts),
     )
     _add(parts["scheduled budget checks"], _clock_check(tenant, world), world.assumed["days"])
     questions = {"bigquery_scanned_byte": _question(_dashboard_columns(), tenant.lines * Decimal("1.5"), world)}
     _add(parts["queries of users"], questions, tenant.questions_per_day * world.assumed["days"])
-    _add(parts["stored in the bucket"], _bucket(kinds, world), Decimal(1))
+    _add(parts["syncs that find nothing"], _looks(tenant, world), world.assumed["days"])
+    _add(parts["clean-up"], _clean_up(tenant, world), world.assumed["days"])
+    _add(parts["stored in the bucket"], cost_storage.bucket(kinds, tenant, world), Decimal(1))
     _add(parts["stored in the warehouse"], _warehouse(tenant, world), Decimal(1))
-    _add(parts["its schedules and keys"], {"scheduler_job": Decimal(tenant.integrations)}, Decimal(1))
+    _add(parts["documents and their backups"], cost_storage.document_store(tenant, world), Decimal(1))
+    _add(parts["its schedule"], {"scheduler_job": Decimal(1)}, Decimal(1))
     return [(name, dict(quantities)) for name, quantities in parts.items()]
 
 
@@ -156,12 +73,52 @@ def lines_taken_in(tenant: Tenant, world: World) -> Decimal:
     return tenant.lines * (refreshes + tenant.closing_deliveries)
 
 
+def _looks(tenant: Tenant, world: World) -> Quantities:
+    """A day of syncs: each is one request, dispatched to the integrations, of which most find nothing new."""
+    found: Quantities = defaultdict(Decimal)
+    ticks = world.assumed["sync_ticks_per_day"]
+    _add(found, _messages("dispatch_sync", world, 1, cost_time.dispatching(world, tenant.integrations)), ticks)
+    for kind in ("reads", "writes", "deletes"):
+        found[f"firestore_{kind[:-1]}"] += world.grown("documents", "dispatch_sync", kind, 1) * ticks
+    looks = max(ticks - tenant.refreshes_per_day, Decimal(0)) * tenant.integrations
+    _add(found, _messages("ingest_aws", world, 1, cost_time.looking(world)), looks)
+    written = Decimal(2)  # the run, and when the integration was looked at
+    found["firestore_write"] += written * looks + tenant.integrations * ticks
+    found["firestore_read"] += (world.assumed["documents_of_a_look"] - written) * looks
+    found["bucket_class_a"] += looks
+    return dict(found)
+
+
+def _clean_up(tenant: Tenant, world: World) -> Quantities:
+    """A day of it."""
+    quantities, pages, gone = cost_storage.clean_up(tenant, world)
+    seconds = cost_time.cleaning(world, quantities["firestore_read"], pages, gone)
+    found: Quantities = defaultdict(Decimal)
+    _add(found, _messages("clean_up", world, 1, seconds), Decimal(1))
+    _add(found, quantities, Decimal(1))
+    return dict(found)
+
+
+def _landing(lines: Decimal, chunks: int, world: World) -> Quantities:
+    """The messages that land a delivery; many files are read by messages of their own, a window at a time."""
+    found: Quantities = defaultdict(Decimal)
+    if chunks <= FEW:
+        _add(found, _messages("ingest_aws", world, 1, cost_time.landing(world, lines, chunks)), Decimal(1))
+        return dict(found)
+    _add(found, _messages("ingest_aws", world, 1, cost_time.reading_a_file(world, lines / chunks)), Decimal(chunks))
+    windows = Decimal(math.ceil(chunks / WINDOW))
+    _add(found, _messages("ingest_aws", world, 1, cost_time.looking(world)), windows)
+    _add(found, _messages("ingest_aws", world, 1, cost_time.naming(world, chunks)), Decimal(1))
+    return dict(found)
+
+
 def _delivery(lines: Decimal, tenant: Tenant, world: World) -> Iterable[Part]:
-    chunks = math.ceil(lines / world.assumed["lines_per_chunk"])
+    whole = lines * tenant.integrations / tenant.lines  # of the month
+    chunks = math.ceil(tenant.chunks(world) * whole)
     landing: Quantities = defaultdict(Decimal)
-    for function, calls in (("dispatch_sync", 1), ("ingest_aws", 1), ("normalize_focus", chunks)):
-        seconds = world.seconds(function, lines, chunks) / calls
-        _add(landing, _messages(function, world, 1, seconds), Decimal(calls))
+    _add(landing, _landing(lines, chunks, world), Decimal(1))
+    _add(landing, _messages("normalize_focus", world, 1, cost_time.mapping(world, lines / chunks)), Decimal(chunks))
+    for function in ("ingest_aws", "normalize_focus"):
         for kind in ("reads", "writes", "deletes"):
             landing[f"firestore_{kind[:-1]}"] += world.grown("documents", function, kind, chunks)
         objects = {
@@ -171,9 +128,6 @@ def _delivery(lines: Decimal, tenant: Tenant, world: World) -> Iterable[Part]:
         landing["bucket_class_b"] += objects["looked"] + objects["read"]
         read = Decimal(world.large["objects"].get(function, {}).get("read_bytes", 0)) / world.large["lines"] * lines
         landing["bucket_class_b"] += read / READ_BLOCK_BYTES
-    _add(
-        landing, _messages("normalize_focus", world, 1, Decimal(0)), Decimal(1)
-    )  # what shows it; its seconds are among those above
     # a landing lists the period's earlier deliveries
     landing["firestore_read"] += tenant.refreshes_per_day * world.assumed["days"] / 2
     landing["firestore_read"] += (
@@ -181,11 +135,11 @@ def _delivery(lines: Decimal, tenant: Tenant, world: World) -> Iterable[Part]:
     )
     landing["kms_operation"] += 1
     yield "landing and normalizing", dict(landing)
-    yield "swap in the warehouse", _swap(lines, tenant, world)
+    yield "swap in the warehouse", _swap(lines, tenant, world, chunks)
     yield "budgets after a delivery", _evaluation(tenant, world, "budget_check_of_a_new_day")
 
 
-def _swap(lines: Decimal, tenant: Tenant, world: World) -> Quantities:
+def _swap(lines: Decimal, tenant: Tenant, world: World, chunks: int = 1) -> Quantities:
     """The statements of bigquery_swap.py; a DELETE pays for all columns of the partitions that it changes.
 
     Source: https://cloud.google.com/bigquery/docs/reference/standard-sql/dml-syntax#on-demand_query_size_calculation
@@ -196,8 +150,8 @@ def _swap(lines: Decimal, tenant: Tenant, world: World) -> Quantities:
     scanned += lines * world.bytes_of({*COMPARED, *mine}) + lines * world.bytes_of(COMPARED)
     scanned += in_partitions * world.bytes_of(mine) + in_partitions * world.row_bytes
     scanned += lines * world.row_bytes
-    waited = _time("normalize_focus", world.assumed["bigquery_seconds_per_swap"], world)
-    return waited | {"bigquery_scanned_byte": scanned + SWAP_STATEMENTS * MINIMUM_SCAN}
+    shown = _messages("normalize_focus", world, 1, cost_time.showing(world, lines, chunks))
+    return shown | {"bigquery_scanned_byte": scanned + SWAP_STATEMENTS * MINIMUM_SCAN}
 
 
 def asking_checks(tenant: Tenant, world: World) -> Decimal:
@@ -224,10 +178,9 @@ def _evaluation(tenant: Tenant, world: World, check: str) -> Quantities:
     """One message to evaluate_budgets.  check: the counted one that is like it; it asks every question or none."""
     found: Quantities = defaultdict(Decimal)
     counted = world.small[check]
-    own = Decimal(counted["processor_seconds"]["evaluate_budgets"]) * world.assumed["slowness"] * tenant.budgets
     asked = (1 + len(READ_MONTHS) * tenant.budgets) if _questions(world, check) else 0
-    waited = world.assumed["bigquery_seconds_per_question"] * asked
-    _add(found, _messages("evaluate_budgets", world, 1, own + waited), Decimal(1))
+    seconds = cost_time.evaluating(world, tenant.budgets, asked, check)
+    _add(found, _messages("evaluate_budgets", world, 1, seconds), Decimal(1))
     for kind in ("reads", "writes", "deletes"):
         each = Decimal(counted["documents"]["evaluate_budgets"].get(kind, 0))
         found[f"firestore_{kind[:-1]}"] += each * tenant.budgets
@@ -259,20 +212,14 @@ def _messages(function: str, world: World, number: int, seconds: Decimal) -> Qua
     found["span"] = world.assumed["spans_per_message"] * number
     for unit, each in PUSH_DOCUMENTS.items():
         found[unit] = Decimal(each * number)
-    _add(found, _time(function, world.assumed["cold_start_seconds"] + seconds, world), Decimal(number))
+    start = world.assumed["cold_start_seconds"] * world.assumed["cold_share"]
+    _add(found, _time(function, start + seconds, world), Decimal(number))
     return dict(found)
 
 
 def _time(function: str, seconds: Decimal, world: World) -> Quantities:
     cpus, gib = world.sizes[function]
     return {"vcpu_second": seconds * cpus, "gib_second": seconds * gib}
-
-
-def _bucket(kinds: Iterable[tuple[Decimal, Decimal]], world: World) -> Quantities:
-    taken_in = sum((times * lines for times, lines in kinds), Decimal(0))
-    raw, focus = (Decimal(world.large[name]) / world.large["lines"] for name in ("source_bytes", "focus_bytes"))
-    raw_months = world.assumed["raw_months"] + world.assumed["soft_deleted_months"]
-    return {"bucket_gib_month": taken_in * (raw * raw_months + focus * world.assumed["focus_months"]) / GIB}
 
 
 def _warehouse(tenant: Tenant, world: World) -> Quantities:

@@ -13,8 +13,9 @@ monthly_budget = 200
 # A new project has 20 vCPU for all instances.  With many tenants request more, then raise both:
 # cpu_quota = 120
 # max_instances = {
-#   ingest_aws      = 10
-#   normalize_focus = 30
+#   ingest_aws       = 10
+#   normalize_focus  = 30
+#   evaluate_budgets = 10
 # }
 
 # operators       = ["group:finops-platform@example.com"]

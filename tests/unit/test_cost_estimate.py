@@ -10,9 +10,22 @@ from pathlib import Path
 import pytest
 
 from common.focus import storage_schema
-from deployment import cost_estimate, cost_model
-from deployment.cost_estimate import FIXED, TARGET_SHARE, Price, estimate, estimates, load_prices
-from deployment.cost_model import GIB, MINIMUM_SCAN, Tenant, World, load_measured, load_scenarios, load_world, month
+from common.ingestion import landing, one_file
+from common.tenancy.schedules import DEFAULTS
+from deployment import cost_estimate, cost_model, cost_storage, cost_time, cost_world
+from deployment.cost_estimate import FIXED, TARGET_MILLION, TARGET_SHARE, estimate, estimates, million, whole
+from deployment.cost_model import month
+from deployment.cost_prices import Price, load_prices
+from deployment.cost_world import (
+    GIB,
+    MINIMUM_SCAN,
+    Tenant,
+    World,
+    load_deployments,
+    load_measured,
+    load_scenarios,
+    load_world,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
@@ -24,7 +37,7 @@ def world(**changed: object) -> World:
     return load_world({**assumed, **changed}, load_measured())
 
 
-def parts(tenant: Tenant, **changed: object) -> dict[str, cost_model.Quantities]:
+def parts(tenant: Tenant, **changed: object) -> dict[str, cost_world.Quantities]:
     return dict(month(tenant, world(**changed)))
 
 
@@ -119,13 +132,99 @@ def test_small_questions_pay_the_least_that_there_is() -> None:
     assert found["bigquery_scanned_byte"] == 2 * 30 * MINIMUM_SCAN
 
 
-def test_what_is_kept() -> None:
+def test_what_is_stored() -> None:
     here = world()
     found = parts(TENANT)
     assert found["stored in the warehouse"]["bigquery_active_gib_month"] == 100_000 * here.row_bytes / GIB * 3
     raw, focus = (Decimal(here.large[name]) / here.large["lines"] for name in ("source_bytes", "focus_bytes"))
-    taken_in = Decimal(100_000) * 15  # 30 times half a month
-    assert found["stored in the bucket"]["bucket_gib_month"] == taken_in * (raw * 4 + focus * 12) / GIB
+    taken_in, current = Decimal(100_000) * 15, Decimal(100_000) * 13  # 30 times half a month; a whole one of each
+    # versions live for three months and can be restored for one more, as can the copy that each landing makes
+    stored = taken_in * ((raw + focus) * 4 + raw) + current * (raw + focus)
+    assert found["stored in the bucket"]["bucket_gib_month"] == stored / GIB
+
+
+def test_of_a_day_s_versions_one_is_stored_for_long() -> None:
+    once, thrice = (
+        parts(replace(TENANT, refreshes_per_day=each))["stored in the bucket"]["bucket_gib_month"] for each in (1, 3)
+    )
+    never = parts(TENANT, soft_deleted_months=0)["stored in the bucket"]["bucket_gib_month"]
+    assert never < once < thrice < 2 * once
+
+
+def test_lives_and_backups_are_those_of_the_code_and_of_production() -> None:
+    assumed, _, _ = load_scenarios()
+    variables = (ROOT / "terraform" / "production.tfvars").read_text(encoding="utf-8")
+    stated = {name: int(found) for name, found in re.findall(r"^(\w+_days)\s+= (\d+)", variables, re.MULTILINE)}
+    assert assumed["backup_days"] == stated["backup_retention_days"]
+    assert assumed["soft_deleted_months"] * assumed["days"] == stated["soft_delete_days"]
+    assert cost_storage.life_days("versions") == 90 and cost_storage.life_days("runs") == 400
+    assert assumed["sync_ticks_per_day"] * DEFAULTS["sync_interval_hours"] == 24
+    assert assumed["clock_checks_per_day"] * DEFAULTS["threshold_check_minutes"] == 24 * 60
+    assert (cost_model.FEW, cost_model.WINDOW) == (landing.FEW, one_file.WINDOW)
+
+
+def test_a_backup_of_every_document_is_paid_for_each_day_that_it_is_stored() -> None:
+    found = parts(TENANT)["documents and their backups"]
+    assert found["firestore_backup_gib_month"] == 14 * found["firestore_gib_month"]
+    runs = cost_storage.documents(TENANT, world())["runs"]
+    assert runs == 6 * 400 and found["firestore_gib_month"] > runs * 3_000 / GIB
+
+
+def test_a_clean_up_reads_every_run_once_a_day_and_asks_two_questions() -> None:
+    found = parts(TENANT)["clean-up"]
+    assert found["firestore_read"] > 30 * 6 * 400
+    assert found["bigquery_scanned_byte"] == 30 * 2 * MINIMUM_SCAN
+    assert found["request"] == 30
+
+
+def test_a_sync_that_finds_nothing_is_a_message_and_a_listing() -> None:
+    found = parts(replace(TENANT, integrations=2))["syncs that find nothing"]
+    assert found["request"] == 30 * (6 + 2 * (6 - 1))
+    assert found["bucket_class_a"] == 30 * 2 * 5
+
+
+def test_many_files_are_read_by_messages_of_their_own() -> None:
+    here = world()
+    few, many = (cost_model._landing(Decimal(4_000_000), files, here)["request"] for files in (8, 400))
+    assert (few, many) == (1, 400 + 13 + 1)
+
+
+def test_showing_a_delivery_is_paid_while_bigquery_works() -> None:
+    swapped = cost_model._swap(Decimal(1_000), TENANT, world())
+    cpus, gib = world().sizes["normalize_focus"]
+    assert swapped["vcpu_second"] > 90 * cpus and swapped["gib_second"] > 90 * gib
+
+
+def test_time_is_processor_time_calls_bytes_and_jobs() -> None:
+    here = world()
+    faster = world(bucket_bytes_per_second=100_000_000, store_seconds_per_call=0, bucket_seconds_per_call=0)
+    lines = Decimal(1_000_000)
+    raw = Decimal(here.large["source_bytes"]) / here.large["lines"]
+    streamed = 2 * lines * raw / 50_000_000
+    # 20 reads, 11 writes, a delete; 2 objects written, 2 listed, 3 read, 1 deleted
+    calls = 32 * Decimal("0.015") + 8 * Decimal("0.05")
+    slower = cost_time.landing(here, lines, 1) - cost_time.landing(faster, lines, 1)
+    assert slower == pytest.approx(streamed / 2 + calls, abs=Decimal(10) ** -12)
+    assert cost_time.showing(here, Decimal(0), 1) > 90
+    assert cost_time.mapping(world(processors_used_by_mapping=1), lines) > cost_time.mapping(here, lines)
+
+
+def test_a_deployment_costs_what_its_tenants_cost_and_its_fixed_cost_once() -> None:
+    forty = load_deployments()["forty"]
+    found = whole(forty, cold_share=1)
+    alone = {one.tenant.title: one for one in estimates()}
+    tenants = sum((sum(alone[one.title].parts.values(), Decimal(0)) * one.count for one in forty.tenants), Decimal(0))
+    assert found.total == pytest.approx(tenants + found.fixed, abs=Decimal(10) ** -12)
+    assert found.tenants == 40 and whole(forty).total < found.total  # instances that are warm already
+
+
+def test_the_page_says_which_targets_are_met() -> None:
+    for integrations in (1, 5):
+        found = million(integrations)
+        met = "yes" if found.total <= TARGET_MILLION else "**no**"
+        assert re.search(
+            rf"\| 1 million lines .*{integrations} integrations?, .* \| 2.00 \| .* \| {re.escape(met)} \|", PAGE
+        )
 
 
 def test_a_message_is_paid_from_publication_to_its_note() -> None:
@@ -133,7 +232,7 @@ def test_a_message_is_paid_from_publication_to_its_note() -> None:
     assert found["pubsub_byte"] == 4 * 2 * 1000 and found["request"] == 4
     assert (found["firestore_read"], found["firestore_delete"]) == (4, 4)
     assert (found["processed_read"], found["processed_write"]) == (4, 4)
-    assert found["vcpu_second"] == 4 * (Decimal("1.5") + 2)
+    assert found["vcpu_second"] == 4 * (Decimal("1.5") + 2 + 9 * Decimal("0.015"))  # 9 documents
     assert found["gib_second"] == found["vcpu_second"] / 2  # 512 MiB
 
 
@@ -156,13 +255,13 @@ def test_more_of_anything_costs_more() -> None:
 
 def test_every_function_s_size_is_read_from_terraform() -> None:
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/main.py")}
-    sizes = cost_model.function_sizes()
+    sizes = cost_world.function_sizes()
     assert set(sizes) == folders
     assert all(cpus >= 1 and gib > 0 for cpus, gib in sizes.values())
 
 
 def test_a_million_dollars_is_watched_for_five_hundred() -> None:
-    _, large, _ = estimates()
+    large = next(one for one in estimates() if one.tenant.title == "tenant watching 1 M USD")
     assert large.tenant.spend_usd == 1_000_000 and large.share <= TARGET_SHARE
 
 
@@ -171,7 +270,7 @@ def test_nothing_is_paid_while_nothing_happens_but_what_is_named() -> None:
     prices, _ = load_prices()
     idle = replace(TENANT, lines=Decimal(1), refreshes_per_day=0, budgets=0, integrations=1)
     found = estimate(idle, world(clock_checks_per_day=0, clock_checks_that_ask_per_day=0), fixed, prices)
-    assert sum(found.parts.values()) < Decimal("0.11")  # its one schedule, and a line that is kept
+    assert sum(found.parts.values()) < Decimal("0.20")  # its schedule, which looks six times a day, and its clean-up
     named = {name for name in fixed if name not in ("alert_condition", "alert_series")}
     assert sum(prices[name].of(fixed[name]) for name in named) < 1
     assert FIXED in PAGE and all(f"| {name} |" in PAGE for name in fixed)
