@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import sqlglot
@@ -18,9 +17,11 @@ from sqlglot import exp
 
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
+from common.adapters.gcp.bigquery_turns import TURN_COLUMNS, TURNS, transaction, tried_in_turn
 from common.errors import BadConfiguration, Retryable
 from common.focus import TABLE, storage_schema
 from common.records.names import check_org_slug
+from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_names, view_sql
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
 
@@ -41,9 +42,6 @@ SLICE_COLUMNS = {
     "shown_at": "TIMESTAMP WITH TIME ZONE",
 }
 """The table `slices`: which delivery is current, the one before it, and between which ChargePeriodStart its rows lie."""
-
-TURNS = "swap_turns"
-"""A table of one row that every swap updates first: so two swaps of a dataset always conflict, also two first deliveries."""
 
 
 class Datasets:
@@ -140,20 +138,29 @@ class Datasets:
             return self._jobs.client.get_dataset(reference, **self._jobs.call)
 
     def _lay_out(self, dataset: bigquery.Dataset) -> None:
-        """Make what is missing; the label that says so comes last."""
+        """Make what is missing; the label that says so comes last.  Views read a roll-up that has what is shown."""
         for table in _tables(dataset.reference):
             self._make(table)
+        self._roll_up(dataset.reference)
         for name in sorted(view_names()):
             view = bigquery.Table(dataset.table(name))
             view.view_query = qualified(view_sql(name), dataset.reference)
             self._make(view)
-        first = f"insert into {TURNS} (turn) select 0 from (select 1) where not exists (select 1 from {TURNS})"
-        self._jobs.rows(first, dataset.reference)
         dataset.labels = {**dataset.labels, LAYOUT_LABEL: layout()}
         try:
             self._jobs.client.update_dataset(dataset, ["labels"], **self._jobs.call)
         except (Conflict, PreconditionFailed):  # another worker did the same
             return
+
+    def _roll_up(self, dataset: bigquery.DatasetReference) -> None:
+        """Add up what was shown before there was a roll-up."""
+        # where nothing was shown yet, the roll-up has it all
+        first = "select 0, case when not exists (select 1 from slices) then 0 end from (select 1)"
+        self._jobs.rows(
+            f"insert into {TURNS} (turn, daily_turn) {first} where not exists (select 1 from {TURNS})", dataset
+        )
+        if self._jobs.rows(f"select 1 from {TURNS} where daily_turn is distinct from turn", dataset):
+            tried_in_turn(lambda: self._jobs.rows(transaction(), dataset), f"dataset {dataset.dataset_id}")
 
     def _make(self, wanted: bigquery.Table) -> None:
         found = self._jobs.client.create_table(wanted, exists_ok=True, **self._jobs.call)
@@ -176,11 +183,15 @@ def _tables(dataset: bigquery.DatasetReference) -> list[bigquery.Table]:
         "slices": SLICE_COLUMNS,
         "pipeline_runs": RUN_COLUMNS,
         "exchange_rates": RATE_COLUMNS,
-        TURNS: {"turn": "BIGINT"},
+        TURNS: TURN_COLUMNS,
     }
-    tables = [bigquery.Table(dataset.table(name), schema=fields(kinds)) for name, kinds in columns.items()]
-    tables[0].time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, "ChargePeriodStart")
-    tables[0].clustering_fields = CLUSTERED_BY
+    # sums may be beyond a cost, so theirs are BIGNUMERIC without digits
+    sums = [bigquery.SchemaField(one.name, one.field_type) for one in fields(DAILY_COLUMNS)]
+    tables = [bigquery.Table(dataset.table(DAILY_TABLE), schema=sums)]
+    tables += [bigquery.Table(dataset.table(name), schema=fields(kinds)) for name, kinds in columns.items()]
+    for table in tables[:2]:
+        table.time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, "ChargePeriodStart")
+        table.clustering_fields = CLUSTERED_BY
     return tables
 
 
@@ -228,8 +239,3 @@ def qualified(sql: str, dataset: bigquery.DatasetReference) -> str:
 
 def _place(table: exp.Table) -> tuple[int, int]:
     return table.this.meta["start"], table.this.meta["end"] + 1
-
-
-def names(columns: Iterable[str]) -> str:
-    """A list of columns, quoted."""
-    return ", ".join(f"`{name}`" for name in columns)
