@@ -268,6 +268,11 @@ def tag_path(key: str) -> str:
     return f'$."{escaped}"'
 
 
+def question(name: str, budget: Budget) -> str:
+    """A budget's question of that name in BigQuery SQL."""
+    return _sql(f"{name}.sql", budget, scope_filters(budget.scope)[0])
+
+
 def _sql(name: str, budget: Budget, filters: str) -> str:
     if budget.metric not in METRICS:
         raise ValueError(f"metric {budget.metric} is not a cost column")
