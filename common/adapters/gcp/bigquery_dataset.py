@@ -17,11 +17,11 @@ from sqlglot import exp
 
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
-from common.adapters.gcp.bigquery_turns import TURN_COLUMNS, TURNS, transaction, tried_in_turn
+from common.adapters.gcp.bigquery_turns import TURN_COLUMNS, TURNS, names, transaction, tried_in_turn
 from common.errors import BadConfiguration, Retryable
 from common.focus import TABLE, storage_schema
 from common.records.names import check_org_slug
-from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
+from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS, DAILY_SQL, DAILY_TABLE
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_names, view_sql
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
 
@@ -89,6 +89,10 @@ class Datasets:
                 raise Retryable(f"dataset {reference.dataset_id} is being created; try again")
         self._asked.add(org_slug)
         return reference
+
+    def lacks_daily(self, org_slug: str) -> bool:
+        """Whether a question may be of a dataset that has no roll-up yet, since this account may not lay it out."""
+        return org_slug in self._asked
 
     def remove(self, org_slug: str) -> bool:
         """Delete the tenant's dataset with all that stands in it; whether there was one."""
@@ -229,13 +233,24 @@ _TYPES = {"VARCHAR": "STRING", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP W
 
 def qualified(sql: str, dataset: bigquery.DatasetReference) -> str:
     """The query with the names of its tables made full; names of its own WITH clauses stay."""
-    tree = sqlglot.parse_one(sql, read="bigquery")
-    own = {cte.alias for cte in tree.find_all(exp.CTE)}
-    places = [_place(table) for table in tree.find_all(exp.Table) if table.name not in own]
-    for start, end in sorted(places, reverse=True):
-        sql = f"{sql[:start]}`{dataset.project}.{dataset.dataset_id}.{sql[start:end]}`{sql[end:]}"
+    for table, start, end in _tables_in(sql):
+        sql = f"{sql[:start]}`{dataset.project}.{dataset.dataset_id}.{table.name}`{sql[end:]}"
     return sql
 
 
-def _place(table: exp.Table) -> tuple[int, int]:
-    return table.this.meta["start"], table.this.meta["end"] + 1
+def rolled_up_in(sql: str) -> str:
+    """The query with the roll-up added up from the charges, for a dataset of before there was one."""
+    rolled_up = f"(with shown_rows as (select {names(ADDED_UP)} from {TABLE}) select * from ({DAILY_SQL}))"
+    for table, start, end in _tables_in(sql):
+        if table.name == DAILY_TABLE:
+            sql = f"{sql[:start]}{rolled_up}{'' if table.alias else f' as {DAILY_TABLE}'}{sql[end:]}"
+    return sql
+
+
+def _tables_in(sql: str) -> list[tuple[exp.Table, int, int]]:
+    """The dataset's tables in a query and where their names stand, the last one first; not those of its own WITH clauses."""
+    tree = sqlglot.parse_one(sql, read="bigquery")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    found = [table for table in tree.find_all(exp.Table) if table.name not in own]
+    places = [(table, table.this.meta["start"], table.this.meta["end"] + 1) for table in found]
+    return sorted(places, key=lambda place: place[1], reverse=True)
