@@ -20,7 +20,6 @@ from common.adapters.gcp import bigquery_swap
 from common.budgets import questions
 from common.budgets.questions import newest_period, read_charged_days, read_deliveries, read_drivers, read_spend
 from common.domain.budgets import METRICS, Budget, Scope
-from common.errors import BeyondRange
 from common.focus import TABLE
 from common.ports import Slice
 from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
@@ -28,7 +27,7 @@ from tests.contract.backends import chosen
 from tests.contract.warehouse_cases import ORG, Opened, charge
 
 BACKENDS = chosen("WAREHOUSES", "duckdb")
-EXAMPLES = {"duckdb": 15, "bigquery": 3}
+EXAMPLES = {"duckdb": 12, "bigquery": 3}
 KEYS = [
     name for name in DAILY_COLUMNS if name not in (*METRICS, "ChargePeriodStart") and DAILY_COLUMNS[name] != "BIGINT"
 ]
@@ -141,7 +140,7 @@ STEPS = st.lists(
         CHARGES,
     ),
     min_size=1,
-    max_size=7,
+    max_size=5,
 )
 
 
@@ -299,8 +298,7 @@ def test_deliveries_that_were_shown_before_there_was_a_roll_up_are_in_it(opened:
 
 
 def test_a_swap_by_a_version_without_a_roll_up_is_made_up_for_by_the_next_one(opened: Opened) -> None:
-    if opened.backend == "duckdb":
-        pytest.skip("what such a version writes says by itself that it has no roll-up")
+    opened.needs("swaps without a roll-up")
     show(opened, "d1", ROWS)
     jobs, reference = opened.warehouse._swaps._jobs, opened.warehouse._datasets.made(ORG)
     show(opened, "d2", ROWS[1:], "2026-02")
@@ -310,22 +308,3 @@ def test_a_swap_by_a_version_without_a_roll_up_is_made_up_for_by_the_next_one(op
     show(opened, "d3", ROWS[:1])
     assert rolled_up(opened) == added_up(opened)
     assert len(rolled_up(opened)) == 3
-
-
-@pytest.mark.parametrize("forgotten", [False, True])
-def test_a_sum_beyond_a_cost_is_refused_to_the_budgets_that_count_it_alone(opened: Opened, forgotten: bool) -> None:
-    if opened.backend == "bigquery":
-        pytest.skip("BigQuery's sums have 38 digits before the point, those of its peer are a cost's")
-    most = {"BilledCost": "99999999999999", "ServiceName": "Big"}
-    show(opened, "d1", [*ROWS, most, most])
-    if forgotten:
-        forget_the_roll_up(opened)
-        opened.warehouse = opened.another_reader()
-
-    def spent(*services: str) -> Decimal:
-        budget = Budget("b", "b", Decimal(100), "USD", "monthly", scope=Scope(services=services))
-        return read_spend(opened.warehouse, ORG, budget, budget.period_of(date(2026, 3, 1)), NOW).total
-
-    assert spent("Storage") == 4
-    with pytest.raises(BeyondRange):
-        spent()

@@ -139,13 +139,9 @@ class Dataset:
         if self._not_rolled_up or not selects:
             charges = focus_select(self.connection, self._not_rolled_up, ADDED_UP)
             rolled_up = f"with shown_rows as ({charges}) select * from ({transpile(DAILY_SQL).sql})"
-            try:
-                self.connection.execute(f"create table rolled_up as {rolled_up}")
-                rolled_up = "select * from rolled_up"
-            except duckdb.OutOfRangeException:
-                pass  # some day's sum is beyond a cost: each question finds out whether it asks for that day
-            selects.append(rolled_up)
-        self.connection.execute(f"create view {DAILY_TABLE} as {' union all '.join(f'({one})' for one in selects)}")
+            self.connection.execute(f"create table rolled_up as {rolled_up}")
+            selects.append(f"select {', '.join(map(quoted, DAILY_COLUMNS))} from rolled_up")
+        self.connection.execute(f"create view {DAILY_TABLE} as {' union all '.join(selects)}")
         self._has_daily = True
 
     def provide_slices(self) -> None:

@@ -193,13 +193,10 @@ class DuckDbWarehouse:
                 "look for a line with an implausible amount, and export the bill again"
             ) from None
 
-    def _write_daily(self, piece: Slice, delivery_id: str, files: Sequence[str]) -> str | None:
-        """The object with the roll-up of some files, "" without rows; None where a sum is beyond a cost: questions add up the charges."""
+    def _write_daily(self, piece: Slice, delivery_id: str, files: Sequence[str]) -> str:
+        """The object with the roll-up of some files, "" without rows.  No sum outgrows a cost: such a delivery is rejected."""
         name = slice_pointers.daily_of(piece, delivery_id, files)
-        try:
-            return self._write(name, DAILY_SQL, ADDED_UP, shown_rows=files)
-        except duckdb.OutOfRangeException:
-            return None
+        return self._write(name, DAILY_SQL, ADDED_UP, shown_rows=files)
 
     def _write(self, name: str, sql: str, columns: Sequence[str], **relations: Sequence[str]) -> str:
         """Write the answer to a question over files of charges as an object, "" where it has no rows; relations: their URIs, by name."""

@@ -183,16 +183,14 @@ class Datasets:
 def _tables(dataset: bigquery.DatasetReference) -> list[bigquery.Table]:
     columns = {
         TABLE: storage_schema(),
+        DAILY_TABLE: DAILY_COLUMNS,
         "restatements": RESTATEMENT_COLUMNS,
         "slices": SLICE_COLUMNS,
         "pipeline_runs": RUN_COLUMNS,
         "exchange_rates": RATE_COLUMNS,
         TURNS: TURN_COLUMNS,
     }
-    # sums may be beyond a cost, so theirs are BIGNUMERIC without digits
-    sums = [bigquery.SchemaField(one.name, one.field_type) for one in fields(DAILY_COLUMNS)]
-    tables = [bigquery.Table(dataset.table(DAILY_TABLE), schema=sums)]
-    tables += [bigquery.Table(dataset.table(name), schema=fields(kinds)) for name, kinds in columns.items()]
+    tables = [bigquery.Table(dataset.table(name), schema=fields(kinds)) for name, kinds in columns.items()]
     for table in tables[:2]:
         table.time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, "ChargePeriodStart")
         table.clustering_fields = CLUSTERED_BY
