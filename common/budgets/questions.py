@@ -25,7 +25,7 @@ _ALL = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Table:
     """A table that a budget's questions are asked of.  number: how many charges a row is; last: when its last one starts."""
 
     charges: str
@@ -33,8 +33,8 @@ class _Asked:
     last: str
 
 
-_DAILY = _Asked(DAILY_TABLE, "x_Charges", "x_LastChargePeriodStart")
-_CHARGES = _Asked(TABLE, "1", "ChargePeriodStart")
+_DAILY = _Table(DAILY_TABLE, "x_Charges", "x_LastChargePeriodStart")
+_CHARGES = _Table(TABLE, "1", "ChargePeriodStart")
 
 
 @dataclass(frozen=True)
@@ -278,8 +278,8 @@ def _sql(name: str, budget: Budget, filters: str) -> str:
         raise ValueError(f"metric {budget.metric} is not a cost column")
     counted_by = "BillingPeriodStart" if budget.counts_by_billing_period else "ChargePeriodStart"
     # tag sets are without bound, so the roll-up has none
-    asked = _CHARGES if budget.scope.tags else _DAILY
-    return _text(name).format(**vars(asked), metric=budget.metric, counted_by=counted_by, scope=filters)
+    table = _CHARGES if budget.scope.tags else _DAILY
+    return _text(name).format(**vars(table), metric=budget.metric, counted_by=counted_by, scope=filters)
 
 
 @cache
