@@ -12,7 +12,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +31,7 @@ from common.records.integrations import save_integration
 from common.records.organizations import ensure_default
 from common.records.runs import queue_run
 from common.runtime import bootstrap
+from common.warehouse.daily import DAILY_COLUMNS
 from costwire.worker import deliver, subscribe_all
 from deployment.cost_counting import Counted, Counts
 
@@ -109,7 +110,10 @@ def _result(rt: Counted, bill: Path, lines: int, parts: int) -> dict[str, Any]:
         "documents": {name: dict(found) for name, found in counts.documents.items()},
         "objects": {name: dict(found) for name, found in counts.objects.items()},
         "questions": dict(counts.questions),
-        "column_bytes": _column_bytes(written),
+        "column_bytes": _column_bytes(written, storage_schema()),
+        "daily_column_bytes": _column_bytes(
+            sorted((rt.home / "objects" / "daily").rglob("*.parquet")), DAILY_COLUMNS, lines
+        ),
     }
 
 
@@ -123,17 +127,17 @@ def _check_result(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _column_bytes(files: Sequence[Path]) -> dict[str, str]:
-    """Bytes that BigQuery would count for each column, an average row."""
+def _column_bytes(files: Sequence[Path], columns: Mapping[str, str], lines: int | None = None) -> dict[str, str]:
+    """Bytes that BigQuery would count for each column of a table: an average row, or by line of the bill."""
     sizes = []
-    for name, kind in storage_schema().items():
+    for name, kind in columns.items():
         fixed = _BYTES_OF_TYPE.get(kind)
         each = f"{fixed}" if fixed else f'2 + strlen("{name}")'
-        sizes.append(f'sum(case when "{name}" is null then 0 else {each} end) / count(*)')
+        sizes.append(f'sum(case when "{name}" is null then 0 else {each} end) / {lines or "count(*)"}')
     with duckdb.connect() as connection:
         listed = ", ".join(file_literal(str(path)) for path in files)
         found = connection.execute(f"select {', '.join(sizes)} from read_parquet([{listed}])").fetchone()
-    return {name: f"{size:.2f}" for name, size in zip(storage_schema(), found or (), strict=True)}
+    return {name: f"{size:.2f}" for name, size in zip(columns, found or (), strict=True)}
 
 
 def _broken_budget() -> Budget:

@@ -12,17 +12,18 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib.resources import files
 
-from common.budgets.questions import scope_filters
-from common.domain.budgets import Scope
+from common.budgets.questions import question
+from common.domain.budgets import Budget, Scope
 from common.focus import storage_schema
 from common.warehouse.cost_report import CostsQuery, Metric
+from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS
 from common.warehouse.dimensions import SHORT
 from common.warehouse.restatement import COMPARED
 from deployment import cost_storage, cost_time
 from deployment.cost_prices import Part
 from deployment.cost_world import GIB, MIB, MINIMUM_SCAN, Quantities, Tenant, World
 
-SWAP_STATEMENTS = 10
+SWAP_STATEMENTS = 13
 """Statements of a swap and looks at its pointer, each on a small table at least."""
 MINIMUM_MESSAGE_BYTES = 1_000
 FEW, WINDOW = 8, 32
@@ -37,7 +38,7 @@ READ_MONTHS = {"spend_by_day": Decimal("2.5"), "spend_by_service": Decimal("1.5"
 """Months that a question of a monthly budget reads, on average over the month: half of this one, and those it compares with or
 learns from.  Partitions of other months are pruned; a correction that reaches further back makes it read back to there."""
 EVERY_MONTH = "charged_days"
-"""The question that reads two columns of all months, once a message, so that the others need not."""
+"""The question that reads three columns of all months, once a message, so that the others need not."""
 
 
 def month(tenant: Tenant, world: World) -> list[Part]:
@@ -150,6 +151,7 @@ def _swap(lines: Decimal, tenant: Tenant, world: World, chunks: int = 1) -> Quan
     scanned += lines * world.bytes_of({*COMPARED, *mine}) + lines * world.bytes_of(COMPARED)
     scanned += in_partitions * world.bytes_of(mine) + in_partitions * world.row_bytes
     scanned += lines * world.row_bytes
+    scanned += lines * world.bytes_of(ADDED_UP) + in_partitions * world.daily_bytes_of(DAILY_COLUMNS)
     shown = _messages("normalize_focus", world, 1, cost_time.showing(world, lines, chunks))
     return shown | {"bigquery_scanned_byte": scanned + SWAP_STATEMENTS * MINIMUM_SCAN}
 
@@ -185,10 +187,10 @@ def _evaluation(tenant: Tenant, world: World, check: str) -> Quantities:
         each = Decimal(counted["documents"]["evaluate_budgets"].get(kind, 0))
         found[f"firestore_{kind[:-1]}"] += each * tenant.budgets
     if asked:
-        every_month = _question(_budget_columns(EVERY_MONTH), tenant.lines * world.assumed["months_kept"], world)
-        found["bigquery_scanned_byte"] += every_month
+        every_month = tenant.lines * world.assumed["months_kept"]
+        found["bigquery_scanned_byte"] += _at_least(every_month * world.daily_bytes_of(_budget_columns(EVERY_MONTH)))
         for name, months in READ_MONTHS.items():
-            scanned = _question(_budget_columns(name), tenant.lines * months, world)
+            scanned = _at_least(tenant.lines * months * world.daily_bytes_of(_budget_columns(name)))
             found["bigquery_scanned_byte"] += (scanned + _beside(name)) * tenant.budgets
     return dict(found)
 
@@ -223,7 +225,7 @@ def _time(function: str, seconds: Decimal, world: World) -> Quantities:
 
 
 def _warehouse(tenant: Tenant, world: World) -> Quantities:
-    a_month = tenant.lines * world.row_bytes / GIB
+    a_month = tenant.lines * (world.row_bytes + world.daily_bytes_of(DAILY_COLUMNS)) / GIB
     long_term = world.assumed["months_kept"] - world.assumed["active_months"]
     return {
         "bigquery_active_gib_month": a_month * world.assumed["active_months"],
@@ -232,14 +234,18 @@ def _warehouse(tenant: Tenant, world: World) -> Quantities:
 
 
 def _question(columns: Iterable[str], lines: Decimal, world: World) -> Decimal:
-    return max(lines * world.bytes_of(columns), MINIMUM_SCAN)
+    return _at_least(lines * world.bytes_of(columns))
+
+
+def _at_least(scanned: Decimal) -> Decimal:
+    return max(scanned, MINIMUM_SCAN)
 
 
 def _budget_columns(name: str) -> set[str]:
-    """The columns that a budget's question reads; the budget is monthly and names accounts."""
-    sql = files("common.budgets").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    filters, _ = scope_filters(Scope(accounts=("111122223333",)))
-    return _columns_in(sql.format(metric="EffectiveCost", counted_by="BillingPeriodStart", scope=filters))
+    """The columns of the roll-up that a budget's question reads; the budget is monthly and names accounts."""
+    scope = Scope(accounts=("111122223333",))
+    sql = question(name, Budget("b", "b", Decimal(1), "USD", "monthly", scope=scope, metric="EffectiveCost"))
+    return _columns_in(sql, DAILY_COLUMNS)
 
 
 def _beside(name: str) -> Decimal:
@@ -250,12 +256,12 @@ def _beside(name: str) -> Decimal:
 
 def _dashboard_columns() -> set[str]:
     """The columns that `costs by service` reads, as a dashboard would ask."""
-    return _columns_in(CostsQuery((SHORT["service"],), Metric.EFFECTIVE_COST).sql)
+    return _columns_in(CostsQuery((SHORT["service"],), Metric.EFFECTIVE_COST).sql, storage_schema())
 
 
-def _columns_in(sql: str) -> set[str]:
+def _columns_in(sql: str, columns: Iterable[str]) -> set[str]:
     code = "\n".join(line for line in sql.splitlines() if not line.startswith("--"))
-    return set(re.findall(r"\w+", code)) & set(storage_schema())
+    return set(re.findall(r"\w+", code)) & set(columns)
 
 
 def _add(total: Quantities, more: Mapping[str, Decimal], times: Decimal) -> None:

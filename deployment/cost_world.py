@@ -63,6 +63,10 @@ class World:
         """Logical bytes of some columns of a row."""
         return sum((Decimal(self.large["column_bytes"][name]) for name in columns), Decimal(0))
 
+    def daily_bytes_of(self, columns: Iterable[str]) -> Decimal:
+        """Logical bytes of some columns of the roll-up, by line of the bill."""
+        return sum((Decimal(self.large["daily_column_bytes"][name]) for name in columns), Decimal(0))
+
     def seconds(self, function: str, lines: Decimal, chunks: int) -> Decimal:
         """Processor seconds of all calls of a function for one delivery."""
         small, large = (Decimal(run["processor_seconds"][function]) for run in (self.small, self.large))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -16,10 +16,25 @@ from common.domain.budgets import METRICS, Budget, BudgetPeriod, Scope
 from common.domain.forecast import HISTORY_DAYS
 from common.domain.money import add
 from common.domain.outlook import Source
+from common.focus import TABLE
+from common.warehouse.daily import DAILY_TABLE
 
 RECENT_BILLING_PERIODS = 3
 """Looked through first where a budget has no charges in the newest period."""
 _ALL = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table that a budget's questions are asked of.  number: how many charges a row is; last: when its last one starts."""
+
+    charges: str
+    number: str
+    last: str
+
+
+_DAILY = _Table(DAILY_TABLE, "x_Charges", "x_LastChargePeriodStart")
+_CHARGES = _Table(TABLE, "1", "ChargePeriodStart")
 
 
 @dataclass(frozen=True)
@@ -208,10 +223,11 @@ def _latest_charge(
 def _charged_between(
     charged: Sequence[ChargedDays], budget: Budget, start: datetime, end: datetime | None
 ) -> dict[str, datetime]:
-    """The moments of the charges that count from `start` to `end` (exclusive): what BigQuery can prune partitions by.
+    """Between which moments the charges that count from `start` to `end` (exclusive) lie: what BigQuery can prune partitions by.
 
-    Exact, never a guess: a correction may be invoiced many months late.  A swap that shows a still older charge in the
-    second between that question and the next is counted by the evaluation that its own message asks for.
+    From the start of a day, where the roll-up has that day's charges.  Exact days, never a guess: a correction may be invoiced many
+    months late.  A swap that shows a still older charge in the second between that question and the next is counted by the evaluation
+    that its own message asks for.
     """
     if budget.counts_by_billing_period:
         counted = [
@@ -221,7 +237,7 @@ def _charged_between(
         ]
         if counted:
             first, last = min(one.first_charge for one in counted), max(one.last_charge for one in counted)
-            return {"charged_from": first, "charged_until": last}
+            return {"charged_from": datetime.combine(first.astimezone(UTC), time(), UTC), "charged_until": last}
     return {"charged_from": start, "charged_until": end or start}
 
 
@@ -252,11 +268,18 @@ def tag_path(key: str) -> str:
     return f'$."{escaped}"'
 
 
+def question(name: str, budget: Budget) -> str:
+    """A budget's question of that name in BigQuery SQL."""
+    return _sql(f"{name}.sql", budget, scope_filters(budget.scope)[0])
+
+
 def _sql(name: str, budget: Budget, filters: str) -> str:
     if budget.metric not in METRICS:
         raise ValueError(f"metric {budget.metric} is not a cost column")
     counted_by = "BillingPeriodStart" if budget.counts_by_billing_period else "ChargePeriodStart"
-    return _text(name).format(metric=budget.metric, counted_by=counted_by, scope=filters)
+    # tag sets are without bound, so the roll-up has none
+    table = _CHARGES if budget.scope.tags else _DAILY
+    return _text(name).format(**vars(table), metric=budget.metric, counted_by=counted_by, scope=filters)
 
 
 @cache

@@ -9,6 +9,7 @@ from common.domain.budgets import Budget, Scope
 from common.domain.nearest import did_you_mean
 from common.focus import TABLE
 from common.ports import Runtime
+from common.warehouse.daily import DAILY_TABLE
 
 _COLUMNS = {
     "provider": ("x_Provider",),
@@ -42,7 +43,7 @@ def _values(rt: Runtime, org_slug: str, columns: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for column in columns:
         rows = rt.warehouse.query(
-            org_slug, f"select distinct {column} as value from {TABLE} where {column} is not null"
+            org_slug, f"select distinct {column} as value from {DAILY_TABLE} where {column} is not null"
         )
         found |= {str(row["value"]) for row in rows}
     return found

@@ -31,7 +31,7 @@ class Replacement:
 
 
 class Warehouse(Protocol):
-    """Tables `cost_data_standard_1_3` and `restatements`, and the promised views, of each tenant."""
+    """Tables `cost_data_standard_1_3`, its roll-up `daily_charges` and `restatements`, and the promised views, of each tenant."""
 
     def replace_slice(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 from common.ports import Document, DocumentStore, ObjectStore, StoredObject
 from common.records.organizations import below
 
-OBJECTS = ("raw", "focus", "quarantine", "restatements", "uploads")
+OBJECTS = ("raw", "focus", "quarantine", "daily", "restatements", "uploads")
 """The kinds of objects, as the first step of their names has them."""
 
 

@@ -9,7 +9,7 @@ from common.ports import ObjectStore, StoredObject
 from common.records.deliveries import Delivery
 from common.records.sizes import OBJECTS, Size, Sizes
 
-OF_DELIVERIES = ("raw", "focus", "quarantine")
+OF_DELIVERIES = ("raw", "focus", "quarantine", "daily")
 
 
 class Inventory:

@@ -48,7 +48,7 @@ class Kind:
 
 KINDS: tuple[Kind, ...] = (
     Kind(
-        "versions", "earlier versions of a bill: raw, normalized and quarantine files", 90, 1, 3650,
+        "versions", "earlier versions of a bill: raw, normalized and quarantine files, and their roll-up", 90, 1, 3650,
         "the last day on which readers saw it",
         "what is shown, held back or under way, and the files that it is made of; within the life also the "
         f"{LATEST_VERSIONS} latest earlier versions, and the one that was shown at the end of each day",

@@ -43,7 +43,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
 """What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
 SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
 """The same of the sealed ones."""
-KINDS = ("uploads", "raw", "focus", "quarantine", "restatements")
+KINDS = ("uploads", "raw", "focus", "quarantine", "daily", "restatements")
 """Where a tenant has objects: `<kind>/<org_slug>/`."""
 
 Say = Callable[[str], None]

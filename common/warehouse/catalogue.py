@@ -14,12 +14,14 @@ import duckdb
 
 from common.focus import TABLE, columns, storage_schema
 from common.formats.source import quoted
+from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, SLICE_COLUMNS, view_names, view_sql
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
 from common.warehouse.transpile import MACROS, transpile
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
     TABLE: storage_schema(),
+    DAILY_TABLE: DAILY_COLUMNS,
     "restatements": RESTATEMENT_COLUMNS,
     "slices": SLICE_COLUMNS,
     "pipeline_runs": RUN_COLUMNS,

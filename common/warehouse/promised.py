@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 from common.focus import TABLE
+from common.warehouse.daily import DAILY_TABLE
 
 RATE_COLUMNS = {"month": "DATE", "currency": "VARCHAR", "usd_rate": "DECIMAL(38,9)", "source": "VARCHAR"}
 RUN_COLUMNS = {
@@ -32,7 +33,7 @@ SLICE_COLUMNS = {
 }
 """What a question may read of `slices`: the current delivery, its provider's time, and between which ChargePeriodStart it lies."""
 
-TABLES = frozenset({TABLE, "restatements", "pipeline_runs", "exchange_rates", "slices"})
+TABLES = frozenset({TABLE, DAILY_TABLE, "restatements", "pipeline_runs", "exchange_rates", "slices"})
 """The tables that a question may read, beside the views."""
 
 

@@ -20,7 +20,7 @@ from google.api_core.exceptions import NotFound as NoSuchThing
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from common.adapters.gcp import bigquery_questions, bigquery_swap
+from common.adapters.gcp import bigquery_questions, bigquery_swap, bigquery_turns
 from common.adapters.gcp.bigquery import BigQueryWarehouse
 from common.errors import BadBill, BadConfiguration, Contention, NotFound, Retryable
 from common.focus import TABLE
@@ -28,6 +28,7 @@ from common.ports import Replacement, Slice
 from common.reporting.arguments import read_filter
 from common.warehouse.catalogued import catalogued
 from common.warehouse.cost_report import CostsQuery, CostSum, Days, Metric, read_costs, read_sources
+from common.warehouse.daily import DAILY_TABLE
 from common.warehouse.dimensions import SHORT, dimension
 from common.warehouse.promised import view_names
 from tests.contract.backends import chosen
@@ -74,7 +75,7 @@ def test_a_dataset_is_made_with_labels_partitions_and_clusters(opened: Opened) -
     assert table.clustering_fields == ["x_IntegrationId", "x_Provider", "SubAccountId", "ServiceName"]
     kinds = {field.name: field.field_type.split("(")[0] for field in table.schema}
     assert (kinds["BilledCost"], kinds["ConsumedQuantity"], kinds["Tags"]) == ("BIGNUMERIC", "BIGNUMERIC", "STRING")
-    tables = {TABLE, "restatements", "pipeline_runs", "exchange_rates", "slices", "swap_turns"}
+    tables = {TABLE, DAILY_TABLE, "restatements", "pipeline_runs", "exchange_rates", "slices", "swap_turns"}
     assert tables_of(opened) == tables | view_names()
 
 
@@ -284,7 +285,7 @@ def test_a_transaction_that_fails_at_its_end_shows_nothing_of_itself(
 
     with monkeypatch.context() as breaking:
         breaking.setattr(bigquery_swap, "_script", broken)
-        breaking.setattr(bigquery_swap, "MAX_TRIES", 2)
+        breaking.setattr(bigquery_turns, "MAX_TRIES", 2)
         with pytest.raises(Contention):
             opened.show("d2", charge(BilledCost="20"), day=2)
     assert (opened.billed(), opened.ask("select * from restatements")) == (Decimal(10), [])

@@ -17,12 +17,13 @@ from sqlglot import exp
 
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.gcp.bigquery import BigQueryWarehouse
-from common.adapters.gcp.bigquery_dataset import fields, layout, qualified
+from common.adapters.gcp.bigquery_dataset import fields, layout, qualified, rolled_up_in
 from common.adapters.gcp.bigquery_jobs import typed
 from common.config import Settings
 from common.errors import BadConfiguration, Contention, CostError, NotFound, Retryable
 from common.focus import TABLE, storage_schema
 from common.ports import Slice
+from common.warehouse.daily import DAILY_SQL, DAILY_TABLE
 from common.warehouse.promised import view_names, view_sql
 from tests.contract.warehouse_cases import SetClock
 
@@ -154,6 +155,30 @@ def test_who_may_only_ask_asks_a_dataset_as_it_stands(tmp_path: Path) -> None:
         asked.replace_slice(Slice("acme", "aws", "2026-03"), "d1", datetime(2026, 4, 1, tzinfo=UTC), [])
 
 
+def test_who_may_only_ask_asks_the_charges_where_a_dataset_has_no_roll_up_yet(tmp_path: Path) -> None:
+    estimate = (200, job({"state": "DONE"}, totalBytesProcessed="42", query={"totalBytesProcessed": "42"}))
+    reader = Reader(dry=estimate)
+    reader.labels = {"costwire_layout": "of-an-earlier-version"}
+    asked, _ = warehouse(tmp_path, reader)
+    asked.scanned_bytes(
+        "acme", f"with d as (select * from {DAILY_TABLE}) select d.BilledCost, (select 1 from {TABLE}) from d"
+    )
+    sent = reader.sent[-1][2]["configuration"]["query"]["query"]
+    tables = {table.name for table in sqlglot.parse_one(sent, read="bigquery").find_all(exp.Table)}
+    assert (DAILY_TABLE in tables, TABLE in tables) == (False, True)
+    assert f"select * from {DAILY_SQL})) as {DAILY_TABLE}) select d.BilledCost" in sent.replace(
+        "select * from (", "select * from "
+    )
+
+
+@pytest.mark.parametrize("named", ["", " as d", " d"])
+def test_the_roll_up_is_added_up_in_the_question_under_the_name_that_it_has_there(named: str) -> None:
+    alias = named.split()[-1] if named else DAILY_TABLE
+    text = rolled_up_in(f"select {alias}.x_Charges from `{DAILY_TABLE}`{named} join {TABLE} as other on true")
+    found = sqlglot.parse_one(text, read="bigquery").args["from_"].this
+    assert found.alias == alias
+
+
 def test_scanned_bytes_are_bigquerys_own_estimate(tmp_path: Path) -> None:
     estimate = (200, job({"state": "DONE"}, totalBytesProcessed="42", query={"totalBytesProcessed": "42"}))
     asked, _ = warehouse(tmp_path, dry=estimate)
@@ -196,7 +221,7 @@ def test_words_about_the_question_are_shown_and_words_about_a_row_are_not(tmp_pa
 def test_another_transaction_in_the_way_is_contention_after_a_few_tries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("common.adapters.gcp.bigquery_swap.MAX_TRIES", 3)
+    monkeypatch.setattr("common.adapters.gcp.bigquery_turns.MAX_TRIES", 3)
     swaps: list[str] = []
 
     def answer(body: Any) -> tuple[int, Any]:
@@ -237,7 +262,7 @@ def test_views_name_their_tables_in_full_and_are_else_as_written(view: str) -> N
     own = {cte.alias for cte in sqlglot.parse_one(text, read="bigquery").find_all(exp.CTE)}
     tables = [table for table in sqlglot.parse_one(text, read="bigquery").find_all(exp.Table) if table.db]
     assert {(table.catalog, table.db) for table in tables} == {("a-project", "acme_prod")}
-    assert TABLE in {table.name for table in tables}
+    assert {TABLE, DAILY_TABLE} & {table.name for table in tables}
     assert not own & {table.name for table in tables}
     assert text.replace("`a-project.acme_prod.", "").replace("`", "") == view_sql(view).replace("`", "")
 

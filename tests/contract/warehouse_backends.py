@@ -123,6 +123,7 @@ WAREHOUSES = {
         set_rates=lambda place, documents, org, text: (place / "exchange_rates.csv").write_text(text) and None,
         pointers=lambda warehouse, documents, org: read_all(documents, org),
         described=_duckdb_described,
+        untold={"swaps without a roll-up": "what a version without one writes says so by itself"},
     ),
     "bigquery": WarehouseBackend(
         objects=BucketFolder,

@@ -78,7 +78,9 @@ def versions(rt: Laptop) -> list[dict[str, Any]]:
 def state_of(rt: Laptop) -> dict[str, Any]:
     """Everything that is left, without when it was noted."""
     objects = sorted(
-        item.uri for kind in ("raw", "focus", "quarantine", "restatements") for item in rt.objects.list(f"{kind}/")
+        item.uri
+        for kind in ("raw", "focus", "quarantine", "daily", "restatements")
+        for item in rt.objects.list(f"{kind}/")
     )
     past = {
         one.delivery_id: (one.state, len(one.parts), PENDING in one.unknown)

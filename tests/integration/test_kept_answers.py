@@ -308,7 +308,7 @@ def conjuncts(sql: str) -> set[str]:
     found = [
         one for one in sqlglot.parse_one(sql, read="bigquery").find_all(sqlglot.exp.Select) if one.args.get("where")
     ]
-    (where,) = [one.args["where"] for one in found if "cost_data" in one.args["from_"].sql()]
+    (where,) = [one.args["where"] for one in found if "daily_charges" in one.args["from_"].sql()]
     return {one.sql("bigquery") for one in where.this.flatten()}
 
 

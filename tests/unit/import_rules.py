@@ -52,7 +52,7 @@ RULES: dict[str, Rule] = {
     ),
     "common/validation": Rule("the FOCUS 1.3 rules and the validator", (*_LEAVES, "focus", "formats")),
     "common/warehouse": Rule(
-        "views, questions, transpiling, rates, restatement, which delivery is shown", (*_BILLS, "warehouse")
+        "views, questions, transpiling, rates, restatement, roll-up, which delivery is shown", (*_BILLS, "warehouse")
     ),
     "common/reference": Rule("tables: services, regions, units, currencies (data only)", ()),
     "common/ingestion": Rule(
@@ -63,7 +63,8 @@ RULES: dict[str, Rule] = {
         "use cases: a chunk to FOCUS rows, quarantine, proof, finish, another try", (*_WAREHOUSE, "alerts")
     ),
     "common/budgets": Rule(
-        "use cases: setting and removing, what was spent, what is expected, evaluation", (*_BILLS, "alerts")
+        "use cases: setting and removing, what was spent, what is expected, evaluation",
+        (*_BILLS, "alerts", "warehouse"),
     ),
     "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(

@@ -12,6 +12,7 @@ import pytest
 from common.focus import storage_schema
 from common.ingestion import landing, one_file
 from common.tenancy.schedules import DEFAULTS
+from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS
 from deployment import cost_estimate, cost_model, cost_storage, cost_time, cost_world
 from deployment.cost_estimate import FIXED, TARGET_MILLION, TARGET_SHARE, estimate, estimates, million, whole
 from deployment.cost_model import month
@@ -83,13 +84,15 @@ def test_a_swap_pays_for_what_its_statements_read() -> None:
     names = ["ServiceName", "ChargePeriodStart", "BillingCurrency", "BilledCost", "EffectiveCost"]
     compared, both = here.bytes_of(names), here.bytes_of([*names, "x_IntegrationId", "x_DeliveryId"])
     whole = here.bytes_of(storage_schema())
-    assert one == rows * (mine + both + compared + mine + whole + whole) + 10 * MINIMUM_SCAN
+    daily = here.daily_bytes_of(DAILY_COLUMNS)
+    statements = rows * (mine + both + compared + mine + whole + whole)
+    assert one == statements + rows * (here.bytes_of(ADDED_UP) + daily) + 13 * MINIMUM_SCAN
     neighbours = cost_model._swap(rows, replace(TENANT, integrations=3), here)["bigquery_scanned_byte"]
-    assert neighbours - one == rows * 2 * (mine + whole)
+    assert neighbours - one == rows * 2 * (mine + whole + daily)
 
 
 def scanned_by_an_evaluation(here: World, budgets: int) -> Decimal:
-    """Of a tenant of 10 million lines: where charges lie, of 13 months; then two questions a budget."""
+    """Of a tenant of 10 million lines, by the roll-up: where charges lie, of 13 months; then two questions a budget."""
     common = {
         "ChargePeriodStart",
         "BillingPeriodStart",
@@ -98,9 +101,10 @@ def scanned_by_an_evaluation(here: World, budgets: int) -> Decimal:
         "SubAccountId",
         "BillingAccountId",
     }
-    days = 13 * here.bytes_of({"ChargePeriodStart", "BillingPeriodStart"})
-    by_day = Decimal("2.5") * here.bytes_of(common | {"x_IngestedAt", "x_IntegrationId", "x_Provider"})
-    by_service = Decimal("1.5") * here.bytes_of(common | {"ServiceName"})
+    days = 13 * here.daily_bytes_of({"x_FirstChargePeriodStart", "x_LastChargePeriodStart", "BillingPeriodStart"})
+    newest = {"x_Charges", "x_LastChargePeriodStart"}
+    by_day = Decimal("2.5") * here.daily_bytes_of(common | newest | {"x_IngestedAt", "x_IntegrationId", "x_Provider"})
+    by_service = Decimal("1.5") * here.daily_bytes_of(common | {"ServiceName"})
     slices = MINIMUM_SCAN  # a small table, read beside the charges by day
     return 10_000_000 * (days + budgets * (by_day + by_service)) + budgets * slices
 
@@ -135,7 +139,8 @@ def test_small_questions_pay_the_least_that_there_is() -> None:
 def test_what_is_stored() -> None:
     here = world()
     found = parts(TENANT)
-    assert found["stored in the warehouse"]["bigquery_active_gib_month"] == 100_000 * here.row_bytes / GIB * 3
+    row = here.row_bytes + here.daily_bytes_of(DAILY_COLUMNS)
+    assert found["stored in the warehouse"]["bigquery_active_gib_month"] == 100_000 * row / GIB * 3
     raw, focus = (Decimal(here.large[name]) / here.large["lines"] for name in ("source_bytes", "focus_bytes"))
     taken_in, current = Decimal(100_000) * 15, Decimal(100_000) * 13  # 30 times half a month; a whole one of each
     # versions live for three months and can be restored for one more, as can the copy that each landing makes
@@ -280,5 +285,9 @@ def test_nothing_is_paid_while_nothing_happens_but_what_is_named() -> None:
 def test_columns_are_those_that_a_question_names(name: str) -> None:
     found = cost_model._budget_columns(name)
     assert {"ChargePeriodStart", "BillingPeriodStart", "BillingCurrency", "SubAccountId"} <= found
-    assert found <= set(storage_schema())
-    assert cost_model._budget_columns(cost_model.EVERY_MONTH) == {"ChargePeriodStart", "BillingPeriodStart"}
+    assert found <= set(DAILY_COLUMNS)
+    assert cost_model._budget_columns(cost_model.EVERY_MONTH) == {
+        "BillingPeriodStart",
+        "x_FirstChargePeriodStart",
+        "x_LastChargePeriodStart",
+    }

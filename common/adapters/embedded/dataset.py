@@ -20,6 +20,7 @@ from common.errors import BadConfiguration
 from common.focus import TABLE
 from common.formats.source import file_pattern, literal, quoted
 from common.ports import Document, ObjectStore
+from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS, DAILY_SQL, DAILY_TABLE
 from common.warehouse.duckdb_errors import explained
 from common.warehouse.focus_files import focus_select, parquet
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, SLICE_COLUMNS, view_sql
@@ -48,7 +49,14 @@ class Dataset:
                 for number, entry in enumerate(pointer.history)
                 if entry.uri
             ]
-            self._set_up(Path(spill), [*current, *(path for path, _, _ in self._restated)])
+            self._daily = [self._stack.enter_context(objects.local(one.daily)) for one in pointers if one.daily]
+            self._not_rolled_up = [
+                self._stack.enter_context(objects.local(uri))
+                for one in pointers
+                if one.daily is None
+                for uri in one.files
+            ]
+            self._set_up(Path(spill), [*current, *(path for path, _, _ in self._restated), *self._daily])
             self.connection.execute(f"create view {TABLE} as {focus_select(self.connection, current)}")
         except BaseException:
             self._stack.close()
@@ -65,6 +73,7 @@ class Dataset:
         ]
         self._has_slices = False
         self._has_restatements = False
+        self._has_daily = False
 
     def close(self) -> None:
         """Let go of the connection and of the files."""
@@ -119,6 +128,21 @@ class Dataset:
         if not self._has_restatements:
             self.connection.execute(f"create view restatements as {_restatements(self._restated)}")
             self._has_restatements = True
+
+    def provide_daily(self) -> None:
+        """Make the view of the roll-up, once.  Slices of before there were roll-ups are added up here, from their charges."""
+        if self._has_daily:
+            return
+        selects = []
+        if self._daily:
+            selects.append(f"select {', '.join(map(quoted, DAILY_COLUMNS))} from {parquet(self._daily)}")
+        if self._not_rolled_up or not selects:
+            charges = focus_select(self.connection, self._not_rolled_up, ADDED_UP)
+            rolled_up = f"with shown_rows as ({charges}) select * from ({transpile(DAILY_SQL).sql})"
+            self.connection.execute(f"create table rolled_up as {rolled_up}")
+            selects.append(f"select {', '.join(map(quoted, DAILY_COLUMNS))} from rolled_up")
+        self.connection.execute(f"create view {DAILY_TABLE} as {' union all '.join(selects)}")
+        self._has_daily = True
 
     def provide_slices(self) -> None:
         """Make the table `slices`, once: these relations show the same slices for as long as they are open."""

@@ -24,6 +24,7 @@ from common.errors import BadBill, Contention
 from common.formats.engine import engine
 from common.formats.source import literal
 from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
+from common.warehouse.daily import ADDED_UP, DAILY_SQL, DAILY_TABLE
 from common.warehouse.focus_files import focus_select
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import read_rates, saved_rates
@@ -53,8 +54,9 @@ class DuckDbWarehouse:
         files: Sequence[str],
         instead_of: str | None = None,
     ) -> Replacement:
-        """Show the rows of `files` instead of the slice's earlier ones; the restatement is written before the swap."""
+        """Show the rows of `files` instead of the slice's earlier ones; restatement and roll-up are written before the swap."""
         path = slice_pointers.path_of(piece)
+        daily: str | None = None
         for _ in range(MAX_TRIES):
             document = self._documents.get(path)
             before = slice_pointers.read(document) if document else None
@@ -76,8 +78,9 @@ class DuckDbWarehouse:
                 # of replacements that changed nothing only the last is asked for, to answer a repeated message alike
                 changes = (one for one in before.history if one.uri)
                 history = (*changes, Restated(before.current, delivery_id, self._clock.now(), uri))
+            daily = daily or self._write_daily(piece, delivery_id, files)
             after = Pointer(
-                piece.integration_id, piece.billing_period, delivery_id, delivered_at, tuple(files), history
+                piece.integration_id, piece.billing_period, delivery_id, delivered_at, tuple(files), history, daily
             )
             if self._documents.transact(lambda tx, b=document, a=after: _swap(tx, path, b, a)):  # type: ignore[misc]
                 return Replacement(shown=True, replaced=before.current if before else None)
@@ -122,6 +125,8 @@ class DuckDbWarehouse:
                 dataset.provide_slices()
             if "restatements" in reached:
                 dataset.provide_restatements()
+            if DAILY_TABLE in reached:
+                dataset.provide_daily()
             dataset.provide_views(views)
             return dataset.ask(question, parameters or {}, self._clock.now())
 
@@ -180,23 +185,32 @@ class DuckDbWarehouse:
         """The object that says what a replacement changes, "" where it changes nothing."""
         # named by both deliveries: what a lost race wrote is never taken for the answer to another question
         name = f"{slice_pointers.restatements_of(piece)}{delivery_id}_over_{before.current}.parquet"
+        try:
+            return self._write(name, RESTATEMENT_SQL, COMPARED, before_rows=before.files, after_rows=files)
+        except duckdb.OutOfRangeException:
+            raise BadBill(
+                "a cost of the earlier delivery and that of this one differ by 10^14 or more, more than a cost column can store; "
+                "look for a line with an implausible amount, and export the bill again"
+            ) from None
+
+    def _write_daily(self, piece: Slice, delivery_id: str, files: Sequence[str]) -> str:
+        """The object with the roll-up of some files, "" without rows.  No sum outgrows a cost: such a delivery is rejected."""
+        name = slice_pointers.daily_of(piece, delivery_id, files)
+        return self._write(name, DAILY_SQL, ADDED_UP, shown_rows=files)
+
+    def _write(self, name: str, sql: str, columns: Sequence[str], **relations: Sequence[str]) -> str:
+        """Write the answer to a question over files of charges as an object, "" where it has no rows; relations: their URIs, by name."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="costwire-")))
             connection = stack.enter_context(engine(folder))
-            for relation, uris in (("before_rows", before.files), ("after_rows", files)):
+            for relation, uris in relations.items():
                 paths = [stack.enter_context(self._objects.local(uri)) for uri in uris]
-                connection.execute(f"create view {relation} as {focus_select(connection, paths, COMPARED)}")
-            written = folder / "restatement.parquet"
+                connection.execute(f"create view {relation} as {focus_select(connection, paths, columns)}")
+            written = folder / "written.parquet"
             connection.execute(MACROS)
-            try:
-                counted = connection.execute(
-                    f"copy ({transpile(RESTATEMENT_SQL).sql}) to {literal(str(written))} (format parquet)"
-                ).fetchone()
-            except duckdb.OutOfRangeException:
-                raise BadBill(
-                    "a cost of the earlier delivery and that of this one differ by 10^14 or more, more than a cost column can store; "
-                    "look for a line with an implausible amount, and export the bill again"
-                ) from None
+            counted = connection.execute(
+                f"copy ({transpile(sql).sql}) to {literal(str(written))} (format parquet)"
+            ).fetchone()
             return self._objects.put_file(name, written).uri if counted and counted[0] else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,10 @@ class Restated:
 
 @dataclass(frozen=True)
 class Pointer:
-    """What readers of one slice see now, and how it came to be."""
+    """What readers of one slice see now, and how it came to be.
+
+    daily: the object with the roll-up of the files; "" where they have no rows, None where none was written.
+    """
 
     integration_id: str
     billing_period: str
@@ -31,6 +35,7 @@ class Pointer:
     delivered_at: datetime
     files: tuple[str, ...]
     history: tuple[Restated, ...]
+    daily: str | None = None
 
 
 def collection_of(org_slug: str) -> str:
@@ -47,6 +52,13 @@ def path_of(piece: Slice) -> str:
 def restatements_of(piece: Slice) -> str:
     """The folder of objects that say what replacements of a slice changed."""
     return f"restatements/{piece.org_slug}/{piece.integration_id}/{piece.billing_period}/"
+
+
+def daily_of(piece: Slice, delivery_id: str, files: Sequence[str]) -> str:
+    """The object with the roll-up of a delivery's files, which never change."""
+    checked_slice(piece)
+    digest = hashlib.sha256("\n".join(files).encode()).hexdigest()[:16]
+    return f"daily/{piece.org_slug}/{piece.integration_id}/{piece.billing_period}/{delivery_id}/{digest}.parquet"
 
 
 def read(document: Document) -> Pointer:
@@ -66,6 +78,7 @@ def read(document: Document) -> Pointer:
             )
             for entry in document["history"]
         ),
+        daily=document.get("daily"),  # none in those of before there were roll-ups
     )
 
 
@@ -91,6 +104,7 @@ def write(pointer: Pointer) -> Document:
             }
             for entry in pointer.history
         ],
+        "daily": pointer.daily,
     }
 
 

@@ -24,7 +24,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage import BigQueryReadClient
 
-from common.adapters.gcp.bigquery_dataset import Datasets
+from common.adapters.gcp.bigquery_dataset import Datasets, rolled_up_in
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_export import by_slice, current_rows_sql
 from common.adapters.gcp.bigquery_jobs import Jobs
@@ -127,7 +127,7 @@ class BigQueryWarehouse:
         """Ask in BigQuery SQL with named parameters; what the laptop refuses is refused here too."""
         dataset = self._prepared(org_slug, sql, parameters or {})
         try:
-            return self._questions.answer(sql, dataset, parameters or {})
+            return self._questions.answer(self._told(org_slug, sql), dataset, parameters or {})
         except NotFound:
             self._datasets.forget(org_slug)  # removed since; the next question makes it anew
             raise
@@ -136,7 +136,7 @@ class BigQueryWarehouse:
         """How many bytes the query would scan; nothing is scanned."""
         dataset = self._prepared(org_slug, sql, parameters or {})
         with explaining("the question"):
-            return self._questions.scanned_bytes(sql, dataset, parameters or {})
+            return self._questions.scanned_bytes(self._told(org_slug, sql), dataset, parameters or {})
 
     def export(self, org_slug: str, path: str, where: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Write current rows to .parquet or .csv, as the embedded warehouse would, byte for byte."""
@@ -195,6 +195,10 @@ class BigQueryWarehouse:
             if "pipeline_runs" in reached:
                 self._provided.runs(dataset, org_slug, self._documents.list(f"orgs/{org_slug}/runs"))
         return dataset
+
+    def _told(self, org_slug: str, sql: str) -> str:
+        """The question in words that the dataset can answer, prepared before."""
+        return rolled_up_in(sql) if self._datasets.lacks_daily(org_slug) else sql
 
 
 def _answered_before(before: Pointer | None, delivery_id: str, instead_of: str | None) -> Replacement | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import sqlglot
@@ -18,9 +17,11 @@ from sqlglot import exp
 
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
+from common.adapters.gcp.bigquery_turns import TURN_COLUMNS, TURNS, names, transaction, tried_in_turn
 from common.errors import BadConfiguration, Retryable
 from common.focus import TABLE, storage_schema
 from common.records.names import check_org_slug
+from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS, DAILY_SQL, DAILY_TABLE
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS, view_names, view_sql
 from common.warehouse.restatement import RESTATEMENT_COLUMNS
 
@@ -41,9 +42,6 @@ SLICE_COLUMNS = {
     "shown_at": "TIMESTAMP WITH TIME ZONE",
 }
 """The table `slices`: which delivery is current, the one before it, and between which ChargePeriodStart its rows lie."""
-
-TURNS = "swap_turns"
-"""A table of one row that every swap updates first: so two swaps of a dataset always conflict, also two first deliveries."""
 
 
 class Datasets:
@@ -91,6 +89,10 @@ class Datasets:
                 raise Retryable(f"dataset {reference.dataset_id} is being created; try again")
         self._asked.add(org_slug)
         return reference
+
+    def lacks_daily(self, org_slug: str) -> bool:
+        """Whether a question may be of a dataset that has no roll-up yet, since this account may not lay it out."""
+        return org_slug in self._asked
 
     def remove(self, org_slug: str) -> bool:
         """Delete the tenant's dataset with all that stands in it; whether there was one."""
@@ -140,20 +142,29 @@ class Datasets:
             return self._jobs.client.get_dataset(reference, **self._jobs.call)
 
     def _lay_out(self, dataset: bigquery.Dataset) -> None:
-        """Make what is missing; the label that says so comes last."""
+        """Make what is missing; the label that says so comes last.  Views read a roll-up that has what is shown."""
         for table in _tables(dataset.reference):
             self._make(table)
+        self._roll_up(dataset.reference)
         for name in sorted(view_names()):
             view = bigquery.Table(dataset.table(name))
             view.view_query = qualified(view_sql(name), dataset.reference)
             self._make(view)
-        first = f"insert into {TURNS} (turn) select 0 from (select 1) where not exists (select 1 from {TURNS})"
-        self._jobs.rows(first, dataset.reference)
         dataset.labels = {**dataset.labels, LAYOUT_LABEL: layout()}
         try:
             self._jobs.client.update_dataset(dataset, ["labels"], **self._jobs.call)
         except (Conflict, PreconditionFailed):  # another worker did the same
             return
+
+    def _roll_up(self, dataset: bigquery.DatasetReference) -> None:
+        """Add up what was shown before there was a roll-up."""
+        # where nothing was shown yet, the roll-up has it all
+        first = "select 0, case when not exists (select 1 from slices) then 0 end from (select 1)"
+        self._jobs.rows(
+            f"insert into {TURNS} (turn, daily_turn) {first} where not exists (select 1 from {TURNS})", dataset
+        )
+        if self._jobs.rows(f"select 1 from {TURNS} where daily_turn is distinct from turn", dataset):
+            tried_in_turn(lambda: self._jobs.rows(transaction(), dataset), f"dataset {dataset.dataset_id}")
 
     def _make(self, wanted: bigquery.Table) -> None:
         found = self._jobs.client.create_table(wanted, exists_ok=True, **self._jobs.call)
@@ -172,15 +183,17 @@ class Datasets:
 def _tables(dataset: bigquery.DatasetReference) -> list[bigquery.Table]:
     columns = {
         TABLE: storage_schema(),
+        DAILY_TABLE: DAILY_COLUMNS,
         "restatements": RESTATEMENT_COLUMNS,
         "slices": SLICE_COLUMNS,
         "pipeline_runs": RUN_COLUMNS,
         "exchange_rates": RATE_COLUMNS,
-        TURNS: {"turn": "BIGINT"},
+        TURNS: TURN_COLUMNS,
     }
     tables = [bigquery.Table(dataset.table(name), schema=fields(kinds)) for name, kinds in columns.items()]
-    tables[0].time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, "ChargePeriodStart")
-    tables[0].clustering_fields = CLUSTERED_BY
+    for table in tables[:2]:
+        table.time_partitioning = bigquery.TimePartitioning(bigquery.TimePartitioningType.DAY, "ChargePeriodStart")
+        table.clustering_fields = CLUSTERED_BY
     return tables
 
 
@@ -218,18 +231,24 @@ _TYPES = {"VARCHAR": "STRING", "BIGINT": "INTEGER", "DATE": "DATE", "TIMESTAMP W
 
 def qualified(sql: str, dataset: bigquery.DatasetReference) -> str:
     """The query with the names of its tables made full; names of its own WITH clauses stay."""
-    tree = sqlglot.parse_one(sql, read="bigquery")
-    own = {cte.alias for cte in tree.find_all(exp.CTE)}
-    places = [_place(table) for table in tree.find_all(exp.Table) if table.name not in own]
-    for start, end in sorted(places, reverse=True):
-        sql = f"{sql[:start]}`{dataset.project}.{dataset.dataset_id}.{sql[start:end]}`{sql[end:]}"
+    for table, start, end in _tables_in(sql):
+        sql = f"{sql[:start]}`{dataset.project}.{dataset.dataset_id}.{table.name}`{sql[end:]}"
     return sql
 
 
-def _place(table: exp.Table) -> tuple[int, int]:
-    return table.this.meta["start"], table.this.meta["end"] + 1
+def rolled_up_in(sql: str) -> str:
+    """The query with the roll-up added up from the charges, for a dataset of before there was one."""
+    rolled_up = f"(with shown_rows as (select {names(ADDED_UP)} from {TABLE}) select * from ({DAILY_SQL}))"
+    for table, start, end in _tables_in(sql):
+        if table.name == DAILY_TABLE:
+            sql = f"{sql[:start]}{rolled_up}{'' if table.alias else f' as {DAILY_TABLE}'}{sql[end:]}"
+    return sql
 
 
-def names(columns: Iterable[str]) -> str:
-    """A list of columns, quoted."""
-    return ", ".join(f"`{name}`" for name in columns)
+def _tables_in(sql: str) -> list[tuple[exp.Table, int, int]]:
+    """The dataset's tables in a query and where their names stand, the last one first; not those of its own WITH clauses."""
+    tree = sqlglot.parse_one(sql, read="bigquery")
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    found = [table for table in tree.find_all(exp.Table) if table.name not in own]
+    places = [(table, table.this.meta["start"], table.this.meta["end"] + 1) for table in found]
+    return sorted(places, key=lambda place: place[1], reverse=True)

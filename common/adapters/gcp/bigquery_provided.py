@@ -13,9 +13,10 @@ from typing import Any
 
 from google.cloud import bigquery
 
-from common.adapters.gcp.bigquery_dataset import Datasets, names
+from common.adapters.gcp.bigquery_dataset import Datasets
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
+from common.adapters.gcp.bigquery_turns import names
 from common.ports import Document
 from common.warehouse.promised import RATE_COLUMNS, RUN_COLUMNS
 from common.warehouse.rates import ExchangeRate

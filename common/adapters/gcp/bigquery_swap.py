@@ -2,7 +2,7 @@
 
 Both jobs are named for their work, so that a repeated or concurrent delivery finds them.  The transaction compares the
 slice's pointer with what was read before (as the embedded warehouse does), writes the restatement, deletes the earlier
-delivery's rows within their range of days, inserts the new ones and moves the pointer: readers see all or nothing.
+delivery's rows and their roll-up within their range of days, inserts the new ones and moves the pointer: readers see all or nothing.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
-from google.api_core.exceptions import Aborted, BadRequest
 from google.cloud import bigquery
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from common.adapters.gcp.bigquery_dataset import SLICE_COLUMNS, TURNS, Datasets, names
-from common.adapters.gcp.bigquery_errors import explaining, reason_of
+from common.adapters.gcp.bigquery_dataset import SLICE_COLUMNS, Datasets
+from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import Jobs
-from common.errors import BadBill, BadConfiguration, Contention, CostError, Permanent
+from common.adapters.gcp.bigquery_turns import add_up, names, transaction, tried_in_turn
+from common.errors import BadBill, BadConfiguration, CostError, Permanent
 from common.focus import TABLE, storage_schema
 from common.ports import Slice
+from common.warehouse.daily import DAILY_TABLE
 from common.warehouse.restatement import COMPARED, RESTATEMENT_COLUMNS, RESTATEMENT_SQL
 
 MAX_FILES = 10_000
 """URIs that one load job takes (https://cloud.google.com/bigquery/quotas#load_jobs)."""
 
-MAX_TRIES = 6
 READER = "roles/storage.objectViewer on the bucket and roles/bigquery.dataEditor"
 
 _SLICE = "integration_id = @integration_id and billing_period = @billing_period"
@@ -54,10 +53,6 @@ class Staged:
     table: bigquery.TableReference | None
     first: datetime | None = None
     last: datetime | None = None
-
-
-class _InTheWay(Exception):
-    """Another transaction changed the same table."""
 
 
 class Swaps:
@@ -113,6 +108,7 @@ class Swaps:
         Raises Contention where other transactions stayed in the way.
         """
         sql = _script(before, staged)
+        before_first = (before and before.first) or now
         parameters = {
             **_names_of(piece),
             "before": before.delivery_id if before else "",
@@ -120,7 +116,8 @@ class Swaps:
             "delivered_at": after.delivered_at,
             "now": now,
             **({"first_start": staged.first or now, "last_start": staged.last or now} if staged.table else {}),
-            "before_first": (before and before.first) or now,
+            "before_first": before_first,
+            "before_day": datetime.combine(before_first.astimezone(UTC), time(), UTC),
             "before_last": (before and before.last) or now,
         }
         name = _named("swap", dataset, piece, after.delivery_id, before.delivery_id if before else "")
@@ -132,26 +129,9 @@ class Swaps:
             found = self.pointer(dataset, piece)
             return (found and found.delivery_id) != (before and before.delivery_id)
 
-        def tried() -> None:
-            try:
-                self._jobs.once(name, start, lasts)
-            except (BadRequest, Aborted) as error:
-                # BigQuery has no reason of its own for a transaction that it cancels, and this script is always the same
-                if isinstance(error, BadRequest) and reason_of(error) != "invalidQuery":
-                    raise
-                raise _InTheWay from error
-
-        again = Retrying(
-            retry=retry_if_exception_type(_InTheWay),
-            stop=stop_after_attempt(MAX_TRIES),
-            wait=wait_random_exponential(multiplier=0.5, max=8),
-            reraise=True,
-        )
         try:
             with explaining(f"slice {piece}"):
-                again(tried)
-        except _InTheWay as error:
-            raise Contention(f"{piece}: other deliveries repeatedly changed the dataset; deliver it again") from error
+                tried_in_turn(lambda: self._jobs.once(name, start, lasts), str(piece))
         except Permanent:
             self._let_go(staged)
             raise
@@ -219,24 +199,22 @@ def _script(before: Pointer | None, staged: Staged) -> str:
             after_rows as (select {names(COMPARED)} {after_rows})
             select {values} from ({RESTATEMENT_SQL}) as changed;
             delete from {TABLE} where {mine};
+            delete from {DAILY_TABLE} where {mine.replace("@before_first", "@before_day")};
         """)
     if staged.table is not None:
         columns = names(storage_schema())
         steps.append(f"insert into {TABLE} ({columns}) select {columns} {after_rows};")
+        steps.append(add_up(after_rows))
     replaced = "@before" if before is not None else "cast(null as string)"
     days = "@first_start, @last_start" if staged.table else "cast(null as timestamp), cast(null as timestamp)"
-    return f"""
-        begin transaction;
-        update {TURNS} set turn = turn + 1 where true;
-        assert @@row_count > 0 as 'swap_turns has no row';
+    return transaction(f"""
         if coalesce((select max(delivery_id) from slices where {_SLICE}), '') = @before then
             {"".join(steps)}
             delete from slices where {_SLICE};
             insert into slices ({names(SLICE_COLUMNS)})
             values (@integration_id, @billing_period, @delivery_id, @delivered_at, {replaced}, {days}, @now);
         end if;
-        commit transaction;
-    """
+    """)
 
 
 def _names_of(piece: Slice) -> dict[str, Any]:

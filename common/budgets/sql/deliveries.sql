@@ -1,7 +1,7 @@
 -- Which of some deliveries have charges of a budget's scope in a period.
--- Source: cost_data_standard_1_3.  Grain: delivery.  Placeholders as in spend_by_day.sql.
+-- Source: {charges}.  Grain: delivery.  Placeholders as in spend_by_day.sql.
 select x_DeliveryId as delivery_id
-from cost_data_standard_1_3
+from {charges}
 where {counted_by} >= @period_start
     and {counted_by} < @period_end
     and ChargePeriodStart >= @charged_from

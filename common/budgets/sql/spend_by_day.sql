@@ -1,9 +1,11 @@
 -- Spend of a budget's scope by day, currency and source, in the period and in the history before it that the forecast learns from.
--- Source: cost_data_standard_1_3, slices.  Grain: charge day, currency, in the period or before, provider, delivered_on, charged_until.
+-- Source: {charges}, slices.  Grain: charge day, currency, in the period or before, provider, delivered_on, charged_until.
 -- delivered_on: the day of the newest billing period's current delivery of an integration; charged_until: the newest day of which the
 -- integration has a charge at all.  Integrations of a provider that share both are one source; null where there is no slice of theirs.
 -- A slice whose delivery was withdrawn, so that it has no rows, says nothing of when days were delivered.
 -- @charged_from, @charged_until: between them lie all charges that count; BigQuery reads only the partitions there.
+-- {charges}: daily_charges, or the charges themselves for a scope that the roll-up does not have; {number}: how many charges a row of it
+-- is; {last}: the start of its last one.
 -- {metric}: a cost column; {counted_by}: the column that says in which period a charge counts; {scope}: the scope's filters.
 with newest as (
     select
@@ -33,9 +35,10 @@ charges as (
         x_Provider as provider,
         x_IntegrationId as integration_id,
         {metric} as cost,
-        ChargePeriodStart as charged_at,
+        {number} as number,
+        {last} as charged_at,
         x_IngestedAt as ingested_at
-    from cost_data_standard_1_3
+    from {charges}
     where {counted_by} >= @history_start
         and {counted_by} < @period_end
         and ChargePeriodStart >= @charged_from
@@ -51,7 +54,7 @@ select
     sources.delivered_on,
     sources.charged_until,
     sum(charges.cost) as spend,
-    count(*) as charges,
+    sum(charges.number) as charges,
     max(charges.charged_at) as latest_charge,
     max(charges.ingested_at) as ingested_at
 from charges

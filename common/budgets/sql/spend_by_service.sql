@@ -1,5 +1,5 @@
 -- Spend of a budget's scope by service, and beside it, over the same span of days, of the period before.
--- Source: cost_data_standard_1_3.  Grain: service, in the budget's currency.
+-- Source: {charges}.  Grain: service, in the budget's currency.
 -- compared_spend: of the days before @compared_until, those that are whole; previous_spend: of as many days before @previous_until.
 -- Placeholders as in spend_by_day.sql; without a period before, @previous_start is @period_start.
 with charges as (
@@ -8,7 +8,7 @@ with charges as (
         {metric} as cost,
         {counted_by} >= @period_start as in_period,
         ChargePeriodStart < @compared_until as is_compared
-    from cost_data_standard_1_3
+    from {charges}
     where {counted_by} >= @previous_start
         and {counted_by} < @period_end
         and ({counted_by} >= @period_start or ChargePeriodStart < @previous_until)

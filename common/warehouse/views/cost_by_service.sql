@@ -11,7 +11,7 @@ charges as (
         BillingCurrency as currency,
         date_trunc(date(BillingPeriodStart), month) as month,
         sum(BilledCost) as billed_cost
-    from cost_data_standard_1_3
+    from daily_charges
     where
         ChargePeriodStart >= timestamp(date_sub(current_date('UTC'), interval 29 day))
         and ChargePeriodStart < timestamp(date_add(current_date('UTC'), interval 1 day))

@@ -13,7 +13,7 @@ recent as (
         BillingCurrency as currency,
         BillingPeriodStart as billed_from,
         BilledCost as billed_cost
-    from cost_data_standard_1_3
+    from daily_charges
     where
         ChargePeriodStart >= timestamp(date_sub(current_date('UTC'), interval 89 day))
         and ChargePeriodStart < timestamp(date_add(current_date('UTC'), interval 1 day))
