@@ -31,7 +31,9 @@ def rules_of(rt: Runtime) -> PlaceRules:
     named = [one.format(project=settings.project) for one in _OWN_BUCKETS] if settings.project else []
     own = dict.fromkeys([*([settings.bucket] if settings.bucket else []), *named])
     uploads = Place.of(f"gs://{settings.bucket}/{UPLOADS}") if settings.bucket else None
-    return PlaceRules(False, tuple(Place.of(f"gs://{one}") for one in own), _GOOGLES_COPIES, uploads)
+    # tenants' datasets lie in the project, whose names an operator need not list here
+    warehouse = [Place.of(f"bq://{settings.project}")] if settings.project else []
+    return PlaceRules(False, (*(Place.of(f"gs://{one}") for one in own), *warehouse), _GOOGLES_COPIES, uploads)
 
 
 def check_settable(rt: Runtime, location: str) -> None:
@@ -51,6 +53,11 @@ def check_readable(rt: Runtime, source: Source) -> None:
     if rt.settings.runtime == "cloud" and not rules.is_upload(place, source.org_slug, source.integration_id):
         stored = rt.documents.get(claims_path(source.location)) or {}
         _check_free(rt.documents.get, stored, source.org_slug, source.location)
+
+
+def is_upload(rt: Runtime, source: Source) -> bool:
+    """Whether a place is the platform's own, where `costwire import` put a bill of this integration."""
+    return rules_of(rt).is_upload(_place(source.location), source.org_slug, source.integration_id)
 
 
 def claims_path(location: str) -> str:

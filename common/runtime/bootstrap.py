@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -265,10 +265,12 @@ class CloudRuntime:
 def _opened(rt: Runtime, source: Source) -> Location:
     """Each place asks for the credential by itself, since most need none."""
     from common.adapters.locations import open_source
-    from common.records.places import check_readable
+    from common.records.places import check_readable, is_upload
     from common.tenancy import credentials
 
     check_readable(rt, source)
+    if is_upload(rt, source):
+        source = replace(source, credential_ref=None)  # a bill that `costwire import` copied to us
 
     def credential() -> bytes | None:
         if source.secret is not None:
@@ -280,7 +282,7 @@ def _opened(rt: Runtime, source: Source) -> Location:
                 return None  # on their own machine users are who they are signed in as; in the cloud that would be all tenants at once
             raise
 
-    return open_source(source, credential)
+    return open_source(replace(source, maximum_bytes=rt.settings.maximum_bytes_billed), credential)
 
 
 def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:

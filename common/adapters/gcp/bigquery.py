@@ -31,6 +31,7 @@ from common.adapters.gcp.bigquery_jobs import Jobs
 from common.adapters.gcp.bigquery_provided import Provided
 from common.adapters.gcp.bigquery_questions import Questions, checked
 from common.adapters.gcp.bigquery_swap import Pointer, Swaps
+from common.adapters.gcp.clients import connect_client
 from common.adapters.shared.focus_export import write_focus
 from common.adapters.shared.names import checked_slice
 from common.config import Settings
@@ -162,14 +163,7 @@ class BigQueryWarehouse:
         """The client of the Storage Read API: its emulator's where BIGQUERY_STORAGE_EMULATOR_HOST is set."""
         if self._given_reader is not None:
             return self._given_reader
-        host = os.environ.get("BIGQUERY_STORAGE_EMULATOR_HOST")
-        if not host:
-            return BigQueryReadClient()  # type: ignore[no-untyped-call]
-        import grpc  # type: ignore[import-untyped]
-        from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
-
-        transport = BigQueryReadGrpcTransport(channel=grpc.insecure_channel(host))
-        return BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]
+        return connect_client(BigQueryReadClient, "the Storage Read API", "BIGQUERY_STORAGE_EMULATOR_HOST")
 
     def _found(self, piece: Slice) -> tuple[bigquery.DatasetReference, Pointer | None]:
         """The tenant's dataset and the slice's pointer; made anew where it was removed since this process saw it."""

@@ -12,11 +12,12 @@ import pyarrow as pa
 import sqlglot
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import bigquery
-from google.cloud.bigquery_storage import BigQueryReadClient, DataFormat, ReadSession
+from google.cloud.bigquery_storage import BigQueryReadClient
 from sqlglot import exp
 
 from common.adapters.gcp.bigquery_errors import TOO_MANY_BYTES, explaining, reason_of
 from common.adapters.gcp.bigquery_jobs import JOB_SECONDS, Jobs
+from common.adapters.gcp.table_stream import STREAM_READER, batches_of, begin_reading
 from common.errors import BadConfiguration
 from common.warehouse.promised import TABLES, view_names
 from common.warehouse.rates import missing_rate
@@ -26,7 +27,6 @@ LARGE_ANSWER_ROWS = 10_000
 """Above so many rows an answer is read as Arrow over the Storage Read API, below as JSON over REST: one call, no session."""
 
 ASKER = "roles/bigquery.jobUser on the project, and roles/bigquery.dataViewer on the dataset"
-STREAM_READER = "roles/bigquery.readSessionUser on the project"
 
 
 class Questions:
@@ -80,19 +80,10 @@ class Questions:
             if job.destination is None:
                 job.reload(**self._jobs.call)
             table = job.destination
-            path = f"projects/{table.project}/datasets/{table.dataset_id}/tables/{table.table_id}"
-            reader, timeout = self._reader(), self._jobs.patience
-            session = reader.create_read_session(
-                parent=f"projects/{self._jobs.client.project}",
-                read_session=ReadSession(table=path, data_format=DataFormat.ARROW),
-                max_stream_count=1,
-                timeout=timeout,
-            )
-            schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
-            for stream in session.streams:  # none where the answer has no rows
-                for message in reader.read_rows(stream.name, timeout=JOB_SECONDS):  # type: ignore[no-untyped-call]
-                    serialized = message.arrow_record_batch.serialized_record_batch
-                    yield pa.ipc.read_record_batch(pa.py_buffer(serialized), schema)
+            reader = self._reader()
+            path = f"{table.project}.{table.dataset_id}.{table.table_id}"
+            session = begin_reading(reader, self._jobs.client.project, path, self._jobs.patience)
+            yield from batches_of(reader, session, JOB_SECONDS)
 
     @contextmanager
     def _explained(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> Iterator[None]:

@@ -23,8 +23,10 @@ RETRY = Retry(
 """For calls that change nothing when they are made twice; after it the bus tries again, with its own backoff."""
 
 
-def connect_client(kind: type[Client], what: str, emulator_variable: str) -> Client:
+def connect_client(kind: type[Client], what: str, emulator_variable: str, credentials: Any = None) -> Client:
     """A client of the service, or of the emulator whose host and port the variable holds, as PUBSUB_EMULATOR_HOST does.
+
+    credentials: google-auth's; this process's own identity without them.
 
     Raises BadConfiguration where there are no credentials.
     """
@@ -34,4 +36,4 @@ def connect_client(kind: type[Client], what: str, emulator_variable: str) -> Cli
         if host:
             transport = made.get_transport_class("grpc")(channel=grpc.insecure_channel(host))
             return made(transport=transport)  # type: ignore[no-any-return]
-        return made()  # type: ignore[no-any-return]
+        return made(credentials=credentials) if credentials else made()  # type: ignore[no-any-return]

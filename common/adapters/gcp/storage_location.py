@@ -10,9 +10,11 @@ from google.cloud import storage  # type: ignore[attr-defined]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 
 from common.adapters.gcp.failures import explaining
+from common.adapters.gcp.identity import credentials_of, signing_in
 from common.adapters.gcp.storage import RETRY_SECONDS, SCHEME, TIMEOUT_SECONDS, ranged
 from common.errors import BadConfiguration, Changed, NotFound
 from common.ports.locations import FoundObject
+from common.providers.gcp.credential import GoogleCredential
 
 READER_ROLE = "roles/storage.objectViewer"
 _FIELDS = "items(name,size,updated,generation),nextPageToken"
@@ -21,20 +23,28 @@ _FIELDS = "items(name,size,updated,generation),nextPageToken"
 class CloudStorageLocation:
     """`gs://bucket`, `gs://bucket/folder` or `gs://bucket/folder/object`; names stand as they are, without percent signs."""
 
-    def __init__(self, client: storage.Client, uri: str, retry_seconds: float = RETRY_SECONDS) -> None:
+    def __init__(
+        self,
+        client: storage.Client,
+        uri: str,
+        retry_seconds: float = RETRY_SECONDS,
+        credential: GoogleCredential | None = None,
+    ) -> None:
+        """credential: whose the client is, where it is not this process's own."""
         bucket, _, path = uri[len(SCHEME) :].partition("/")
         if not bucket or any(step in {"", ".", ".."} for step in path.rstrip("/").split("/") if path):
             raise BadConfiguration("location is not gs://<bucket>/<folder>: give the bucket's name, then the folder's")
         self._bucket, self._path = client.bucket(bucket), path.rstrip("/")
-        self._client = client
+        self._client, self._credential = client, credential
         self._calls: dict[str, Any] = {"timeout": TIMEOUT_SECONDS, "retry": DEFAULT_RETRY.with_timeout(retry_seconds)}
         self.uri = SCHEME + "/".join(filter(None, (bucket, self._path)))
 
     @classmethod
-    def connect(cls, uri: str) -> CloudStorageLocation:
-        """The location, read with this process's own credentials; nothing is asked of it yet."""
+    def connect(cls, uri: str, credential: GoogleCredential | None = None) -> CloudStorageLocation:
+        """The location, read with the credential, or else this process's own; nothing is asked of it yet."""
         with explaining(f"location {uri}"):
-            return cls(storage.Client(project=None), uri)
+            client = storage.Client(project=None, credentials=credentials_of(credential, "STORAGE_EMULATOR_HOST"))
+        return cls(client, uri, credential=credential)
 
     def list(self, prefix: str = "") -> Sequence[FoundObject]:
         """The objects below, by name.  A location that is one object lists that one.
@@ -90,7 +100,10 @@ class CloudStorageLocation:
         """Says of a bucket that is not there, or not open to us, which one it is and what to do."""
         name = self._bucket.name
         try:
-            with explaining(f"bucket {name} of location {self.uri}", f"{READER_ROLE} on it"):
+            with (
+                explaining(f"bucket {name} of location {self.uri}", f"{READER_ROLE} on it"),
+                signing_in(self._credential),
+            ):
                 yield
         except NotFound as error:
             raise BadConfiguration(f"bucket {name} of location {self.uri} does not exist: check its name") from error

@@ -12,6 +12,7 @@ from common.ports.locations import Location, Source
 
 if TYPE_CHECKING:
     from common.providers.aws.credential import AwsCredential
+    from common.providers.gcp.credential import GoogleCredential
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -28,7 +29,24 @@ def _file(source: Source, credential: Credential) -> Location:
 def _cloud_storage(source: Source, credential: Credential) -> Location:
     from common.adapters.gcp.storage_location import CloudStorageLocation
 
-    return CloudStorageLocation.connect(source.location)
+    given = source.secret is not None or source.credential_ref is not None
+    return CloudStorageLocation.connect(source.location, _of_google(credential)() if given else None)
+
+
+def _billing_export(source: Source, credential: Credential) -> Location:
+    from common.adapters.gcp.billing_export import BillingExportLocation
+
+    return BillingExportLocation(source.location, source.provider, _of_google(credential), source.maximum_bytes)
+
+
+def _of_google(credential: Credential) -> Callable[[], GoogleCredential | None]:
+    from common.providers.gcp.credential import read_credential
+
+    def given() -> GoogleCredential | None:
+        secret = credential()
+        return read_credential(secret) if secret else None
+
+    return given
 
 
 def _s3(source: Source, credential: Credential) -> Location:
@@ -45,6 +63,7 @@ def _s3(source: Source, credential: Credential) -> Location:
 PLACES: dict[str, Place] = {
     "s3": _s3,
     "gs": _cloud_storage,
+    "bq": _billing_export,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""

@@ -10,13 +10,14 @@ from common.ports import FoundObject, Location
 from common.providers.aws import manifests as manifests_aws
 from common.providers.azure import manifests as manifests_azure
 from common.providers.discovery import FoundDelivery, data_files, is_manifest, one_delivery
+from common.providers.gcp.export_months import discover_months, is_export
 
 _AZURE_NAMES = ("manifest.json", "_manifest.json")
 _FOCUS_KINDS: tuple[frozenset[str | None], ...] = (frozenset(("FocusCost",)), frozenset((None,)))
 
 
 def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDelivery]:
-    """The newest delivery of each billing period; without a manifest all files together are one.
+    """The newest delivery of each billing period; without a manifest all files together are one, but for Google's table in BigQuery.
 
     periods: only these months (YYYY-MM).  Raises NotReady for a delivery whose files are not all there, BadBill for a
     bad manifest, BadConfiguration where two exports tell the same month.
@@ -24,7 +25,8 @@ def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDeliv
     """
     manifests = [found for found in location.list() if is_manifest(found.name)]
     if not manifests:
-        return [one_delivery(location, data_files(location))]
+        found = data_files(location)
+        return discover_months(location, periods) if is_export(found) else [one_delivery(location, found)]
     if any(_is_azure(location, found) for found in manifests):
         return manifests_azure.discover(location, periods, _FOCUS_KINDS)
     return manifests_aws.discover(location, periods)

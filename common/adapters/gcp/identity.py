@@ -1,0 +1,75 @@
+"""Credentials of a customer's identity in Google Cloud: a service account's key, or a service account that we impersonate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import google.auth
+from google.auth import exceptions as auth
+from google.auth import impersonated_credentials
+from google.auth.credentials import AnonymousCredentials
+from google.oauth2 import service_account
+
+from common.adapters.gcp.failures import explaining
+from common.errors import AGAIN, BadConfiguration, Retryable
+from common.providers.gcp.credential import GoogleCredential
+
+TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
+"""Never the one that a key file names: who wrote the file would be sent a signed request."""
+SCOPES = ("https://www.googleapis.com/auth/bigquery", "https://www.googleapis.com/auth/devstorage.read_only")
+_SESSION_SECONDS = 3600
+_TOKENS = "roles/iam.serviceAccountTokenCreator"
+
+
+def credentials_of(credential: GoogleCredential | None, emulator_variable: str) -> Any:
+    """google-auth's credentials; None, which is this process's own identity, without one.  An emulator, where the variable names one, is
+    sent none.
+
+    Raises BadConfiguration for a private key that is not one, and where there is no own identity to impersonate with.
+    """
+    if os.environ.get(emulator_variable):
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    if credential is None:
+        return None
+    if credential.private_key is None:
+        with explaining("Google Cloud"):
+            own, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/iam"])
+        return impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
+            own, target_principal=credential.email, target_scopes=list(SCOPES), lifetime=_SESSION_SECONDS
+        )
+    fields = {
+        "type": "service_account",
+        "client_email": credential.email,
+        "private_key_id": credential.private_key_id,
+        "private_key": credential.private_key,
+        "token_uri": TOKEN_URI,
+    }
+    try:
+        return service_account.Credentials.from_service_account_info(fields, scopes=list(SCOPES))  # type: ignore[no-untyped-call]
+    except ValueError:  # its words may quote the key
+        raise BadConfiguration(
+            "Invalid service account JSON format: its private_key is not a PEM key; download the key again"
+        ) from None
+
+
+@contextmanager
+def signing_in(credential: GoogleCredential | None) -> Iterator[None]:
+    """Say of an identity that Google does not accept which one it is and what to do."""
+    try:
+        yield
+    except auth.RefreshError as error:
+        if credential is None:
+            raise  # whoever asked says what this process lacks
+        who = f"service account {credential.email}"
+        if getattr(error, "retryable", False):
+            raise Retryable(f"{who}: temporarily unavailable, RefreshError; {AGAIN}") from None
+        if credential.private_key is None:
+            raise BadConfiguration(
+                f"{who} cannot be impersonated; grant {_TOKENS} on it to Costwire's identity, or check its name"
+            ) from None
+        raise BadConfiguration(
+            f"{who}: Google does not accept its key; give one that is valid: costwire connect --credential FILE"
+        ) from None
