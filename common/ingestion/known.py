@@ -79,6 +79,8 @@ class Known:
     def keep(self, key: str, **facts: Any) -> None:
         """Add to what is known of a file; what another worker has added stays, of the same copy."""
         path = f"{self._at}/{FILES}/{key}"
+        if self._there is not None and "uri" in facts:
+            self._there.add((facts["uri"], facts["size_bytes"]))  # a copy that came after the others were looked for
         mine = {**self.get(key), **facts, "run_id": self._run_id}
 
         def work(transaction: Transaction) -> Document:

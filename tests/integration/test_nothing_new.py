@@ -166,6 +166,24 @@ def test_only_files_that_changed_are_opened(rt: Watched, tmp_path: Path) -> None
     assert sorted(one["state"] for one in rt.deliveries()) == ["current", "replaced"]
 
 
+def test_files_of_every_month_that_landed_in_one_run_are_known(rt: Watched, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    months = sorted(MONTHS)[:2]
+    for month in months:
+        write_month(place, month, "1")
+    connect(rt, place)
+    rt.sync()
+    manifest = place / MONTHS[months[-1]][0] / "report-Manifest.json"
+    told = json.loads(manifest.read_text())
+    (first,) = told["reportKeys"]
+    more = first.replace("00000", "00001")
+    shutil.copy(place / first, place / more)
+    manifest.write_text(json.dumps({**told, "reportKeys": [first, more]}))
+    rt.sync()
+    assert rt.looked[more] == 1
+    assert rt.looked[first] == 0, "it was read in the run before"
+
+
 def test_what_no_longer_lies_there_is_forgotten(rt: Watched, tmp_path: Path) -> None:
     place = tmp_path / "place"
     for number in range(5):
