@@ -15,7 +15,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "connect": (
         "costwire connect aws --location file:///mnt/bills/cur",
         "costwire connect aws --location s3://my-bucket/exports --credential role.json --id aws-main",
-        "costwire connect gcp --location gs://my-bucket/billing --id gcp-main",
+        "costwire connect gcp --location bq://my-project/billing_export --credential key.json --id gcp-main",
     ),
     "sync": ("costwire sync", "costwire sync --integration aws-main --period 2026-03"),
     "apply": ("costwire apply -f costwire.toml --dry-run", "costwire apply -f costwire.toml"),

@@ -56,6 +56,7 @@ FOCUS_COLUMNS = {
     "ChargePeriodEnd": "timestamp",
     "ServiceName": "string",
     "ChargeDescription": "string",
+    "ProviderName": "string",
     "x_ExportTime": "timestamp",
 }
 

@@ -65,7 +65,7 @@ NATIVE = ExportKind(
 FOCUS = ExportKind(
     title="FOCUS export",
     month="BillingPeriodStart",
-    month_sql="format_date('%Y-%m', date(BillingPeriodStart))",
+    month_sql="format_date('%Y-%m', cast(BillingPeriodStart as date))",
     newest="x_ExportTime",
     cost="BilledCost",
     currency="BillingCurrency",
@@ -110,7 +110,7 @@ class ExportTable:
         BigQuery's cache.  Floats become decimals by their text, and only then are added up.
         """
         kind = self.kind
-        day = f"date({self.partitioned_by})" if self.partitioned_by else "cast(null as date)"
+        day = f"cast({self.partitioned_by} as date)" if self.partitioned_by else "cast(null as date)"
         credited = (
             f"(select sum({_exact('one.amount')}) from unnest({kind.credits}) as one)" if kind.credits else "null"
         )
