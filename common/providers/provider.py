@@ -33,7 +33,7 @@ class CredentialFile(Protocol):
     """A credential whose shape was checked.
 
     kind: the credential_type of its document.  is_assumed: the platform's own identity assumes a role of the customer's,
-    which must ask for the integration's external id.
+    which must ask for the integration's external id, or impersonates a service account, which must be named after it.
     """
 
     @property

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,11 +23,14 @@ from common.adapters.locations import open_source
 from common.config import Settings
 from common.domain.places import Place
 from common.errors import BadConfiguration, CostError, Retryable
+from common.ingestion.connecting import Connection, connect
 from common.ports import Source
 from common.providers.gcp.credential import GoogleCredential, read_credential
 from common.providers.gcp.export_tables import FOCUS, INGESTION_TIME, NATIVE, ExportTable
 from common.records.places import rules_of
 from common.runtime.bootstrap import CloudRuntime
+from common.tenancy.external_ids import external_id_of
+from tests.support import laptop
 
 PLANTED = "planted-secret-of-a-test"
 URI = "bq://bills/billing/gcp_billing_export_v1_A"
@@ -163,6 +167,27 @@ def test_who_may_not_be_impersonated_is_told_with_the_role() -> None:
         raise auth.RefreshError(PLANTED)
     with pytest.raises(Retryable, match="temporarily unavailable"), signing_in(impersonated):
         raise auth.RefreshError(PLANTED, retryable=True)
+
+
+def test_only_a_service_account_that_was_made_for_the_integration_is_impersonated(tmp_path: Path) -> None:
+    """With a name of their choice one customer could have us read with the service account of another."""
+    with laptop(tmp_path) as rt:
+        secret = b'{"type": "impersonated", "service_account": "of-another-customer@bills.iam.gserviceaccount.com"}'
+        with pytest.raises(
+            BadConfiguration, match=r"was not made for this integration, expected costwire-\w{20}@"
+        ) as caught:
+            connect(rt, Connection("default", "gcp", URI, secret=secret))
+        assert rt.documents.list("orgs/default/integrations") == []
+        wanted = str(caught.value).partition("expected ")[2].partition("@")[0]
+        found = read_credential(secret.replace(b"of-another-customer", wanted.encode()))
+        with pytest.raises(BadConfiguration, match=wanted):
+            connect(rt, Connection("default", "gcp", "gs://bills/export", secret=secret))
+        external_id = external_id_of(rt.documents, "default", "gcp")
+    assert found.named_for(external_id) is found
+    with pytest.raises(BadConfiguration, match="was not made for this integration"):
+        found.named_for("costwire-0123456789abcdef0123456789abcdef")
+    with pytest.raises(BadConfiguration, match="only costwire connect gcp allows"):
+        found.named_for(None)
 
 
 def test_a_partition_is_a_range_of_its_column_so_that_only_it_is_read() -> None:

@@ -30,21 +30,21 @@ def _cloud_storage(source: Source, credential: Credential) -> Location:
     from common.adapters.gcp.storage_location import CloudStorageLocation
 
     given = source.secret is not None or source.credential_ref is not None
-    return CloudStorageLocation.connect(source.location, _of_google(credential)() if given else None)
+    return CloudStorageLocation.connect(source.location, _of_google(source, credential)() if given else None)
 
 
 def _billing_export(source: Source, credential: Credential) -> Location:
     from common.adapters.gcp.billing_export import BillingExportLocation
 
-    return BillingExportLocation(source.location, source.provider, _of_google(credential), source.maximum_bytes)
+    return BillingExportLocation(source.location, source.provider, _of_google(source, credential), source.maximum_bytes)
 
 
-def _of_google(credential: Credential) -> Callable[[], GoogleCredential | None]:
+def _of_google(source: Source, credential: Credential) -> Callable[[], GoogleCredential | None]:
     from common.providers.gcp.credential import read_credential
 
     def given() -> GoogleCredential | None:
         secret = credential()
-        return read_credential(secret) if secret else None
+        return read_credential(secret).named_for(source.config.get("external_id")) if secret else None
 
     return given
 

@@ -15,6 +15,8 @@ _KEY_FIELDS = {
     "project_id", "private_key_id", "private_key", "client_email", "client_id", "auth_uri", "token_uri",
     "auth_provider_x509_cert_url", "client_x509_cert_url", "universe_domain",
 }  # fmt: skip
+_LONGEST_NAME = 29
+"""A service account's name has at most 30 characters; these hold 80 random bits."""
 _SHAPE = Shape(
     "service account",
     {"type", "service_account", *_KEY_FIELDS},
@@ -33,8 +35,28 @@ class GoogleCredential:
 
     @property
     def is_assumed(self) -> bool:
-        """Google's impersonation asks for no external id."""
-        return False
+        """Whether our own identity impersonates the service account."""
+        return self.private_key is None
+
+    def named_for(self, external_id: str | None) -> GoogleCredential:
+        """The same, whose name shows that it was made for the integration, where our own identity impersonates it.
+
+        Google's impersonation asks for no external id: whoever knew the name of another customer's service account could have us read
+        with it.  So its name is ours to choose, as the external id of a role of AWS is.  Raises BadConfiguration for another name.
+        """
+        if not self.is_assumed:
+            return self
+        if not external_id:
+            raise BadConfiguration(
+                f"service account {self.email} is impersonated, which only costwire connect gcp allows: give a key"
+            )
+        wanted = external_id[:_LONGEST_NAME]
+        if not self.email.startswith(f"{wanted}@"):
+            raise BadConfiguration(
+                f"service account {self.email} was not made for this integration, expected {wanted}@<project>.iam.gserviceaccount.com: "
+                f"gcloud iam service-accounts create {wanted}, and grant that one the roles"
+            )
+        return self
 
     @property
     def kind(self) -> str:
