@@ -6,7 +6,7 @@
 # Project-wide stands only what Google Cloud can grant no narrower.
 #
 # Accounts: functions; operators, who set up and may encrypt; custodians, who may decrypt.  A function that opens a stored credential needs
-# roles/datastore.viewer on database:credentials and roles/cloudkms.cryptoKeyDecrypter on the key.  None does yet.
+# roles/datastore.viewer on database:credentials and roles/cloudkms.cryptoKeyDecrypter on the key.
 
 locals {
   ingest = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
@@ -197,6 +197,19 @@ locals {
       on       = ["datasets"]
       accounts = ["clean_up"]
       why      = "queries which deliveries are shown, deletes restatements past their life"
+    }
+
+    customers = {
+      roles    = ["roles/datastore.viewer"]
+      on       = ["database:credentials"]
+      accounts = ["ingest_aws", "ingest_gcp", "ingest_focus"]
+      why      = "reads the encrypted credential of the integration whose bills it fetches"
+    }
+    customers_key = {
+      roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
+      on       = ["key"]
+      accounts = ["ingest_aws", "ingest_gcp", "ingest_focus"]
+      why      = "decrypts that credential, to sign in where the bills are"
     }
 
     operate_objects = {

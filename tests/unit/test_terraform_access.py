@@ -48,11 +48,17 @@ def test_grants_name_things_that_exist() -> None:
         assert why
 
 
-def test_only_custodians_may_decrypt_credentials() -> None:
+def test_only_custodians_and_what_signs_in_for_customers_may_decrypt_credentials() -> None:
     """A role that may change the key's policy may grant itself the rest; what sends to channels decrypts, and reaches no credential."""
+    sign_in = {"ingest_aws", "ingest_gcp", "ingest_focus"}
     found = list(permissions.grants())
-    assert {account for account, role, _, _ in found if role in DECRYPTS} == {"custodians", "send_notifications"}
-    assert {account for account, _, on, _ in found if on == "database:credentials"} == HUMANS
+    assert {account for account, role, _, _ in found if role in DECRYPTS} == {
+        "custodians",
+        "send_notifications",
+    } | sign_in
+    reach = {(account, role) for account, role, on, _ in found if on == "database:credentials"}
+    assert {account for account, _ in reach} == HUMANS | sign_in
+    assert {role for account, role in reach if account in sign_in} == {"roles/datastore.viewer"}
     assert {account for account, _, on, _ in found if on == "database:processed"} == FUNCTIONS
 
 

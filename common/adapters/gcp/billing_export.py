@@ -35,7 +35,7 @@ from common.providers.gcp.export_tables import (
     parse_name,
     pieces_of,
 )
-from common.telemetry import told
+from common.telemetry import counted
 
 SCHEME = "bq://"
 PATIENCE_SECONDS = 60.0
@@ -159,7 +159,7 @@ class BillingExportLocation:
             self._check_bytes(int(estimate.total_bytes_processed or 0), f"looking for new lines in {table.name}")
             job = self._jobs.start(sql, dataset, maximum_bytes_billed=self._maximum_bytes)
             rows = [dict(row.items()) for row in self._jobs.result(job)]
-        told(export_bytes_billed=int(job.total_bytes_billed or 0))
+        counted(export_bytes_billed=int(job.total_bytes_billed or 0))
         return pieces_of(table, rows)
 
     def _check_bytes(self, scanned: int, what: str) -> None:
