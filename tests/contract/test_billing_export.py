@@ -21,6 +21,7 @@ from common.adapters.gcp.bigquery_jobs import Jobs
 from common.adapters.gcp.billing_export import BillingExportLocation
 from common.adapters.locations import open_source
 from common.errors import BadConfiguration, Changed, NotFound, NotReady
+from common.ingestion import landing
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import sync
 from common.ports import Location, Source
@@ -142,6 +143,16 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(BillingExportLocation, "open", noted)
     return names
+
+
+def test_many_days_are_read_by_a_message_each(
+    rt: Laptop, export: str, lines: list[dict[str, Any]], opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "SMALL_BYTES", -1)
+    connect(rt, Connection(ORG, "gcp", export, secret=KEY))
+    assert synced(rt) == ["succeeded"]
+    assert sorted(opened) == sorted({item.name for item in place(export).list()})
+    assert rt.billed() == {"USD": net(lines)}
 
 
 def test_a_late_line_is_all_that_is_read_again(
