@@ -42,7 +42,23 @@ def _s3(source: Source, credential: Credential) -> Location:
     return S3Location(source.location, given)
 
 
+def _oci(source: Source, credential: Credential) -> Location:
+    from common.adapters.oci.object_storage import ObjectStorageLocation
+    from common.providers.oci.credential import OciCredential, read_credential
+
+    def given() -> OciCredential:
+        secret = credential()
+        if not secret:
+            raise BadConfiguration(
+                "bills of OCI are read with a user's API key: costwire connect oci --credential FILE"
+            )
+        return read_credential(secret)
+
+    return ObjectStorageLocation(source.location, given)
+
+
 PLACES: dict[str, Place] = {
+    "oci": _oci,
     "s3": _s3,
     "gs": _cloud_storage,
     "file": _file,
