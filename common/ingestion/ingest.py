@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady
 from common.ingestion.known import Known
+from common.ingestion.landed_files import Ports
 from common.ingestion.landing import ManyUnread, land
 from common.ingestion.listing import Listing
 from common.ingestion.one_file import hand_out, read_file
 from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan_of
-from common.ingestion.reading import IngestRequest, Ports
+from common.ingestion.reading import IngestRequest
 from common.messages import IngestBill
 from common.ports import Document, Runtime
 from common.progress import COPYING, expect
@@ -175,7 +176,7 @@ class _Landing:
             message.org_slug, message.integration_id, message.provider, message.run_id, message.billing_periods
         )
         time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
-        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit)
+        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit, rt.settings.chunk_bytes)
         expect(lambda: (message.run_id, message.integration_id, {COPYING: size_of(self._found, self._listing)}))
         try:
             for one in self._found:
@@ -196,7 +197,8 @@ class _Landing:
     def _leave(self) -> None:
         """Note that the rest is for other messages."""
         plan = plan_of(self._found, self._listing.versions)
-        self._progress.hand_over(plan, sum(len(one.parts) for one in self._found))
+        pieces = size_of(self._found, self._listing) // self._rt.settings.chunk_bytes
+        self._progress.hand_over(plan, sum(len(one.parts) for one in self._found) + pieces)
         note_landing(self._rt.documents, self._message.org_slug, self._message.run_id)
 
     def forget(self) -> None:
