@@ -1,6 +1,6 @@
 """A file with more than one chunk may have: where it is cut, and the totals of its ranges.
 
-Each step is kept with the file (`known_files`), so that a landing which takes several messages goes on where the last one ended.
+The result of each step is stored with the file (`known_files`), so that a landing of several messages goes on where the last one ended.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import json
 import resource
 import sys
 import tempfile
-import threading
 import time
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.watch import Watch
 from common.adapters.gcp.storage import CloudStorageObjectStore
 from common.config import Settings
 from common.messages import SyncRequested
@@ -38,27 +38,6 @@ class BucketRuntime(EmbeddedRuntime):
     @cached_property
     def objects(self) -> ObjectStore:
         return CloudStorageObjectStore.connect("costwire-test", BUCKETS[0], self.scratch)
-
-
-class Watch(threading.Thread):
-    """Notes the most bytes that ever lay in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(daemon=True)
-        self._folder = folder
-        self.peak_bytes = 0
-
-    def run(self) -> None:
-        while True:
-            self.peak_bytes = max(self.peak_bytes, sum(map(_size, self._folder.rglob("*"))))
-            time.sleep(0.02)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.lstat().st_size if path.is_file() else 0
-    except FileNotFoundError:
-        return 0
 
 
 def main(folder: str, location: str, bucket: str) -> None:
