@@ -19,6 +19,7 @@ from common.adapters.gcp.storage import CloudStorageObjectStore
 from common.config import Settings
 from common.messages import SyncRequested
 from common.ports import ObjectStore
+from common.records.deliveries import Delivery
 from common.records.integrations import save_integration
 from common.records.organizations import ensure_default
 from common.runtime import bootstrap
@@ -67,6 +68,7 @@ def main(folder: str, location: str, bucket: str) -> None:
         "state": delivery["state"],
         "proof": delivery["proof"],
         "rows": delivery["rows"],
+        "chunks": len(Delivery.from_document(delivery).chunks),
         "scratch_peak_bytes": watch.peak_bytes,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "seconds": seconds,

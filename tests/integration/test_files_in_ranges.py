@@ -90,7 +90,7 @@ def test_any_cuts_give_what_the_whole_gives(drawn, chunk_bytes, piece_bytes) -> 
                 whole,
                 cut,
             ):  # lines that one reader refuses and the other, which counts rows for the numbers, does not
-                one["quarantine"] = sorted(line.split('"source_row_id"')[0] for line in one["quarantine"])
+                one["quarantine"] = sorted(line.split("source_row_id")[0] for line in one["quarantine"])
         assert cut == whole
 
 
@@ -136,10 +136,6 @@ def test_repeated_and_shuffled_messages_of_ranges_change_nothing(tmp_path: Path,
     whole, _ = brought(tmp_path / "whole", path)
     assert chunks > 4
     assert rough == calm == whole
-
-
-class Killed(BaseException):
-    """The process ends here."""
 
 
 def test_a_worker_that_is_killed_before_and_after_it_noted_a_range_changes_nothing(
