@@ -56,8 +56,8 @@ MOST_FILES = 20_000
 MOST_PARTS = 1_000
 """Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
 
-MOST_CHUNKS = 3_000
-"""Chunks of one delivery, for the same reason (about 90 bytes a range)."""
+MOST_CHUNKS = 2_000
+"""Chunks of one delivery, for the same reason (about 95 bytes a range)."""
 
 
 @dataclass(frozen=True)

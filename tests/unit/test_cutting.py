@@ -120,6 +120,28 @@ def test_a_range_begins_behind_a_quoted_cell_and_not_in_it() -> None:
     assert stretches(content, cuts_of(content, 100)) == [line] * 4
 
 
+@pytest.mark.parametrize("odd", [b'1,2"x,3\n', b'1,"2"x",3\n', b'1, "2\n2",3\n', b'1,"2" ,3\n'])
+def test_quotes_that_are_odd_do_not_move_later_cuts_into_cells(tmp_path, monkeypatch, odd) -> None:
+    monkeypatch.setattr(cutting, "_PIECE_BYTES", 16)
+    content = b"x,y,z\n" + odd + b'1,"a\nb\nc\nd",3\n' * 30 + odd + b'1,"e\nf\ng\nh",3\n' * 30
+    cuts = cuts_of(content, 40)
+    assert len(cuts) > 20
+    for one in stretches(content, cuts):
+        assert one.startswith((b"1,2", b'1,"2', b'1, "', b'1,"a', b'1,"e'))
+    ranges = [row for one in stretches(content, cuts) for row in read_by_duckdb(b"x,y,z\n" + one, tmp_path)]
+    assert sorted(map(str, ranges)) == sorted(map(str, read_by_duckdb(content, tmp_path)))
+
+
+@pytest.mark.parametrize("begin", [b'1, "', b'1, "b,"c'])
+def test_no_cut_is_in_a_cell_that_only_one_reader_sees(begin) -> None:
+    """DuckDB passes over the space and is in a cell at the first; Arrow does not, and is in one at the second."""
+    odd = begin + b"\na" * 50 + b'",3\n'
+    content = b"x,y,z\n" + odd + b"1,2,3\n" * 20
+    places = [cut.at for cut in cuts_of(content, 20)]
+    assert len(places) > 5
+    assert not [at for at in places[1:] if at < 6 + len(odd)]
+
+
 def test_line_ends_of_two_kinds_are_known_in_every_range() -> None:
     content = b"x,y,z\n" + b"1,2,3\n" * 20 + b"1,2,3\r\n" + b'1,"2\r\n",3\n' * 20
     assert {one.lenient for one in cutting.ranges_of(cuts_of(content, 50))} == {True}
