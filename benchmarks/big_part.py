@@ -21,6 +21,7 @@ import duckdb
 
 from benchmarks.cur import Bill, generate
 from benchmarks.measure import probe
+from common.domain.money import EXACT
 from common.formats.source import file_literal, literal
 
 LINES = 1_200_000
@@ -39,7 +40,7 @@ def main(words: list[str]) -> int:
     with _work_folder(asked.folder) as folder:
         times = max(1, round(asked.gigabytes * 1e9 / base.size_bytes))
         path = _repeated(base, folder, times) if asked.kind == "csv" else _as_parquet(base, folder, times)
-        total = Decimal(base.total) * times
+        total = EXACT.multiply(Decimal(base.total), Decimal(times))
         print(
             f"{asked.kind}: {base.rows * times:,} lines, {path.stat().st_size / 1e9:.2f} GB, {total:f} USD", flush=True
         )
