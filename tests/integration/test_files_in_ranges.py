@@ -41,7 +41,7 @@ def bill_of(drawn: list[tuple[str, str, str, str]]) -> str:
         record = cur_text([line]).split("\n", 1)[1]
         odd_records = {
             "ragged": record.replace(",", ",,", 1),
-            "unended": record.replace("t3.medium", '"t3".medium'),
+            "unended": record.replace("SKU1", '"SKU"1'),
             "stray": record.replace("BoxUsage", 'Box"Usage'),
             "blank": "\n" + record,
             "crlf": record[:-1] + "\r\n",
@@ -136,7 +136,7 @@ def bill_with_everything(folder: Path) -> Path:
     path = folder / "bill.csv"
     kinds = ["Usage", "Tax", "Brand New Kind", "Usage"]
     texts = ["plain", "two\nlines", 'a "word"']
-    drawn = [("0.25", kinds[n % 4], texts[n % 3], "ragged" if n == 7 else "") for n in range(60)]
+    drawn = [("0.25", kinds[n % 4], texts[n % 3], "ragged" if n in (7, 50) else "") for n in range(60)]
     path.write_text(bill_of(drawn), newline="")
     return path
 
