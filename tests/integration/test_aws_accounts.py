@@ -96,7 +96,7 @@ def test_an_export_that_is_being_written_over_waits_for_its_manifest(
         "the export is being written, try again later",
     )  # fmt: skip
     assert rt.deliveries() == []
-    rt.clock.sleep(3_601)  # no provider writes that long: somebody copied the files
+    rt.clock.sleep(3_700)  # no provider writes that long: somebody copied the files
     assert sorted(run["status"] for run in synced(rt)) == ["succeeded", "waiting"]
 
 
