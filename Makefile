@@ -77,8 +77,8 @@ bench-cloud: install-dev ## benchmark on the emulators: seconds from landed to a
 
 lock: ## update the lock files (needs uv)
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock
-	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws pyproject.toml -o requirements-cloud.lock
-	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws --extra azure pyproject.toml -o requirements-cloud.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws --extra azure --extra dev pyproject.toml -o requirements-dev.lock
 
 facts: install-dev ## write terraform/facts.json and the table of docs/permissions.md from the code and terraform/
 	$(BIN)/python -m deployment.facts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -280,7 +280,7 @@ def _opened(rt: Runtime, source: Source) -> Location:
                 return None  # on their own machine users are who they are signed in as; in the cloud that would be all tenants at once
             raise
 
-    return open_source(source, credential)
+    return open_source(replace(source, may_name_addresses=rt.settings.runtime == "embedded"), credential)
 
 
 def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:
