@@ -42,17 +42,27 @@ SIGN_IN = json.dumps(
 Answer = Callable[[requests.PreparedRequest], tuple[int, dict[str, str], bytes]]
 
 
-def connection_string(address: str | None = None) -> str:
+def connection_string(address: str | None = None, account: str = ACCOUNT) -> str:
     """The way to azurite, or to another server.  Raises RuntimeError where azurite does not run."""
     address = address or os.environ.get("AZURITE_EMULATOR_HOST")
     if not address:
         raise RuntimeError("AZURITE_EMULATOR_HOST is not set: run the tests by python -m tests.emulators")
-    return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={_KEY};BlobEndpoint={address}/{ACCOUNT};"
+    return f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={_KEY};BlobEndpoint={address}/{account};"
 
 
-def secret(address: str | None = None) -> bytes:
+def secret(address: str | None = None, account: str = ACCOUNT) -> bytes:
     """A credential file of azurite, or of another server."""
-    return json.dumps({"connection_string": connection_string(address)}).encode()
+    return json.dumps({"connection_string": connection_string(address, account)}).encode()
+
+
+def listing(*names: str, marker: str = "") -> bytes:
+    """A page of a listing, as Azure writes it; blobs of one byte each."""
+    blobs = "".join(
+        f"<Blob><Name>{name}</Name><Properties><Last-Modified>Wed, 01 Apr 2026 00:00:00 GMT</Last-Modified><Etag>0x1</Etag>"
+        "<Content-Length>1</Content-Length><BlobType>BlockBlob</BlobType></Properties></Blob>"
+        for name in names
+    )
+    return f"<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker>{marker}</NextMarker></EnumerationResults>".encode()
 
 
 def container_of(place: Path) -> Any:
@@ -112,7 +122,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[requests.
         found = requests.Response()
         found.status_code, found.request, found.url = status, request, str(request.url)
         found.headers.update(headers)
-        found.raw = HTTPResponse(io.BytesIO(body), headers=headers, status=status, preload_content=False)
+        found.raw = HTTPResponse(
+            io.BytesIO(body), headers=headers, status=status, preload_content=False, request_method=request.method
+        )
         return found
 
     monkeypatch.setattr(HTTPAdapter, "send", send)

@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 import requests
-from azure.identity import EnvironmentCredential
 from azure.storage.blob import ContentSettings
 from backends import chosen
 from cryptography import x509
+from requests.adapters import HTTPAdapter
 
-from common.adapters.azure import identity
 from common.adapters.locations import open_source
 from common.errors import BadConfiguration, Changed, CostError, Retryable
 from common.ports import Location, Source
@@ -188,11 +187,7 @@ def entra(status: int, **answer: Any) -> azure_peer.Answer:
             return status, {"Content-Type": "application/json"}, json.dumps(answer).encode()
         if url.startswith("https://login.microsoftonline.com/"):
             return 200, {"Content-Type": "application/json"}, azure_peer.SIGN_IN
-        return (
-            200,
-            {"Content-Type": "application/xml"},
-            b"<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>",
-        )
+        return 200, {"Content-Type": "application/xml"}, azure_peer.listing()
 
     return answered
 
@@ -250,10 +245,12 @@ def test_what_entra_refuses_is_told_by_its_number_alone(
         "error_description": f"{number}: {PLANTED} for app 'x'. Trace ID: 1",
         "error_codes": [1],
     }
-    azure_peer.answering(monkeypatch, entra(status, **answer))
+    asked = azure_peer.answering(monkeypatch, entra(status, **answer))
     with caplog.at_level("DEBUG"), pytest.raises(kind, match=words) as caught:
         service_principal().list()
     assert PLANTED not in str(caught.value) + caplog.text
+    if kind is BadConfiguration:  # a wrong secret is not sent again
+        assert [request.url for request in asked].count(TOKEN_URL) == 1
 
 
 def test_entra_that_cannot_be_reached_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,12 +270,69 @@ def test_a_tenant_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) -
         service_principal().list()
 
 
-def test_a_user_who_is_not_signed_in_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(identity, "DefaultAzureCredential", lambda **_: EnvironmentCredential())
+def test_a_user_of_this_machine_is_who_az_login_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    az = tmp_path / "az"
+    az.write_text(f'#!/bin/sh\necho \'{{"accessToken": "{PLANTED}", "expires_on": 4102444800}}\'\n')
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    asked = azure_peer.answering(monkeypatch, entra(200))
+    assert open_source(Source("az://acmebills/exports"), lambda: None).list() == []
+    assert [request.headers["Authorization"] for request in asked] == [f"Bearer {PLANTED}"]
+
+
+def test_a_user_who_is_not_signed_in_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadConfiguration, match="there is no Azure credential; run az login"):
         open_source(Source("az://acmebills/exports"), lambda: None).list()
+
+
+def elsewhere() -> Location:
+    """A container at an address that the test answers for."""
+    source = Source(f"az://{ACCOUNT}/bills", may_name_addresses=True)
+    return open_source(source, lambda: azure_peer.secret("http://storage.example"))
+
+
+def test_a_listing_goes_on_where_its_page_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def page(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        second = "marker=behind" in str(request.url)
+        listed = azure_peer.listing("b.csv") if second else azure_peer.listing("a.csv", marker="behind")
+        return 200, {"Content-Type": "application/xml"}, listed
+
+    asked = azure_peer.answering(monkeypatch, page)
+    assert [item.name for item in elsewhere().list()] == ["a.csv", "b.csv"]
+    assert len(asked) == 2
+
+
+def test_a_blob_that_is_gone_by_the_time_of_its_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        if request.method == "HEAD":
+            return 200, {"ETag": '"0x1"', "Content-Length": "5", "x-ms-blob-type": "BlockBlob"}, b""
+        return 404, {"x-ms-error-code": "BlobNotFound", "Content-Type": "application/xml"}, b""
+
+    azure_peer.answering(monkeypatch, answer)
+    with elsewhere().open("a.csv", "0x1") as stream, pytest.raises(Changed, match=r"a\.csv changed since"):
+        stream.read()
+
+
+@pytest.mark.parametrize(
+    "secret", [azure_peer.SECRET, azure_peer.secret("http://storage.example", "acmebills")], ids=["entra", "storage"]
+)
+def test_a_service_that_does_not_answer_is_asked_four_times_and_not_for_long(
+    monkeypatch: pytest.MonkeyPatch, secret: bytes
+) -> None:
+    waits: list[Any] = []
+    slept: list[float] = []
+
+    def silent(adapter: HTTPAdapter, request: requests.PreparedRequest, **named: Any) -> Any:
+        waits.append(named["timeout"])
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr(HTTPAdapter, "send", silent)
+    monkeypatch.setattr("time.sleep", slept.append)
+    with pytest.raises(Retryable):
+        open_source(Source("az://acmebills/exports", may_name_addresses=True), lambda: secret).list()
+    assert waits == [(10, 60)] * 4
+    assert sum(slept) < 10
 
 
 def test_a_connection_string_is_for_ones_own_machine() -> None:

@@ -105,12 +105,8 @@ def test_the_command_connects_a_container_and_reads_it(
 
 
 def connected_by_an_application(rt: Laptop, monkeypatch: pytest.MonkeyPatch, location: str) -> dict[str, Any]:
-    """The integration, in a storage account that answers with an empty listing of one blob."""
-    blob = (
-        "<Blob><Name>costs/bill.csv</Name><Properties><Last-Modified>Wed, 01 Apr 2026 00:00:00 GMT</Last-Modified>"
-        "<Etag>0x1</Etag><Content-Length>1</Content-Length><BlobType>BlockBlob</BlobType></Properties></Blob>"
-    )
-    listing = f"<EnumerationResults><Blobs>{blob}</Blobs><NextMarker/></EnumerationResults>".encode()
+    """The integration, in a storage account that answers with a listing of one blob."""
+    listing = azure_peer.listing("costs/bill.csv")
     token = json.dumps({"access_token": PLANTED, "token_type": "Bearer", "expires_in": 3600}).encode()
     azure_peer.answering(
         monkeypatch, lambda asked: (200, {"Content-Type": "application/xml"}, listing) if "comp=list" in str(asked.url)

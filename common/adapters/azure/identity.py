@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from azure.core.credentials import TokenCredential
-from azure.identity import CertificateCredential, ClientSecretCredential, DefaultAzureCredential
+from azure.core.credentials import AccessToken, TokenCredential
+from azure.identity import AzureCliCredential, CertificateCredential, ClientSecretCredential
 from azure.storage.blob import ContainerClient, LinearRetry
 
+from common.adapters.azure.failures import explaining
 from common.errors import BadConfiguration
 from common.providers.azure.credential import AzureCredential
 
@@ -28,7 +29,7 @@ _TOKEN_CALLS: dict[str, Any] = {
 
 
 def container_of(account: str, container: str, credential: AzureCredential | None) -> ContainerClient:
-    """The client of a container; nothing is sent yet.  Without a credential it is that of the user, as the SDK finds it.
+    """The client of a container; nothing is sent yet.  Without a credential it is that of the user who ran `az login`.
 
     Raises BadConfiguration for a certificate that cannot be read, and for a connection string of another account.
     """
@@ -39,7 +40,7 @@ def container_of(account: str, container: str, credential: AzureCredential | Non
     }
     if credential is None or credential.connection_string is None:
         # the hosts are ours: a credential never says where it is sent
-        return ContainerClient(f"https://{account}.{STORAGE_HOST}", container, _token_credential(credential), **calls)
+        return ContainerClient(f"https://{account}.{STORAGE_HOST}", container, _SignIn(credential), **calls)
     if credential.account_name != account:
         raise BadConfiguration(f"the connection string is not of storage account {account}, which the location names")
     try:
@@ -48,9 +49,21 @@ def container_of(account: str, container: str, credential: AzureCredential | Non
         raise BadConfiguration("the connection string cannot be read; copy it from the storage account again") from None
 
 
+class _SignIn:
+    """Tokens of a credential.  Its refusals are ours at once: the storage client would ask again and again with a secret that is wrong."""
+
+    def __init__(self, credential: AzureCredential | None) -> None:
+        self._who = f"application {credential.client_id}" if credential else "the user of this machine"
+        self._behind = _token_credential(credential)
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        with explaining(self._who, "it"):
+            return self._behind.get_token(*scopes, **options)
+
+
 def _token_credential(credential: AzureCredential | None) -> TokenCredential:
     if credential is None:
-        return DefaultAzureCredential(**_TOKEN_CALLS)
+        return AzureCliCredential()
     application = (credential.tenant_id, credential.client_id)
     if credential.client_secret is not None:
         return ClientSecretCredential(*application, credential.client_secret, **_TOKEN_CALLS)
