@@ -72,7 +72,7 @@ bench: install-dev ## run the benchmarks, with ratios against stated peers; need
 	$(BIN)/python -m benchmarks
 
 bench-cloud: install-dev ## benchmark on the emulators: seconds from landed to alert, 200 deliveries of 50 tenants at once; then simulate a day of 1,000
-	$(BIN)/python -m tests.emulators --require-all -- $(BIN)/python -m benchmarks.cloud
+	$(BIN)/python -m tests.emulators --only pubsub,firestore,storage,bigquery,google_grpc --require-all -- $(BIN)/python -m benchmarks.cloud
 	$(BIN)/python -m benchmarks.thousand_tenants
 
 lock: ## update the lock files (needs uv)
