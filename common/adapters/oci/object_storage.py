@@ -9,7 +9,8 @@ import base64
 import hashlib
 import os
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -19,8 +20,9 @@ import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from common.adapters.oci.signing import Signer
+from common.adapters.shared.object_location import ObjectLocation, StoredObject, changed, path_of
 from common.adapters.shared.ranged_file import Guard, RangedFile, buffered
-from common.errors import AGAIN, BadConfiguration, Changed, NotFound, Retryable
+from common.errors import AGAIN, BadConfiguration, Retryable
 from common.ports.locations import FoundObject
 from common.providers.oci.credential import OciCredential
 
@@ -38,76 +40,53 @@ _POLICY = (
 )
 
 
-class ObjectStorageLocation:
-    """`oci://namespace/bucket/folder`; names stand as they are.  Cost reports lie at `oci://bling/<tenancy OCID>`."""
+class ObjectStorageLocation(ObjectLocation):
+    """`oci://namespace/bucket/folder`.  Cost reports lie at `oci://bling/<tenancy OCID>`."""
 
     def __init__(self, uri: str, credential: Callable[[], OciCredential]) -> None:
         namespace, _, rest = uri[len(SCHEME) :].partition("/")
         bucket, _, path = rest.partition("/")
-        if not (namespace and bucket) or any(step in {"", ".", ".."} for step in path.rstrip("/").split("/") if path):
+        within = path_of(path)
+        if not (namespace and bucket) or within is None:
             raise BadConfiguration(
                 "location is not oci://<namespace>/<bucket>/<prefix>: cost reports lie at oci://bling/<tenancy OCID>/reports"
             )
-        self._namespace, self._bucket, self._path = namespace, bucket, path.rstrip("/")
+        self._namespace, self._bucket = namespace, bucket
         self._credential = credential
-        self.uri = SCHEME + "/".join(filter(None, (namespace, bucket, self._path)))
+        super().__init__(f"{SCHEME}{namespace}/{bucket}", within)
 
-    def list(self, prefix: str = "") -> Sequence[FoundObject]:
-        """The objects below, by name; one request for each 1,000 of them.  A location that is one object lists that one.
-
-        Raises BadConfiguration where there is no such bucket, nothing lies there, or it may not be read, naming bucket and policy.
-        """
-        found = [*self._below(self._folder + prefix)]
-        if found or not self._path:
-            listed = [_found(item, item["name"].removeprefix(self._folder)) for item in found]
-            return sorted(listed, key=lambda item: item.name)
-        one = [item for item in self._below(self._path) if item["name"] == self._path]
-        if not one and not (prefix and any(True for _ in self._below(self._folder))):
-            raise BadConfiguration(
-                f"location {self.uri} does not exist or is empty; check the prefix, or wait for the first report"
-            )
-        name = self._path.rpartition("/")[2]
-        return [_found(item, name) for item in one if name.startswith(prefix)]
-
-    def open(self, name: str, version: str | None = None) -> BinaryIO:
-        """Read one object, streaming and seekable; without a version the one that is there now.
-
-        Raises NotFound, Changed as the port says, and BadConfiguration as `list`.
-        """
-        if not name or name.endswith("/") or any(step in {"", ".", ".."} for step in name.split("/")):
-            raise NotFound(f"there is no object {name} at {self.uri}")
-        head = self._head(self._path) if self._path.rpartition("/")[2] == name else None
-        key = self._path if head is not None else self._folder + name
-        head = head if head is not None else self._head(key)
-        if head is None:
-            raise NotFound(f"there is no object {name} at {self.uri}")
-        if version is not None and head["etag"] != version:
-            raise Changed(_changed(name))
-
-        def fetch(first: int, behind: int) -> bytes:
-            asked = {"if-match": head["etag"], "range": f"bytes={first}-{behind - 1}"}
-            answer = self._ask("GET", self._object(key), headers=asked, passing={404, 412})
-            if answer.status_code in {404, 412}:
-                raise Changed(_changed(name))
-            return answer.content
-
-        what = f"object {SCHEME}{self._namespace}/{self._bucket}/{key}"
-        return buffered(RangedFile(fetch, int(head["content-length"]), _guard(head), what))
-
-    def _head(self, key: str) -> Mapping[str, str] | None:
-        answer = self._ask("HEAD", self._object(key), passing={404})
-        return None if answer.status_code == 404 else answer.headers
-
-    def _below(self, prefix: str) -> Iterator[dict[str, Any]]:
+    def _below(self, prefix: str) -> Iterator[FoundObject]:
+        # one request for each 1,000
         start = None
         while True:
             asked = {"prefix": prefix, "fields": _FIELDS, "limit": str(PAGE), **({"start": start} if start else {})}
             page = self._ask("GET", f"{self._root}/o", params=asked).json()
             # consoles leave empty objects as folders
-            yield from (item for item in page["objects"] if not item["name"].endswith("/"))
+            yield from (_found(item) for item in page["objects"] if not item["name"].endswith("/"))
             start = page.get("nextStartWith")
             if not start:
                 return
+
+    def _stored(self, key: str) -> StoredObject | None:
+        answer = self._ask("HEAD", self._object(key), passing={404})
+        if answer.status_code == 404 or key.endswith("/"):
+            return None
+        head = answer.headers
+        return StoredObject(head["etag"], lambda: self._ranged(key, head))
+
+    def _ranged(self, key: str, head: Mapping[str, str]) -> BinaryIO:
+        def fetch(first: int, behind: int) -> bytes:
+            asked = {"if-match": head["etag"], "range": f"bytes={first}-{behind - 1}"}
+            answer = self._ask("GET", self._object(key), headers=asked, passing={404, 412})
+            if answer.status_code in {404, 412}:
+                raise changed(key)
+            return answer.content
+
+        what = f"object {SCHEME}{self._namespace}/{self._bucket}/{key}"
+        return buffered(RangedFile(fetch, int(head["content-length"]), _guard(head), what))
+
+    def _listing(self) -> AbstractContextManager[None]:
+        return nullcontext()  # each request explains its own refusal
 
     def _ask(self, method: str, path: str, passing: Collection[int] = (), **more: Any) -> httpx.Response:
         again = Retrying(
@@ -154,21 +133,13 @@ class ObjectStorageLocation:
     def _object(self, key: str) -> str:
         return f"{self._root}/o/{quote(key, safe='')}"
 
-    @property
-    def _folder(self) -> str:
-        return self._path + "/" if self._path else ""
 
-
-def _found(item: Mapping[str, Any], name: str) -> FoundObject:
+def _found(item: Mapping[str, Any]) -> FoundObject:
     modified = datetime.fromisoformat(item["timeModified"]).astimezone(UTC)
-    return FoundObject(name, int(item["size"]), modified, str(item["etag"]))
+    return FoundObject(item["name"], int(item["size"]), modified, str(item["etag"]))
 
 
 def _guard(head: Mapping[str, str]) -> Guard | None:
     """The MD5 of the bytes, which objects that were uploaded in parts do not have."""
     digest = head.get("content-md5")
     return Guard("MD5", base64.b64decode(digest), hashlib.md5(usedforsecurity=False)) if digest else None
-
-
-def _changed(name: str) -> str:
-    return f"{name} changed since it was listed; it is read again"
