@@ -72,13 +72,13 @@ bench: install-dev ## run the benchmarks, with ratios against stated peers; need
 	$(BIN)/python -m benchmarks
 
 bench-cloud: install-dev ## benchmark on the emulators: seconds from landed to alert, 200 deliveries of 50 tenants at once; then simulate a day of 1,000
-	$(BIN)/python -m tests.emulators --require-all -- $(BIN)/python -m benchmarks.cloud
+	$(BIN)/python -m tests.emulators --only pubsub,firestore,storage,bigquery,google_grpc --require-all -- $(BIN)/python -m benchmarks.cloud
 	$(BIN)/python -m benchmarks.thousand_tenants
 
 lock: ## update the lock files (needs uv)
 	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build pyproject.toml -o requirements.lock
-	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws pyproject.toml -o requirements-cloud.lock
-	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws --extra azure pyproject.toml -o requirements-cloud.lock
+	uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --universal --extra build --extra cloud --extra aws --extra azure --extra dev pyproject.toml -o requirements-dev.lock
 
 facts: install-dev ## write terraform/facts.json and the table of docs/permissions.md from the code and terraform/
 	$(BIN)/python -m deployment.facts

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         ge=0,
     )
 
+    chunk_bytes: int = Field(
+        2 << 30,
+        description="Most bytes of one chunk: a larger file of plain CSV or JSON lines is cut, and Parquet, where a row counts as 1,000",
+        gt=0,
+    )
+
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages with this seed")
 
 

@@ -36,6 +36,7 @@ _SDKS = {
     "google": ("cloud", "Google Cloud's SDKs are"),
     "boto3": ("aws", "AWS's SDK is"),
     "botocore": ("aws", "AWS's SDK is"),
+    "azure": ("azure", "Azure's SDKs are"),
 }
 """Package -> the extra that brings it, and what it is."""
 

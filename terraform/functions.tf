@@ -77,6 +77,8 @@ locals {
     COSTWIRE_CREDENTIALS_DATABASE = local.databases.credentials
     COSTWIRE_PROCESSED_DATABASE   = local.databases.processed
     COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
+    COSTWIRE_CHUNK_BYTES          = tostring(var.chunk_bytes)
+    COSTWIRE_AWS_PRINCIPAL        = var.aws_principal
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_SLACK_HOSTS          = join(",", var.slack_hosts)
     COSTWIRE_TRACES               = var.traces

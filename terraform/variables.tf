@@ -64,6 +64,23 @@ variable "maximum_bytes_billed" {
   default     = 1099511627776
 }
 
+variable "aws_principal" {
+  description = "ARN of the identity in AWS that assumes the roles of customers' accounts, named in the policies that they are given; empty for none"
+  type        = string
+  default     = ""
+}
+
+variable "chunk_bytes" {
+  description = "Most bytes of a file that one instance maps: a larger one of plain CSV, JSON lines or Parquet is cut into ranges"
+  type        = number
+  default     = 2147483648
+
+  validation {
+    condition     = var.chunk_bytes > 0
+    error_message = "chunk_bytes is a number of bytes, such as 2147483648."
+  }
+}
+
 variable "traces" {
   description = "Where traces go: cloud, to Cloud Trace; off, nowhere"
   type        = string

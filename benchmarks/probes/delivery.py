@@ -8,6 +8,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from common.messages import SyncRequested
 from common.records.deliveries import CURRENT
@@ -18,7 +19,12 @@ from costwire.worker import subscribe_all, work
 
 
 def main(file: str, total: str) -> None:
-    """Deliver, check the proof, and tell the seconds of each function."""
+    """Deliver, and tell what that took."""
+    print(json.dumps(deliver(file, total)))
+
+
+def deliver(file: str, total: str) -> dict[str, Any]:
+    """Deliver, check the proof; the seconds of each function."""
     rt = runtime()
     ensure_default(rt.documents, rt.clock.now())
     save_integration(rt.documents, rt.clock.now(), "default", "bench", "aws", Path(file).absolute().as_uri())
@@ -36,7 +42,7 @@ def main(file: str, total: str) -> None:
     [proof] = delivery["proof"]
     if delivery["state"] != CURRENT or proof["difference"] != "0" or Decimal(proof["written"]) != Decimal(total):
         raise SystemExit(f"not proved: {delivery['state']}, {proof}, the bill was made to be {total}")
-    print(json.dumps({"seconds": before - started, "rows": delivery["rows"], "by_function": seconds}))
+    return {"seconds": before - started, "rows": delivery["rows"], "by_function": seconds}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 FILE = "file"
+AZURE = "az"
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_AZURE_ADDRESS = re.compile(r"https://([a-z0-9]{3,24})\.blob\.core\.windows\.net/([^?#]+)", re.IGNORECASE)
+
+
+def canonical(location: str) -> str:
+    """A location as it is stored: a container's address in Azure as `az://account/container/…`, any other as it is.
+
+    An address with a token (`?sig=…`) stays what it is, which no place has.
+    """
+    found = _AZURE_ADDRESS.fullmatch(location.strip())
+    return f"{AZURE}://{found[1].lower()}/{unquote(found[2])}" if found else location
 
 
 def is_local(location: str) -> bool:
@@ -21,7 +32,10 @@ def is_local(location: str) -> bool:
 
 @dataclass(frozen=True)
 class Place:
-    """A folder or an object.  container: its bucket, empty for a file.  steps: its path, step by step; none for a whole bucket."""
+    """A folder or an object.
+
+    container: its bucket, `account/container` in Azure, empty for a file.  steps: its path, step by step; none for a whole bucket.
+    """
 
     scheme: str
     container: str
@@ -34,6 +48,9 @@ class Place:
         if found is None or found[1].lower() == FILE:
             path = unquote(urlsplit(location.strip()).path) if found else location
             return cls(FILE, "", _steps(posixpath.normpath(path)))
+        if found[1].lower() == AZURE:
+            steps = _steps(found[2])
+            return cls(AZURE, "/".join(steps[:2]).lower(), steps[2:])
         container, _, path = found[2].partition("/")
         return cls(found[1].lower(), container.lower(), _steps(path))
 

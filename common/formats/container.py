@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from common.errors import BadBill
 from common.formats.bounds import MOST_COLUMNS, TRUNCATED, breaks_off, check_bounds, too_wide
 from common.formats.cells import cells_of, count_cells
 from common.formats.content import Content, between, file_at
+from common.formats.ranges import Range
 from common.formats.strict_json import NotStrict, parse_line
 from common.formats.zipped import member
 from common.ports import Readable
@@ -45,7 +47,7 @@ class Container:
     lenient: CSV lines end in more than one way, or text in Parquet is not UTF-8, which DuckDB reads only
     when told so.  shown_as: what DuckDB calls a column of Parquet
     whose name differs from that of an earlier one by case at most; it tells no case in names.  empty: columns of Parquet that have no type,
-    since they hold nulls only; DuckDB takes them for another type than it gives them.
+    since they hold nulls only; DuckDB takes them for another type than it gives them.  range: what is read of the file, None for all.
     """
 
     content: Content
@@ -57,13 +59,15 @@ class Container:
     lenient: bool = False
     shown_as: Mapping[str, str] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
+    range: Range | None = None
 
 
 @contextmanager
-def opened(source: Readable | Path, label: str) -> Iterator[Container]:
+def opened(source: Readable | Path, label: str, only: Range | None = None) -> Iterator[Container]:
     """Look at a file; what had to be unpacked for it lasts as long as the context.
 
-    source: what an object store gives, or a path on this machine.  label: how messages call the file.  Raises BadBill for what is
+    source: what an object store gives, or a path on this machine.  label: how messages call the file.  only: what is read of it; its
+    columns are those of the whole.  Raises BadBill for what is
     empty, broken, or neither CSV, Parquet nor JSON lines; an error of the store that DuckDB met while it read leaves as it was.
     """
     content = Content(source if isinstance(source, Readable) else file_at(source))
@@ -83,12 +87,31 @@ def opened(source: Readable | Path, label: str) -> Iterator[Container]:
         found = _look(content, compression, label)
         if found.kind == "json" and _starts_with(_UTF8_MARK, content, compression, label):
             found = _without_mark(found, Path(folder), label)
+        if only is not None:
+            found = ranged(found, only)
         try:
             yield found
         except duckdb.Error as error:
             if found.content.failure is None:
                 raise
             raise found.content.failure from error
+
+
+def ranged(container: Container, only: Range) -> Container:
+    """A range of a file, to be read as one: of CSV behind the header."""
+    found = replace(container, range=only, lenient=container.lenient or only.lenient)
+    if container.kind == "parquet":
+        return found
+    head = header_of(container.content) if container.kind == "csv" else b""
+    return replace(found, content=between(container.content, only.first, only.end - only.first, head))
+
+
+def header_of(content: Content) -> bytes:
+    """The first line of a plain CSV file with its end, be it LF, CRLF or CR."""
+    with content.open() as stream:
+        line = stream.readline(_MAX_HEADER_BYTES)
+    ended = re.match(rb"[^\r\n]*(?:\r\n|\n|\r)", line)
+    return ended[0] if ended else line
 
 
 def _starts_with(start: bytes, content: Content, compression: str, label: str) -> bool:

@@ -5,6 +5,7 @@ It shares no code with the mapping's reader, DuckDB, so that what one of the two
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -139,10 +140,19 @@ def _undecodable_lines_unsaid() -> Iterator[None]:
 def parquet_batches(container: Container, wanted: Wanted, matched: Matched) -> Iterator[Batch]:
     with container.content.open() as stream, pa.parquet.ParquetFile(stream) as file:
         roots = list(dict.fromkeys(name if name in container.top_level else name.split(".")[0] for name in wanted.all))
-        for batch in file.iter_batches(batch_size=1 << 16, columns=roots):
+        for batch in file.iter_batches(batch_size=1 << 16, row_groups=_row_groups(container, file), columns=roots):
             yield _batch(
                 wanted, {name: _as_text(_reach(batch, name, container), name == wanted.also) for name in wanted.all}
             )
+
+
+def _row_groups(container: Container, file: pa.parquet.ParquetFile) -> list[int] | None:
+    """Those of the container's range; None for all."""
+    if container.range is None:
+        return None
+    sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    begins = itertools.accumulate(sizes, initial=0)
+    return [number for number, begin in enumerate(begins) if container.range.first <= begin < container.range.end]
 
 
 def _reach(batch: pa.RecordBatch, name: str, container: Container) -> pa.Array:

@@ -168,7 +168,8 @@ def _row_id(container: Container, matched: Matched, numbered: bool) -> str:
     row_id = matched.format.row_id
     if row_id is not None and row_id in matched.columns and not numbered:
         return _cell(container, matched.columns[row_id])
-    number = "file_row_number + 1" if container.kind == "parquet" else "row_number() over ()"
+    before = container.range.rows if container.range else 0
+    number = "file_row_number + 1" if container.kind == "parquet" else f"row_number() over () + {before}"
     return f"cast({number} as varchar)" + (f" || {literal(NUMBER_END)}" if numbered else "")
 
 
@@ -227,10 +228,14 @@ def _odd_rows(container: Container) -> str:
 
 
 def _read_parquet(container: Container, validation: str = "strict") -> str:
-    return (
+    file = (
         f"read_parquet({file_literal(container.content.name)}, hive_partitioning = false, file_row_number = true, "
         f"utf8_validation = {literal(validation)})"
     )
+    if container.range is None:
+        return file
+    # DuckDB reads only the row groups that hold these rows
+    return f"(select * from {file} where file_row_number >= {container.range.first} and file_row_number < {container.range.end})"
 
 
 _READERS = {"csv": _csv, "json": _json, "parquet": _parquet}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -66,10 +67,34 @@ class ControlTotals:
         """All lines."""
         return sum(total.lines for total in self.totals.values())
 
+    def include(self, other: ControlTotals) -> None:
+        """Add those of another range of the same file."""
+        for key, total in other.totals.items():
+            self.totals[key].include(total)
+        self.accounts |= other.accounts
+        self.ragged += other.ragged
+
     @property
     def periods(self) -> list[str]:
         """The billing periods found, oldest first."""
         return sorted({period for period, _ in self.totals if period})
+
+
+def totals_document(control: ControlTotals) -> dict[str, Any]:
+    """Plain types only; without the accounts."""
+    entries = [
+        {"period": period, "currency": currency, **total.as_document()}
+        for (period, currency), total in control.totals.items()
+    ]
+    return {"ragged": control.ragged, "control": entries}
+
+
+def read_totals(document: Mapping[str, Any]) -> ControlTotals:
+    """The totals of a document."""
+    control = ControlTotals(ragged=document["ragged"])
+    for entry in document["control"]:
+        control.totals[entry["period"], entry["currency"]] = Total.from_document(entry)
+    return control
 
 
 def read_month(text: str | None) -> str:

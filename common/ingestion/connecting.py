@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.domain.names import identifier
+from common.domain.places import canonical
 from common.errors import BadConfiguration
 from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
@@ -113,6 +114,6 @@ def location_uri(rt: Runtime, location: str) -> str:
         raise BadConfiguration(
             "--location is empty; give the location of the bills, as gs://bucket/folder or file:///folder"
         )
-    uri = location if "://" in location else Path(location).absolute().as_uri()
+    uri = canonical(location) if "://" in location else Path(location).absolute().as_uri()
     check_settable(rt, uri)
     return uri

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from common.domain.places import is_local
 from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady
 from common.ingestion.known import Known
+from common.ingestion.landed_files import Ports
 from common.ingestion.landing import ManyUnread, land
 from common.ingestion.listing import Listing
 from common.ingestion.one_file import hand_out, read_file
 from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed, plan_of
-from common.ingestion.reading import IngestRequest, Ports
+from common.ingestion.reading import IngestRequest
 from common.messages import IngestBill
 from common.ports import Document, Runtime
 from common.progress import COPYING, expect
@@ -179,9 +180,8 @@ class _Landing:
             message.org_slug, message.integration_id, message.provider, message.run_id, message.billing_periods
         )
         time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
-        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit)
-        names = [part.name for one in self._found for part in one.parts]
-        expect(lambda: (message.run_id, message.integration_id, {COPYING: self._listing.size_of(names)}))
+        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit, rt.settings.chunk_bytes)
+        expect(lambda: (message.run_id, message.integration_id, {COPYING: self._bytes()}))
         try:
             for one in self._found:
                 try:
@@ -211,10 +211,15 @@ class _Landing:
                     f"{one.parts[0].name} is newer than its manifest: the export is being written, try again later"
                 )
 
+    def _bytes(self) -> int:
+        """Of everything that was found."""
+        return self._listing.size_of(part.name for one in self._found for part in one.parts)
+
     def _leave(self) -> None:
         """Note that the rest is for other messages."""
         plan = plan_of(self._found, self._listing.versions)
-        self._progress.hand_over(plan, sum(len(one.parts) for one in self._found))
+        pieces = self._bytes() // self._rt.settings.chunk_bytes
+        self._progress.hand_over(plan, sum(len(one.parts) for one in self._found) + pieces)
         note_landing(self._rt.documents, self._message.org_slug, self._message.run_id)
 
     def forget(self) -> None:

@@ -13,11 +13,10 @@ from typing import Any
 from common.errors import BadBill, NotFound, Retryable
 from common.formats.recognition import SourceFormat
 from common.formats.totals import Total
+from common.ingestion.landed_files import Fetched, Ports
 from common.ingestion.listing import Listing
 from common.ingestion.reading import (
-    Fetched,
     IngestRequest,
-    Ports,
     Read,
     Unread,
     fetch_all,
@@ -47,7 +46,7 @@ from common.records.deliveries import (
     of_slice,
 )
 from common.records.joining import best, completeness, joined
-from common.records.parts import Part, part_control
+from common.records.parts import Part, chunks_of, part_control
 from common.telemetry import counted
 
 FEW, SMALL_BYTES = 8, 64 << 20
@@ -56,6 +55,9 @@ MOST_FILES = 20_000
 """Files of all months together where nothing at a location says which month each is of: what is known of them fits a document."""
 MOST_PARTS = 1_000
 """Parts of one delivery: what its document holds, with room for what is told of it later (1 MiB; about 570 bytes a part)."""
+
+MOST_CHUNKS = 2_000
+"""Chunks of one delivery, for the same reason (about 95 bytes a range)."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,16 @@ def _too_many(parts: int, most: int = MOST_PARTS) -> str:
     return f"the delivery has {parts:,} files, at most {most:,} are accepted: export larger files, or one day or account at a time"
 
 
+def _excess(parts: Sequence[Part]) -> str | None:
+    """Why parts are too many for one delivery; None where they are not."""
+    if len(parts) > MOST_PARTS:
+        return _too_many(len(parts))
+    chunks = len(chunks_of(parts))
+    if chunks <= MOST_CHUNKS:
+        return None
+    return f"the delivery is cut into {chunks:,} chunks, at most {MOST_CHUNKS:,} are accepted: export one day or account at a time"
+
+
 def _deliver(arrival: _Arrival, period: str) -> list[Delivery]:
     """What shows what was found of one month: a delivery itself, or one that it belongs to.  Announces it where work is left.
 
@@ -184,8 +196,9 @@ def _deliver(arrival: _Arrival, period: str) -> list[Delivery]:
         now = {"state": LANDED if own.state == JOINED else own.state, "delivered_at": whole.delivered_at}
         delivery = own if own.with_(**now) == own else change(ports.documents, own, **now)
     else:
-        if len(whole.parts) > MOST_PARTS:
-            return [change(ports.documents, own, state=REJECTED, reason=_too_many(len(whole.parts)))]
+        excess = _excess(whole.parts)
+        if excess:
+            return [change(ports.documents, own, state=REJECTED, reason=excess)]
         delivery = arrival.store(_as_landed(whole, arrival))
         if own.state == LANDED:
             # what readers still see keeps its claims until they see the whole
@@ -242,8 +255,9 @@ def _own(arrival: _Arrival, period: str) -> Delivery:
         control, others = part_control(read.control, period, takes_strays)
         if control:
             parts.append(_part(len(parts), read, control, others, takes_strays))
-    if len(parts) > MOST_PARTS:
-        raise BadBill(f"{period}: {_too_many(len(parts))}")
+    excess = _excess(parts)
+    if excess:
+        raise BadBill(f"{period}: {excess}")
     if source_format.adds_up:
         parts = [replace(part, chunk=number) for number, part in enumerate(sorted(parts, key=_by_name))]
     return Delivery(
@@ -275,7 +289,7 @@ def _part(chunk: int, read: Read, control: Mapping[str, Total], others: int, tak
     stored = read.stored
     return Part(
         chunk, read.found.name, stored.uri, stored.size_bytes, stored.digest, read.role,
-        control, others, takes_strays,
+        control, others, takes_strays, read.ranges,
     )  # fmt: skip
 
 

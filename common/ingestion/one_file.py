@@ -9,9 +9,10 @@ from typing import Any
 
 from common.errors import BadBill, Changed
 from common.ingestion.known import Known
+from common.ingestion.landed_files import Ports
 from common.ingestion.listing import Listing
 from common.ingestion.progress import LandingProgress, TimeLimit, TimeUsed
-from common.ingestion.reading import IngestRequest, Ports, Unread, read_one
+from common.ingestion.reading import IngestRequest, Unread, read_one
 from common.messages import IngestBill
 from common.ports import FoundObject, Runtime
 from common.providers.discovery import FoundPart
@@ -47,7 +48,7 @@ def read_file(message: IngestBill, file: Mapping[str, Any], rt: Runtime) -> None
     known = Known(rt.documents, rt.objects, org_slug, integration_id, message.run_id)
     key = known.key_of_file(listing.uri, found.name, found.version)
     time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
-    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, known, time_limit)
+    ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, known, time_limit, rt.settings.chunk_bytes)
     request = IngestRequest(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
     rules = provider(message.provider).rules
     try:

@@ -40,7 +40,9 @@ def permissions_for(
     """
     check_known(rt.documents, org_slug)
     if provider != "aws":
-        raise BadConfiguration(f"provider is '{provider}', expected aws: others need no policy of their own yet")
+        raise BadConfiguration(
+            f"provider is '{provider}', expected aws; docs/azure.md shows the role assignment for azure"
+        )
     if not location.startswith("s3://") or not location.removeprefix("s3://").strip("/"):
         raise BadConfiguration("--location is not s3://<bucket>/<prefix>: give the place where AWS leaves the export")
     external_id = external_id_of(rt.documents, org_slug, integration_id or identifier(provider))

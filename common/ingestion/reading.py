@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from common.errors import AlreadyExists, BadBill, Changed, NotFound, NotReady, UnknownFormat
-from common.formats import container as containers
+from common.errors import AlreadyExists, BadBill, Changed, NotFound, NotReady
 from common.formats.bounds import check_bounds
 from common.formats.control import control_totals
-from common.formats.recognition import SourceFormat, formats, recognise
-from common.formats.totals import ControlTotals, Total
+from common.formats.ranges import Range
+from common.formats.recognition import SourceFormat, formats
+from common.formats.totals import ControlTotals, read_totals, totals_document
 from common.ingestion.known import Known
+from common.ingestion.landed_files import Fetched, Ports, opened
 from common.ingestion.listing import Listing
-from common.ingestion.progress import TimeLimit
-from common.ports import Clock, DocumentStore, MessageBus, ObjectStore, StoredObject
+from common.ingestion.ranging import RangedTotals, first_facts, of_each, ranges_once, totals_of_ranges
+from common.ports import StoredObject
 from common.providers.discovery import WHOLE, FoundDelivery, FoundPart
 from common.providers.provider import Opened, ProviderRules
 from common.providers.registry import TITLES
@@ -25,18 +25,6 @@ from common.telemetry import counted, span
 _MOST_UNKNOWN, _LONGEST_NAME = 500, 200
 _MOST_RAGGED = 250_000
 """More lines of another width than the header are no slip of some lines, and too many to keep one by one."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What landing needs.  known: what is known of the files already; time_limit: how far this message goes."""
-
-    documents: DocumentStore
-    objects: ObjectStore
-    bus: MessageBus
-    clock: Clock
-    known: Known
-    time_limit: TimeLimit
 
 
 @dataclass(frozen=True)
@@ -51,17 +39,11 @@ class IngestRequest:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """One part, copied into the store.  key: what is known of it is kept under this."""
-
-    found: FoundPart
-    stored: StoredObject
-    key: str
-
-
-@dataclass(frozen=True)
 class Read:
-    """One part, landed and read.  period_column: the file's name of the column that tells the month.  unknown: as `unknown_names`."""
+    """One part, landed and read.  period_column: the file's name of the column that tells the month.  unknown: as `unknown_names`.
+
+    ranges: how it is to be cut into chunks.
+    """
 
     found: FoundPart
     stored: StoredObject
@@ -70,6 +52,7 @@ class Read:
     source_format: SourceFormat
     period_column: str
     unknown: tuple[str, ...]
+    ranges: tuple[Range, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,30 +164,18 @@ def read_all(
     return parts, notes
 
 
-@contextmanager
-def _opened(part: FoundPart, item: StoredObject, ports: Ports) -> Iterator[Opened]:
-    try:
-        readable = ports.objects.readable(item.uri)
-    except NotFound as error:
-        raise ports.known.gone(item.uri) from error
-    with containers.opened(readable, part.name) as container:
-        try:
-            yield container, recognise(container.names)
-        except UnknownFormat as error:
-            raise UnknownFormat(f"{part.name}: {error}") from None
-
-
 def _check_once(one: Fetched, request: IngestRequest, ports: Ports) -> None:
     ports.known.check(one.key)
     if not ports.known.get(one.key).get("whole"):
         ports.time_limit.check()
-        _check(one.found, one.stored, request, ports)
-        ports.known.keep(one.key, whole=True)
+        facts = _check(one, request, ports)
+        ports.known.keep(one.key, whole=True, **facts)
 
 
-def _check(part: FoundPart, item: StoredObject, request: IngestRequest, ports: Ports) -> None:
-    """Raises BadBill for a file that breaks off, or that is no bill of the integration's provider."""
-    with _opened(part, item, ports) as (container, matched):
+def _check(one: Fetched, request: IngestRequest, ports: Ports) -> dict[str, Any]:
+    """What is to be kept of how it is cut.  Raises BadBill for a file that breaks off, or that is no bill of the integration's provider."""
+    part = one.found
+    with opened(one, ports) as (container, matched):
         check_bounds(container.content, container.compression, container.kind, part.name)
         found = matched.format
         if found.provider != request.provider:
@@ -212,6 +183,7 @@ def _check(part: FoundPart, item: StoredObject, request: IngestRequest, ports: P
                 f"{part.name} is a bill of {TITLES[found.provider]} ({found.title}), the integration is one of "
                 f"{TITLES[request.provider]}; give it a location and an integration of its own"
             )
+        return first_facts((container, matched), ports.chunk_bytes)
 
 
 def _cost_column(fetched: Sequence[Fetched], ports: Ports, rules: ProviderRules) -> str | None:
@@ -224,9 +196,14 @@ def _cost_facts(one: Fetched, ports: Ports, cost_facts_of: Callable[[Opened], An
     kept = ports.known.get(one.key)
     if "cost_facts" in kept:
         return kept["cost_facts"]
-    ports.time_limit.check()
-    with _opened(one.found, one.stored, ports) as opened:
-        facts = cost_facts_of(opened)
+    ranges = ranges_once(one, ports)
+    if ranges:
+        each = of_each(one, ranges, ports, "range_facts", cost_facts_of)
+        facts = None if None in each else [fact for found in each for fact in found]
+    else:
+        ports.time_limit.check()
+        with opened(one, ports) as part:
+            facts = cost_facts_of(part)
     ports.known.keep(one.key, cost_facts=facts)
     return facts
 
@@ -235,18 +212,24 @@ def _read_once(one: Fetched, ports: Ports, rules: ProviderRules, cost: str | Non
     kept = ports.known.get(one.key).get("read")
     if kept and kept["asked"] == [one.found.role, cost]:
         return _remembered(one, kept)
+    ranges = ranges_once(one, ports)
+    control = totals_of_ranges(one, ranges, ports, cost) if ranges else None
     ports.time_limit.check()
-    read = _read(one.found, one.stored, ports, rules, cost)
+    read = _read(one, ports, rules, cost, control)
     ports.known.keep(one.key, read={**_as_document(read), "asked": [one.found.role, cost]})
     return read
 
 
-def _read(part: FoundPart, item: StoredObject, ports: Ports, rules: ProviderRules, cost: str | None) -> Read:
-    with _opened(part, item, ports) as (container, matched):
+def _read(one: Fetched, ports: Ports, rules: ProviderRules, cost: str | None, ranged: RangedTotals | None) -> Read:
+    part = one.found
+    with opened(one, ports) as (container, matched):
         if cost is not None:
             matched = matched.with_cost(cost)
-        with span("control totals", part=part.name):
-            control = control_totals(container, matched, part.name)
+        if ranged:
+            control = ranged.whole
+        else:
+            with span("control totals", part=part.name):
+                control = control_totals(container, matched, part.name)
         if control.ragged and (control.ragged == control.lines or control.ragged > _MOST_RAGGED):
             which = "none" if control.ragged == control.lines else f"only {control.lines - control.ragged:,}"
             raise BadBill(
@@ -258,7 +241,8 @@ def _read(part: FoundPart, item: StoredObject, ports: Ports, rules: ProviderRule
             role = rules.role_of(part.name, (container, matched))
     kind = matched.format
     column = matched.columns.get(kind.billing_period, kind.billing_period)
-    return Read(part, item, role, control, kind, column, unknown_names(matched.unknown))
+    ranges = ranged.ranges if ranged else ()
+    return Read(part, one.stored, role, control, kind, column, unknown_names(matched.unknown), ranges)
 
 
 def unknown_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -267,27 +251,23 @@ def unknown_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _as_document(read: Read) -> dict[str, Any]:
-    control = [
-        {"period": period, "currency": currency, **total.as_document()}
-        for (period, currency), total in read.control.totals.items()
-    ]
     return {
         "role": read.role,
         "format": read.source_format.name,
         "cost": read.source_format.cost,
         "period_column": read.period_column,
         "unknown": list(read.unknown),
-        "ragged": read.control.ragged,
-        "control": control,
+        **totals_document(read.control),
+        "ranges": [asdict(one) for one in read.ranges],
     }
 
 
 def _remembered(one: Fetched, kept: Mapping[str, Any]) -> Read:
-    control = ControlTotals(ragged=kept["ragged"])
-    for entry in kept["control"]:
-        control.totals[entry["period"], entry["currency"]] = Total.from_document(entry)
     kind = replace(formats()[kept["format"]], cost=kept["cost"])
-    return Read(one.found, one.stored, kept["role"], control, kind, kept["period_column"], tuple(kept["unknown"]))
+    ranges = tuple(Range(**entry) for entry in kept.get("ranges", ()))
+    return Read(
+        one.found, one.stored, kept["role"], read_totals(kept), kind, kept["period_column"], tuple(kept["unknown"]), ranges
+    )  # fmt: skip
 
 
 def one_format(parts: Sequence[Read]) -> SourceFormat:

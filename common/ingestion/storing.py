@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from common.errors import NotFound, Retryable
-from common.ingestion.reading import Ports
+from common.ingestion.landed_files import Ports
 from common.providers.discovery import FoundDelivery
 from common.records.deliveries import (
     CURRENT,

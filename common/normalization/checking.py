@@ -6,16 +6,17 @@ from common.errors import MalformedMessage, NotFound, Permanent
 from common.messages import BillLanded
 from common.ports import ObjectStore
 from common.records.deliveries import Delivery
-from common.records.parts import Part
+from common.records.parts import Chunk
 
 _AGREEING = ("integration_id", "billing_period", "chunks", "uri", "size_bytes", "digest")
 _FIX = "restore the landed file, then run costwire replay"
 
 
-def landed_part(message: BillLanded, delivery: Delivery) -> Part:
-    """The part that the message names.  Raises MalformedMessage where the message contradicts the delivery's document."""
-    if not 0 <= message.chunk < len(delivery.parts):
-        raise MalformedMessage(f"chunk is {message.chunk}, delivery {message.delivery_id} has {len(delivery.parts)}")
+def landed_chunk(message: BillLanded, delivery: Delivery) -> Chunk:
+    """The chunk that the message names.  Raises MalformedMessage where the message contradicts the delivery's document."""
+    chunks = delivery.chunks
+    if not 0 <= message.chunk < len(chunks):
+        raise MalformedMessage(f"chunk is {message.chunk}, delivery {message.delivery_id} has {len(chunks)}")
     told = delivery.messages()[message.chunk]
     for name in _AGREEING:
         found, expected = getattr(message, name), getattr(told, name)
@@ -24,20 +25,21 @@ def landed_part(message: BillLanded, delivery: Delivery) -> Part:
                 f"chunk {message.chunk} of delivery {message.delivery_id}: the message says {name} {str(found)[:200]!r}, "
                 f"expected {expected!r} as landed; costwire replay --delivery {message.delivery_id} sends the correct ones"
             )
-    return delivery.parts[message.chunk]
+    return chunks[message.chunk]
 
 
-def check_stored(part: Part, objects: ObjectStore) -> None:
+def check_stored(chunk: Chunk, objects: ObjectStore) -> None:
     """Nothing where the stored bytes are those that were landed.  Raises NotFound, Permanent for other bytes.
 
     The store has kept the digest beside the bytes, so nothing is read here.
     """
+    part = chunk.part
     try:
         stored = objects.stat(part.uri)
     except NotFound as error:
-        raise NotFound(f"object {part.uri}, chunk {part.chunk} of the delivery, is missing: {_FIX}") from error
+        raise NotFound(f"object {part.uri}, chunk {chunk.number} of the delivery, is missing: {_FIX}") from error
     if stored.digest != part.digest:
         raise Permanent(
-            f"object {part.uri}, chunk {part.chunk} of the delivery, has different content than was landed ({stored.digest}, expected "
+            f"object {part.uri}, chunk {chunk.number} of the delivery, has different content than was landed ({stored.digest}, expected "
             f"{part.digest}): {_FIX}"
         )

@@ -26,7 +26,7 @@ from common.ports import Runtime
 from common.records.chunks import ChunkResult, Numbers
 from common.records.deliveries import Delivery
 from common.records.own_services import saved_services
-from common.records.parts import Part
+from common.records.parts import Chunk, Part
 from common.telemetry import span
 from common.validation import Failure, validate_relation
 
@@ -43,8 +43,12 @@ class _Work:
     container: Container
     matched: Matched
     delivery: Delivery
-    part: Part
+    chunk: Chunk
     folder: Path
+
+    @property
+    def part(self) -> Part:
+        return self.chunk.part
 
     def see(self, numbered: bool = False, undecodable: bool = False, reported: bool = False) -> None:
         """Make the view `source`: the slice's lines of the file.  reported: as mapped, once they are read."""
@@ -67,26 +71,26 @@ class _Work:
         self.connection.execute(f"create or replace temp view source as {rows}")
 
 
-def normalize_chunk(delivery: Delivery, part: Part, rt: Runtime) -> ChunkResult:
+def normalize_chunk(delivery: Delivery, chunk: Chunk, rt: Runtime) -> ChunkResult:
     """Write `focus/` and, where needed, `quarantine/` of one chunk; returns where they are and what they add up to.
 
     Safe to repeat: objects that a killed run left are kept, and the numbers are those of what is stored.
     Raises BadBill for a file whose lines cannot be told apart or whose amounts cannot be added up, NoSpace on a full disk, NoMemory.
     """
     try:
-        return read_rows(lambda lenient: _normalize(delivery, part, rt, lenient))
+        return read_rows(lambda lenient: _normalize(delivery, chunk, rt, lenient))
     except duckdb.OutOfRangeException:  # some sum on the way; a cell that is too large is null and in quarantine
         raise too_large() from None
 
 
-def _normalize(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> ChunkResult:
+def _normalize(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> ChunkResult:
     progress.expect(lambda: (delivery.delivery_id, str(delivery.slice), {progress.MAPPING: _lines(*delivery.parts)}))
-    with _bench(delivery, part, rt, lenient) as work:
-        name = f"{delivery.folder}/{part.chunk:05d}.parquet"
+    with _bench(delivery, chunk, rt, lenient) as work:
+        name = f"{delivery.folder}/{chunk.number:05d}.parquet"
         target = work.folder / "focus.parquet"
         work.see(reported=progress.is_listened_to())
-        mapping = progress.part(progress.MAPPING, _lines(part))
-        with span("map chunk", chunk=part.chunk, size_bytes=part.size_bytes), mapping:
+        mapping = progress.part(progress.MAPPING, _lines(chunk.part) // max(1, len(chunk.part.ranges)))
+        with span("map chunk", chunk=chunk.number, size_bytes=chunk.part.size_bytes), mapping:
             _copy(work, _rows(work), target)
         quarantine = write_quarantine(
             work.connection, work.container, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
@@ -113,10 +117,11 @@ def _lines(*parts: Part) -> int:
 
 
 @contextmanager
-def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterator[_Work]:
+def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iterator[_Work]:
+    part = chunk.part
     with (
         tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
-        containers.opened(rt.objects.readable(part.uri), part.name) as container,
+        containers.opened(rt.objects.readable(part.uri), part.name, chunk.range) as container,
         engine(Path(folder), rt.settings.threads) as connection,
     ):
         matched = recognise(container.names)
@@ -125,8 +130,8 @@ def _bench(delivery: Delivery, part: Part, rt: Runtime, lenient: bool) -> Iterat
         prepare(connection, saved_services(rt.documents, delivery.org_slug))
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
-        container = replace(container, lenient=lenient)
-        yield _Work(connection, container, matched.with_cost(cost), delivery, part, Path(folder))
+        container = replace(container, lenient=lenient or container.lenient)
+        yield _Work(connection, container, matched.with_cost(cost), delivery, chunk, Path(folder))
 
 
 def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
@@ -179,7 +184,7 @@ def _pairs(work: _Work, rt: Runtime) -> str | None:
     row = work.connection.execute(f"select count(*) from {_parquet(target)}").fetchone()
     if not row or not row[0]:
         return None
-    return rt.objects.put_file(f"focus/{work.delivery.folder}/{work.part.chunk:05d}.pairs.parquet", target).uri
+    return rt.objects.put_file(f"focus/{work.delivery.folder}/{work.chunk.number:05d}.pairs.parquet", target).uri
 
 
 def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None, pairs_uri: str | None) -> ChunkResult:
@@ -200,7 +205,7 @@ def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None
         ]
     return ChunkResult(
         **vars(numbers),
-        chunk=work.part.chunk,
+        chunk=work.chunk.number,
         focus_uri=focus_uri,
         quarantine_uri=quarantine_uri,
         pairs_uri=pairs_uri,

@@ -60,7 +60,7 @@ def finish(message: DeliveryMapped, rt: Runtime) -> None:
         skipped()
         return
     chunks = load_chunks(rt.documents, delivery)
-    if len(chunks) == len(delivery.parts):
+    if len(chunks) == len(delivery.chunks):
         _finish(delivery, chunks, rt)
 
 

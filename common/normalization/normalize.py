@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.errors import BadBill
 from common.messages import BillLanded, DeliveryMapped
-from common.normalization.checking import check_stored, landed_part
+from common.normalization.checking import check_stored, landed_chunk
 from common.normalization.chunk import normalize_chunk
 from common.normalization.finish import reject
 from common.ports import Runtime
@@ -22,27 +22,27 @@ def normalize(message: BillLanded, rt: Runtime) -> None:
     rejects the delivery instead.
     """
     delivery = load_known(rt.documents, message.org_slug, message.delivery_id)
-    part = landed_part(message, delivery)
+    chunk = landed_chunk(message, delivery)
     if delivery.state in FINISHED:
         finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
         skipped()
         return
     path = chunk_path(delivery.org_slug, delivery.delivery_id, message.chunk)
     if rt.documents.get(path) is None:
-        check_stored(part, rt.objects)
+        check_stored(chunk, rt.objects)
         try:
-            result = normalize_chunk(delivery, part, rt)
+            result = normalize_chunk(delivery, chunk, rt)
             rt.documents.set(path, result.as_document())
             counted(rows=result.rows, quarantined_rows=result.quarantined_lines)
         except BadBill as error:
-            reject(delivery, str(error), rt, part)
+            reject(delivery, str(error), rt, chunk.part)
             return
     _announce_if_mapped(delivery, rt)
 
 
 def _announce_if_mapped(delivery: Delivery, rt: Runtime) -> None:
     """Two that finish at once may both announce it, one that is killed before this does so when its message comes again."""
-    if rt.documents.count(chunks_path(delivery.org_slug, delivery.delivery_id)) < len(delivery.parts):
+    if rt.documents.count(chunks_path(delivery.org_slug, delivery.delivery_id)) < len(delivery.chunks):
         return
     rt.bus.publish(
         DeliveryMapped(

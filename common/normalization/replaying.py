@@ -83,7 +83,7 @@ def replay_delivery(rt: Runtime, org_slug: str, prefix: str) -> Replayed:
         _clear(rt, found)
         found = change(rt.documents, found, state=LANDED, reason=None)
     rt.bus.publish_all(found.messages())
-    return Replayed(len(found.parts))
+    return Replayed(len(found.chunks))
 
 
 def refused_again(rt: Runtime, org_slug: str, prefix: str) -> list[str]:

@@ -49,10 +49,11 @@ def unread_lines(
         """
     )
     file = _Records(container)
+    before = container.range.lines if container.range else 0
     try:
         while lines := found.fetchmany(_AT_ONCE):
             yield [
-                _line(matched, number, _text(file, position, text, kind), kind)
+                _line(matched, before + number, _text(file, position, text, kind), kind)
                 for number, position, text, kind in lines
             ]
     finally:
@@ -160,7 +161,8 @@ def keep_broken_lines(connection: duckdb.DuckDBPyConnection, container: Containe
     if container.kind != "json":
         return
     kept: list[dict[str, str]] = []
-    for number, (line, record) in enumerate(json_records(container, matched), start=1):
+    first = 1 + (container.range.rows if container.range else 0)
+    for number, (line, record) in enumerate(json_records(container, matched), start=first):
         if isinstance(record, NotStrict):
             text = line.rstrip(b"\r\n").decode(errors="backslashreplace")
             kept.append({"number": str(number), "text": text, "reason": str(record)})

@@ -23,7 +23,9 @@ class Source:
 
     location: a URI, or a path.  config: the integration's.  credential_ref: the path of its stored credential's document.
     secret: its credential, where one was given that is not stored yet; never logged.  on_this_machine: a path that was given to a command
-    on this machine, never one from a document: it may be a file in either runtime.  maximum_bytes: the most that one query may scan.
+    on this machine, never one from a document: it may be a file in either runtime.  may_name_addresses: its credential may say which
+    address is asked, as a connection string does: on the user's own machine only.  maximum_bytes: the most that
+    one query may scan.
     """
 
     location: str
@@ -34,6 +36,7 @@ class Source:
     credential_ref: str | None = None
     secret: bytes | None = field(default=None, repr=False)
     on_this_machine: bool = False
+    may_name_addresses: bool = False
     maximum_bytes: int = 1 << 40
 
 

@@ -19,7 +19,7 @@ from common.formats.totals import Total
 from common.messages import BillLanded
 from common.ports import DocumentStore, Slice
 from common.records.organizations import below
-from common.records.parts import Part, part_document, read_part
+from common.records.parts import Chunk, Part, chunks_of, part_document, read_part
 from common.records.unknown import known_and_unknown
 
 LANDED = "landed"
@@ -126,6 +126,11 @@ class Delivery:
         return f"{self.org_slug}/{self.integration_id}/{self.billing_period}/{self.delivery_id}"
 
     @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """What is mapped one by one: each part, or each range of one that is cut."""
+        return chunks_of(self.parts)
+
+    @property
     def proves_effective_cost(self) -> bool:
         """The effective view of a month alone says nothing of what was invoiced: its proof runs on EffectiveCost."""
         pair = self._pair
@@ -178,6 +183,7 @@ class Delivery:
 
     def messages(self) -> list[BillLanded]:
         """One `bill-landed` a chunk."""
+        chunks = self.chunks
         return [
             BillLanded(
                 org_slug=self.org_slug,
@@ -187,14 +193,14 @@ class Delivery:
                 billing_period=self.billing_period,
                 delivery_id=self.delivery_id,
                 delivered_at=_text(self.delivered_at),
-                chunk=part.chunk,
-                chunks=len(self.parts),
-                uri=part.uri,
-                size_bytes=part.size_bytes,
-                digest=part.digest,
+                chunk=chunk.number,
+                chunks=len(chunks),
+                uri=chunk.part.uri,
+                size_bytes=chunk.part.size_bytes,
+                digest=chunk.part.digest,
                 run_id=self.run_id,
             )
-            for part in self.parts
+            for chunk in chunks
         ]
 
     def as_document(self) -> dict[str, Any]:

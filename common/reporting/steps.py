@@ -33,7 +33,8 @@ def _step(documents: DocumentStore, run: Run) -> str:
 
 
 def _mapping(documents: DocumentStore, delivery: Delivery) -> str:
-    done, files = count_chunks(documents, delivery), len(delivery.parts)
-    if done < files:
-        return f"mapping {delivery.slice}, {done} of {files} files"
+    done, chunks = count_chunks(documents, delivery), len(delivery.chunks)
+    what = "files" if chunks == len(delivery.parts) else "chunks"
+    if done < chunks:
+        return f"mapping {delivery.slice}, {done} of {chunks} {what}"
     return f"proving {delivery.slice}"

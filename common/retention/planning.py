@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from common.domain import alerts, outbox
-from common.ports import Document, Runtime, Slice
+from common.ports import Document, Order, Runtime, Slice
 from common.records.deliveries import Delivery
 from common.records.integrations import KNOWN_FILES, integration_path
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, past_deliveries
-from common.records.runs import ENDED
+from common.records.runs import ENDED, QUEUED, RUNNING, Run, load_run
 from common.retention.deciding import Known, decide, named_elsewhere, restatements_from
 from common.retention.inventory import Inventory
 from common.retention.lives import Lives, lives_of
 from common.warehouse.catalogued import catalogued
 
+PAGE = 50
+"""Runs that are read at once, the oldest first, until one is not past its life."""
+_BY_TIME = Order("started_at")
 _SHOWN = "select delivery_id from slices"
 
 
@@ -53,12 +56,12 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
     now, lives = rt.clock.now(), lives_of(rt.documents, org_slug)
     documents = [one for _, one in rt.documents.list(below(org_slug, "deliveries"))]
     deliveries = [Delivery.from_document(one) for one in documents]
-    runs = dict(rt.documents.list(below(org_slug, "runs")))
+    open_runs = _open_runs(rt, org_slug)
     past = past_deliveries(rt.documents, org_slug)
     unfinished = [one for one in (*deliveries, *past) if one.unknown.get(PENDING)]
     replacements = rt.warehouse.query(org_slug, catalogued("replacements")) if deliveries else []
     shown = {row["delivery_id"] for row in rt.warehouse.query(org_slug, _SHOWN)} if deliveries else set()
-    under_way = {name for run in runs.values() if run["status"] not in ENDED for name in run.get("delivery_ids", ())}
+    under_way = {name for run in open_runs for name in run.delivery_ids}
     decided = decide(Known(deliveries, past, replacements, shown, under_way), lives, now)
     going = tuple(decided)
     named = named_elsewhere(deliveries, {one.delivery_id for one in going})
@@ -68,8 +71,8 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
         for one in past
         if not one.unknown.get(PENDING) and _before(one.files_removed_at, now, lives, "past_deliveries")
     )
-    simple = list(_documents(rt, org_slug, runs, lives, now))
-    copies = _copies(rt, org_slug, inventory, runs, lives, now)
+    simple = list(_documents(rt, org_slug, lives, now))
+    copies = _copies(rt, org_slug, inventory, {run.integration_id for run in open_runs}, lives, now)
     return Plan(
         lives,
         going=(
@@ -95,9 +98,12 @@ def _going(kind: str, delivery: Delivery, inventory: Inventory, named: set[str])
     return Going(kind, delivery.delivery_id, str(delivery.slice), len(items), sum(item.size_bytes for item in items))
 
 
-def _documents(
-    rt: Runtime, org_slug: str, runs: Mapping[str, Document], lives: Lives, now: datetime
-) -> Iterable[tuple[str, str, str]]:
+def _open_runs(rt: Runtime, org_slug: str) -> list[Run]:
+    found = (rt.documents.list(below(org_slug, "runs"), {"status": status}) for status in (QUEUED, RUNNING))
+    return [Run.from_document(one) for several in found for _, one in several]
+
+
+def _documents(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> Iterable[tuple[str, str, str]]:
     """(kind, name, path) of documents that go by themselves."""
 
     def found(kind: str, names: Iterable[str]) -> Iterable[tuple[str, str, str]]:
@@ -107,7 +113,7 @@ def _documents(
         kind: dict(rt.documents.list(below(org_slug, kind)))
         for kind in ("alerts", "notifications", "landings", "sizes")
     }
-    yield from found("runs", _old_runs(runs, lives, now))
+    yield from found("runs", _old_runs(rt, org_slug, lives, now))
     yield from found(
         "alerts",
         (
@@ -127,43 +133,55 @@ def _documents(
     )
     yield from found(
         "landings",
-        (name for name, one in listed["landings"].items() if _is_left(runs.get(one.get("run_id", "")), now, lives)),
+        (name for name, one in listed["landings"].items() if _is_left(_run(rt, org_slug, one), now, lives)),
     )
     yield from found("sizes", (name for name in listed["sizes"] if name < (now - lives["sizes"]).date().isoformat()))
 
 
-def _old_runs(runs: Mapping[str, Document], lives: Lives, now: datetime) -> list[str]:
-    latest: dict[str, tuple[str, str]] = {}
-    for name, one in runs.items():
-        latest[one["integration_id"]] = max(latest.get(one["integration_id"], ("", "")), (one["started_at"], name))
-    newest = {name for _, name in latest.values()}
-    ended = {name: one for name, one in runs.items() if one["status"] in ENDED and name not in newest}
-    return [name for name, one in ended.items() if _before(one["ended_at"] or one["started_at"], now, lives, "runs")]
+def _old_runs(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> list[str]:
+    """Those past their life, but of each integration the last of them.  Younger ones are not read: most runs are."""
+    old: list[tuple[str, Document]] = []
+    page = rt.documents.list(below(org_slug, "runs"), order=_BY_TIME, limit=PAGE)
+    while page:
+        past = [(name, one) for name, one in page if _before(one["started_at"], now, lives, "runs")]
+        old += past
+        page = (
+            rt.documents.list(below(org_slug, "runs"), order=_BY_TIME, limit=PAGE, after=page[-1])
+            if past == page
+            else ()
+        )
+    last = {one["integration_id"]: name for name, one in old}
+    ended = [(name, one) for name, one in old if one["status"] in ENDED and name != last[one["integration_id"]]]
+    return [name for name, one in ended if _before(one["ended_at"] or one["started_at"], now, lives, "runs")]
 
 
 def _is_over(alert: Mapping[str, Any]) -> bool:
     return alert["state"] in (alerts.RESOLVED, alerts.RETRACTED) and bool(alert["history"])
 
 
-def _is_left(run: Mapping[str, Any] | None, now: datetime, lives: Lives) -> bool:
-    """Whether the progress of a landing belongs to a run that ended without it long ago."""
-    return run is not None and (run["status"] in ENDED and _before(run["started_at"], now, lives, "landings"))
+def _run(rt: Runtime, org_slug: str, noted: Mapping[str, Any]) -> Run | None:
+    """The run that noted something."""
+    return load_run(rt.documents, org_slug, str(noted.get("run_id", "")) or "none")
+
+
+def _is_left(run: Run | None, now: datetime, lives: Lives) -> bool:
+    """Whether what a run noted of its landing belongs to one that ended without it long ago."""
+    return run is not None and run.status in ENDED and _before(run.started_at, now, lives, "landings")
 
 
 def _copies(
-    rt: Runtime, org_slug: str, inventory: Inventory, runs: Mapping[str, Document], lives: Lives, now: datetime
+    rt: Runtime, org_slug: str, inventory: Inventory, busy: Collection[str], lives: Lives, now: datetime
 ) -> tuple[str, ...]:
     """Copies of files whose landing was never finished, and those that a killed one left without a note.
 
-    A copy is made before it is noted, so none goes while a run of its integration has not ended.
+    A copy is made before it is noted, so none goes while a run of its integration has not ended.  busy: the integrations of such runs.
     """
-    busy = {run["integration_id"] for run in runs.values() if run["status"] not in ENDED}
     gone = []
     for item in inventory.incoming():
         integration_id, _, key = item.uri.rsplit("/", 3)[1:]
         if integration_id not in busy:
             known = rt.documents.get(f"{integration_path(org_slug, integration_id)}/{KNOWN_FILES}/{key}") or {}
-            run = runs.get(known.get("run_id", ""))
+            run = _run(rt, org_slug, known)
             if known.get("uri") != item.uri or run is None or _is_left(run, now, lives):
                 gone.append(item.uri)
     return tuple(gone)

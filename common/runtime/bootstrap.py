@@ -282,7 +282,10 @@ def _opened(rt: Runtime, source: Source) -> Location:
                 return None  # on their own machine users are who they are signed in as; in the cloud that would be all tenants at once
             raise
 
-    return open_source(replace(source, maximum_bytes=rt.settings.maximum_bytes_billed), credential)
+    settings = rt.settings
+    on_own_machine = settings.runtime == "embedded"
+    asked = replace(source, may_name_addresses=on_own_machine, maximum_bytes=settings.maximum_bytes_billed)
+    return open_source(asked, credential)
 
 
 def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:

@@ -221,9 +221,9 @@ def _note_current(shown: Delivery, replaced: str | None, rt: Runtime) -> None:
 def normalized_files(rt: Runtime, delivery: Delivery) -> Sequence[str]:
     """The files of a proved delivery: of every chunk with rows, and the adjustments of the whole.  Raises NotFound."""
     chunks = load_chunks(rt.documents, delivery)
-    if len(chunks) < len(delivery.parts):
+    if len(chunks) < len(delivery.chunks):
         raise NotFound(
-            f"{len(chunks)} of {len(delivery.parts)} chunks of delivery {delivery.delivery_id} are recorded; "
+            f"{len(chunks)} of {len(delivery.chunks)} chunks of delivery {delivery.delivery_id} are recorded; "
             f"fetch it again: costwire sync --integration {delivery.integration_id} --org {delivery.org_slug}"
         )
     files = [one.focus_uri for one in chunks if one.rows]

@@ -80,6 +80,36 @@ def _s3_environment() -> Mapping[str, str]:
     return {"AWS_ENDPOINT_URL": s3_peer.server()}
 
 
+def _write_oci(place: Path, name: str, content: bytes) -> None:
+    from tests import oci_peer
+
+    oci_peer.write(place, name, content)
+
+
+def _open_oci(place: Path, name: str) -> Location:
+    from tests import oci_peer
+
+    return oci_peer.open_place(place, name)
+
+
+def _oci_environment() -> Mapping[str, str]:
+    from tests import oci_peer
+
+    return {"COSTWIRE_OCI_ENDPOINT": oci_peer.peer().address}
+
+
+def _write_azure(place: Path, name: str, content: bytes) -> None:
+    from tests import azure_peer
+
+    azure_peer.write(place, name, content)
+
+
+def _open_azure(place: Path, name: str) -> Location:
+    from tests import azure_peer
+
+    return azure_peer.open_place(place, name)
+
+
 def emulator_project(place: Path) -> str:
     """A project of the emulator for each place: it keeps any number of them apart, and needs none to exist."""
     return f"contract-{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"
@@ -170,6 +200,8 @@ OBJECTS: dict[str, Callable[[Path], ObjectStore]] = {
 LOCATIONS: dict[str, LocationBackend] = {
     "file": LocationBackend(_write_file, _open_file),
     "s3": LocationBackend(_write_s3, _open_s3, _s3_environment),
+    "oci": LocationBackend(_write_oci, _open_oci, _oci_environment),
+    "azure": LocationBackend(_write_azure, _open_azure),
     "gcs": LocationBackend(storage_backends.write_bill, storage_backends.open_bills),
 }
 

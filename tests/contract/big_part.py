@@ -10,15 +10,16 @@ import json
 import resource
 import sys
 import tempfile
-import threading
 import time
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.watch import Watch
 from common.adapters.gcp.storage import CloudStorageObjectStore
 from common.config import Settings
 from common.messages import SyncRequested
 from common.ports import ObjectStore
+from common.records.deliveries import Delivery
 from common.records.integrations import save_integration
 from common.records.organizations import ensure_default
 from common.runtime import bootstrap
@@ -38,27 +39,6 @@ class BucketRuntime(EmbeddedRuntime):
     @cached_property
     def objects(self) -> ObjectStore:
         return CloudStorageObjectStore.connect("costwire-test", BUCKETS[0], self.scratch)
-
-
-class Watch(threading.Thread):
-    """Notes the most bytes that ever lay in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(daemon=True)
-        self._folder = folder
-        self.peak_bytes = 0
-
-    def run(self) -> None:
-        while True:
-            self.peak_bytes = max(self.peak_bytes, sum(map(_size, self._folder.rglob("*"))))
-            time.sleep(0.02)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.lstat().st_size if path.is_file() else 0
-    except FileNotFoundError:
-        return 0
 
 
 def main(folder: str, location: str, bucket: str) -> None:
@@ -88,6 +68,7 @@ def main(folder: str, location: str, bucket: str) -> None:
         "state": delivery["state"],
         "proof": delivery["proof"],
         "rows": delivery["rows"],
+        "chunks": len(Delivery.from_document(delivery).chunks),
         "scratch_peak_bytes": watch.peak_bytes,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "seconds": seconds,

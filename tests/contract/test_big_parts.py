@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import uuid
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,7 @@ MOST_GROWTH = 0.5
 """Of the bytes by which one part is larger than another."""
 
 
-def delivered(folder: Path, lines: int) -> dict:
+def delivered(folder: Path, lines: int, **environment: str) -> dict:
     """What the delivery of a bill of so many lines took."""
     bill = cur.generate(folder, lines)
     source = storage_backends.made_bucket(f"bills-{uuid.uuid4().hex[:12]}")
@@ -38,7 +40,15 @@ def delivered(folder: Path, lines: int) -> dict:
     home = folder / str(lines)
     home.mkdir()
     command = [sys.executable, "-m", "tests.contract.big_part", str(home), f"gs://{source}/march", objects]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+        env={**os.environ, **environment},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return {**json.loads(done.stdout), "size_bytes": bill.size_bytes, "total": bill.total}
 
@@ -52,3 +62,11 @@ def test_a_part_is_landed_and_mapped_in_bounded_memory_and_little_scratch(tmp_pa
         assert one["peak_rss_bytes"] < MOST_RSS_BYTES
     grown = big["peak_rss_bytes"] - small["peak_rss_bytes"]
     assert grown < (big["size_bytes"] - small["size_bytes"]) * MOST_GROWTH
+
+
+def test_a_part_is_mapped_in_ranges_of_its_object(tmp_path):
+    one = delivered(tmp_path, 30_000, COSTWIRE_CHUNK_BYTES=str(5 << 20))
+    assert (one["state"], one["chunks"]) == ("current", 5)
+    assert [(proof["difference"], Decimal(proof["written"])) for proof in one["proof"]] == [
+        ("0", Decimal(one["total"]))
+    ]

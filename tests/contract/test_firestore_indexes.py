@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 
 from common.adapters.gcp.firestore_indexes import COMPOSITE_INDEXES, EXEMPTIONS, EXPIRATIONS, Field, Index
 from common.adapters.shared.document_rules import MAX_DOCUMENT_BYTES, stored_bytes
+from common.formats.ranges import Range
 from common.formats.totals import Total
+from common.ingestion.landing import MOST_CHUNKS, MOST_PARTS
 from common.ports.documents import Order
 from common.records.deliveries import LANDED, Delivery, delivery_path
 from common.records.parts import Part
@@ -142,3 +145,13 @@ def test_a_part_takes_what_the_page_says():
     sizes = [stored_bytes(path, delivery_of(*made).as_document()) for made in ((100, 1), (200, 1), (200, 2))]
     assert (sizes[1] - sizes[0]) / 100 == pytest.approx(570, abs=20)
     assert (sizes[2] - sizes[1]) / 200 == pytest.approx(160, abs=20)
+
+
+def test_a_delivery_of_as_many_files_and_ranges_as_are_accepted_fits_a_document():
+    each = MOST_CHUNKS // MOST_PARTS
+    ranges = tuple(Range(10**11 + n, 10**11 + n + 1, 10**9, 10**9, True) for n in range(each))
+    made = delivery_of(MOST_PARTS)
+    document = replace(made, parts=tuple(replace(part, ranges=ranges) for part in made.parts)).as_document()
+    size = stored_bytes(delivery_path("acme_corporation_1x2y3z", "0123456789abcdef0123"), document)
+    assert size < MAX_DOCUMENT_BYTES * 0.8
+    assert Delivery.from_document(document).parts[0].ranges == ranges

@@ -11,7 +11,7 @@ from backends import LOCATIONS, chosen
 from common.errors import BadConfiguration, Changed, NotFound
 
 
-@pytest.fixture(params=chosen("LOCATIONS", "file,s3"))
+@pytest.fixture(params=chosen("LOCATIONS", "file,s3,oci"))
 def backend(request):
     return LOCATIONS[request.param]
 

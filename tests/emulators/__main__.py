@@ -28,6 +28,7 @@ PEERS: dict[str, str | Callable[[Path], Peer]] = {
     "bigquery": "tests.emulators.bigquery",
     "second_bigquery": "tests.emulators.bigquery",
     "google_grpc": "tests.emulators.google_grpc",
+    "azurite": "tests.emulators.azurite",
 }
 """Peer -> what starts it, or the module whose function of the peer's name does."""
 

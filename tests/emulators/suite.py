@@ -19,6 +19,7 @@ BACKENDS = {
     "PUBSUB_EMULATOR_HOST": {"BUSES": "pubsub"},
     "FIRESTORE_EMULATOR_HOST": {"DOCUMENTS": "firestore"},
     "STORAGE_EMULATOR_HOST": {"OBJECTS": "gcs", "LOCATIONS": "gcs"},
+    "AZURITE_EMULATOR_HOST": {"LOCATIONS": "azure"},
     "BIGQUERY_EMULATOR_HOST": {"WAREHOUSES": "bigquery"},
     "KMS_EMULATOR_HOST": {"KEYS": "kms"},
     "SECRET_MANAGER_EMULATOR_HOST": {"SECRETS": "secret_manager"},
@@ -29,9 +30,10 @@ BACKENDS = {
 
 def main() -> int:
     """pytest's exit status."""
-    running = {
-        port: backend for sign, ports in BACKENDS.items() if os.environ.get(sign) for port, backend in ports.items()
-    }
+    running: dict[str, str] = {}
+    for sign, ports in BACKENDS.items():
+        for port, backend in ports.items() if os.environ.get(sign) else ():
+            running[port] = f"{running[port]},{backend}" if port in running else backend
     environment = {**os.environ, **{f"CONTRACT_{port}": backend for port, backend in running.items()}}
     told = ", ".join(f"{port.lower()} on {backend}" for port, backend in running.items())
     print(f"held to the contract: {told or 'nothing, since no peer runs'}", flush=True)

@@ -183,7 +183,7 @@ def test_overlap_that_was_allowed_is_not_taken_back_in_place(place: Place) -> No
     [
         (ALL + BUDGET.replace("acme", "acmee"), NotFound, "no organization acmee; .* did you mean 'acme'"),
         (ALL.replace('"bills"', '"nowhere"'), BadConfiguration, "integration aws of acme: .*nowhere.*; nothing was applied"),
-        (ALL.replace('"bills"', '"s3://bucket/x"'), BadConfiguration, "location has the scheme s3://"),
+        (ALL.replace('"bills"', '"ftp://bucket/x"'), BadConfiguration, "location has the scheme ftp://"),
         (ALL.replace('"100.50"', "100.50"), BadConfiguration, "a TOML float"),
         (ALL + "ownr = 'x'\n", BadConfiguration, "unknown key 'ownr'; did you mean 'owner'"),
     ],

@@ -37,7 +37,8 @@ class _Bucket:
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     """The cloud runtime's rules on this machine's stores."""
-    monkeypatch.setitem(locations.PLACES, "gs", lambda source, credential: _Bucket(source.location))
+    for scheme in ("gs", "az"):
+        monkeypatch.setitem(locations.PLACES, scheme, lambda source, credential: _Bucket(source.location))
     with laptop(tmp_path / "home", runtime="cloud", project="p", bucket="p-costwire") as made:
         for org in (ORG, OTHER):
             add(made.documents, made.clock.now(), org, org)
@@ -58,6 +59,19 @@ def test_no_tenant_is_connected_to_the_place_of_another(cloud: Laptop, theirs: s
     connect(cloud, Connection(ORG, "aws", "gs://bills/acme"))
     connect(cloud, Connection(OTHER, "gcp", "gs://bills/globex"))  # its own place, a second time
     assert reading(cloud, ORG) == reading(cloud, OTHER) == reading(cloud, OTHER, "gcp") == 1
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    ["az://acct/exports/globex", "AZ://Acct//exports", "https://acct.blob.core.windows.net/exports/globex/actual"],
+)
+def test_a_container_of_azure_is_one_place_in_its_account(cloud: Laptop, theirs: str) -> None:
+    connect(cloud, Connection(OTHER, "azure", "az://acct/exports/globex"))
+    with pytest.raises(BadConfiguration, match="read by another organization"):
+        connect(cloud, Connection(ORG, "azure", theirs))
+    for number, own in enumerate(("az://acct/exports/acme", "az://acct/bills/globex", "az://acme/exports/globex")):
+        connect(cloud, Connection(ORG, "azure", own, f"own-{number}"))
+        assert reading(cloud, ORG, f"own-{number}") == 1
 
 
 @pytest.mark.parametrize(

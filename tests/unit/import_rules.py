@@ -89,7 +89,12 @@ RULES: dict[str, Rule] = {
         (*_DATA, "formats", "providers", "records", "tenancy", "warehouse", "adapters.shared"),
     ),
     "common/adapters/aws": Rule("places of AWS", (*_DATA, "providers", "adapters.shared")),
-    "common/adapters/locations": Rule("where bills are left", (*_DATA, "providers", "adapters.aws", "adapters.gcp")),
+    "common/adapters/azure": Rule("places of Azure", (*_DATA, "providers", "adapters.shared")),
+    "common/adapters/oci": Rule("places of OCI", (*_DATA, "providers", "adapters.shared")),
+    "common/adapters/locations": Rule(
+        "where bills are left",
+        (*_DATA, "providers", "adapters.aws", "adapters.azure", "adapters.gcp", "adapters.oci"),
+    ),
     "common/adapters/notifiers": Rule("notification channels", _DATA),
     "common/runtime": Rule(
         "bootstrap (adapters chosen), entry point, pushes, processed events",

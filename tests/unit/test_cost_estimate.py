@@ -11,6 +11,7 @@ import pytest
 
 from common.focus import storage_schema
 from common.ingestion import landing, one_file
+from common.retention import planning
 from common.tenancy.schedules import DEFAULTS
 from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS
 from deployment import cost_estimate, cost_model, cost_storage, cost_time, cost_world
@@ -175,9 +176,10 @@ def test_a_backup_of_every_document_is_paid_for_each_day_that_it_is_stored() -> 
     assert runs == 6 * 400 and found["firestore_gib_month"] > runs * 3_000 / GIB
 
 
-def test_a_clean_up_reads_every_run_once_a_day_and_asks_two_questions() -> None:
-    found = parts(TENANT)["clean-up"]
-    assert found["firestore_read"] > 30 * 6 * 400
+def test_a_clean_up_reads_the_runs_that_go_and_asks_two_questions() -> None:
+    found, stored = parts(TENANT)["clean-up"], cost_storage.documents(TENANT, world())
+    others = stored["deliveries"] + stored["past_deliveries"] + 3  # the tenant's, and the chunks' of what goes
+    assert found["firestore_read"] == 30 * (6 + cost_storage.RUNS_PAGE + others) == 30 * (6 + planning.PAGE + others)
     assert found["bigquery_scanned_byte"] == 30 * 2 * MINIMUM_SCAN
     assert found["request"] == 30
 

@@ -82,3 +82,20 @@ def test_the_sdks_of_google_cloud_are_added_as_costwire_was_installed(
     installed._runner.cache_clear()
     install("/home/me/.local/share/pipx/venvs/costwire", {"url": "file:///src", "dir_info": {}})
     assert installed.extra_install("cloud") == "run pipx install --force '/src[cloud]'"
+
+
+@pytest.mark.parametrize(
+    ("package", "what", "extra"),
+    [
+        ("google.cloud.storage", "Google Cloud's SDKs are", "cloud"),
+        ("boto3", "AWS's SDK is", "aws"),
+        ("azure.core", "Azure's SDKs are", "azure"),
+    ],
+)
+def test_a_missing_sdk_is_named_with_the_way_to_add_it(
+    install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: str, what: str, extra: str
+) -> None:
+    install(UVX)
+    monkeypatch.setattr(installed, "__file__", str(tmp_path / "costwire" / "installed.py"))
+    assert installed.missing_sdk(package) == f"{what} not installed; run uvx --from 'costwire[{extra}]' costwire"
+    assert installed.missing_sdk("yaml") is None

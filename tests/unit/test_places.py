@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common.domain.places import Place, PlaceRules
+from common.domain.places import Place, PlaceRules, canonical
 
 CLOUD = PlaceRules(
     reads_files=False,
@@ -92,10 +92,29 @@ def test_other_folders_of_one_machine_may_be_read(location: str) -> None:
         ("gs://b/acme", "gs://b/acme-2", False),
         ("gs://b/acme", "gs://c/acme", False),
         ("gs://b/acme", "s3://b/acme", False),
+        ("az://acct/exports", "az://acct/exports/costs", True),
+        ("az://ACCT//Exports/costs", "az://acct/exports/costs/march", True),
+        ("az://acct/exports", "az://acct/other", False),
+        ("az://acct/exports/costs", "az://other/exports/costs", False),
+        ("az://acct/exports/costs", "az://acct/exports/Costs", False),
     ],
 )
 def test_places_overlap_where_one_holds_the_other(one: str, other: str, expected: bool) -> None:
     assert Place.of(one).overlaps(Place.of(other)) is Place.of(other).overlaps(Place.of(one)) is expected
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("https://Acct.blob.core.windows.net/exports/a%20b/c", "az://acct/exports/a b/c"),
+        ("https://acct.blob.core.windows.net/exports?sv=1&sig=token", None),
+        ("https://acct.blob.core.windows.net.evil.example/exports", None),
+        ("az://acct/exports/100%25", None),
+        ("s3://bucket/x", None),
+    ],
+)
+def test_a_containers_address_is_stored_as_a_location_of_azure(location: str, expected: str | None) -> None:
+    assert canonical(location) == (expected or location)
 
 
 def test_rules_are_pure(tmp_path: Path) -> None:

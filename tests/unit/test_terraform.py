@@ -32,6 +32,7 @@ WRITTEN = json.loads(facts.TARGET.read_text(encoding="utf-8"))
 LOCALS = hcl.local_values(hcl.ROOT)
 FUNCTIONS = set(facts.functions())
 BY_MESSAGE = {name for name, one in facts.functions().items() if one["trigger"] == "message"}
+NOT_FOR_THE_COMMAND = {f"COSTWIRE_{name}" for name in ("PUSH_AUTH", "TRACES", "WORK_SECONDS", "CHUNK_BYTES")}
 NOT_FOR_FUNCTIONS = {
     "home": "state of the embedded runtime",
     "threads": "DuckDB takes the processors that the instance has",
@@ -123,7 +124,7 @@ def test_fixed_settings_have_values_that_the_code_takes() -> None:
 
 def test_what_the_command_needs_is_put_out() -> None:
     named = re.findall(r'"(COSTWIRE_\w+)"', hcl.named(hcl.ROOT, "output")["environment"]["value"])
-    assert set(named) == set(LOCALS["environment"]) - {"COSTWIRE_PUSH_AUTH", "COSTWIRE_TRACES", "COSTWIRE_WORK_SECONDS"}
+    assert set(named) == set(LOCALS["environment"]) - NOT_FOR_THE_COMMAND
 
 
 def test_secrets_have_a_container_and_no_value() -> None:

@@ -12,6 +12,7 @@ from common.ports.locations import Location, Source
 
 if TYPE_CHECKING:
     from common.providers.aws.credential import AwsCredential
+    from common.providers.azure.credential import AzureCredential
     from common.providers.gcp.credential import GoogleCredential
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -60,7 +61,35 @@ def _s3(source: Source, credential: Credential) -> Location:
     return S3Location(source.location, given)
 
 
+def _oci(source: Source, credential: Credential) -> Location:
+    from common.adapters.oci.object_storage import ObjectStorageLocation
+    from common.providers.oci.credential import OciCredential, read_credential
+
+    def given() -> OciCredential:
+        secret = credential()
+        if not secret:
+            raise BadConfiguration(
+                "bills of OCI are read with a user's API key: costwire connect oci --credential FILE"
+            )
+        return read_credential(secret)
+
+    return ObjectStorageLocation(source.location, given)
+
+
+def _blob_storage(source: Source, credential: Credential) -> Location:
+    from common.adapters.azure.blob_location import BlobLocation
+    from common.providers.azure.credential import read_credential
+
+    def given() -> AzureCredential | None:
+        secret = credential()
+        return read_credential(secret).checked(source.may_name_addresses) if secret else None
+
+    return BlobLocation(source.location, given)
+
+
 PLACES: dict[str, Place] = {
+    "az": _blob_storage,
+    "oci": _oci,
     "s3": _s3,
     "gs": _cloud_storage,
     "bq": _billing_export,

@@ -1,6 +1,7 @@
 """OCI's cost reports."""
 
+from common.providers.oci.credential import read_credential
 from common.providers.oci.discovery import discover
 from common.providers.provider import Provider
 
-PROVIDER = Provider("oci", discover)
+PROVIDER = Provider("oci", discover, read_credential=read_credential)

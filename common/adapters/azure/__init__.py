@@ -1,0 +1,1 @@
+"""Places of Azure.  Azure's SDKs are imported here only."""

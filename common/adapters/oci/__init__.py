@@ -1,0 +1,1 @@
+"""Places of OCI, by its REST interface: the SDK takes 500 MB."""
