@@ -202,13 +202,13 @@ locals {
     customers = {
       roles    = ["roles/datastore.viewer"]
       on       = ["database:credentials"]
-      accounts = ["ingest_aws", "ingest_gcp", "ingest_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
       why      = "reads the encrypted credential of the integration whose bills it fetches"
     }
     customers_key = {
       roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
       on       = ["key"]
-      accounts = ["ingest_aws", "ingest_gcp", "ingest_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
       why      = "decrypts that credential, to sign in where the bills are"
     }
 

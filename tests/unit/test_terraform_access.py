@@ -50,7 +50,7 @@ def test_grants_name_things_that_exist() -> None:
 
 def test_only_custodians_and_what_signs_in_for_customers_may_decrypt_credentials() -> None:
     """A role that may change the key's policy may grant itself the rest; what sends to channels decrypts, and reaches no credential."""
-    sign_in = {"ingest_aws", "ingest_gcp", "ingest_focus"}
+    sign_in = {one for one in FUNCTIONS if one.startswith("ingest_")}
     found = list(permissions.grants())
     assert {account for account, role, _, _ in found if role in DECRYPTS} == {
         "custodians",

@@ -11,8 +11,6 @@ from common.providers.registry import PROVIDERS
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 _READ_OBJECTS, _READ_BUCKET = "roles/storage.objectViewer", "roles/storage.legacyBucketReader"
 FUNCTIONS = tuple(dict.fromkeys(one.function for several in SUBSCRIPTIONS.values() for one in several))
-_SIGN_IN = ("ingest_aws", "ingest_gcp", "ingest_focus")
-"""What opens places with the credentials of customers."""
 _INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
 
 
@@ -75,6 +73,6 @@ def grants() -> Iterator[Grant]:
     yield Grant("clean_up", _READ_BUCKET, "bucket")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
-    for function in ("send_notifications", *_SIGN_IN):
+    for function in ("send_notifications", *_INGEST):
         yield Grant(function, "roles/cloudkms.cryptoKeyDecrypter", "key")
-    yield from (Grant(function, "roles/datastore.viewer", "database:credentials") for function in _SIGN_IN)
+    yield from (Grant(function, "roles/datastore.viewer", "database:credentials") for function in _INGEST)
