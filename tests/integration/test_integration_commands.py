@@ -72,7 +72,8 @@ def test_removing_an_integration_erases_its_credential_and_keeps_its_costs(tmp_p
     path = cur(tmp_path / "bill.csv", "10")
     with laptop(tmp_path / "home") as rt:
         rt.bring(path)
-        connect(rt, Connection("default", "aws", str(path), "bill", secret=b'{"key": "hush"}'))
+        keys = b'{"access_key_id": "a", "secret_access_key": "hush"}'
+        connect(rt, Connection("default", "aws", str(path), "bill", secret=keys))
         assert rt.sealed.get(credential_path("default", "bill")) is not None
         shown = typed("integrations", "show", "bill")
         assert "stored, encrypted" in shown and "hush" not in typed("integrations", "show", "bill", "--json")
