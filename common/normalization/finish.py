@@ -34,8 +34,8 @@ from common.records.runs import finish_runs
 from common.telemetry import counted, skipped, span, told
 from common.warehouse.showing import note, show, swap_together
 
-MAX_DELIVERIES = 50
-MAX_ROWS = 5_000_000
+MAX_DELIVERIES = 100
+MAX_ROWS = 10_000_000
 MAX_FILES = 200
 """What one turn shows at most, unless one delivery alone is more: all of it must end before the message's deadline."""
 
@@ -75,9 +75,10 @@ def finish(message: DeliveryMapped, rt: Runtime) -> None:
     answers = _swapped_with(own, others, rt)
     if _show(own, answers.get(own.delivery.delivery_id), rt):
         _count(delivery, rt)
+    finish_runs(rt.documents, rt.clock, delivery)
     for one in others:
         if one.delivery.delivery_id in answers:
-            with suppress(CostError):  # its own message is still to come, and meets the same
+            with suppress(CostError):  # its own message is still to come, meets the same, and ends its run
                 _show(one, answers[one.delivery.delivery_id], rt)
 
 
@@ -173,7 +174,6 @@ def _show(proved: _Mapped, answer: Replacement | None, rt: Runtime) -> bool:
         alarm.quiet(delivery, rt)
         rt.bus.publish(_normalized(shown.delivery, shown.replaced is not None, delivery.run_id))
     note(delivery, shown, rt)
-    finish_runs(rt.documents, rt.clock, delivery)
     return shown.delivery is not None
 
 
