@@ -63,7 +63,9 @@ class Flow:
         self._seconds = lru_cache(maxsize=None)(self._of)
 
     def plan(self, days: int) -> None:
-        """Publish what the schedules publish on so many days."""
+        """Publish what the schedules publish on so many days.  All tenants were checked just before."""
+        for tenant in self.tenants:
+            tenant.asked_on = asking_day(tenant.slug, FIRST_DAY - timedelta(seconds=1))
         for day in range(days):
             for number in range(int(DAY // (DEFAULTS["threshold_check_minutes"] * 60))):
                 moment = day * DAY + number * DEFAULTS["threshold_check_minutes"] * 60

@@ -352,7 +352,7 @@ def test_a_check_asks_the_warehouse_from_a_minute_of_each_tenants_own(monkeypatc
     monkeypatch.setattr(flow.Flow, "_evaluation", noting)
     simulate(Scenario("two days", Mix(tenants=30, large=0)), seed=3, days=2)
     begins = {slug: moments[-1] for slug, moments in asked.items()}
-    assert len(begins) == 30 and all(len(moments) == 3 for moments in asked.values())
+    assert len(begins) == 30 and all(len(moments) == 2 for moments in asked.values())
     assert len({int(moment // 900) for moment in begins.values()}) > 15
 
 
