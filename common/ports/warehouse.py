@@ -59,7 +59,7 @@ class Warehouse(Protocol):
         ...
 
     def replace_slices(self, swaps: Sequence[Swap]) -> list[Replacement]:
-        """Show deliveries of some slices of one organization, each slice in one step; answers in the order of the swaps.
+        """Show deliveries of slices of one organization, one of each, and each in one step; answers in the order of the swaps.
 
         Where another delivery than `instead_of` is shown, nothing happens to that slice: which of two deliveries is to be shown is for
         the caller to decide (common/warehouse/showing.py).  Records the restatements.  The same again changes no more than its
