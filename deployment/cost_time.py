@@ -59,11 +59,22 @@ def mapping(world: World, lines: Decimal) -> Decimal:
     )
 
 
-def showing(world: World, lines: Decimal, chunks: int) -> Decimal:
-    """A delivery whose chunks are mapped: its proof, and BigQuery's load job and transaction, waited for."""
-    reads = _documents(world, "normalize_focus", 1) + chunks
+SHOWN_WITH_ANOTHER = 25
+"""Documents of one more delivery in a turn; counted with 36 of them."""
+FOUND_SHOWN = 10
+"""Documents of a message whose delivery was shown in the turn of another, those of its push included."""
+
+
+def showing(world: World, lines: Decimal, chunks: int, deliveries: int = 1) -> Decimal:
+    """Deliveries whose chunks are mapped: their proofs, and BigQuery's load job and transaction of them all, waited for."""
+    reads = _documents(world, "normalize_focus", 1) + chunks + SHOWN_WITH_ANOTHER * (deliveries - 1)
     waited = world.assumed["bigquery_seconds_per_swap"] + lines / world.assumed["bigquery_rows_per_second"]
     return waited + _calls(world, reads, Decimal(0))
+
+
+def found_shown(world: World, of_its_run: int) -> Decimal:
+    """The message of a delivery that was shown in the turn of another.  of_its_run: the deliveries of a run that has not ended, else 0."""
+    return _calls(world, Decimal(FOUND_SHOWN + of_its_run), Decimal(0))
 
 
 def evaluating(world: World, budgets: int, asked: int, check: str) -> Decimal:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 from common.adapters.gcp.bigquery_jobs import JOB_SECONDS
+from common.budgets.answers import asking_day
 from common.ingestion.landing import FEW, SMALL_BYTES
 from common.ingestion.one_file import WINDOW
+from common.normalization import finish
 from common.tenancy.schedules import DEFAULTS, clean_up_schedule
 from deployment import cost_time
 from deployment.cost_model import READ_MONTHS
@@ -28,6 +31,7 @@ ALERTING_SHARE = 0.02
 WORK_SECONDS = 420.0
 """COSTWIRE_WORK_SECONDS of terraform/functions.tf; a test compares them."""
 DAY = 24 * HOUR
+FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +46,10 @@ class Body:
 
 @dataclass
 class _Swap:
-    """BigQuery's jobs for one delivery, which go on while nobody waits.  One try waits for JOB_SECONDS at most."""
+    """BigQuery's jobs for the deliveries of a turn, which go on while nobody waits.  One try waits for JOB_SECONDS at most."""
 
     ends_at: float
+    bills: list[Bill]
 
 
 class Flow:
@@ -58,7 +63,9 @@ class Flow:
         self._seconds = lru_cache(maxsize=None)(self._of)
 
     def plan(self, days: int) -> None:
-        """Publish what the schedules publish on so many days."""
+        """Publish what the schedules publish on so many days.  All tenants were checked just before."""
+        for tenant in self.tenants:
+            tenant.asked_on = asking_day(tenant.slug, FIRST_DAY - timedelta(seconds=1))
         for day in range(days):
             for number in range(int(DAY // (DEFAULTS["threshold_check_minutes"] * 60))):
                 moment = day * DAY + number * DEFAULTS["threshold_check_minutes"] * 60
@@ -144,22 +151,32 @@ class Flow:
         def effect() -> None:
             bill.mapped += 1
             if bill.mapped == bill.files:
+                tenant.waiting.append((integration, bill))
                 self.platform.publish("delivery-mapped", Body(tenant, integration, bill), tenant.slug)
 
         return Work(self._seconds("mapping", bill.lines_per_file), effect)
 
     def _normalize_focus_in_turn(self, body: Body) -> Work:
         tenant, integration, bill = _known(body.tenant), _known(body.integration), _known(body.bill)
-        now = self._loop.now
-        swap = self._swaps.setdefault(bill, _Swap(now + self._seconds("showing", bill.lines, bill.files)))
+        if bill.shown_at is not None:  # in the turn of another
+            of_its_run = len(integration.news) if any(one.shown_at is None for one in integration.news) else 0
+            return Work(self._seconds("found_shown", of_its_run))
+        now, together = self._loop.now, _together(tenant, integration, bill)
+        bills = [one for _, one in together]
+        swap = self._swaps.get(bill)
+        if swap is None or swap.bills != bills:  # other jobs than those of the try before
+            lines, files = sum(one.lines for one in bills), sum(one.files for one in bills)
+            swap = self._swaps[bill] = _Swap(now + self._seconds("showing", lines, files, len(bills)), bills)
         left = max(swap.ends_at - now, 1.0)
         if left > JOB_SECONDS:
             return Work(float(JOB_SECONDS), fails=True)
 
         def effect() -> None:
-            bill.shown_at = self._loop.now
-            key = f"{tenant.slug}/{integration.name}/{id(bill)}"
-            self.platform.publish("charges-normalized", Body(tenant, integration, bill), key)
+            for of, one in together:
+                one.shown_at = self._loop.now
+                tenant.waiting.remove((of, one))
+                key = f"{tenant.slug}/{of.name}/{id(one)}"
+                self.platform.publish("charges-normalized", Body(tenant, of, one), key)
 
         return Work(left, effect)
 
@@ -169,7 +186,8 @@ class Flow:
     def _evaluate_budgets_on_request(self, body: Body) -> Work:
         if body.tenant is None:
             return Work(self._seconds("fanning_out", len(self.tenants)), self._check_all)
-        tenant, today = body.tenant, int(self._loop.now // DAY)
+        tenant = body.tenant
+        today = asking_day(tenant.slug, FIRST_DAY + timedelta(seconds=self._loop.now))
         asks = tenant.asked_on != today
         tenant.asked_on = today
         return self._evaluation(tenant, asks)
@@ -208,6 +226,20 @@ class Flow:
 
     def _of(self, step: str, *what: Any) -> float:
         return float(getattr(cost_time, step)(self._world, *what))
+
+
+def _together(tenant: Tenant, integration: Integration, bill: Bill) -> list[tuple[Integration, Bill]]:
+    """A delivery, and those that are shown with it."""
+    found = [(integration, bill)]
+    lines, files = bill.lines, bill.files
+    for of, one in tenant.waiting:
+        if one is bill:
+            continue
+        lines, files = lines + one.lines, files + one.files
+        if len(found) == finish.MAX_DELIVERIES or lines > finish.MAX_ROWS or files > finish.MAX_FILES:
+            break
+        found.append((of, one))
+    return found
 
 
 def _known(one: Any) -> Any:

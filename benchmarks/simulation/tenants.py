@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 
 from common.tenancy.schedules import DEFAULTS, sync_schedule
@@ -69,13 +70,17 @@ class Integration:
 
 @dataclass(eq=False)
 class Tenant:
-    """An organization with its schedule and budgets.  asked_on: the day on which a check last asked the warehouse."""
+    """An organization with its schedule and budgets.
+
+    asked_on: the day on which a check last asked the warehouse.  waiting: what is mapped and not shown, the longest waiting first.
+    """
 
     slug: str
     integrations: list[Integration]
     budgets: int
-    asked_on: int = -1
+    asked_on: date | None = None
     group: str = "tenant"
+    waiting: list[tuple[Integration, Bill]] = field(default_factory=list)
 
     def ticks(self, day: int) -> list[float]:
         """Seconds at which its schedule ticks on a day, by the cron expression that the code makes."""

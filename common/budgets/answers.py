@@ -74,7 +74,7 @@ class Answers:
 
     def renew(self, org_slug: str) -> None:
         """From here on answers are at least as new as this moment."""
-        version = f"{current_version(self._documents, org_slug)} {_day(org_slug, self._clock.now()).isoformat()}"
+        version = f"{current_version(self._documents, org_slug)} {asking_day(org_slug, self._clock.now()).isoformat()}"
         if version == self._version:
             return
         kept = self._documents.get(_path(org_slug, self._budget_id))
@@ -117,7 +117,7 @@ class Answers:
         self._documents.transact(work)
 
 
-def _day(org_slug: str, now: datetime) -> date:
+def asking_day(org_slug: str, now: datetime) -> date:
     """The tenant's day of asking again, which begins at a minute of its own: at midnight all would ask at once."""
     minute = int.from_bytes(hashlib.sha256(org_slug.encode()).digest()[:4]) % (24 * 60)
     return (now + timedelta(minutes=minute)).date()

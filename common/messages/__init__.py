@@ -101,7 +101,7 @@ class BillLanded(Message):
 
 @dataclass(frozen=True)
 class DeliveryMapped(Message):
-    """Every chunk of a delivery is mapped.  The deliveries of one organization are proved and shown one after the other."""
+    """Every chunk of a delivery is mapped.  Those of one organization come in order: one turn proves and shows some."""
 
     topic: ClassVar[str] = "delivery-mapped"
     org_slug: str

@@ -2,101 +2,183 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
-from common.domain.money import add, plain
-from common.errors import BadBill
-from common.formats.engine import engine
-from common.formats.source import file_literal, literal
+from common.errors import BadBill, Contention, CostError, Permanent
 from common.messages import ChargesNormalized, DeliveryMapped
 from common.normalization import alarm
-from common.normalization.chunk import PARQUET, rows_select, written_numbers
-from common.normalization.mapping import adjustments_sql, prepare
-from common.normalization.proof import failure, prove
-from common.normalization.sums import beyond, too_large
-from common.ports import Runtime
+from common.normalization.facts import Facts, adjustments, facts_of
+from common.normalization.sums import too_large
+from common.ports import Replacement, Runtime
 from common.records.charges_version import note_change
-from common.records.chunks import ChunkResult, load_chunks
-from common.records.deliveries import FINISHED, JOINED, REJECTED, Delivery, change, load, load_known
+from common.records.chunks import load_chunks
+from common.records.deliveries import (
+    FINISHED,
+    JOINED,
+    REJECTED,
+    Delivery,
+    change,
+    load,
+    load_known,
+    note_waiting,
+    waiting,
+)
 from common.records.integrations import note_sync
 from common.records.parts import Part
 from common.records.runs import finish_runs
 from common.telemetry import counted, skipped, span, told
-from common.warehouse.showing import note, show
+from common.warehouse.showing import note, show, swap_together
+
+MAX_DELIVERIES = 100
+MAX_ROWS = 10_000_000
+MAX_FILES = 200
+"""What one turn shows at most, unless one delivery alone is more: all of it must end before the message's deadline."""
 
 
 @dataclass(frozen=True)
-class _Facts:
-    """What the chunks of a delivery add up to, as fields of Delivery."""
+class _Mapped:
+    """A delivery whose chunks are all mapped.  files: its normalized ones, of those that have rows."""
 
-    rows: int
-    quarantined_rows: int
-    totals: Mapping[str, str]
-    proof: Sequence[Mapping[str, Any]]
-    conformance: Sequence[Mapping[str, Any]]
-    accounts: Sequence[Mapping[str, str]]
-    difference: str | None
-    beyond: str | None
+    delivery: Delivery
+    facts: Facts
+    files: Sequence[str]
 
 
 def finish(message: DeliveryMapped, rt: Runtime) -> None:
-    """Prove and show a delivery whose chunks are all done; before that nothing happens.  Safe to repeat, and from several at once.
+    """Prove a delivery whose chunks are all done, and show it with others that wait; before that nothing happens.
 
-    A delivery that cannot be proved, or of which every line is in quarantine, is rejected: the slice keeps what it has.  Raises NotFound
-    for a delivery that is not known.
+    Safe to repeat, and from several at once.  A delivery that cannot be proved, or of which every line is in quarantine, is rejected:
+    the slice keeps what it has.  Raises NotFound for a delivery that is not known.
     """
     delivery = load_known(rt.documents, message.org_slug, message.delivery_id)
     if delivery.state in FINISHED:
-        finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
+        _finished_before(delivery, rt)
+        return
+    try:
+        own = _mapped(delivery, rt)
+    except BadBill as error:
+        reject(delivery, str(error), rt)
+        return
+    if own is None:
+        return
+    told(totals=own.facts.totals)
+    if own.facts.refusal:
+        _refuse(own, own.facts.refusal, rt)
+        return
+    own = _proved(own, rt, waits_since=None)
+    others = _waiting_with(own, rt)
+    answers = _swapped_with(own, others, rt)
+    if _show(own, answers.get(own.delivery.delivery_id), rt):
+        _count(delivery, rt)
+    finish_runs(rt.documents, rt.clock, delivery)
+    for one in others:
+        if one.delivery.delivery_id in answers:
+            with suppress(CostError):  # its own message is still to come, meets the same, and ends its run
+                _show(one, answers[one.delivery.delivery_id], rt)
+
+
+def _finished_before(delivery: Delivery, rt: Runtime) -> None:
+    finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
+    if not delivery.waits_since or not delivery.has_been_shown:
         skipped()
         return
+    told(totals=delivery.totals)  # shown in the turn of another one: each message tells of its own
+    _count(delivery, rt)
+    note_waiting(rt.documents, delivery, None)
+
+
+def _mapped(delivery: Delivery, rt: Runtime) -> _Mapped | None:
+    """What a delivery adds up to; None where a chunk is still to be mapped.  Raises BadBill for sums that outgrow a cost."""
     chunks = load_chunks(rt.documents, delivery)
-    if len(chunks) == len(delivery.chunks):
-        _finish(delivery, chunks, rt)
-
-
-def _finish(delivery: Delivery, chunks: Sequence[ChunkResult], rt: Runtime) -> None:
+    if len(chunks) < len(delivery.chunks):
+        return None
     try:
-        adjustments = _adjustments(delivery, chunks, rt)
+        extra = adjustments(delivery, chunks, rt)
     except (BadBill, duckdb.OutOfRangeException):
-        reject(delivery, str(too_large()), rt)
-        return
-    results = [*chunks, adjustments] if adjustments else chunks
+        raise too_large() from None
+    results = [*chunks, extra] if extra else chunks
     with span("prove", chunks=len(results)):
-        facts = _facts(delivery, results)
-    told(totals=facts.totals)
-    refusal = _refusal(facts)
-    if refusal:
-        if facts.difference:
-            counted(proofs_failed=1)
-            alarm.sound(delivery, refusal, rt)
-        reject(delivery, refusal, rt, **vars(facts))
-        return
-    files = [result.focus_uri for result in results if result.rows]
-    proved = change(rt.documents, delivery, reason=None, proved_at=rt.clock.now().isoformat(), **vars(facts))
+        facts = facts_of(delivery, results)
+    return _Mapped(delivery, facts, [result.focus_uri for result in results if result.rows])
+
+
+def _refuse(mapped: _Mapped, reason: str, rt: Runtime) -> None:
+    if mapped.facts.difference:
+        counted(proofs_failed=1)
+        alarm.sound(mapped.delivery, reason, rt)
+    reject(mapped.delivery, reason, rt, **vars(mapped.facts))
+
+
+def _proved(mapped: _Mapped, rt: Runtime, **changes: Any) -> _Mapped:
+    """Note the proof, and other changes with it."""
+    noted = {"reason": None, "proved_at": rt.clock.now().isoformat(), **vars(mapped.facts), **changes}
+    proved = change(rt.documents, mapped.delivery, **noted)
     _trust_parts(proved, rt)
-    with span("swap", rows=facts.rows, files=len(files)):
+    return replace(mapped, delivery=proved)
+
+
+def _waiting_with(own: _Mapped, rt: Runtime) -> list[_Mapped]:
+    """Proved deliveries of other slices that wait to be shown: as many as one turn takes, those first that wait longest."""
+    found, slices = [], {own.delivery.slice}
+    rows, files = own.facts.rows, len(own.delivery.chunks)
+    for one in waiting(rt.documents, own.delivery.org_slug):
+        files += len(one.chunks)
+        if len(slices) == MAX_DELIVERIES or rows >= MAX_ROWS or files > MAX_FILES:
+            break
+        if one.slice in slices:
+            continue
+        with suppress(CostError):  # its own message is still to come, and meets the same
+            mapped = _mapped(one, rt)
+            if mapped is None or mapped.facts.refusal:
+                continue
+            rows += mapped.facts.rows
+            if rows <= MAX_ROWS:
+                found.append(_proved(mapped, rt))
+                slices.add(one.slice)
+    return found
+
+
+def _swapped_with(own: _Mapped, others: Sequence[_Mapped], rt: Runtime) -> Mapping[str, Replacement]:
+    """The warehouse's answers to one swap of them all, by delivery; none where it could not be made."""
+    if not others:
+        return {}
+    together = [(one.delivery, one.files) for one in (own, *others)]
+    try:
+        with span("swap together", rows=sum(one.facts.rows for one in (own, *others)), deliveries=len(together)):
+            return swap_together(together, rt)
+    except (Permanent, Contention):  # one of them is at fault: which one, the turn of each alone will tell
+        for one in others:
+            note_waiting(rt.documents, one.delivery, None)
+        return {}
+
+
+def _show(proved: _Mapped, answer: Replacement | None, rt: Runtime) -> bool:
+    """Show a delivery, or one of its slice that is better, and announce it; whether readers were shown one.
+
+    answer: the warehouse's, where it was swapped to already.
+    """
+    delivery = proved.delivery
+    with span("swap", rows=proved.facts.rows, files=len(proved.files)):
         try:
-            shown = show(proved, files, rt)
+            shown = show(delivery, proved.files, rt, answer)
         except BadBill as error:
-            reject(delivery, str(error), rt, **vars(facts))
-            return
+            reject(delivery, str(error), rt, **vars(proved.facts))
+            return False
     if shown.delivery:
         note_change(rt.documents, delivery.org_slug)  # before anybody is told
-        counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
         alarm.quiet(delivery, rt)
         rt.bus.publish(_normalized(shown.delivery, shown.replaced is not None, delivery.run_id))
-    note(proved, shown, rt)
-    finish_runs(rt.documents, rt.clock, delivery)
+    note(delivery, shown, rt)
+    return shown.delivery is not None
+
+
+def _count(delivery: Delivery, rt: Runtime) -> None:
+    counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
 
 
 def _normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNormalized:
@@ -123,82 +205,6 @@ def reject(delivery: Delivery, reason: str, rt: Runtime, part: Part | None = Non
     note_sync(rt.documents, rt.clock.now(), delivery.org_slug, delivery.integration_id, words)
     finish_runs(rt.documents, rt.clock, delivery)
     counted(deliveries_rejected=1)
-
-
-def _facts(delivery: Delivery, results: Sequence[ChunkResult]) -> _Facts:
-    column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
-    written = _by_currency((result.written, column) for result in results)
-    quarantined = _by_currency((result.quarantined, "amount") for result in results)
-    if "" in quarantined and delivery.fallback_currency:
-        fallback = delivery.fallback_currency
-        quarantined[fallback] = add((quarantined.get(fallback, Decimal(0)), quarantined.pop("")))
-    proofs = prove(delivery.control(), written, quarantined, column)
-    return _Facts(
-        rows=sum(result.rows for result in results),
-        quarantined_rows=sum(result.quarantined_lines for result in results),
-        totals={currency: plain(amount) for currency, amount in written.items()},
-        proof=[proof.as_document() for proof in proofs],
-        conformance=_conformance(results),
-        accounts=_accounts(results),
-        difference=failure(proofs),
-        beyond=beyond(results),
-    )
-
-
-def _refusal(facts: _Facts) -> str | None:
-    if facts.difference or facts.beyond:
-        return facts.difference or facts.beyond
-    lines = facts.quarantined_rows
-    if lines and not facts.rows:
-        return f"every one of its {lines} lines is in quarantine; see costwire quarantine"
-    return None
-
-
-def _by_currency(entries: Any) -> dict[str, Decimal]:
-    totals: dict[str, Decimal] = {}
-    for by_currency, name in entries:
-        for entry in by_currency:
-            totals[entry["currency"]] = add((totals.get(entry["currency"], Decimal(0)), Decimal(entry[name])))
-    return totals
-
-
-def _conformance(results: Sequence[ChunkResult]) -> list[dict[str, Any]]:
-    counts: Counter[str] = Counter()
-    rules: dict[str, Mapping[str, Any]] = {}
-    for failed in (entry for result in results for entry in result.conformance):
-        counts[failed["rule"]] += failed["count"]
-        rules.setdefault(failed["rule"], failed)
-    return [{**rules[rule], "count": count} for rule, count in sorted(counts.items())]
-
-
-def _accounts(results: Sequence[ChunkResult]) -> list[dict[str, str]]:
-    """The billing accounts in all chunks, each once."""
-    found = {(one["provider"], one["billing_account_id"]) for result in results for one in result.accounts}
-    return [{"provider": provider, "billing_account_id": account} for provider, account in sorted(found)]
-
-
-def _adjustments(delivery: Delivery, chunks: Sequence[ChunkResult], rt: Runtime) -> ChunkResult | None:
-    """Rows for what did not cancel across the delivery, such as covered usage without its savings plan negation."""
-    uris = [chunk.pairs_uri for chunk in chunks if chunk.pairs_uri]
-    statement = adjustments_sql(delivery.source_format)
-    if not uris or statement is None:
-        return None
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="finish-", dir=rt.scratch)))
-        paths = [stack.enter_context(rt.objects.local(uri)) for uri in uris]
-        connection = stack.enter_context(engine(folder, rt.settings.threads))
-        prepare(connection)
-        listed = ", ".join(file_literal(str(path)) for path in paths)
-        connection.execute(
-            f"create temp view pairs as select * from read_parquet([{listed}], hive_partitioning = false)"
-        )
-        target = folder / "adjustments.parquet"
-        rows = rows_select(delivery, "adjustments", statement)
-        connection.execute(f"copy ({rows}) to {literal(str(target))} {PARQUET}")
-        stored = rt.objects.put_file(f"focus/{delivery.folder}/adjustments.parquet", target)
-        with rt.objects.local(stored.uri) as path:
-            numbers = written_numbers(connection, path)
-    return ChunkResult(**vars(numbers), focus_uri=stored.uri)
 
 
 def _distrust_parts(delivery: Delivery, reason: str, rt: Runtime, part: Part | None) -> None:

@@ -9,7 +9,7 @@ from common.normalization.chunk import normalize_chunk
 from common.normalization.finish import reject
 from common.ports import Runtime
 from common.records.chunks import chunk_path
-from common.records.deliveries import FINISHED, Delivery, chunks_path, load_known
+from common.records.deliveries import FINISHED, Delivery, chunks_path, load_known, note_waiting
 from common.records.runs import finish_runs
 from common.telemetry import counted, skipped
 
@@ -44,6 +44,7 @@ def _announce_if_mapped(delivery: Delivery, rt: Runtime) -> None:
     """Two that finish at once may both announce it, one that is killed before this does so when its message comes again."""
     if rt.documents.count(chunks_path(delivery.org_slug, delivery.delivery_id)) < len(delivery.chunks):
         return
+    note_waiting(rt.documents, delivery, rt.clock.now())
     rt.bus.publish(
         DeliveryMapped(
             org_slug=delivery.org_slug,

@@ -10,7 +10,7 @@ from common.ports.objects import ObjectStore, Readable, StoredObject
 from common.ports.runtime import Runtime
 from common.ports.scheduler import Schedule, Scheduler
 from common.ports.secrets import Secrets
-from common.ports.warehouse import Replacement, Slice, Warehouse
+from common.ports.warehouse import Replacement, Slice, Swap, Warehouse
 from common.ports.workers import Workers
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Slice",
     "Source",
     "StoredObject",
+    "Swap",
     "Transaction",
     "Warehouse",
     "Workers",

@@ -30,6 +30,20 @@ class Replacement:
     current: str | None = None
 
 
+@dataclass(frozen=True)
+class Swap:
+    """One slice's delivery to be shown: the rows of `files` (object URIs of FOCUS Parquet) instead of those of a delivery.
+
+    instead_of: the delivery that the caller takes to be shown, None for none.
+    """
+
+    piece: Slice
+    delivery_id: str
+    delivered_at: datetime
+    files: Sequence[str]
+    instead_of: str | None = None
+
+
 class Warehouse(Protocol):
     """Tables `cost_data_standard_1_3`, its roll-up `daily_charges` and `restatements`, and the promised views, of each tenant."""
 
@@ -41,12 +55,16 @@ class Warehouse(Protocol):
         files: Sequence[str],
         instead_of: str | None = None,
     ) -> Replacement:
-        """Show the rows of `files` (object URIs of FOCUS Parquet) instead of those of a delivery, in one step.
+        """`replace_slices` of one."""
+        ...
 
-        instead_of: the delivery that the caller takes to be shown, None for none.  Where another one is, nothing happens: which of
-        two deliveries is to be shown is for the caller to decide (common/warehouse/showing.py).  Records the restatement.  The same again
-        changes no more than its time, and answers alike.  Raises NotFound for a file that is gone.  Raises BadBill where
-        a difference outgrows a cost column.
+    def replace_slices(self, swaps: Sequence[Swap]) -> list[Replacement]:
+        """Show deliveries of slices of one organization, one of each, and each in one step; answers in the order of the swaps.
+
+        Where another delivery than `instead_of` is shown, nothing happens to that slice: which of two deliveries is to be shown is for
+        the caller to decide (common/warehouse/showing.py).  Records the restatements.  The same again changes no more than its
+        time, and answers alike.  Raises NotFound for a file that is gone, BadBill where a difference outgrows a cost column: then any
+        of the slices may be as it was, and shows by itself whether the fault is its own.
         """
         ...
 

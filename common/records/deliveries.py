@@ -45,7 +45,7 @@ _MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
 _LISTS = ("unknown_columns", "notes", "joined_from")
 _LATER = (
     "cost_column", "rows", "quarantined_rows", "totals", "proof", "conformance", "accounts", "difference", "beyond", "reason",
-    "proved_at", "replaced", "joined_into", "was_shown", "was_current", "moved", "withdrawn_at", "files_removed_at",
+    "proved_at", "replaced", "joined_into", "was_shown", "was_current", "moved", "withdrawn_at", "files_removed_at", "waits_since",
 )  # fmt: skip
 """What a document has only once it is known; null where it was known and is not any more."""
 
@@ -62,7 +62,7 @@ class Delivery:
     shown, None where it can.  reason: why it is not shown.  proved_at: UTC, ISO 8601.  replaced: the delivery that readers saw before it,
     when it was last shown; None where they saw none.  was_shown: readers saw it once; was_current: they do, while it is landed again;
     moved: its time was put right, so that another one may be the one to show.  withdrawn_at, files_removed_at: UTC, ISO 8601; without its
-    files it can be neither shown nor replayed.
+    files it can be neither shown nor replayed.  waits_since: UTC, ISO 8601; its chunks are mapped, and its turn to be shown has not come.
     cleared: those of these that the document holds as null.  unknown: fields of another release, which stay as they are.
     """
 
@@ -102,6 +102,7 @@ class Delivery:
     moved: bool | None = None
     withdrawn_at: str | None = None
     files_removed_at: str | None = None
+    waits_since: str | None = None
     cleared: frozenset[str] = frozenset()
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -289,6 +290,21 @@ def of_integration(documents: DocumentStore, org_slug: str, integration_id: str)
     """All deliveries of an integration."""
     found = documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id})
     return [Delivery.from_document(document) for _, document in found]
+
+
+def waiting(documents: DocumentStore, org_slug: str) -> list[Delivery]:
+    """The deliveries of an organization that wait to be shown, the longest first."""
+    found = documents.list(below(org_slug, "deliveries"), {"state": LANDED})
+    deliveries = [Delivery.from_document(document) for _, document in found]
+    return sorted(
+        (one for one in deliveries if one.waits_since), key=lambda one: (one.waits_since or "", one.delivery_id)
+    )
+
+
+def note_waiting(documents: DocumentStore, delivery: Delivery, since: datetime | None) -> None:
+    """A delivery waits to be shown from now on; None: not any more, or only for its own message.  Nothing is read."""
+    document = {"waits_since": since.isoformat() if since else None}
+    documents.update(delivery_path(delivery.org_slug, delivery.delivery_id), document)
 
 
 def of_slice(documents: DocumentStore, piece: Slice, **where: Any) -> list[Delivery]:

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-# grain: one row per service, charge day (UTC) and currency whose costs or number of rows changed; key: those three
-RESTATEMENT_SQL = """
+from collections.abc import Sequence
+
+COMPARED = ("ServiceName", "ChargePeriodStart", "BillingCurrency", "BilledCost", "EffectiveCost")
+
+
+def restatement_sql(slice_keys: Sequence[str] = ()) -> str:
+    """BigQuery SQL over `before_rows` and `after_rows`: the charges of a slice, from the COMPARED columns at least.
+
+    slice_keys: columns of both that tell slices apart, where they are of several; they come first.
+    """
+    return _SQL.format(keys="".join(f"{name}, " for name in slice_keys))
+
+
+# grain: one row per slice, service, charge day (UTC) and currency whose costs or number of rows changed; key: those four
+_SQL = """
 with
 sides as (
     select *, true as is_after from after_rows
@@ -13,7 +26,7 @@ sides as (
 
 compared as (
     select
-        ServiceName as service_name,
+        {keys}ServiceName as service_name,
         date(ChargePeriodStart) as charge_date,
         BillingCurrency as currency,
         coalesce(sum(case when not is_after then BilledCost end), 0) as billed_cost_before,
@@ -27,7 +40,7 @@ compared as (
 )
 
 select
-    service_name,
+    {keys}service_name,
     charge_date,
     currency,
     cast(billed_cost_before as bignumeric) as billed_cost_before,
@@ -43,9 +56,6 @@ where
     or rows_after <> rows_before
 order by service_name, charge_date, currency
 """
-"""BigQuery SQL over `before_rows` and `after_rows`: the slice's charges, from the COMPARED columns at least."""
-
-COMPARED = ("ServiceName", "ChargePeriodStart", "BillingCurrency", "BilledCost", "EffectiveCost")
 
 RESTATEMENT_COLUMNS = {
     "integration_id": "VARCHAR",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.errors import Contention, NotFound
-from common.ports import Runtime, Transaction
+from common.ports import Replacement, Runtime, Swap, Transaction
 from common.records.chunks import load_chunks
 from common.records.deliveries import (
     CURRENT,
@@ -47,16 +47,38 @@ class Shown:
     reason: str | None = None
 
 
-def show(proved: Delivery, files: Sequence[str], rt: Runtime) -> Shown:
+def swap_together(proved: Sequence[tuple[Delivery, Sequence[str]]], rt: Runtime) -> dict[str, Replacement]:
+    """Show several proved deliveries to readers at once: those that plainly are the ones to show.  `show` is still to be called for each.
+
+    proved: of one organization and of slices that differ, each with its normalized files.  Returns the warehouse's answers by delivery,
+    for `show`; one without an answer is left to it.  Raises what `replace_slices` does.
+    """
+    swaps = [swap for one, files in proved if (swap := _plain_swap(one, files, rt)) is not None]
+    if len(swaps) < 2:
+        return {}
+    answers = zip(swaps, rt.warehouse.replace_slices(swaps), strict=True)
+    return {one.delivery_id: answer for one, answer in answers if answer.shown}
+
+
+def _plain_swap(wanted: Delivery, files: Sequence[str], rt: Runtime) -> Swap | None:
+    """The swap to a delivery; None where another one of its slice is better, or another integration shows its account."""
+    best = next(iter(_candidates(wanted, rt)), None)
+    if best is None or best.delivery_id != wanted.delivery_id or overlap.claim(rt.documents, wanted):
+        return None
+    current = _current(wanted, rt)
+    return Swap(wanted.slice, wanted.delivery_id, wanted.delivered_at, files, current.delivery_id if current else None)
+
+
+def show(proved: Delivery, files: Sequence[str], rt: Runtime, answer: Replacement | None = None) -> Shown:
     """Show the best delivery of the slice of a proved one: that one, unless one of greater rank is, or is to be, shown.  Safe to repeat.
 
-    files: its normalized files.  A delivery of which another integration shows an account is passed over.  The answer's state is that
-    of the proved delivery.
+    files: its normalized files.  answer: the warehouse's, where it was swapped to already.  A delivery of which another integration shows
+    an account is passed over.  The answer's state is that of the proved delivery.
     """
     held: Shown | None = None
     for wanted in _candidates(proved, rt):
         if wanted.delivery_id == proved.delivery_id:
-            found = _swapped(wanted, files, _current(wanted, rt), rt)
+            found = _swapped(wanted, files, _current(wanted, rt), rt, answer)
             if found.state != HELD:
                 return found
             held = found
@@ -133,7 +155,9 @@ def _shown_instead(wanted: Delivery, rt: Runtime) -> Shown | None:
     return found
 
 
-def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, rt: Runtime) -> Shown:
+def _swapped(
+    wanted: Delivery, files: Sequence[str], current: Delivery | None, rt: Runtime, done: Replacement | None = None
+) -> Shown:
     """The swap, from what is taken to be shown or from what turns out to be."""
     current_id = current.delivery_id if current else None
     for _ in range(MAX_TRIES):
@@ -143,7 +167,7 @@ def _swapped(wanted: Delivery, files: Sequence[str], current: Delivery | None, r
         shared = overlap.claim(rt.documents, wanted)
         if shared:
             return Shown(HELD, reason=overlap.words(shared, wanted))
-        answer = rt.warehouse.replace_slice(
+        answer = done or rt.warehouse.replace_slice(
             wanted.slice, wanted.delivery_id, wanted.delivered_at, files, instead_of=current_id
         )
         if answer.shown:

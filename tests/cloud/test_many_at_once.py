@@ -50,5 +50,6 @@ def test_deliveries_of_one_tenant_at_once_are_all_shown_without_a_dead_letter_or
         (row,) = rt.warehouse.query("default", "select sum(BilledCost) as billed from cost_data_standard_1_3")
         assert str(row["billed"]) == "30"
         jobs = swaps(made)
-        assert len(jobs) == len(MONTHS) and [job.job_id for job in jobs if job.error_result] == []
+        # the chunks are mapped two at a time while the first ones are shown: how many wait then differs
+        assert len(jobs) < len(MONTHS) and [job.job_id for job in jobs if job.error_result] == []
         assert max(made.proxies["normalize_focus"].turned_away.values()) > MAX_ATTEMPTS

@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace as replaced
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
@@ -24,7 +26,7 @@ from common.adapters.gcp import bigquery_questions, bigquery_swap, bigquery_turn
 from common.adapters.gcp.bigquery import BigQueryWarehouse
 from common.errors import BadBill, BadConfiguration, Contention, NotFound, Retryable
 from common.focus import TABLE
-from common.ports import Replacement, Slice
+from common.ports import Replacement, Slice, Swap
 from common.reporting.arguments import read_filter
 from common.warehouse.catalogued import catalogued
 from common.warehouse.cost_report import CostsQuery, CostSum, Days, Metric, read_costs, read_sources
@@ -173,9 +175,9 @@ def test_a_delivery_that_came_between_load_and_swap_is_restated_too(
     opened.show("d1", charge(BilledCost="10"))
     load, raced = bigquery_swap.Swaps.load, []
 
-    def race(swaps: Any, dataset: Any, piece: Slice, delivery_id: str, files: Any) -> Any:
-        staged = load(swaps, dataset, piece, delivery_id, files)
-        if delivery_id == "d3" and not raced:
+    def race(swaps: Any, dataset: Any, wanted: Any) -> Any:
+        staged = load(swaps, dataset, wanted)
+        if "d3" in [one.delivery_id for one in wanted] and not raced:
             raced.append(opened.show("d2", charge(BilledCost="20"), day=2))
         return staged
 
@@ -199,6 +201,91 @@ def test_a_worker_killed_between_load_and_swap_is_followed_by_one_that_finds_the
     loads = jobs_named(opened, "load")
     assert opened.show("d2", charge(BilledCost="20"), day=2) == Replacement(shown=True, replaced="d1")
     assert (jobs_named(opened, "load"), opened.billed()) == (loads, Decimal(20))
+
+
+def swaps_of(opened: Opened) -> list[bigquery.QueryJob]:
+    """Every transaction that was tried on the place's dataset."""
+    jobs = opened.warehouse._client.list_jobs(min_creation_time=opened.clock.moment, timeout=30)
+    mine = [job for job in jobs if job.job_id.startswith("costwire-swap")]
+    return [job for job in mine if job.default_dataset.dataset_id == dataset_of(opened).dataset_id]
+
+
+def several(opened: Opened, count: int, version: str) -> list[Swap]:
+    """A delivery of one charge of 1 for each of so many slices."""
+    moment, found = datetime(2026, 4, 1, tzinfo=UTC), []
+    for number in range(count):
+        integration, delivery_id = f"aws-{number}", f"{version}-{number}"
+        row = charge(x_IntegrationId=integration, x_DeliveryId=delivery_id)
+        uri = opened.put(f"focus/{delivery_id}.parquet", row)
+        found.append(Swap(Slice(ORG, integration, MARCH), delivery_id, moment, [uri]))
+    return found
+
+
+def test_twelve_slices_take_one_load_and_one_transaction_of_as_many_statements_as_one(opened: Opened) -> None:
+    opened.warehouse.replace_slices(several(opened, 1, "v0"))
+    (alone,) = swaps_of(opened)
+    opened.warehouse.replace_slices(several(opened, 12, "v1")[1:])
+    assert (len(jobs_named(opened, "load")), len(swaps_of(opened))) == (2, 2)
+    (together,) = (job for job in swaps_of(opened) if job.job_id != alone.job_id)
+    assert together.query.count(";") == alone.query.count(";")
+    assert opened.billed() == Decimal(12)
+    assert not [name for name in tables_of(opened) if name.startswith("costwire")]
+
+
+def test_of_slices_at_once_the_one_that_another_delivery_took_meanwhile_stays_as_it_is(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, other = bigquery_swap.Swaps.load, opened.another_reader()
+
+    def race(swaps: Any, dataset: Any, wanted: Any) -> Any:
+        staged = load(swaps, dataset, wanted)
+        if len(wanted) > 1:
+            other.replace_slices(several(opened, 1, "between"))
+        return staged
+
+    monkeypatch.setattr(bigquery_swap.Swaps, "load", race)
+    taken, *shown = opened.warehouse.replace_slices(several(opened, 3, "v1"))
+    assert (taken, shown) == (Replacement(shown=False, current="between-0"), [Replacement(shown=True)] * 2)
+    assert {row["delivery_id"] for row in opened.pointers()} == {"between-0", "v1-1", "v1-2"}
+    assert opened.billed() == Decimal(3)
+
+
+def test_slices_at_once_by_two_workers_are_shown_once(opened: Opened) -> None:
+    opened.billed()
+    wanted, workers = several(opened, 3, "v1"), [opened.another_reader() for _ in range(2)]
+
+    def shown(worker: Any, swaps: list[Swap]) -> Any:
+        while True:
+            with suppress(Contention):
+                return worker.replace_slices(swaps)
+
+    # one of all, one of two of them, which is another job
+    assert together(lambda: shown(workers[0], wanted), lambda: shown(workers[1], wanted[1:])) == [
+        [Replacement(shown=True)] * 3,
+        [Replacement(shown=True)] * 2,
+    ]
+    assert opened.billed() == Decimal(3)
+
+
+def test_slices_at_once_whose_worker_was_killed_before_the_swap_are_loaded_once(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = several(opened, 3, "v1")
+    with monkeypatch.context() as killed:
+        killed.setattr(bigquery_swap.Swaps, "swap", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            opened.warehouse.replace_slices(wanted)
+    assert opened.billed() is None
+    assert opened.warehouse.replace_slices(wanted) == [Replacement(shown=True)] * 3
+    assert (len(jobs_named(opened, "load")), opened.billed()) == (1, Decimal(3))
+
+
+def test_rows_of_no_delivery_of_several_are_refused(opened: Opened) -> None:
+    first, second = several(opened, 2, "v1")
+    strange = opened.put("focus/strange.parquet", charge(x_IntegrationId="aws-1", x_DeliveryId="another"))
+    with pytest.raises(BadBill, match="1 rows of 2 deliveries name another integration or delivery"):
+        opened.warehouse.replace_slices([first, replaced(second, files=[*second.files, strange])])
+    assert opened.billed() is None
 
 
 def test_a_load_whose_table_is_gone_is_made_again(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from common.config import Settings
 from common.errors import BadConfiguration, CostError, Retryable
 from common.messages import BillLanded, DeliveryMapped, Message, SyncRequested
-from common.ports import Slice
+from common.ports import Slice, Swap
 from common.records.integrations import save_integration
 from common.records.organizations import ensure_default
 from common.runtime import bootstrap
@@ -141,6 +141,11 @@ class _Refusing:
         if piece.integration_id == "broken":
             raise self._error()
         return self._behind.replace_slice(piece, *given, **words)
+
+    def replace_slices(self, swaps: Sequence[Swap]) -> Any:
+        if any(one.piece.integration_id == "broken" for one in swaps):
+            raise self._error()
+        return self._behind.replace_slices(swaps)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._behind, name)

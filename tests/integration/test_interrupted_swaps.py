@@ -68,7 +68,7 @@ class FusedLaptop(Laptop):
 
     @cached_property
     def warehouse(self) -> Any:
-        return Breakable(Laptop.warehouse.func(self), self.fuse, ("replace_slice",))  # type: ignore[attr-defined]
+        return Breakable(Laptop.warehouse.func(self), self.fuse, ("replace_slice", "replace_slices"))  # type: ignore[attr-defined]
 
 
 Step = tuple[Path, dict[str, Any]]

@@ -23,6 +23,7 @@ from common.records.deliveries import Delivery
 from common.telemetry import logs
 from common.telemetry.metrics import METRICS, Metric
 from costwire.worker import work
+from tests.integration.test_shown_together import history
 from tests.support import Laptop, cur_line, cur_text, laptop
 
 _TERM = re.compile(r'jsonPayload\.(\w+)(:\*|>=0|>0|="([^"]*)")')
@@ -103,6 +104,15 @@ def test_a_bill_that_breaks_a_budget(tmp_path: Path, lines: Lines) -> None:
         assert entry["org_slug"] == "default" and entry["event_id"] and entry["attempt"] == 1
     (proved,) = [entry for entry in lines.entries if "totals" in entry]
     assert proved["totals"] == {"USD": "11"} and proved["provider"] == "aws"
+
+
+def test_each_message_tells_of_its_own_delivery_also_where_one_turn_shows_several(tmp_path: Path, lines: Lines) -> None:
+    with laptop(tmp_path / "home") as rt:
+        rt.bring(history(tmp_path / "bill.csv", ("2026-01", "2026-02", "2026-03")))
+    told = [entry for entry in lines.entries if "deliveries_shown" in entry]
+    assert lines.values()["costwire_deliveries_shown"] == len(told) == len({one["delivery_id"] for one in told}) == 3
+    assert all(0 < one["landed_to_shown_seconds"] < 60 and one["totals"] == {"USD": "1.25"} for one in told)
+    assert [one["outcome"] for one in told] == ["done"] * 3
 
 
 def test_a_proof_that_fails(tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,7 @@ from benchmarks.thousand_tenants import Scenario, simulate
 from common.adapters.gcp.bigquery_jobs import JOB_SECONDS
 from common.ingestion.one_file import WINDOW
 from common.messages.subscriptions import SUBSCRIPTIONS, Subscription
+from common.normalization import finish
 from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES
 from common.tenancy.schedules import sync_schedule
 
@@ -312,7 +314,8 @@ def test_a_delivery_is_shown_after_its_last_chunk_is_mapped(monkeypatch: pytest.
     simulate(Scenario("tiny", TINY), seed=3)
 
 
-def test_a_swap_longer_than_a_job_is_waited_for_by_further_tries() -> None:
+def test_a_swap_longer_than_a_job_is_waited_for_by_further_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finish, "MAX_DELIVERIES", 1)
     mix = Mix(tenants=1, large=1, large_files=10, large_bytes=2_000_000_000)
     result = simulate(Scenario("slow", mix, assumed={"bigquery_seconds_per_swap": 2.3 * JOB_SECONDS}), seed=3)
     told = result.platform.subscriptions["normalize_focus_in_turn"].told
@@ -320,15 +323,37 @@ def test_a_swap_longer_than_a_job_is_waited_for_by_further_tries() -> None:
     assert all(bill.shown_at for bill in result.bills("large"))
 
 
-def test_who_connects_with_a_history_is_shown_one_delivery_after_the_other() -> None:
+def test_who_connects_with_a_history_is_shown_some_deliveries_a_turn() -> None:
     mix = Mix(tenants=3, large=0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(thousand_tenants, "ACCOUNTS", 2)
         patch.setattr(thousand_tenants, "MONTHS", 5)
+        patch.setattr(finish, "MAX_DELIVERIES", 4)
         result = simulate(Scenario("newcomer", mix, connects=True), seed=3)
-    shown = sorted(bill.shown_at or 0 for bill in result.bills("newcomer"))
-    assert len(shown) == 10 and shown[0] > thousand_tenants.CONNECTS_AT
-    assert all(after - before >= 90 for before, after in itertools.pairwise(shown))
+    shown = Counter(bill.shown_at or 0 for bill in result.bills("newcomer"))
+    turns = sorted(shown)
+    assert sum(shown.values()) == 10 and turns[0] > thousand_tenants.CONNECTS_AT
+    assert max(shown.values()) == 4 and len(turns) <= 4
+    assert all(after - before >= 90 for before, after in itertools.pairwise(turns))
+    told = result.platform.subscriptions["normalize_focus_in_turn"].told
+    assert told.published == len([bill for group in ("newcomer", "tenant") for bill in result.bills(group)])
+
+
+def test_a_check_asks_the_warehouse_from_a_minute_of_each_tenants_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, list[float]] = {}
+    evaluation = flow.Flow._evaluation
+
+    def noting(self: flow.Flow, tenant: Tenant, asks: bool) -> Work:
+        if asks:
+            asked.setdefault(tenant.slug, []).append(self._loop.now % flow.DAY)
+        return evaluation(self, tenant, asks)
+
+    monkeypatch.setattr(flow.Flow, "_evaluate_budgets", lambda self, body: Work(1))
+    monkeypatch.setattr(flow.Flow, "_evaluation", noting)
+    simulate(Scenario("two days", Mix(tenants=30, large=0)), seed=3, days=2)
+    begins = {slug: moments[-1] for slug, moments in asked.items()}
+    assert len(begins) == 30 and all(len(moments) == 2 for moments in asked.values())
+    assert len({int(moment // 900) for moment in begins.values()}) > 15
 
 
 def small_platform(work_of: Callable[[str, Any], Work]) -> tuple[Platform, Loop]:

@@ -23,12 +23,12 @@ from common.adapters.embedded.slice_pointers import Pointer, Restated
 from common.errors import BadBill, Contention
 from common.formats.engine import engine
 from common.formats.source import literal
-from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Transaction
+from common.ports import Clock, Document, DocumentStore, ObjectStore, Replacement, Slice, Swap, Transaction
 from common.warehouse.daily import ADDED_UP, DAILY_SQL, DAILY_TABLE
 from common.warehouse.focus_files import focus_select
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import read_rates, saved_rates
-from common.warehouse.restatement import COMPARED, RESTATEMENT_SQL
+from common.warehouse.restatement import COMPARED, restatement_sql
 from common.warehouse.settling import settled
 from common.warehouse.transpile import MACROS, transpile
 
@@ -54,7 +54,16 @@ class DuckDbWarehouse:
         files: Sequence[str],
         instead_of: str | None = None,
     ) -> Replacement:
-        """Show the rows of `files` instead of the slice's earlier ones; restatement and roll-up are written before the swap."""
+        """`replace_slices` of one."""
+        return self._replaced(Swap(piece, delivery_id, delivered_at, files, instead_of))
+
+    def replace_slices(self, swaps: Sequence[Swap]) -> list[Replacement]:
+        """One after the other: a swap is one small transaction here."""
+        return [self._replaced(one) for one in swaps]
+
+    def _replaced(self, swap: Swap) -> Replacement:
+        """Show the rows of the files instead of the slice's earlier ones; restatement and roll-up are written before the swap."""
+        piece, delivery_id, delivered_at, files = swap.piece, swap.delivery_id, swap.delivered_at, swap.files
         path = slice_pointers.path_of(piece)
         daily: str | None = None
         for _ in range(MAX_TRIES):
@@ -62,7 +71,7 @@ class DuckDbWarehouse:
             before = slice_pointers.read(document) if document else None
             current = before.current if before else None
             replaced = slice_pointers.replaced_by(before, before.current) if before else None
-            answer = settled(current, replaced, delivery_id, instead_of)
+            answer = settled(current, replaced, delivery_id, swap.instead_of)
             if answer is not None and not (answer.shown and before and before.delivered_at != delivered_at):
                 return answer
             if answer is not None and before:  # the same bytes, delivered at another time
@@ -186,7 +195,7 @@ class DuckDbWarehouse:
         # named by both deliveries: what a lost race wrote is never taken for the answer to another question
         name = f"{slice_pointers.restatements_of(piece)}{delivery_id}_over_{before.current}.parquet"
         try:
-            return self._write(name, RESTATEMENT_SQL, COMPARED, before_rows=before.files, after_rows=files)
+            return self._write(name, restatement_sql(), COMPARED, before_rows=before.files, after_rows=files)
         except duckdb.OutOfRangeException:
             raise BadBill(
                 "a cost of the earlier delivery and that of this one differ by 10^14 or more, more than a cost column can store; "

@@ -30,14 +30,14 @@ from common.adapters.gcp.bigquery_export import by_slice, current_rows_sql
 from common.adapters.gcp.bigquery_jobs import Jobs
 from common.adapters.gcp.bigquery_provided import Provided
 from common.adapters.gcp.bigquery_questions import Questions, checked
-from common.adapters.gcp.bigquery_swap import Pointer, Swaps
+from common.adapters.gcp.bigquery_swap import Pointer, Swaps, slices_of
 from common.adapters.gcp.clients import connect_client
 from common.adapters.shared.focus_export import write_focus
 from common.adapters.shared.names import checked_slice
 from common.config import Settings
 from common.errors import BadConfiguration, Contention, NotFound
 from common.focus import TABLE
-from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice
+from common.ports import Clock, DocumentStore, ObjectStore, Replacement, Slice, Swap
 from common.records.names import check_org_slug
 from common.warehouse.promised import view_names, view_sql
 from common.warehouse.rates import saved_rates
@@ -94,34 +94,43 @@ class BigQueryWarehouse:
         files: Sequence[str],
         instead_of: str | None = None,
     ) -> Replacement:
-        """Load the files aside, then show them instead of the slice's earlier rows, in one transaction."""
-        checked_slice(piece)
-        with explaining(f"slice {piece}"):
-            dataset, before = self._found(piece)
-            answer = _answered_before(before, delivery_id, instead_of)
-            if answer is not None:
-                if answer.shown and before and before.delivered_at != delivered_at:
-                    self._swaps.date(dataset, piece, delivery_id, delivered_at)
-                return answer
-            staged = self._swaps.load(dataset, piece, delivery_id, files)
+        """`replace_slices` of one."""
+        return self.replace_slices([Swap(piece, delivery_id, delivered_at, files, instead_of)])[0]
+
+    def replace_slices(self, swaps: Sequence[Swap]) -> list[Replacement]:
+        """Load all files aside, then show them instead of the slices' earlier rows, in one transaction."""
+        pieces = [checked_slice(one.piece) for one in swaps]
+        with explaining(slices_of(swaps)):
+            dataset, before = self._found(pieces)
+            answers = _answered(swaps, before)
+            for one in swaps:
+                shown = one.piece in answers and answers[one.piece].shown
+                if shown and before[one.piece].delivered_at != one.delivered_at:
+                    self._swaps.date(dataset, one)
+            left = _without(swaps, answers)
+            staged = self._swaps.load(dataset, left)
             for _ in range(MAX_TRIES):
-                after = Pointer(
-                    delivery_id, delivered_at, before.delivery_id if before else None, staged.first, staged.last
+                if not left:
+                    break
+                self._swaps.swap(dataset, left, before, staged, self._clock.now())
+                before = self._swaps.pointers(dataset, pieces)
+                answers |= _answered(left, before)
+                left = _without(left, answers)
+            else:
+                raise Contention(
+                    f"{slices_of(swaps)}: other deliveries repeatedly changed the dataset; deliver it again"
                 )
-                self._swaps.swap(dataset, piece, before, after, staged, self._clock.now())
-                before = self._swaps.pointer(dataset, piece)
-                answer = _answered_before(before, delivery_id, instead_of)
-                if answer is not None:
-                    if answer.shown:  # else the caller may ask again, to whom the loaded rows spare a job
-                        self._swaps.drop(staged)
-                    return answer
-        raise Contention(f"{piece}: other deliveries repeatedly changed the slice; deliver it again")
+            if any(
+                one.shown for one in answers.values()
+            ):  # else the caller may ask again, to whom the rows spare a job
+                self._swaps.drop(staged)
+        return [answers[piece] for piece in pieces]
 
     def forget_restatements(self, piece: Slice, before: datetime) -> None:
         """Delete the rows of the slice's replacements before a moment, save those of its last one."""
         checked_slice(piece)
         with explaining(f"slice {piece}"):
-            dataset, _ = self._found(piece)
+            dataset, _ = self._found([piece])
             self._swaps.forget(dataset, piece, before)
 
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -165,17 +174,18 @@ class BigQueryWarehouse:
             return self._given_reader
         return connect_client(BigQueryReadClient, "the Storage Read API", "BIGQUERY_STORAGE_EMULATOR_HOST")
 
-    def _found(self, piece: Slice) -> tuple[bigquery.DatasetReference, Pointer | None]:
-        """The tenant's dataset and the slice's pointer; made anew where it was removed since this process saw it."""
+    def _found(self, pieces: Sequence[Slice]) -> tuple[bigquery.DatasetReference, dict[Slice, Pointer]]:
+        """The tenant's dataset and the pointers of its slices; made anew where it was removed since this process saw it."""
+        (org_slug,) = {one.org_slug for one in pieces}
         with self._lock:
-            dataset = self._datasets.made(piece.org_slug)
+            dataset = self._datasets.made(org_slug)
         try:
-            return dataset, self._swaps.pointer(dataset, piece)
+            return dataset, self._swaps.pointers(dataset, pieces)
         except NoSuchThing:
-            self._datasets.forget(piece.org_slug)
+            self._datasets.forget(org_slug)
         with self._lock:
-            dataset = self._datasets.made(piece.org_slug)
-        return dataset, self._swaps.pointer(dataset, piece)
+            dataset = self._datasets.made(org_slug)
+        return dataset, self._swaps.pointers(dataset, pieces)
 
     def _prepared(self, org_slug: str, sql: str, parameters: Mapping[str, Any]) -> bigquery.DatasetReference:
         """The tenant's dataset, with the tables that the question reaches filled."""
@@ -195,7 +205,17 @@ class BigQueryWarehouse:
         return rolled_up_in(sql) if self._datasets.lacks_daily(org_slug) else sql
 
 
-def _answered_before(before: Pointer | None, delivery_id: str, instead_of: str | None) -> Replacement | None:
-    """As the rule of every warehouse has it."""
-    current, replaced = (before.delivery_id, before.replaced) if before else (None, None)
-    return settled(current, replaced, delivery_id, instead_of)
+def _answered(swaps: Sequence[Swap], before: Mapping[Slice, Pointer]) -> dict[Slice, Replacement]:
+    """The answers that need no more swap, by the rule of every warehouse."""
+    answers = {}
+    for one in swaps:
+        pointer = before.get(one.piece)
+        current, replaced = (pointer.delivery_id, pointer.replaced) if pointer else (None, None)
+        answer = settled(current, replaced, one.delivery_id, one.instead_of)
+        if answer is not None:
+            answers[one.piece] = answer
+    return answers
+
+
+def _without(swaps: Sequence[Swap], answers: Mapping[Slice, Replacement]) -> list[Swap]:
+    return [one for one in swaps if one.piece not in answers]

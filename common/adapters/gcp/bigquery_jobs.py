@@ -136,6 +136,8 @@ class Jobs:
 def typed(name: str, value: Any) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     """A named parameter with the type that its Python value stands for.  Raises BadConfiguration for a float."""
     if isinstance(value, list | tuple):
+        if value and isinstance(value[0], bigquery.StructQueryParameter):
+            return bigquery.ArrayQueryParameter(name, "STRUCT", value)
         kinds = {_kind(name, item) for item in value} or {"STRING"}
         if len(kinds) > 1:
             raise BadConfiguration(f"parameter @{name} mixes {' and '.join(sorted(kinds))}; give it one type")

@@ -1,17 +1,18 @@
-"""A slice's delivery shown instead of the earlier one: staged by a load job, then one multi-statement transaction.
+"""Deliveries of slices shown instead of the earlier ones: staged by one load job, then one multi-statement transaction.
 
-Both jobs are named for their work, so that a repeated or concurrent delivery finds them.  The transaction compares the
-slice's pointer with what was read before (as the embedded warehouse does), writes the restatement, deletes the earlier
-delivery's rows and their roll-up within their range of days, inserts the new ones and moves the pointer: readers see all or nothing.
+Both jobs are named for their work, so that a repeated or concurrent delivery finds them.  The transaction compares each
+slice's pointer with what was read before (as the embedded warehouse does), writes the restatements, deletes the earlier
+deliveries' rows and their roll-up within their range of days, inserts the new ones and moves the pointers: readers see all or
+nothing.  Its statements are of sets, so that there are as many for fifty slices as for one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -23,9 +24,9 @@ from common.adapters.gcp.bigquery_jobs import Jobs
 from common.adapters.gcp.bigquery_turns import add_up, names, transaction, tried_in_turn
 from common.errors import BadBill, BadConfiguration, CostError, Permanent
 from common.focus import TABLE, storage_schema
-from common.ports import Slice
+from common.ports import Slice, Swap
 from common.warehouse.daily import DAILY_TABLE
-from common.warehouse.restatement import COMPARED, RESTATEMENT_COLUMNS, RESTATEMENT_SQL
+from common.warehouse.restatement import COMPARED, RESTATEMENT_COLUMNS, restatement_sql
 
 MAX_FILES = 10_000
 """URIs that one load job takes (https://cloud.google.com/bigquery/quotas#load_jobs)."""
@@ -33,6 +34,20 @@ MAX_FILES = 10_000
 READER = "roles/storage.objectViewer on the bucket and roles/bigquery.dataEditor"
 
 _SLICE = "integration_id = @integration_id and billing_period = @billing_period"
+_KEYS = ("integration_id", "billing_period")
+
+_MOVE = {
+    **dict.fromkeys((*_KEYS, "before_id", "delivery_id"), "STRING"),
+    **dict.fromkeys(("delivered_at", "first_start", "last_start"), "TIMESTAMP"),
+}
+"""An entry of the parameter @slices.  before_id: the delivery that is to be replaced, empty for none."""
+
+_MOVING = """
+    select wanted.* from unnest(@slices) as wanted
+    left join slices as shown on shown.integration_id = wanted.integration_id and shown.billing_period = wanted.billing_period
+    where coalesce(shown.delivery_id, '') = wanted.before_id
+"""
+"""The slices that still are as they were read."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +63,13 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Staged:
-    """A delivery's rows, loaded aside; table None: it has no files."""
+    """Rows of some deliveries, loaded aside; table None: they have no files.
+
+    spans: the ChargePeriodStarts between which the rows of each slice lie, of those that have rows.
+    """
 
     table: bigquery.TableReference | None
-    first: datetime | None = None
-    last: datetime | None = None
+    spans: Mapping[Slice, tuple[datetime, datetime]] = field(default_factory=dict)
 
 
 class Swaps:
@@ -62,19 +79,31 @@ class Swaps:
         self._jobs = jobs
         self._datasets = datasets
 
-    def pointer(self, dataset: bigquery.DatasetReference, piece: Slice) -> Pointer | None:
-        """The slice's pointer, None where nothing was ever shown."""
-        sql = f"select delivery_id, delivered_at, replaced, first_start, last_start from slices where {_SLICE}"
-        rows = self._jobs.rows(sql, dataset, _names_of(piece))
-        return Pointer(*rows[0].values()) if rows else None
+    def pointers(self, dataset: bigquery.DatasetReference, pieces: Sequence[Slice]) -> dict[Slice, Pointer]:
+        """The pointers of some slices; none of one of which nothing was ever shown."""
+        sql = (
+            "select integration_id, billing_period, delivery_id, delivered_at, replaced, first_start, last_start from slices "
+            "where integration_id in unnest(@integrations) and billing_period in unnest(@periods)"
+        )
+        parameters = {
+            "integrations": sorted({one.integration_id for one in pieces}),
+            "periods": sorted({one.billing_period for one in pieces}),
+        }
+        pairs = {(one.integration_id, one.billing_period): one for one in pieces}
+        rows = [row.values() for row in self._jobs.rows(sql, dataset, parameters)]
+        found = {pairs.get((integration, period)): Pointer(*what) for integration, period, *what in rows}
+        return {piece: pointer for piece, pointer in found.items() if piece is not None}
 
-    def load(self, dataset: bigquery.DatasetReference, piece: Slice, delivery_id: str, files: Sequence[str]) -> Staged:
-        """Bring a delivery's rows into a staging table.  Raises NotFound for a file that is gone."""
+    def load(self, dataset: bigquery.DatasetReference, swaps: Sequence[Swap]) -> Staged:
+        """Bring the rows of some deliveries into one staging table.  Raises NotFound for a file that is gone."""
+        files = [uri for one in swaps for uri in one.files]
         if not files:
             return Staged(None)
         if len(files) > MAX_FILES:
-            raise BadConfiguration(f"{piece}: {len(files):,} files, one load takes {MAX_FILES:,}; land larger chunks")
-        name = _named("load", dataset, piece, delivery_id, *files)
+            raise BadConfiguration(
+                f"{slices_of(swaps)}: {len(files):,} files, one load takes {MAX_FILES:,}; land larger chunks"
+            )
+        name = _named("load", dataset, *(text for one in swaps for text in (one.piece, one.delivery_id, *one.files)))
 
         begun: list[Staged] = []
 
@@ -84,11 +113,11 @@ class Swaps:
             return self._jobs.load_files(files, table, job_id)
 
         try:
-            with explaining(f"a file of delivery {delivery_id}", READER):
+            with explaining(f"a file of {_deliveries_of(swaps)}", READER):
                 job_id = self._jobs.once(
                     name, start, lambda job: self._jobs.holds(dataset.table(_table_of(job.job_id)), job)
                 )
-                return self._checked(dataset, piece, delivery_id, dataset.table(_table_of(job_id)))
+                return self._checked(dataset, swaps, dataset.table(_table_of(job_id)))
         except Permanent:
             for one in begun[-1:]:
                 self._let_go(one)  # its job was refused or has failed: nobody waits for it
@@ -97,49 +126,54 @@ class Swaps:
     def swap(
         self,
         dataset: bigquery.DatasetReference,
-        piece: Slice,
-        before: Pointer | None,
-        after: Pointer,
+        swaps: Sequence[Swap],
+        before: Mapping[Slice, Pointer],
         staged: Staged,
         now: datetime,
     ) -> None:
-        """Show the staged rows if the slice still is as it was read; nothing happens where it is not.
+        """Show the staged rows of those slices that still are as they were read; nothing happens to the others.
 
         Raises Contention where other transactions stayed in the way.
         """
-        sql = _script(before, staged)
-        before_first = (before and before.first) or now
+        known = [before[one.piece] for one in swaps if one.piece in before]
+        starts = [one.first for one in known if one.first]
+        first, last = min(starts, default=now), max((one.last for one in known if one.last), default=now)
         parameters = {
-            **_names_of(piece),
-            "before": before.delivery_id if before else "",
-            "delivery_id": after.delivery_id,
-            "delivered_at": after.delivered_at,
+            "slices": [_move(one, before.get(one.piece), staged) for one in swaps],
+            "integrations": sorted({one.piece.integration_id for one in swaps}),
             "now": now,
-            **({"first_start": staged.first or now, "last_start": staged.last or now} if staged.table else {}),
-            "before_first": before_first,
-            "before_day": datetime.combine(before_first.astimezone(UTC), time(), UTC),
-            "before_last": (before and before.last) or now,
+            "before_first": first,
+            "before_day": datetime.combine(first.astimezone(UTC), time(), UTC),
+            "before_last": last,
         }
-        name = _named("swap", dataset, piece, after.delivery_id, before.delivery_id if before else "")
+        sql = _script(staged.table, bool(known))
+        ids = {one.piece: before[one.piece].delivery_id if one.piece in before else "" for one in swaps}
+        name = _named(
+            "swap", dataset, *(text for one in swaps for text in (one.piece, one.delivery_id, ids[one.piece]))
+        )
 
         def start(job_id: str) -> bigquery.QueryJob:
             return self._jobs.start(sql, dataset, parameters, job_id=job_id)
 
         def lasts(job: Any) -> bool:
-            found = self.pointer(dataset, piece)
-            return (found and found.delivery_id) != (before and before.delivery_id)
+            found = self.pointers(dataset, list(ids))
+            return all((found[piece].delivery_id if piece in found else "") != was for piece, was in ids.items())
 
         try:
-            with explaining(f"slice {piece}"):
-                tried_in_turn(lambda: self._jobs.once(name, start, lasts), str(piece))
+            with explaining(slices_of(swaps)):
+                tried_in_turn(lambda: self._jobs.once(name, start, lasts), slices_of(swaps))
         except Permanent:
             self._let_go(staged)
             raise
 
-    def date(self, dataset: bigquery.DatasetReference, piece: Slice, delivery_id: str, delivered_at: datetime) -> None:
+    def date(self, dataset: bigquery.DatasetReference, swap: Swap) -> None:
         """Give the slice's delivery the time at which its bytes were delivered last; nothing happens where another is shown."""
         sql = f"update slices set delivered_at = @delivered_at where {_SLICE} and delivery_id = @delivery_id"
-        parameters = {**_names_of(piece), "delivery_id": delivery_id, "delivered_at": delivered_at}
+        parameters = {
+            **_names_of(swap.piece),
+            "delivery_id": swap.delivery_id,
+            "delivered_at": swap.delivered_at,
+        }
         self._jobs.rows(sql, dataset, parameters)
 
     def forget(self, dataset: bigquery.DatasetReference, piece: Slice, before: datetime) -> None:
@@ -160,61 +194,109 @@ class Swaps:
                 self._jobs.client.delete_table(staged.table, not_found_ok=True, **self._jobs.call)
 
     def _checked(
-        self, dataset: bigquery.DatasetReference, piece: Slice, delivery_id: str, table: bigquery.TableReference
+        self, dataset: bigquery.DatasetReference, swaps: Sequence[Swap], table: bigquery.TableReference
     ) -> Staged:
         """What the staging table holds.  Raises BadBill for rows that no swap could find again."""
-        own = "x_IntegrationId = @integration_id and x_DeliveryId = @delivery_id and ChargePeriodStart is not null"
         sql = f"""
             select
+                x_IntegrationId as integration_id,
+                x_DeliveryId as delivery_id,
                 min(ChargePeriodStart) as first,
                 max(ChargePeriodStart) as last,
-                countif(not coalesce({own}, false)) as strange
+                count(*) as there,
+                countif(ChargePeriodStart is null) as timeless
             from {names([table.table_id])}
+            group by 1, 2
         """
-        parameters = {"integration_id": piece.integration_id, "delivery_id": delivery_id}
-        first, last, strange = self._jobs.rows(sql, dataset, parameters)[0].values()
+        pieces = {(one.piece.integration_id, one.delivery_id): one.piece for one in swaps}
+        spans, strange = {}, 0
+        for integration_id, delivery_id, first, last, there, timeless in map(tuple, self._jobs.rows(sql, dataset)):
+            piece = pieces.get((integration_id, delivery_id))
+            strange += timeless if piece else there
+            if piece:
+                spans[piece] = first, last
         if strange:
             raise BadBill(
-                f"{piece}: {strange:,} rows of delivery {delivery_id} name another integration or delivery, or have no "
-                "charge period; none of its rows are shown; normalize it again"
+                f"{slices_of(swaps)}: {strange:,} rows of {_deliveries_of(swaps)} name another integration or delivery, or have "
+                "no charge period; none of its rows are shown; normalize it again"
             )
-        return Staged(table, first, last)
+        return Staged(table, spans)
 
 
-def _script(before: Pointer | None, staged: Staged) -> str:
-    """The transaction.  Values are parameters, so that BigQuery reads only the partitions that they name."""
+def _script(table: bigquery.TableReference | None, replacing: bool) -> str:
+    """The transaction.  Times are parameters, so that BigQuery reads only the partitions between them.
+
+    table: of the staged rows, None where there are none.  replacing: whether some slice has rows now.
+    """
     steps = []
-    after_rows = f"from {names([staged.table.table_id])}" if staged.table else f"from {TABLE} where false"
-    mine = (
-        "x_IntegrationId = @integration_id and x_DeliveryId = @before "
-        "and ChargePeriodStart >= @before_first and ChargePeriodStart <= @before_last"
+    staged = names([table.table_id]) if table else f"(select {names(storage_schema())} from {TABLE} where false)"
+    arriving = (
+        f"from {staged} join ({_MOVING}) as moving "
+        "on x_IntegrationId = moving.integration_id and x_DeliveryId = moving.delivery_id"
     )
-    if before is not None:
-        known = {"delivery_replaced": "@before", "delivery_now": "@delivery_id", "replaced_at": "@now"}
-        known |= {"integration_id": "@integration_id", "billing_period": "@billing_period"}
-        values = ", ".join(known.get(name, f"changed.{name}") for name in RESTATEMENT_COLUMNS)
+    if replacing:
+        span = "ChargePeriodStart >= @before_first and ChargePeriodStart <= @before_last"
+        span += " and x_IntegrationId in unnest(@integrations)"
+        own = "x_IntegrationId = moving.integration_id and x_DeliveryId = moving.before_id"
+        leaving = f"{span} and exists (select 1 from ({_MOVING}) as moving where {own})"
+        known = {"delivery_replaced": "before_id", "delivery_now": "delivery_id"}
+        values = [
+            "@now" if name == "replaced_at" else f"moving.{known[name]}" if name in known else f"changed.{name}"
+            for name in RESTATEMENT_COLUMNS
+        ]
+        compared = f"{names(COMPARED)}, moving.integration_id, moving.billing_period"
         steps.append(f"""
             insert into restatements ({names(RESTATEMENT_COLUMNS)})
-            with before_rows as (select {names(COMPARED)} from {TABLE} where {mine}),
-            after_rows as (select {names(COMPARED)} {after_rows})
-            select {values} from ({RESTATEMENT_SQL}) as changed;
-            delete from {TABLE} where {mine};
-            delete from {DAILY_TABLE} where {mine.replace("@before_first", "@before_day")};
+            with before_rows as (select {compared} from {TABLE} join ({_MOVING}) as moving on {own} where {span}),
+            after_rows as (select {compared} {arriving} where moving.before_id <> '')
+            select {", ".join(values)} from ({restatement_sql(_KEYS)}) as changed
+            join ({_MOVING}) as moving
+                on moving.integration_id = changed.integration_id and moving.billing_period = changed.billing_period;
+            delete from {TABLE} where {leaving};
+            delete from {DAILY_TABLE} where {leaving.replace("@before_first", "@before_day")};
         """)
-    if staged.table is not None:
+    if table is not None:
         columns = names(storage_schema())
-        steps.append(f"insert into {TABLE} ({columns}) select {columns} {after_rows};")
-        steps.append(add_up(after_rows))
-    replaced = "@before" if before is not None else "cast(null as string)"
-    days = "@first_start, @last_start" if staged.table else "cast(null as timestamp), cast(null as timestamp)"
+        steps.append(f"insert into {TABLE} ({columns}) select {columns} {arriving};")
+        steps.append(add_up(arriving))
+    # the new pointers before the old ones go: by these it is known which slices move
     return transaction(f"""
-        if coalesce((select max(delivery_id) from slices where {_SLICE}), '') = @before then
+        if exists ({_MOVING}) then
             {"".join(steps)}
-            delete from slices where {_SLICE};
             insert into slices ({names(SLICE_COLUMNS)})
-            values (@integration_id, @billing_period, @delivery_id, @delivered_at, {replaced}, {days}, @now);
+            select integration_id, billing_period, delivery_id, delivered_at, nullif(before_id, ''), first_start, last_start, @now
+            from ({_MOVING});
+            delete from slices where exists (
+                select 1 from unnest(@slices) as wanted
+                where wanted.integration_id = slices.integration_id and wanted.billing_period = slices.billing_period
+                and wanted.before_id = slices.delivery_id
+            );
         end if;
     """)
+
+
+def _move(swap: Swap, before: Pointer | None, staged: Staged) -> bigquery.StructQueryParameter:
+    first, last = staged.spans.get(swap.piece, (None, None))
+    values = {
+        **_names_of(swap.piece),
+        "before_id": before.delivery_id if before else "",
+        "delivery_id": swap.delivery_id,
+        "delivered_at": swap.delivered_at,
+        "first_start": first,
+        "last_start": last,
+    }
+    return bigquery.StructQueryParameter(
+        None, *(bigquery.ScalarQueryParameter(name, kind, values[name]) for name, kind in _MOVE.items())
+    )
+
+
+def slices_of(swaps: Sequence[Swap]) -> str:
+    """What an error is about, in words."""
+    return f"slice {swaps[0].piece}" if len(swaps) == 1 else f"{len(swaps)} slices of {swaps[0].piece.org_slug}"
+
+
+def _deliveries_of(swaps: Sequence[Swap]) -> str:
+    return f"delivery {swaps[0].delivery_id}" if len(swaps) == 1 else f"{len(swaps)} deliveries"
 
 
 def _names_of(piece: Slice) -> dict[str, Any]:
