@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.domain.names import identifier
-from common.domain.places import canonical
+from common.domain.places import Place, canonical
 from common.errors import BadConfiguration
 from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.providers.provider import CredentialFile
-from common.providers.registry import PROVIDERS, provider
+from common.providers.registry import PROVIDERS, opened_by, provider
 from common.records.integrations import save_integration
 from common.records.organizations import check_known, open_tenant
 from common.records.places import check_settable
@@ -87,11 +87,11 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
 
 
 def _read_credential(asked: Connection) -> CredentialFile | None:
-    """Raises BadConfiguration for a credential that is not one of the provider's, before anything is sent."""
+    """Raises BadConfiguration for a credential that does not open such a place, before anything is sent."""
     if asked.secret is None or asked.provider not in PROVIDERS:
         return None
     check_size(asked.secret)
-    read = provider(asked.provider).read_credential
+    read = provider(opened_by(Place.of(asked.location).scheme, asked.provider)).read_credential
     return read(asked.secret) if read else None
 
 

@@ -14,6 +14,14 @@ TITLES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oci": "OCI", "
 
 PROVIDERS = tuple(TITLES)
 
+_OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci"}
+"""Scheme of a place -> whose credential opens it, whichever provider's bills lie there."""
+
+
+def opened_by(scheme: str, name: str) -> str:
+    """The provider whose credential opens the places of a scheme: that of the bills, `name`, where a place has no owner."""
+    return _OWNERS.get(scheme, name)
+
 
 @cache
 def provider(name: str) -> Provider:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from google.cloud import kms_v1, storage
+from google.cloud import kms_v1
 
 from common.records.runs import FAILED
+from common.tenancy import credentials
 from tests import commands
 from tests.cloud.deployed import missing_peers
 from tests.cloud.refusals import HttpRefuser, Refusal
@@ -103,13 +103,8 @@ def test_a_quota_that_stays_used_up_is_told_and_replayed(world: World) -> None:
 
 def test_credentials_are_left_as_they_are_while_the_key_is_disabled(world: World) -> None:
     org = world.tenant()
-    bucket = storage.Client(project=world.rt.settings.project).create_bucket(f"bills-{uuid.uuid4().hex[:8]}")
-    bucket.blob("cur/bill.csv").upload_from_string(GOOD.encode())
-    secret = world.made.folder / "secret.json"
-    secret.write_text('{"key": "hush"}', encoding="utf-8")
-    world.costwire(
-        "connect", "aws", "--location", f"gs://{bucket.name}/cur", "--org", org, "--credential", str(secret)
-    )  # fmt: skip
+    rt = world.rt
+    credentials.store(rt.sealed, rt.keys, rt.clock.now(), org, "aws", "aws", b"hush", "a test")
     kept = world.rt.sealed.list(f"orgs/{org}/credentials")
     old = f"{RING}/cryptoKeys/credentials/cryptoKeyVersions/1"
     world.costwire("keys", "rotate")

@@ -125,6 +125,14 @@ def test_a_wrong_credential_is_refused_before_anything_is_sent_or_saved(rt: Lapt
     assert rt.documents.list(f"orgs/{ORG}/integrations") == rt.sealed.list(f"orgs/{ORG}/credentials") == []
 
 
+def test_the_place_decides_which_credential_is_expected(rt: Laptop, export: str) -> None:
+    """FOCUS bills have no provider's credential of their own, and AWS's may lie in another one's store."""
+    connected = connect(rt, Connection(ORG, "focus", export, secret=s3_peer.KEYS))
+    assert connected.files == 3
+    with pytest.raises(BadConfiguration, match="Invalid service account JSON format"):
+        connect(rt, Connection(ORG, "aws", "gs://bills/cur", secret=s3_peer.KEYS))
+
+
 def test_a_key_that_expires_puts_the_integration_into_error_in_words(
     rt: Laptop, export: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
