@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from common.errors import NotFound
@@ -42,6 +42,12 @@ STEPS = st.lists(
 )
 
 
+SOME = [{"BilledCost": "7", "ServiceName": "Compute", "day": day} for day in (1, 28)]
+MEANT_WELL = "for what is shown"
+REPLACED = [[(SOME, MEANT_WELL)] * 4, [(SOME[:1], MEANT_WELL), None, None, (SOME[1:], MEANT_WELL)]]
+"""Two slices are replaced whose integrations have another slice each, within the same days."""
+
+
 def wanted(opened: Opened, step: int, place: int, rows: list[dict[str, Any]], instead_of: str | None) -> Swap:
     """A new delivery of a slice, whose files are stored."""
     piece, delivery_id = PIECES[place], f"d{step}-{place}"
@@ -49,7 +55,7 @@ def wanted(opened: Opened, step: int, place: int, rows: list[dict[str, Any]], in
     made = [
         charge(
             **{"BilledCost": row["BilledCost"], "ServiceName": row["ServiceName"]},
-            ChargePeriodStart=f"{piece.billing_period}-{row['day']:02}T00:00:00Z",
+            ChargePeriodStart=f"{piece.billing_period}-{row['day']:02}T05:00:00Z",
         )
         | own
         for row in rows
@@ -69,6 +75,7 @@ def content(opened: Opened) -> list[list[str]]:
 def test_slices_together_end_as_one_by_one(backend: str) -> None:
     @settings(max_examples=EXAMPLES[backend], deadline=None, suppress_health_check=list(HealthCheck))
     @given(STEPS)
+    @example(REPLACED)
     def run(steps: list[list[Any]]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             worlds = []
