@@ -21,7 +21,6 @@ from common.warehouse.catalogued import catalogued
 
 PAGE = 50
 """Runs that are read at once, the oldest first, until one is not past its life."""
-_BY_TIME = Order("started_at")
 _SHOWN = "select delivery_id from slices"
 
 
@@ -141,15 +140,14 @@ def _documents(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> Itera
 def _old_runs(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> list[str]:
     """Those past their life, but of each integration the last of them.  Younger ones are not read: most runs are."""
     old: list[tuple[str, Document]] = []
-    page = rt.documents.list(below(org_slug, "runs"), order=_BY_TIME, limit=PAGE)
-    while page:
+    last_read = None
+    while True:
+        page = rt.documents.list(below(org_slug, "runs"), order=Order("started_at"), limit=PAGE, after=last_read)
         past = [(name, one) for name, one in page if _before(one["started_at"], now, lives, "runs")]
         old += past
-        page = (
-            rt.documents.list(below(org_slug, "runs"), order=_BY_TIME, limit=PAGE, after=page[-1])
-            if past == page
-            else ()
-        )
+        if not page or len(past) < len(page):
+            break
+        last_read = page[-1]
     last = {one["integration_id"]: name for name, one in old}
     ended = [(name, one) for name, one in old if one["status"] in ENDED and name != last[one["integration_id"]]]
     return [name for name, one in ended if _before(one["ended_at"] or one["started_at"], now, lives, "runs")]

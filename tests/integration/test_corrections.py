@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from common.ingestion import landing
-from common.normalization import finish
+from common.normalization.facts import Facts
 from common.normalization.replaying import replay_delivery
 from costwire.worker import work
 from tests.integration.shown_state import check_settled, currents
@@ -154,7 +154,7 @@ def test_replay_of_a_file_that_spoilt_what_adds_up_takes_the_whole_up_again(
     with laptop(tmp_path / "home") as rt:
         rt.bring(paths[0], provider="oci", delivered_at=DAY)
         with monkeypatch.context() as broken:
-            broken.setattr(finish, "_refusal", lambda facts: "totals differ")
+            broken.setattr(Facts, "refusal", property(lambda facts: "totals differ"))
             rt.bring(paths[1], provider="oci", delivered_at=days(1))
         (spoilt,) = (one for one in rt.deliveries(state="rejected") if not one["joined_from"])
         assert len(rt.deliveries(state="current")[0]["parts"]) == 1

@@ -253,7 +253,7 @@ def test_runs_show_how_they_ended(run: Run, rt: EmbeddedRuntime) -> None:
     }
     rt.documents.set(f"orgs/{ORG}/runs/r1", {"run_id": "r1", **document})
     text = run("runs").stdout
-    for part in ("aws-main", "failed", "2026-04-01 10:00", "5 s", "12,345", "1.6 MB", "the location [s3://x]"):
+    for part in ("aws-main", "failed", "2026-04-01 10:00", "5 s", "12,345", "1.5 MiB", "the location [s3://x]"):
         assert part in text
     assert json.loads(run("runs", "--json").stdout)[0]["started_at"] == "2026-04-01T10:00:00+00:00"
     assert json.loads(run("runs", "--integration", "other", "--json").stdout) == []
