@@ -134,7 +134,8 @@ def test_a_key_signs_in_where_google_is_and_never_where_its_file_says(
 def test_a_key_that_google_does_not_accept_is_told_and_not_shown(
     key: dict[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    for peer in ("BIGQUERY_EMULATOR_HOST", "STORAGE_EMULATOR_HOST"):  # which ask for no key
+        monkeypatch.delenv(peer, raising=False)
     secret = json.dumps(key).encode()
     with answering(400, {"error": "invalid_grant", "error_description": PLANTED}) as (address, asked):
         monkeypatch.setattr(identity, "TOKEN_URI", f"{address}/token")
