@@ -5,11 +5,11 @@ Codes: botocore's models and retry list; https://docs.aws.amazon.com/AmazonS3/la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from botocore import exceptions as aws
 
+from common.adapters.shared.explained import explained_by
 from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
 
 _NOT_SIGNED_IN = frozenset(
@@ -84,13 +84,6 @@ def _status(error: Exception) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-@contextmanager
-def explaining(what: str, permission: str) -> Iterator[None]:
+def explaining(what: str, permission: str) -> AbstractContextManager[None]:
     """Turn a vendor's error that leaves the block into ours, where one fits; arguments as of `explained`."""
-    try:
-        yield
-    except Exception as error:
-        ours = explained(error, what, permission)
-        if ours is None:
-            raise
-        raise ours from error
+    return explained_by(lambda error: explained(error, what, permission))

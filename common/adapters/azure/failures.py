@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from azure.core import exceptions as azure
 from azure.identity import CredentialUnavailableError
 from msal.exceptions import MsalServiceError
 
+from common.adapters.shared.explained import explained_by
 from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
 
 _NOT_SIGNED_IN = frozenset(
@@ -122,13 +123,6 @@ def _status(error: Exception) -> int:
     return int(getattr(error, "status_code", None) or 0) if isinstance(error, azure.HttpResponseError) else 0
 
 
-@contextmanager
-def explaining(what: str, permission: str) -> Iterator[None]:
+def explaining(what: str, permission: str) -> AbstractContextManager[None]:
     """Turn a vendor's error that leaves the block into ours, where one fits; arguments as of `explained`."""
-    try:
-        yield
-    except Exception as error:
-        ours = explained(error, what, permission)
-        if ours is None:
-            raise
-        raise ours from error
+    return explained_by(lambda error: explained(error, what, permission))

@@ -5,13 +5,13 @@ Source: https://cloud.google.com/bigquery/docs/error-messages
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import TimeoutError as Late
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 
 from common.adapters.gcp import failures
+from common.adapters.shared.explained import explained_by
 from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
 
 TOO_MANY_BYTES = "bytesBilledLimitExceeded"
@@ -52,13 +52,6 @@ def explained(error: Exception, what: str, role: str) -> CostError | None:
     return failures.explained(error, what)
 
 
-@contextmanager
-def explaining(what: str, role: str = "roles/bigquery.dataEditor") -> Iterator[None]:
+def explaining(what: str, role: str = "roles/bigquery.dataEditor") -> AbstractContextManager[None]:
     """Turn an error of BigQuery that leaves the block into ours, where one fits."""
-    try:
-        yield
-    except Exception as error:
-        ours = None if isinstance(error, CostError) else explained(error, what, role)
-        if ours is None:
-            raise
-        raise ours from error
+    return explained_by(lambda error: explained(error, what, role))

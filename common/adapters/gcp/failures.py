@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from requests import Response
 from requests import exceptions as http
 
+from common.adapters.shared.explained import explained_by
 from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
 
 _PASSING = (
@@ -72,13 +72,6 @@ def _told_by(response: object) -> list[object]:
     return told if isinstance(told, list) else []
 
 
-@contextmanager
-def explaining(what: str, role: str | None = None) -> Iterator[None]:
+def explaining(what: str, role: str | None = None) -> AbstractContextManager[None]:
     """Turn a vendor's error that leaves the block into ours, where one fits; arguments as of `explained`."""
-    try:
-        yield
-    except Exception as error:
-        ours = explained(error, what, role)
-        if ours is None:
-            raise
-        raise ours from error
+    return explained_by(lambda error: explained(error, what, role))
