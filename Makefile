@@ -5,8 +5,8 @@ PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do comman
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet  # errors only: its warnings are about the machine
 WORKERS ?= 2
-# where Python may not keep what it compiles, each process that a test starts compiles the program anew
-test coverage test-cloud: export PYTHONDONTWRITEBYTECODE :=
+# where Python may not keep what it compiles, each process that a test or benchmark starts compiles the program anew
+test coverage test-cloud bench bench-cloud: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install install-cloud install-dev run test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy lock-providers clean
 
