@@ -10,6 +10,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY common ./common
 COPY functions ./functions
 COPY costwire ./costwire
+COPY web ./web
 RUN /opt/costwire/bin/python -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir wheels .
 RUN /opt/costwire/bin/python -m pip install --no-deps --no-index wheels/costwire-*.whl
 

@@ -8,7 +8,7 @@ WORKERS ?= 2
 # where Python may not keep what it compiles, each process that a test or benchmark starts compiles the program anew
 test coverage test-cloud bench bench-cloud: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install install-cloud install-dev run test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy lock-providers clean
+.PHONY: help install install-cloud install-dev run serve test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy lock-providers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ install-dev: .venv/.installed-dev ## the same with the dependencies of tests and
 
 run: install ## run the whole pipeline on the bills in costwire/samples/, in a fresh state folder
 	@$(BIN)/costwire demo
+
+serve: install ## serve the HTTP API on this machine, over the state in $$COSTWIRE_HOME (default ./.costwire)
+	@$(BIN)/costwire serve
 
 SUITE := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 

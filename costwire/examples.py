@@ -23,6 +23,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "apply": ("costwire apply -f costwire.toml --dry-run", "costwire apply -f costwire.toml"),
     "schedule": ("costwire schedule", "costwire schedule --every-hours 6"),
     "watch": ("costwire watch",),
+    "serve": ("costwire serve", "costwire serve --port 9000"),
     "costs": (
         "costwire costs --by service --month 2026-03",
         "costwire costs --by account,tag:team --where region=us-east-1 --compare previous --last 30d",

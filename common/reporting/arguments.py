@@ -46,14 +46,21 @@ def read_period(text: str) -> BillingPeriod:
         raise InvalidQuestion(str(error)) from None
 
 
-def read_days(today: date, month: str | None, last: str | None, first_day: str | None, last_day: str | None) -> Days:
+def read_days(
+    today: date,
+    month: str | None,
+    last: str | None,
+    first_day: str | None,
+    last_day: str | None,
+    option: str = "--",
+) -> Days:
     """The days of a month (`2026-03`), of a span that ends today (`30d`, `4w`), or between two days, both included.
 
+    A day may be `today` or `yesterday`.  option: what stands before a name where the interface has these as options.
     Raises InvalidQuestion for more than one of these, and for days in the wrong order.
     """
-    given = [
-        name for name, one in (("--month", month), ("--last", last), ("--from or --to", first_day or last_day)) if one
-    ]
+    periods = {"month": month, "last": last, f"from or {option}to": first_day or last_day}
+    given = [f"{option}{name}" for name, one in periods.items() if one]
     if len(given) > 1:
         raise InvalidQuestion(f"{' and '.join(given)} each name a period; give one of them")
     if month:
@@ -65,7 +72,9 @@ def read_days(today: date, month: str | None, last: str | None, first_day: str |
         if not 0 < count <= _LONGEST_SPAN_DAYS:
             raise InvalidQuestion(f"'{last}' is not a span of days, expected a number and d or w, as in 30d or 4w")
         return Days(today - timedelta(days=count - 1), today)
-    days = Days(read_day(first_day) if first_day else None, read_day(last_day) if last_day else None)
+    known = {"today": today, "yesterday": today - timedelta(days=1)}
+    first, until = (known.get(one) or read_day(one) if one else None for one in (first_day, last_day))
+    days = Days(first, until)
     if days.first and days.last and days.last < days.first:
         raise InvalidQuestion(f"the last day, {days.last}, is before the first, {days.first}")
     return days

@@ -51,6 +51,17 @@ def change_organization(rt: Runtime, org_slug: str, name: str, plan: str) -> Doc
     return organizations.change_terms(rt.documents, rt.clock.now(), org_slug, name, plan)
 
 
+def check_organization(rt: Runtime, org_slug: str, writes: bool = False) -> None:
+    """The door of a request to an organization; `default` is added by the first one that writes.
+
+    Raises BadConfiguration for what is not a slug, NotFound for an organization that nobody has added.
+    """
+    if writes:
+        organizations.open_tenant(rt.documents, rt.clock.now(), org_slug)
+    else:
+        organizations.check_known(rt.documents, org_slug)
+
+
 def list_organizations(rt: Runtime) -> list[OrganizationReport]:
     """Every organization, by slug."""
     return [_report(rt, org_slug, document) for org_slug, document in rt.documents.list("orgs")]

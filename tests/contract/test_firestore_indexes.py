@@ -27,7 +27,7 @@ MAX_ENTRIES = 40_000
 
 def asked_fields() -> Iterator[tuple[str, str]]:
     """(file, field) of every dict of equalities given to a `where`, or kept under that name."""
-    for folder in ("common", "functions", "costwire"):
+    for folder in ("common", "functions", "costwire", "web"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 for made in _dicts(node):
@@ -78,7 +78,7 @@ def test_a_question_with_equality_and_order_is_seen():
 
 
 def test_equality_and_order_together_have_their_composite_index_and_no_other_is_paid_for():
-    sources = [path for folder in ("common", "functions", "costwire") for path in (ROOT / folder).rglob("*.py")]
+    sources = [path for folder in ("common", "functions", "costwire", "web") for path in (ROOT / folder).rglob("*.py")]
     asked = {index for path in sources for index in ordered_questions(path.read_text(encoding="utf-8"))}
     assert set(COMPOSITE_INDEXES) == {index for index in asked if index.equal}
     exempted = {(one.collection, one.field) for one in EXEMPTIONS}

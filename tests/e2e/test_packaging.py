@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IMAGE_VENV = "/opt/costwire"
-PACKAGES = ("common", "functions", "costwire")
+PACKAGES = ("common", "functions", "costwire", "web")
 LARGEST_WHEEL = 2_000_000
 LARGEST_SAMPLES = 700_000
 

@@ -242,7 +242,7 @@ def test_what_a_late_handler_wrote_is_removed_by_another_removal(rt: Laptop) -> 
 
 def test_every_collection_that_the_code_names_is_removed() -> None:
     named = set()
-    for folder in ("common", "functions", "costwire"):
+    for folder in ("common", "functions", "costwire", "web"):
         for path in (ROOT / folder).rglob("*.py"):
             named |= set(re.findall(r"orgs/\{[^}]+\}/([a-z_]+)", path.read_text(encoding="utf-8")))
     removed = {*tenant_data.COLLECTIONS, *tenant_data.SEALED_COLLECTIONS}
@@ -251,7 +251,7 @@ def test_every_collection_that_the_code_names_is_removed() -> None:
 
 def test_every_kind_of_object_that_the_code_names_is_removed() -> None:
     named = set()
-    for folder in ("common", "functions", "costwire"):
+    for folder in ("common", "functions", "costwire", "web"):
         for path in (ROOT / folder).rglob("*.py"):
             named |= set(re.findall(r'f"([a-z]+)/\{[^}]*(?:org|folder)[^}]*\}', path.read_text(encoding="utf-8"))) - {
                 "orgs"

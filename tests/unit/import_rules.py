@@ -113,6 +113,21 @@ RULES: dict[str, Rule] = {
         "one thin entry point per function: decode, call one use case",
         ("messages", "runtime", "ingestion", "normalization", "budgets", "alerts", "tenancy", "retention"),
     ),
+    "web": Rule(
+        "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API",
+        (
+            *_LEAVES,
+            "ports",
+            "records",
+            "telemetry",
+            "alerts",
+            "budgets",
+            "ingestion",
+            "normalization",
+            "reporting",
+            "tenancy",
+        ),
+    ),
     "costwire": Rule("the command line, and the worker that delivers messages", ("*",)),
     "deployment": Rule("the source archive, `make deploy`, the cost estimate", ("*",)),
 }

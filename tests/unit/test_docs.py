@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-FOLDERS = ("benchmarks", "common", "costwire", "deployment", "docs", "functions", "terraform", "tests")
+FOLDERS = ("benchmarks", "common", "costwire", "deployment", "docs", "functions", "terraform", "tests", "web")
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),

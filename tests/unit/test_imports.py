@@ -10,7 +10,7 @@ import pytest
 from tests.unit.import_rules import PAGE, RULES, page
 
 ROOT = Path(__file__).parents[2]
-OURS = ("common", "functions", "costwire", "deployment")
+OURS = ("common", "functions", "costwire", "web", "deployment")
 
 
 def imports(path: Path) -> set[str]:
@@ -75,9 +75,9 @@ def test_the_domain_knows_only_the_standard_library_and_itself() -> None:
         ]
 
 
-def test_nothing_shared_knows_a_function_or_a_command() -> None:
+def test_nothing_shared_knows_a_function_a_command_or_a_page() -> None:
     for path in files("common"):
-        assert not [name for name in imports(path) if name.startswith(("functions", "costwire"))], path
+        assert not [name for name in imports(path) if name.startswith(("functions", "costwire", "web"))], path
 
 
 def test_functions_meet_only_in_messages() -> None:
@@ -122,8 +122,8 @@ def reached(source: str) -> set[str]:
     return STORES & (named | asked)
 
 
-def test_commands_reach_no_store_but_through_a_use_case() -> None:
-    for path in files("costwire"):
+def test_commands_and_routes_reach_no_store_but_through_a_use_case() -> None:
+    for path in [*files("costwire"), *files("web")]:
         found = reached(path.read_text(encoding="utf-8"))
         assert path.name in MAY_REACH_STORES or not found, f"{path.relative_to(ROOT)}: {sorted(found)}"
 
@@ -169,7 +169,7 @@ def _circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
 
 
 def test_cloud_sdks_are_imported_by_adapters_only() -> None:
-    for folder in ("common", "functions", "costwire"):
+    for folder in ("common", "functions", "costwire", "web"):
         for path in files(folder):
             if "adapters" not in path.parts:
                 sdks = ("google.cloud", "google.api_core", "boto3", "azure.")

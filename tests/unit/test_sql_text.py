@@ -17,7 +17,7 @@ SQL = re.compile(
 READERS = re.compile(r"read_(csv|parquet|ndjson\w*)\((\[)?$")
 SOURCES = sorted(
     path
-    for folder in ("common", "functions", "costwire", "deployment", "benchmarks")
+    for folder in ("common", "functions", "costwire", "web", "deployment", "benchmarks")
     for path in (ROOT / folder).rglob("*.py")
 )
 

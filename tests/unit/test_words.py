@@ -49,7 +49,9 @@ DOCUMENTS = [
     *sorted((ROOT / "common").rglob("README.md")),
     *sorted((ROOT / "common").rglob("introduction.md")),
 ]
-MODULES = [path for folder in ("common", "functions", "costwire") for path in sorted((ROOT / folder).rglob("*.py"))]
+MODULES = [
+    path for folder in ("common", "functions", "costwire", "web") for path in sorted((ROOT / folder).rglob("*.py"))
+]
 
 
 def found(text: str, words: dict[str, str]) -> list[str]:

@@ -1,0 +1,71 @@
+"""`costwire serve` in a process of its own, asked over a socket."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process, and host:port."""
+    env = {**os.environ, "COSTWIRE_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "costwire", "serve", "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        found = re.search(r"http://(127\.0\.0\.1:\d+)", process.stdout.readline())
+        assert found
+        yield process, found[1]
+        process.kill()
+
+
+def test_it_answers_on_this_machine_until_it_is_stopped(served: tuple[subprocess.Popen[str], str]) -> None:
+    process, address = served
+    asking = http.client.HTTPConnection(address, timeout=30)
+    asking.request("GET", "/api/costs/summary?from=yesterday&to=yesterday")
+    answer = asking.getresponse()
+    assert answer.status == 200 and answer.getheader("Server") is None
+    assert json.loads(answer.read())["receipt"]["mark"] == ""
+    asking.request("GET", "/health", headers={"Host": "evil.example"})
+    answer = asking.getresponse()
+    assert answer.status == 421
+    answer.read()
+    asking.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=10) == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == "costwire: stopped\n"
+
+
+def test_another_address_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "costwire", "serve", "--host", "0.0.0.0"],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "COSTWIRE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "--host is '0.0.0.0'" in done.stderr
+
+
+def test_a_command_that_does_not_serve_loads_no_server() -> None:
+    code = "import sys, costwire.cli; print(sorted({'flask', 'waitress', 'web', 'werkzeug'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,1 @@
+"""HTTP surfaces of Costwire, served by functions of the cloud and by `costwire serve`."""

@@ -1,0 +1,40 @@
+"""Who calls, and who may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Needs(StrEnum):
+    """Who may call a route: anybody, the holder of a key with at least this role, or of the root key."""
+
+    NOTHING = "nothing"
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    OWNER = "owner"
+    ROOT = "root"
+
+    @property
+    def of_tenant(self) -> bool:
+        """Whether the route is about one organization."""
+        return self not in (Needs.NOTHING, Needs.ROOT)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """name: what is recorded of who did something.  org_slug: the one organization it may reach, None for every one.  role: None for none.
+
+    counted_as: what its requests are counted by; None where they are not.
+    """
+
+    name: str
+    role: Needs | None
+    org_slug: str | None
+    is_root: bool = False
+    counted_as: str | None = None
+
+
+ANYBODY = Caller("", None, None)
+SELF = Caller("this machine", Needs.OWNER, None, is_root=True)
+"""Whoever reaches a service that listens on loopback only is signed in on the machine."""

@@ -1,0 +1,83 @@
+"""What a request says, as the types that its route declares.  What does not fit is one problem that names every field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_origin
+
+import flask
+from pydantic import BaseModel, ValidationError
+
+from common.domain.nearest import did_you_mean
+from web.api.declare import Route
+from web.api.problems import Problem
+
+LARGEST_BODY = 256 * 1024
+"""In bytes; no request that anybody makes comes near."""
+
+
+def read_arguments(route: Route, path: Mapping[str, str]) -> dict[str, Any]:
+    """The handler's arguments by name.  Raises Problem."""
+    found: dict[str, Any] = {}
+    wrong: list[dict[str, str]] = []
+    for name, reader in route.readers.items():
+        try:
+            found[name] = reader.validate_python(path[name])
+        except ValidationError as error:
+            wrong += _errors(error, "path", name)
+    if route.query is not None:
+        try:
+            found["query"] = route.query.model_validate(dict(_query(route.query)))
+        except ValidationError as error:
+            wrong += _errors(error, "query", known=route.query)
+    elif flask.request.args:
+        wrong += [_wrong("query", name, "the route takes no parameters") for name in flask.request.args]
+    if route.body is not None:
+        try:
+            found["body"] = route.body.model_validate_json(_body())
+        except ValidationError as error:
+            wrong += _errors(error, "body", known=route.body)
+    if wrong:
+        shown = "; ".join(f"{one['name'] or one['where']}: {one['message']}" for one in wrong[:3])
+        raise Problem("invalid_request", shown, errors=wrong)
+    return found
+
+
+def _query(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
+    """Each parameter once; a list for those that may be repeated."""
+    for name, values in flask.request.args.lists():
+        field = model.model_fields.get(name)
+        if field is not None and get_origin(field.annotation) is list:
+            yield name, values
+        elif len(values) > 1:
+            raise Problem(
+                "invalid_request",
+                f"{name} is given {len(values)} times, expected once",
+                errors=[_wrong("query", name, "given twice")],
+            )
+        else:
+            yield name, values[0]
+
+
+def _body() -> bytes:
+    if flask.request.mimetype != "application/json":
+        raise Problem("unsupported_media_type", "send the body as JSON, with the header Content-Type: application/json")
+    return flask.request.get_data(cache=False)
+
+
+def _errors(
+    error: ValidationError, where: str, name: str = "", known: type[BaseModel] | None = None
+) -> list[dict[str, str]]:
+    """pydantic's words, without the value: it may be a secret."""
+    found = []
+    for one in error.errors(include_url=False, include_context=False, include_input=False):
+        steps = ".".join(str(step) for step in one["loc"])
+        message = one["msg"].removeprefix("Value error, ")
+        if one["type"] == "extra_forbidden" and known is not None:
+            message = f"there is no such field{did_you_mean(steps, known.model_fields)}"
+        found.append(_wrong(where, ".".join(filter(None, (name, steps))), message))
+    return found
+
+
+def _wrong(where: str, name: str, message: str) -> dict[str, str]:
+    return {"where": where, "name": name[:100], "message": message}
