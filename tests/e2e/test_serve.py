@@ -50,13 +50,29 @@ def test_it_answers_on_this_machine_until_it_is_stopped(served: tuple[subprocess
     assert process.stderr.read() == "costwire: stopped\n"
 
 
-def test_another_address_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "variables", "said"),
+    [
+        (["--host", "0.0.0.0"], {"DISABLE_AUTH": "true"}, ["DISABLE_AUTH is true"]),
+        ([], {"ENVIRONMENT": "production"}, ["CA_ROOT_API_KEY is not set", "COSTWIRE_KMS_KEY is not set"]),
+        ([], {"DISABLE_AUTH": "perhaps"}, ["DISABLE_AUTH is 'perhaps'"]),
+    ],
+)
+def test_a_service_that_is_not_safe_does_not_start(
+    tmp_path: Path, words: list[str], variables: dict[str, str], said: list[str]
+) -> None:
+    env = {**os.environ, **variables, "COSTWIRE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "costwire", "serve", "--host", "0.0.0.0"],
-        capture_output=True, text=True, timeout=60, env={**os.environ, "COSTWIRE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-m", "costwire", "serve", "--port", "0", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=env,
+    )
     assert done.returncode == 1
-    assert "--host is '0.0.0.0'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    for one in said:
+        assert one in done.stderr
 
 
 def test_a_command_that_does_not_serve_loads_no_server() -> None:

@@ -20,17 +20,20 @@ from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
 from common.tenancy.organizations import check_organization
-from web.api import costs, health
+from web.api import costs, health, keys, organizations
 from web.api.access import Door, check_allowed
 from web.api.call import Call, NotModified
 from web.api.caller import ANYBODY, Caller, Needs
 from web.api.declare import ORG, Route
+from web.api.limits import Allowance, RateLimits
 from web.api.openapi import document
 from web.api.problems import MEDIA_TYPE, Problem, problem_of
 from web.api.reading import LARGEST_BODY, read_arguments
 from web.api.rendering import compressed, rendered
 
-ROUTES: tuple[Route, ...] = tuple(route for module in (health, costs) for route in module.routes.found)
+ROUTES: tuple[Route, ...] = tuple(
+    route for module in (health, costs, keys, organizations) for route in module.routes.found
+)
 """Every operation of the API."""
 _log = logging.getLogger(logs.LOGGER)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -53,6 +56,7 @@ class Service:
     """
 
     door: Door
+    limits: RateLimits | None = None
     loopback: bool = False
     encrypted: bool = False
 
@@ -88,6 +92,7 @@ class _Doing:
     caller: Caller = ANYBODY
     org_slug: str = ""
     etag: str | None = None
+    allowance: Allowance | None = None
 
 
 def _begin(service: Service) -> None:
@@ -116,6 +121,8 @@ def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.R
     doing.route = route
     if route.needs is not Needs.NOTHING:
         doing.caller = service.door.admit(flask.request.headers, route.needs)
+        if service.limits is not None and doing.caller.counted_as is not None:
+            doing.allowance = service.limits.take(doing.caller.counted_as)
         check_allowed(doing.caller, route.needs)
     doing.org_slug = _organization(rt, route, doing.caller, path.get(ORG))
     call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
@@ -180,6 +187,8 @@ def _end(service: Service, answer: flask.Response) -> flask.Response:
     doing: _Doing = flask.g.doing
     answer.headers["X-Request-ID"] = doing.request_id
     answer.headers.update(_HEADERS)
+    if doing.allowance is not None:
+        answer.headers.update(doing.allowance.headers)
     if service.encrypted:
         answer.headers["Strict-Transport-Security"] = _HSTS
     if doing.etag and answer.status_code in (200, 304):
