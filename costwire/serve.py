@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated
 
 import typer
 
 from common.config import PRODUCTION, service_settings_of_environment
 from common.errors import BadConfiguration, GoesOn
-from common.runtime.bootstrap import runtime
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.output import console
+from costwire.watch import events, prepare
 
 _THREADS = 8
 _LARGEST_HEADERS = 32 * 1024
@@ -22,7 +24,7 @@ def serve(
     ] = 8080,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = LOOPBACK[0],
 ) -> None:
-    """Serve the HTTP API until stopped.
+    """Serve the HTTP API until stopped, and do meanwhile what costwire watch does: fetch, check and notify.
 
     On this machine's own address it needs no key; on another one it needs those of costwire api-keys.
     """
@@ -43,6 +45,9 @@ def serve(
         )
     else:
         service = service_of(rt, own)
+    if isinstance(rt, EmbeddedRuntime):
+        prepare(rt)
+        threading.Thread(target=_work, args=(rt,), name="worker", daemon=True).start()
     server = waitress.create_server(
         create_app(rt, service),
         host=host,
@@ -56,3 +61,9 @@ def serve(
     console.print(f"serving {address}, {address}/openapi.json lists the operations; Ctrl-C stops", soft_wrap=True)
     server.run()
     raise GoesOn("stopped")
+
+
+def _work(rt: EmbeddedRuntime) -> None:
+    """Do what requests ask for, and what is scheduled, until the process ends; a kill at any moment is safe."""
+    for _ in events(rt):
+        pass

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,11 +21,12 @@ from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
 from common.tenancy.organizations import check_organization
-from web.api import costs, health, keys, organizations
+from web.api import costs, health, keys, organizations, syncs
 from web.api.access import Door, check_allowed
 from web.api.call import Call, NotModified
 from web.api.caller import ANYBODY, Caller, Needs
 from web.api.declare import ORG, Route
+from web.api.idempotency import answered_once, idempotency_key
 from web.api.limits import Allowance, RateLimits
 from web.api.openapi import document
 from web.api.problems import MEDIA_TYPE, Problem, problem_of
@@ -32,7 +34,7 @@ from web.api.reading import LARGEST_BODY, read_arguments
 from web.api.rendering import compressed, rendered
 
 ROUTES: tuple[Route, ...] = tuple(
-    route for module in (health, costs, keys, organizations) for route in module.routes.found
+    route for module in (health, costs, syncs, keys, organizations) for route in module.routes.found
 )
 """Every operation of the API."""
 _log = logging.getLogger(logs.LOGGER)
@@ -61,15 +63,15 @@ class Service:
     encrypted: bool = False
 
 
-def create_app(rt: Runtime, service: Service) -> flask.Flask:
-    """The WSGI application."""
+def create_app(rt: Runtime, service: Service, routes: Sequence[Route] = ROUTES) -> flask.Flask:
+    """The WSGI application, with these operations."""
     app = flask.Flask("web.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.merge_slashes = False
     app.before_request(partial(_begin, service))
     app.after_request(partial(_end, service))
     app.register_error_handler(Exception, _failed)
-    for route in ROUTES:
+    for route in routes:
         app.add_url_rule(
             route.rule,
             endpoint=route.operation,
@@ -77,7 +79,7 @@ def create_app(rt: Runtime, service: Service) -> flask.Flask:
             methods=[route.method],
             provide_automatic_options=False,
         )
-    described_routes = document(ROUTES)
+    described_routes = document(routes)
     app.add_url_rule("/openapi.json", "openapi", lambda: rendered(described_routes), provide_automatic_options=False)
     return app
 
@@ -127,6 +129,8 @@ def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.R
     doing.org_slug = _organization(rt, route, doing.caller, path.get(ORG))
     call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
     arguments = read_arguments(route, path)
+    if key := idempotency_key(route):
+        return answered_once(call, route, key, lambda: route.handler(call, **arguments))
     try:
         return rendered(route.handler(call, **arguments), route.status)
     finally:
