@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated
 
 import typer
 
+from common.config import PRODUCTION, service_settings_of_environment
 from common.errors import BadConfiguration, GoesOn
-from common.runtime.bootstrap import runtime
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.output import console
+from costwire.watch import events, prepare
 
 _THREADS = 8
 _LARGEST_HEADERS = 32 * 1024
@@ -21,20 +24,32 @@ def serve(
     ] = 8080,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = LOOPBACK[0],
 ) -> None:
-    """Serve the HTTP API until stopped.  It listens on this machine only and needs no key there."""
+    """Serve the HTTP API until stopped, and do meanwhile what costwire watch does: fetch, check and notify.
+
+    On this machine's own address it needs no key; on another one it needs those of costwire api-keys.
+    """
     import waitress  # with Flask: what no other command needs
 
     from web.api.access import OpenDoor
     from web.api.app import Service, create_app
+    from web.api.guard import service_of
     from web.api.reading import LARGEST_BODY
 
-    if host not in LOOPBACK:
+    rt = runtime()
+    own = service_settings_of_environment()
+    if host in LOOPBACK and own.environment != PRODUCTION:
+        service = Service(OpenDoor(), loopback=True)
+    elif own.disable_auth:
         raise BadConfiguration(
-            f"--host is '{host}', expected {' or '.join(LOOPBACK)}: without keys only this machine may ask"
+            f"--host is '{host}' and DISABLE_AUTH is true: whoever reaches this machine could read all costs"
         )
-    app = create_app(runtime(), Service(OpenDoor(), loopback=True))
+    else:
+        service = service_of(rt, own)
+    if isinstance(rt, EmbeddedRuntime):
+        prepare(rt)
+        threading.Thread(target=_work, args=(rt,), name="worker", daemon=True).start()
     server = waitress.create_server(
-        app,
+        create_app(rt, service),
         host=host,
         port=port,
         threads=_THREADS,
@@ -46,3 +61,9 @@ def serve(
     console.print(f"serving {address}, {address}/openapi.json lists the operations; Ctrl-C stops", soft_wrap=True)
     server.run()
     raise GoesOn("stopped")
+
+
+def _work(rt: EmbeddedRuntime) -> None:
+    """Do what requests ask for, and what is scheduled, until the process ends; a kill at any moment is safe."""
+    for _ in events(rt):
+        pass

@@ -15,19 +15,19 @@ locals {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["database:documents"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "operators"]
       why      = "reads and writes the documents of tenants"
     }
     processed = {
       roles    = ["roles/datastore.user"]
       on       = ["database:processed"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up"]
-      why      = "records which events it has finished"
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
+      why      = "records which events or requests it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
       why      = "sends its spans to Cloud Trace"
     }
 
@@ -95,7 +95,7 @@ locals {
     names = {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "clean_up"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "clean_up", "api"]
       why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
@@ -132,14 +132,14 @@ locals {
     spend = {
       roles    = ["roles/bigquery.dataViewer"]
       on       = ["datasets"]
-      accounts = ["evaluate_budgets"]
+      accounts = ["evaluate_budgets", "api"]
       why      = "queries what has been spent"
     }
 
     questions = {
       roles    = ["roles/bigquery.user"]
       on       = ["project"]
-      accounts = ["normalize_focus", "evaluate_budgets", "clean_up"]
+      accounts = ["normalize_focus", "evaluate_budgets", "clean_up", "api"]
       why      = "runs load jobs, swaps and queries; creates the dataset of a tenant that has none yet"
     }
     budgets_raise = {
@@ -199,6 +199,25 @@ locals {
       why      = "queries which deliveries are shown, deletes restatements past their life"
     }
 
+    api_sync = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:sync-requested"]
+      accounts = ["api", "manual_sync"]
+      why      = "requests fresh bills"
+    }
+    api_objects = {
+      roles    = ["roles/storage.objectViewer"]
+      on       = ["objects:focus/", "objects:quarantine/"]
+      accounts = ["api"]
+      why      = "reads the rows that were known on an earlier day, and quarantined lines"
+    }
+    api_root_key = {
+      roles    = ["roles/secretmanager.secretAccessor"]
+      on       = ["secret:costwire-ca-root-api-key"]
+      accounts = ["api", "manual_sync"]
+      why      = "compares the operator's key"
+    }
+
     customers = {
       roles    = ["roles/datastore.viewer"]
       on       = ["database:credentials"]
@@ -250,7 +269,7 @@ locals {
     }
     operate_secrets = {
       roles    = ["roles/secretmanager.secretVersionManager"]
-      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password"]
+      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password", "secret:costwire-ca-root-api-key"]
       accounts = ["operators"]
       why      = "adds values; it cannot read them"
     }

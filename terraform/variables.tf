@@ -144,6 +144,17 @@ variable "customer_key" {
   }
 }
 
+variable "rate_limit_per_minute" {
+  description = "Requests that each API key may make in a minute, per instance"
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.rate_limit_per_minute > 0
+    error_message = "rate_limit_per_minute is a number of requests, such as 300."
+  }
+}
+
 variable "data_access_logs" {
   description = "Services whose data access is logged in Cloud Audit Logs; BigQuery's always is"
   type        = list(string)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.messages.subscriptions import SUBSCRIPTIONS, Subscription, named, received_by
+from common.messages.subscriptions import SUBSCRIPTIONS, Subscription, named
 from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES
 from deployment.cost_world import function_sizes
 
@@ -33,20 +33,23 @@ SKIPPED = Work(0.1)
 """A message that has been done: looked up, and acked."""
 
 
+_ALL = [one for several in SUBSCRIPTIONS.values() for one in several]
+
+
 def deployed_sizes(overrides: Mapping[str, int] | None = None) -> dict[str, Size]:
     """Function -> its size.  overrides: instances, as the variable `max_instances`."""
     text = (TERRAFORM / "functions.tf").read_text(encoding="utf-8")
     instances = {
         name: int(count) for name, count in re.findall(r"(\w+) = \{\s+description[^}]*?max_instances\s+= (\d+)", text)
     }
-    (concurrency,) = set(re.findall(r"^\s+concurrency\s+= (\d+)$", text, re.MULTILINE))
+    (concurrency,) = re.findall(r"^    message\s+= (\d+)$", text, re.MULTILINE)
     wanted = {**instances, **(overrides or {})}
     return {
         name: Size(
             wanted[name] * int(concurrency),
             float(cpu),
             float(gib),
-            max(60.0, *(float(one.ack_deadline_seconds) for one in received_by(name))),
+            max([60.0, *(float(one.ack_deadline_seconds) for one in _ALL if one.function == name)]),
         )
         for name, (cpu, gib) in function_sizes().items()
     }

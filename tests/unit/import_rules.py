@@ -117,6 +117,7 @@ RULES: dict[str, Rule] = {
         "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API",
         (
             *_LEAVES,
+            "config",
             "ports",
             "records",
             "telemetry",

@@ -14,7 +14,7 @@ import pytest
 
 from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor.audit import LOGGED
-from common.config import Settings
+from common.config import ServiceSettings, Settings
 from common.messages import BudgetCheckRequested, CleanUpRequested
 from common.messages.scheduled import from_template, identified
 from common.messages.subscriptions import SUBSCRIPTIONS
@@ -105,6 +105,7 @@ def test_subscriptions_stay_within_what_pubsub_takes() -> None:
 
 def test_settings_reach_the_functions_each_and_no_other() -> None:
     given = {*LOCALS["environment"], *LOCALS["mail_environment"], *LOCALS["customer_environment"]}
+    assert set(LOCALS["service_environment"]) <= {name.upper() for name in ServiceSettings.model_fields}
     expected = set(Settings.model_fields) - set(NOT_FOR_FUNCTIONS) - set(facts.secret_settings())
     assert given == {f"COSTWIRE_{name.upper()}" for name in expected}
     assert set(LOCALS["own_environment"]) <= FUNCTIONS

@@ -89,13 +89,13 @@ USE_CASES = ("ingestion", "normalization", "budgets", "alerts", "tenancy", "rete
 
 
 def reached(function: str) -> set[Path]:
-    """The files of use cases that a function's code can reach."""
+    """The files of use cases, and of routes, that a function's code can reach."""
     seen: set[Path] = set()
     waiting = files(f"functions/{function}")
     while waiting:
         for name in imports(waiting.pop()):
             path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-            if area(name) in USE_CASES and path.is_file() and path not in seen:
+            if (area(name) in USE_CASES or name.startswith("web.")) and path.is_file() and path not in seen:
                 seen.add(path)
                 waiting.append(path)
     return seen
