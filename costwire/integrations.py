@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC
 from typing import Annotated
@@ -15,7 +16,7 @@ from common.providers.registry import TITLES
 from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
 from common.runtime.bootstrap import runtime
 from common.tenancy import integrations
-from costwire.output import AsJson, Org, console, joined, print_json, stacked, styled, table
+from costwire.output import AsJson, Org, console, joined, print_json, print_lines, stacked, styled, table
 from costwire.tenant import tenant_of
 
 app = typer.Typer(help="Show, pause and remove the places where bills come from.", no_args_is_help=True)
@@ -138,9 +139,9 @@ def permissions(
         print_json(found.as_json())
         return
     console.print("trust policy of the role:", soft_wrap=True)
-    console.print(found.trust_policy, soft_wrap=True)
+    print_lines(json.dumps(found.trust_policy, indent=2))
     console.print("policy of the role:", soft_wrap=True)
-    console.print(found.policy, soft_wrap=True)
+    print_lines(json.dumps(found.policy, indent=2))
     console.print(
         f"next: costwire connect {provider} --location {location} --credential FILE, where FILE holds {found.example}",
         soft_wrap=True,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadConfiguration
 from common.ports.locations import Location, Source
 
 if TYPE_CHECKING:
-    from common.providers.aws.credential import AwsCredential
-    from common.providers.azure.credential import AzureCredential
     from common.providers.gcp.credential import GoogleCredential
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -21,6 +19,17 @@ Credential = Callable[[], bytes | None]
 """The integration's credential in the clear, decrypted when it is called; None: this process's own identity.  Raises NotFound where none is
 stored and none of its own may be used."""
 Place = Callable[[Source, Credential], Location]
+_Read = TypeVar("_Read")
+
+
+def _opening(credential: Credential, read: Callable[[bytes], _Read]) -> Callable[[], _Read | None]:
+    """What decrypts the credential and reads its file when it is called; None where there is none."""
+
+    def given() -> _Read | None:
+        secret = credential()
+        return read(secret) if secret else None
+
+    return given
 
 
 def _file(source: Source, credential: Credential) -> Location:
@@ -43,48 +52,32 @@ def _billing_export(source: Source, credential: Credential) -> Location:
 def _of_google(source: Source, credential: Credential) -> Callable[[], GoogleCredential | None]:
     from common.providers.gcp.credential import read_credential
 
-    def given() -> GoogleCredential | None:
-        secret = credential()
-        return read_credential(secret).named_for(source.config.get("external_id")) if secret else None
-
-    return given
+    return _opening(credential, lambda secret: read_credential(secret).named_for(source.config.get("external_id")))
 
 
 def _s3(source: Source, credential: Credential) -> Location:
     from common.adapters.aws.s3_location import S3Location
     from common.providers.aws.credential import read_credential
 
-    def given() -> AwsCredential | None:
-        secret = credential()
-        return read_credential(secret).with_external_id(source.config.get("external_id")) if secret else None
-
-    return S3Location(source.location, given)
+    external_id = source.config.get("external_id")
+    return S3Location(
+        source.location, _opening(credential, lambda secret: read_credential(secret).with_external_id(external_id))
+    )
 
 
 def _oci(source: Source, credential: Credential) -> Location:
     from common.adapters.oci.object_storage import ObjectStorageLocation
-    from common.providers.oci.credential import OciCredential, read_credential
+    from common.providers.oci.credential import read_credential
 
-    def given() -> OciCredential:
-        secret = credential()
-        if not secret:
-            raise BadConfiguration(
-                "bills of OCI are read with a user's API key: costwire connect oci --credential FILE"
-            )
-        return read_credential(secret)
-
-    return ObjectStorageLocation(source.location, given)
+    return ObjectStorageLocation(source.location, _opening(credential, read_credential))
 
 
 def _blob_storage(source: Source, credential: Credential) -> Location:
     from common.adapters.azure.blob_location import BlobLocation
     from common.providers.azure.credential import read_credential
 
-    def given() -> AzureCredential | None:
-        secret = credential()
-        return read_credential(secret).checked(source.may_name_addresses) if secret else None
-
-    return BlobLocation(source.location, given)
+    may_name = source.may_name_addresses
+    return BlobLocation(source.location, _opening(credential, lambda secret: read_credential(secret).checked(may_name)))
 
 
 PLACES: dict[str, Place] = {

@@ -43,7 +43,7 @@ _POLICY = (
 class ObjectStorageLocation(ObjectLocation):
     """`oci://namespace/bucket/folder`.  Cost reports lie at `oci://bling/<tenancy OCID>`."""
 
-    def __init__(self, uri: str, credential: Callable[[], OciCredential]) -> None:
+    def __init__(self, uri: str, credential: Callable[[], OciCredential | None]) -> None:
         namespace, _, rest = uri[len(SCHEME) :].partition("/")
         bucket, _, path = rest.partition("/")
         within = path_of(path)
@@ -121,6 +121,10 @@ class ObjectStorageLocation(ObjectLocation):
     @cached_property
     def _client(self) -> httpx.Client:
         credential = self._credential()
+        if credential is None:
+            raise BadConfiguration(
+                "bills of OCI are read with a user's API key: costwire connect oci --credential FILE"
+            )
         address = os.environ.get(ENDPOINT) or f"https://objectstorage.{credential.region}.oraclecloud.com"
         client = httpx.Client(base_url=address, auth=Signer(credential), timeout=_TIMEOUT)
         weakref.finalize(self, client.close)  # nobody closes a location

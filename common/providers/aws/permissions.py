@@ -1,23 +1,24 @@
-"""What a customer's AWS account must allow so that Costwire can read its bills: policies as JSON text to copy.
+"""What a customer's AWS account must allow so that Costwire can read its bills.
 
 Source: AWS IAM user guide, external ids; AWS Data Exports user guide.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+Policy = dict[str, Any]
+"""An IAM policy, as its JSON has it."""
 _VERSION = "2012-10-17"
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """trust_policy: of the role that Costwire assumes; policy: what that role may do.  Both JSON."""
+    """trust_policy: of the role that Costwire assumes; policy: what that role may do."""
 
-    trust_policy: str
-    policy: str
+    trust_policy: Policy
+    policy: Policy
 
 
 def permissions(location: str, external_id: str, principal: str) -> Permissions:
@@ -31,12 +32,13 @@ def permissions(location: str, external_id: str, principal: str) -> Permissions:
         "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
     }
-    listing: dict[str, Any] = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+    listing: Policy = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
     if prefix:
         listing["Condition"] = {"StringLike": {"s3:prefix": [prefix, below]}}
     reading = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/{below}"}
-    return Permissions(_text([trust]), _text([listing, reading]))
+    return Permissions(policy_of(trust), policy_of(listing, reading))
 
 
-def _text(statements: list[dict[str, Any]]) -> str:
-    return json.dumps({"Version": _VERSION, "Statement": statements}, indent=2)
+def policy_of(*statements: Policy) -> Policy:
+    """A policy of these statements."""
+    return {"Version": _VERSION, "Statement": list(statements)}
