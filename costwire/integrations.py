@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -21,6 +21,7 @@ from costwire.tenant import tenant_of
 
 app = typer.Typer(help="Show, pause and remove the places where bills come from.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The integration, as `costwire integrations list` shows it.")]
+REQUESTED_BY = "command line"
 _STYLES = {"active": "green", "error": "red", "disabled": "yellow"}
 
 
@@ -37,7 +38,10 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
         shown = table("integration", "state", "last sync", "location")
         for one in found:
             shown.add_row(
-                stacked(one.integration_id, styled(one.provider, "dim")), _state(one), _last_sync(one), one.location
+                stacked(one.integration_id, styled(one.provider, "dim")),
+                _state(one),
+                _moment(one.last_sync) or "never",
+                one.location,
             )
         console.print(shown)
         for one in found:
@@ -49,7 +53,7 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
-    """Show one integration: where it reads, how its last synchronization went, and its deliveries."""
+    """Show one integration: where it reads, how its last synchronization went, its deliveries and its latest changes."""
     rt = runtime()
     one = show_integration(rt, tenant_of(rt, org), name)
     if as_json:
@@ -61,7 +65,8 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
         "state": _state(one),
         "location": one.location,
         "fetched": "imported by hand, no schedule" if one.one_off else "by the schedule",
-        "last sync": _last_sync(one),
+        "last sync": _moment(one.last_sync) or "never",
+        "next sync": _moment(one.next_sync) or "none is scheduled",
         "last error": one.error or "none",
         "waits for": one.waiting or "nothing",
         "credential": "stored, encrypted" if one.has_credential else "none",
@@ -69,13 +74,20 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
     }
     for label, value in facts.items():
         console.print(joined(styled(f"{label:<12}", "dim"), value), soft_wrap=True)
+    if one.history:
+        shown = table("changed", "by", "what", "state then")
+        for change in reversed(one.history):
+            shown.add_row(
+                _moment(datetime.fromisoformat(change.at)), change.by, change.what, _shown_state(change.status)
+            )
+        console.print(shown)
 
 
 @app.command("pause")
 def pause(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
     """Stop fetching its bills until it is resumed; costs stay as they are."""
     rt = runtime()
-    document = integrations.pause(rt, tenant_of(rt, org), name)
+    document = integrations.pause(rt, tenant_of(rt, org), name, REQUESTED_BY)
     if as_json:
         print_json(document)
     else:
@@ -86,11 +98,11 @@ def pause(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
 def resume(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
     """Fetch its bills again."""
     rt = runtime()
-    document = integrations.resume(rt, tenant_of(rt, org), name)
+    document = integrations.resume(rt, tenant_of(rt, org), name, REQUESTED_BY)
     if as_json:
         print_json(document)
     else:
-        console.print(f"{name} is active; fetch what is new: costwire sync --integration {name}", soft_wrap=True)
+        console.print(f"{name} is resumed; fetch what is new: costwire sync --integration {name}", soft_wrap=True)
 
 
 @app.command("remove")
@@ -155,8 +167,12 @@ def _confirm(one: IntegrationReport) -> None:
 
 
 def _state(one: IntegrationReport) -> Text:
-    return styled("paused" if one.status == "disabled" else one.status, _STYLES.get(one.status, "dim"))
+    return _shown_state(one.status)
 
 
-def _last_sync(one: IntegrationReport) -> str:
-    return f"{one.last_sync.astimezone(UTC):%Y-%m-%d %H:%M}" if one.last_sync else "never"
+def _shown_state(status: str) -> Text:
+    return styled("paused" if status == "disabled" else status, _STYLES.get(status, "dim"))
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else ""

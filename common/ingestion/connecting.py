@@ -74,7 +74,7 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     document = save_integration(
         rt.documents, rt.clock.now(), asked.org_slug, name, asked.provider, uri,
         allow_overlap=asked.allow_overlap, credential_ref=stored_at, claim=rt.settings.runtime == "cloud",
-        external_id=given.external_id,
+        external_id=given.external_id, requested_by=asked.requested_by,
     )  # fmt: skip
     if asked.secret is not None:
         now = rt.clock.now()
@@ -127,7 +127,13 @@ def _looked_at(rt: Runtime, asked: Connection, given: _Given) -> tuple[str, int]
     uri = location_uri(rt, asked.location)
     config = {"location": uri, "external_id": given.external_id}
     source = Source(
-        uri, asked.org_slug, asked.name, asked.provider, config, credential_ref=given.credential_ref, secret=asked.secret
+        uri,
+        asked.org_slug,
+        asked.name,
+        asked.provider,
+        config,
+        credential_ref=given.credential_ref,
+        secret=asked.secret,
     )
     return uri, len(rt.source(source).list())
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from common.domain.integrations import FETCHED
 from common.errors import BadConfiguration
 from common.messages import IngestBill, SyncRequested
 from common.ports import Clock, DocumentStore, MessageBus
-from common.records.integrations import ACTIVE, ERROR, is_one_off, load_integration
+from common.records.integrations import is_one_off, load_integration
 from common.records.names import check_org_slug
 from common.records.organizations import below, check_may_run, may_run
 from common.records.runs import fail_run, queue_run
@@ -49,5 +50,5 @@ def _concerned(message: SyncRequested, org_slug: str, documents: DocumentStore) 
         integration = load_integration(documents, org_slug, message.integration_id)
         return [(message.integration_id, integration["provider"])]
     everything = documents.list(below(org_slug, "integrations"))
-    wanted = [one for one in everything if one[1]["status"] in (ACTIVE, ERROR) and not is_one_off(one[1])]
+    wanted = [one for one in everything if one[1]["status"] in FETCHED and not is_one_off(one[1])]
     return [(name, document["provider"]) for name, document in wanted]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from common.domain.integrations import ACTIVE, DISABLED
 from common.domain.places import is_local
 from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady
 from common.ingestion.known import Known
@@ -22,8 +23,6 @@ from common.providers.discovery import FoundDelivery
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
 from common.records.integrations import (
-    ACTIVE,
-    ERROR,
     claim_landing,
     load_integration,
     note_looked,
@@ -97,7 +96,7 @@ def _wait(message: IngestBill, rt: Runtime, error: NotReady) -> None:
 
 def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Document) -> None:
     org_slug, integration_id = message.org_slug, message.integration_id
-    if integration["status"] not in (ACTIVE, ERROR):
+    if integration["status"] == DISABLED:
         raise BadConfiguration(
             f"{TITLES[message.provider]} integration not active; costwire integrations resume {integration_id} reactivates it"
         )
