@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +32,7 @@ ONE_OFF = "one_off"
 
 _STAYING = ("history", "checks")
 """What connecting again leaves as it is."""
-SYNCHRONIZATION = "synchronization"
+SYNCHRONIZATION, CHECK = "synchronization", "check"
 """In its history: what changed it."""
 CLAIM = "landing"
 """In an integration's document: the run that lands its files, and until when at the latest."""
@@ -222,6 +223,29 @@ def note_sync(
         if (state, error, waiting) != before:
             what = f"failed: {error}" if error else f"waits: {waiting}" if waiting else "fetched"
             note_change(document, now, SYNCHRONIZATION, what)
+        transaction.set(path, document)
+
+    documents.transact(work)
+
+
+def note_checks(
+    documents: DocumentStore,
+    now: datetime,
+    org_slug: str,
+    integration_id: str,
+    checks: Document,
+    changed: Sequence[str],
+) -> None:
+    """Write down how its connection was checked.  changed: what is different from the checks before, for its history."""
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(path)
+        if document is None:
+            return
+        document |= {"checks": checks, "updated_at": now.isoformat()}
+        for what in changed:
+            note_change(document, now, CHECK, what)
         transaction.set(path, document)
 
     documents.transact(work)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadConfiguration
-from common.ports.locations import Location, Source
+from common.ports.locations import ProbedLocation, Source
 
 if TYPE_CHECKING:
     from common.providers.gcp.credential import GoogleCredential
@@ -18,7 +18,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 Credential = Callable[[], bytes | None]
 """The integration's credential in the clear, decrypted when it is called; None: this process's own identity.  Raises NotFound where none is
 stored and none of its own may be used."""
-Place = Callable[[Source, Credential], Location]
+Place = Callable[[Source, Credential], ProbedLocation]
 _Read = TypeVar("_Read")
 
 
@@ -32,18 +32,18 @@ def _opening(credential: Credential, read: Callable[[bytes], _Read]) -> Callable
     return given
 
 
-def _file(source: Source, credential: Credential) -> Location:
+def _file(source: Source, credential: Credential) -> ProbedLocation:
     return FileLocation(source.location)
 
 
-def _cloud_storage(source: Source, credential: Credential) -> Location:
+def _cloud_storage(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.gcp.storage_location import CloudStorageLocation
 
     given = source.secret is not None or source.credential_ref is not None
     return CloudStorageLocation.connect(source.location, _of_google(source, credential)() if given else None)
 
 
-def _billing_export(source: Source, credential: Credential) -> Location:
+def _billing_export(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.gcp.billing_export import BillingExportLocation
 
     return BillingExportLocation(source.location, source.provider, _of_google(source, credential), source.maximum_bytes)
@@ -55,7 +55,7 @@ def _of_google(source: Source, credential: Credential) -> Callable[[], GoogleCre
     return _opening(credential, lambda secret: read_credential(secret).named_for(source.config.get("external_id")))
 
 
-def _s3(source: Source, credential: Credential) -> Location:
+def _s3(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.aws.s3_location import S3Location
     from common.providers.aws.credential import read_credential
 
@@ -65,14 +65,14 @@ def _s3(source: Source, credential: Credential) -> Location:
     )
 
 
-def _oci(source: Source, credential: Credential) -> Location:
+def _oci(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.oci.object_storage import ObjectStorageLocation
     from common.providers.oci.credential import read_credential
 
     return ObjectStorageLocation(source.location, _opening(credential, read_credential))
 
 
-def _blob_storage(source: Source, credential: Credential) -> Location:
+def _blob_storage(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.azure.blob_location import BlobLocation
     from common.providers.azure.credential import read_credential
 
@@ -91,7 +91,7 @@ PLACES: dict[str, Place] = {
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""
 
 
-def open_source(source: Source, credential: Credential) -> Location:
+def open_source(source: Source, credential: Credential) -> ProbedLocation:
     """The place that the source's URI names; a path is a `file`.  Raises BadConfiguration for a scheme that is not known."""
     found = _SCHEME.match(source.location)
     scheme = found[1].lower() if found else "file"
