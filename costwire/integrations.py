@@ -1,4 +1,4 @@
-"""`costwire integrations list|show|pause|resume|remove`: where bills come from."""
+"""`costwire integrations list|show|check|pause|resume|remove|permissions`: where bills come from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from common.domain.checks import FAILED, PASSED, UNKNOWN
 from common.errors import BadConfiguration
+from common.ingestion.checking import check_integrations
+from common.ingestion.due_checks import Checked
 from common.ingestion.permissions import permissions_for
 from common.providers.registry import TITLES
 from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
@@ -22,6 +25,7 @@ from costwire.tenant import tenant_of
 app = typer.Typer(help="Show, pause and remove the places where bills come from.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The integration, as `costwire integrations list` shows it.")]
 REQUESTED_BY = "command line"
+_OUTCOMES = {PASSED: "green", FAILED: "red", UNKNOWN: "yellow"}
 _STYLES = {"active": "green", "error": "red", "disabled": "yellow"}
 
 
@@ -81,6 +85,31 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
                 _moment(datetime.fromisoformat(change.at)), change.by, change.what, _shown_state(change.status)
             )
         console.print(shown)
+
+
+@app.command("check")
+def check(
+    name: Annotated[
+        str | None, typer.Argument(help="The integration, as `costwire integrations list` shows it; all by default.")
+    ] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Try each connection step by step: identity, permissions, export, agreement, last delivery.  Nothing is changed.
+
+    A check passes, fails, or is unknown; exit status 1 where one fails.  With COSTWIRE_RUNTIME=cloud it shows what the functions, which
+    alone may open credentials, found last.
+    """
+    rt = runtime()
+    found = check_integrations(rt, tenant_of(rt, org), name)
+    if as_json:
+        print_json([one.as_json() for one in found])
+    elif not found:
+        console.print("No integrations yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+    for one in () if as_json else found:
+        _print_checks(one)
+    if any(one.verdict == FAILED for one in found):
+        raise typer.Exit(1)
 
 
 @app.command("pause")
@@ -158,6 +187,24 @@ def permissions(
         f"next: costwire connect {provider} --location {location} --credential FILE, where FILE holds {found.example}",
         soft_wrap=True,
     )
+
+
+def _print_checks(checked: Checked) -> None:
+    """The checks of one integration; below them each fix once, as it can be copied."""
+    shown = table("", "check", "needs", "found", title=f"{checked.integration_id} at {_moment(checked.checked_at)} UTC")
+    for one in checked.checks:
+        cause = f"{one.cause}: " if one.cause else ""
+        shown.add_row(
+            styled(one.outcome, _OUTCOMES[one.outcome]), one.name, one.permission or "", f"{cause}{one.found}"
+        )
+    console.print(shown)
+    fixes: dict[str, list[str]] = {}
+    for one in checked.checks:
+        if one.fix and one.outcome != PASSED:
+            fixes.setdefault(one.fix, []).append(one.name)
+    for fix, names in fixes.items():
+        console.print(styled(f"{', '.join(names)}:", "dim"), soft_wrap=True)
+        print_lines(fix, "  ")
 
 
 def _confirm(one: IntegrationReport) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.domain.integrations import FETCHED
 from common.errors import BadConfiguration
-from common.ingestion import checking
+from common.ingestion.due_checks import is_due, order_of
 from common.messages import IngestBill, SyncRequested
 from common.ports import Clock, Document, DocumentStore, MessageBus
 from common.records.integrations import is_one_off, load_integration
@@ -34,8 +34,8 @@ def dispatch(message: SyncRequested, documents: DocumentStore, bus: MessageBus, 
             run_id = f"{message.run_id}.{integration_id}"
             queue_run(documents, clock, org_slug, run_id, integration_id, message.trigger)
             orders.append(IngestBill(provider, org_slug, integration_id, run_id, message.billing_periods))
-            if message.integration_id is None and checking.is_due(integration, clock.now()):
-                orders.append(checking.order_of(org_slug, integration, run_id))
+            if message.integration_id is None and is_due(integration, clock.now()):
+                orders.append(order_of(org_slug, integration, run_id))
         bus.publish_all(orders)
 
 

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from common.domain.integrations import ACTIVE, DISABLED
 from common.domain.places import is_local
 from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady, Permanent
-from common.ingestion import checking
+from common.ingestion.checking import check_and_report
+from common.ingestion.due_checks import is_to_be_taken_back, order_of
 from common.ingestion.known import Known
 from common.ingestion.landed_files import Ports
 from common.ingestion.landing import ManyUnread, land
@@ -68,7 +69,7 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     reason.  A message for a check lands nothing.
     """
     if message.check:
-        checking.check_and_report(rt, message.org_slug, message.integration_id, message.run_id)
+        check_and_report(rt, message.org_slug, message.integration_id, message.run_id)
         return
     if message.file is not None:
         try:
@@ -90,14 +91,14 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
         if isinstance(error, Permanent):
             _ask_for_check(message, rt, integration)
         raise
-    if checking.is_to_be_taken_back(integration):
+    if is_to_be_taken_back(integration):
         _ask_for_check(message, rt, integration)
 
 
 def _ask_for_check(message: IngestBill, rt: Runtime, integration: Document) -> None:
     """Have the connection checked by a message of its own; bills that were imported by hand have none."""
     if not is_one_off(integration):
-        rt.bus.publish(checking.order_of(message.org_slug, integration, message.run_id))
+        rt.bus.publish(order_of(message.org_slug, integration, message.run_id))
 
 
 def _wait(message: IngestBill, rt: Runtime, error: NotReady) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from common.alerts.raising import lapse
 from common.domain.integrations import PAUSED, RESUMED, next_state
 from common.ports import Document, Runtime, Transaction
 from common.records import places
+from common.records.alerts import INTEGRATION_ERROR
 from common.records.deliveries import CURRENT
 from common.records.integrations import integration_path, load_integration, note_change, remove_integration
 from common.records.organizations import below
@@ -22,7 +24,9 @@ def resume(rt: Runtime, org_slug: str, integration_id: str, requested_by: str) -
 
 
 def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
-    """Erase its credential, then forget it; what it delivered stays.  Returns how many of its deliveries still count.
+    """Erase its credential, then forget it; what it delivered stays, and its alerts are resolved.
+
+    Returns how many of its deliveries still count.
 
     Raises NotFound.  An integration of the same name goes on from there.
     """
@@ -30,6 +34,9 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
     places.release(rt.documents, org_slug, integration_id, str(known["config"]["location"]))
     rt.sealed.delete(credentials.credential_path(org_slug, integration_id))
     remove_integration(rt.documents, org_slug, integration_id)
+    for alert_id, alert in rt.documents.list(below(org_slug, "alerts"), {"type": INTEGRATION_ERROR}):
+        if alert.get("integration") == integration_id:
+            lapse(rt.documents, org_slug, alert_id, rt.clock.now())
     found = rt.documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id, "state": CURRENT})
     return len(found)
 

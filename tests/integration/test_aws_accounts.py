@@ -166,7 +166,9 @@ def test_the_command_prints_policies_to_copy(rt: Laptop) -> None:
     shown = CliRunner().invoke(cli.app, words).output
     found = json.loads(CliRunner().invoke(cli.app, [*words, "--json"]).output)
     assert found["external_id"] in shown
-    trust, policy = shown.partition("trust policy of the role:\n")[2].partition("next:")[0].split("policy of the role:\n")
+    trust, policy = (
+        shown.partition("trust policy of the role:\n")[2].partition("next:")[0].split("policy of the role:\n")
+    )
     assert (json.loads(trust), json.loads(policy)) == (found["trust_policy"], found["policy"])
     assert '\n  "Statement": [\n' in trust
     reads = {(one["Action"], one["Resource"]) for one in found["policy"]["Statement"]}

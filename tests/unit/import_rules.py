@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {
     "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
-        _WAREHOUSE,
+        (*_WAREHOUSE, "alerts"),
     ),
     "common/retention": Rule("use cases: how long everything lives, what may go, clean-up", (*_BILLS, "warehouse")),
     "common/declared": Rule(
