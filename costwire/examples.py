@@ -56,6 +56,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "integrations": ("costwire integrations list",),
     "integrations list": ("costwire integrations list",),
     "integrations show": ("costwire integrations show aws-main",),
+    "integrations check": ("costwire integrations check", "costwire integrations check aws-main --json"),
     "integrations pause": ("costwire integrations pause aws-main",),
     "integrations resume": ("costwire integrations resume aws-main",),
     "integrations permissions": ("costwire integrations permissions aws --location s3://my-bucket/exports --id aws-main",),

@@ -50,6 +50,12 @@ locals {
       accounts = local.ingest
       why      = "announces each chunk that it has landed"
     }
+    ingest_alert = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:alert-raised"]
+      accounts = local.ingest
+      why      = "announces the alert of a connection that does not work, and that it works again"
+    }
     ingest_aws = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-aws", "dead-topic:ingest-aws"]

@@ -19,12 +19,13 @@ from common.declared.wanted import (
     integration_fields,
 )
 from common.domain.budgets import from_document
+from common.domain.integrations import DISABLED
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound, Permanent
 from common.ingestion.connecting import Connection, location_uri, look_at
 from common.ports import Document, Runtime
 from common.records.channels import missing_channels, missing_words
-from common.records.integrations import ALLOW_OVERLAP, DISABLED, integration_path, is_one_off
+from common.records.integrations import ALLOW_OVERLAP, integration_path, is_one_off
 from common.records.organizations import DEFAULT, below, organization_path
 
 _UNREMARKABLE = (None, "false")

@@ -12,7 +12,8 @@ from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.providers.provider import CredentialFile
 from common.providers.registry import PROVIDERS, opened_by, provider
-from common.records.integrations import save_integration
+from common.records.integrations import integration_path, save_integration
+from common.records.names import check_integration_id
 from common.records.organizations import check_known, open_tenant
 from common.records.places import check_settable
 from common.tenancy import credentials
@@ -65,19 +66,19 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     another organization's (cloud), a credential above 64 KiB, an unknown provider or an id that is not valid; nothing is saved then.
     """
     check_known(rt.documents, asked.org_slug)
-    credential = _read_credential(asked)
-    uri, files = look_at(rt, asked)
+    given = _given(rt, asked)
+    uri, files = _looked_at(rt, asked, given)
     name = asked.name
     stored_at = credentials.credential_path(asked.org_slug, name) if asked.secret is not None else None
     open_tenant(rt.documents, rt.clock.now(), asked.org_slug)
     document = save_integration(
         rt.documents, rt.clock.now(), asked.org_slug, name, asked.provider, uri,
         allow_overlap=asked.allow_overlap, credential_ref=stored_at, claim=rt.settings.runtime == "cloud",
-        external_id=_external_id(rt, asked),
+        external_id=given.external_id, requested_by=asked.requested_by,
     )  # fmt: skip
     if asked.secret is not None:
         now = rt.clock.now()
-        kind = credential.kind if credential else "api_key"
+        kind = given.credential.kind if given.credential else "api_key"
         credentials.store(
             rt.sealed, rt.keys, now, asked.org_slug, name, asked.provider, asked.secret, asked.requested_by, kind
         )
@@ -95,16 +96,45 @@ def _read_credential(asked: Connection) -> CredentialFile | None:
     return read(asked.secret) if read else None
 
 
-def _external_id(rt: Runtime, asked: Connection) -> str | None:
+@dataclass(frozen=True)
+class _Given:
+    """What opens the place.  credential: the new one; None where that which is stored goes on, whose document lies at credential_ref."""
+
+    credential: CredentialFile | None
+    external_id: str | None
+    credential_ref: str | None
+
+
+def _given(rt: Runtime, asked: Connection) -> _Given:
+    stored = rt.documents.get(integration_path(asked.org_slug, check_integration_id(asked.name))) or {}
+    external_id = stored.get("config", {}).get("external_id")
     credential = _read_credential(asked)
-    return external_id_of(rt.documents, asked.org_slug, asked.name) if credential and credential.is_assumed else None
+    if credential is not None:
+        assumed = credential.is_assumed
+        external_id = external_id_of(rt.documents, asked.org_slug, asked.name) if assumed else None
+    return _Given(credential, external_id, stored.get("credential_ref"))
 
 
 def look_at(rt: Runtime, asked: Connection) -> tuple[str, int]:
-    """The location's URI and how many files lie there; nothing is written.  Raises BadConfiguration where it cannot be read."""
+    """The location's URI and how many files lie there, with the credential that is stored where none is given.
+
+    Raises BadConfiguration where it cannot be read.
+    """
+    return _looked_at(rt, asked, _given(rt, asked))
+
+
+def _looked_at(rt: Runtime, asked: Connection, given: _Given) -> tuple[str, int]:
     uri = location_uri(rt, asked.location)
-    config = {"location": uri, "external_id": _external_id(rt, asked)}
-    source = Source(uri, asked.org_slug, asked.name, asked.provider, config, secret=asked.secret)
+    config = {"location": uri, "external_id": given.external_id}
+    source = Source(
+        uri,
+        asked.org_slug,
+        asked.name,
+        asked.provider,
+        config,
+        credential_ref=given.credential_ref,
+        secret=asked.secret,
+    )
     return uri, len(rt.source(source).list())
 
 

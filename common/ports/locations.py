@@ -1,6 +1,6 @@
 """Locations: where a provider delivers its bills (a local folder; buckets and containers in the cloud)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -67,4 +67,28 @@ class Location(Protocol):
 
         version: as it was listed; where the file is another one by now, or becomes one while it is read, Changed is raised.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One step of a dry run of a place: cheap, and nothing is changed.
+
+    name: as `identity`, `listing`, `reading`.  run: returns what was found, in words; raises the error of ours that says what is wrong.
+    permission: what it needs, by the provider's own name; fix: the policy or the command that grants it.
+    needed: whether the steps after it make no sense without it.
+    """
+
+    name: str
+    run: Callable[[], str]
+    permission: str | None = None
+    fix: str = ""
+    needed: bool = True
+
+
+class ProbedLocation(Location, Protocol):
+    """A location that can be tried step by step."""
+
+    def probes(self) -> Sequence[Probe]:
+        """The steps in their order: who is signed in comes first."""
         ...

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from common.errors import BadConfiguration
@@ -48,6 +49,20 @@ def shown_sync_schedule(rt: Runtime, org_slug: str) -> SyncSchedule:
     name, hours = sync_name(org_slug), sync_interval_hours(rt.documents, org_slug)
     made = next((one for one in rt.scheduler.list(name) if one.name == name), None)
     return SyncSchedule(org_slug, hours, made.cron if made else None)
+
+
+def next_sync_at(rt: Runtime, org_slug: str) -> datetime | None:
+    """When the scheduler fetches an organization's bills next; None where it does not."""
+    made = shown_sync_schedule(rt, org_slug)
+    return next_tick(org_slug, made.hours, rt.clock.now()) if made.cron and made.hours != OFF else None
+
+
+def next_tick(org_slug: str, hours: int, now: datetime) -> datetime:
+    """The first tick after a moment, in UTC, of a schedule as `sync_schedule` makes it."""
+    minute, first_hour = _offsets(org_slug, hours)
+    day = now.replace(hour=0, minute=minute, second=0, microsecond=0)
+    ticks = (day + timedelta(hours=hour) for hour in range(first_hour, 24 + hours + first_hour, hours))
+    return next(tick for tick in ticks if tick > now)
 
 
 def sync_name(org_slug: str) -> str:

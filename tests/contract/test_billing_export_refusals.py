@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +28,7 @@ from common.providers.gcp.export_tables import FOCUS, INGESTION_TIME, NATIVE, Ex
 from common.records.places import rules_of
 from common.runtime.bootstrap import CloudRuntime
 from common.tenancy.external_ids import external_id_of
+from tests.serving import Answer, Quiet, serving
 from tests.support import laptop
 
 PLANTED = "planted-secret-of-a-test"
@@ -56,28 +55,12 @@ def answering(status: int, answer: dict[str, Any]) -> Iterator[tuple[str, list[s
     """The address of a server with one answer, and the paths that it was asked for."""
     asked: list[str] = []
 
-    class Answer(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            asked.append(self.path)
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def say(request: Quiet) -> Answer:
+        asked.append(request.path)
+        return Answer(status, json.dumps(answer).encode(), (("Content-Type", "application/json"),))
 
-        do_GET = do_POST = _answer
-
-        def log_message(self, *words: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(say) as address:
+        yield address, asked
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ COMMANDS = (
     "validate focus.csv",
     "integrations list",
     "integrations show aws-111122223333",
+    "integrations check gcp",
     "integrations permissions aws --location s3://my-bucket/exports",
     "integrations pause gcp",
     "integrations resume gcp",

@@ -15,7 +15,7 @@ from botocore.httpsession import URLLib3Session
 from typer.testing import CliRunner
 
 from common.errors import BadConfiguration
-from common.ingestion.connecting import Connection, connect
+from common.ingestion.connecting import Connection, connect, look_at
 from common.ingestion.permissions import permissions_for
 from common.ingestion.syncing import sync
 from common.runtime.bootstrap import EmbeddedRuntime
@@ -104,12 +104,22 @@ def test_a_role_is_stored_with_the_external_id_that_its_policy_asks_for(rt: Lapt
     needed = permissions_for(rt, ORG, "aws", export, "main")
     secret = json.dumps({"role_arn": ROLE}).encode()
     connected = connect(rt, Connection(ORG, "aws", export, "main", secret))
-    (statement,) = json.loads(needed.trust_policy)["Statement"]
+    (statement,) = needed.trust_policy["Statement"]
     assert statement["Condition"] == {
         "StringEquals": {"sts:ExternalId": connected.integration["config"]["external_id"]}
     }
     assert connected.integration["config"]["external_id"] == needed.external_id
     assert permissions_for(rt, ORG, "aws", export, "other").external_id != needed.external_id
+    assert [run["status"] for run in synced(rt)] == ["succeeded"]
+
+
+def test_a_stored_role_opens_another_place_without_being_given_again(rt: Laptop, export: str) -> None:
+    """As connecting again without a credential does, and the plan of `costwire apply`."""
+    secret = json.dumps({"role_arn": ROLE}).encode()
+    first = connect(rt, Connection(ORG, "aws", export, secret=secret)).integration["config"]["external_id"]
+    assert look_at(rt, Connection(ORG, "aws", f"{export}/cur")) == (f"{export}/cur", 3)
+    again = connect(rt, Connection(ORG, "aws", f"{export}/cur")).integration
+    assert (again["config"]["external_id"], again["credential_ref"]) == (first, f"orgs/{ORG}/credentials/aws")
     assert [run["status"] for run in synced(rt)] == ["succeeded"]
 
 
@@ -156,6 +166,11 @@ def test_the_command_prints_policies_to_copy(rt: Laptop) -> None:
     shown = CliRunner().invoke(cli.app, words).output
     found = json.loads(CliRunner().invoke(cli.app, [*words, "--json"]).output)
     assert found["external_id"] in shown
+    trust, policy = (
+        shown.partition("trust policy of the role:\n")[2].partition("next:")[0].split("policy of the role:\n")
+    )
+    assert (json.loads(trust), json.loads(policy)) == (found["trust_policy"], found["policy"])
+    assert '\n  "Statement": [\n' in trust
     reads = {(one["Action"], one["Resource"]) for one in found["policy"]["Statement"]}
     assert reads == {("s3:ListBucket", "arn:aws:s3:::bills"), ("s3:GetObject", "arn:aws:s3:::bills/exports/*")}
     assert "costwire connect aws --location s3://bills/exports --credential FILE" in shown

@@ -57,7 +57,7 @@ RULES: dict[str, Rule] = {
     "common/reference": Rule("tables: services, regions, units, currencies (data only)", ()),
     "common/ingestion": Rule(
         "use cases: connecting, importing, synchronizing, dispatch, landing, what belongs together",
-        (*_BILLS, "tenancy"),
+        (*_BILLS, "alerts", "tenancy"),
     ),
     "common/normalization": Rule(
         "use cases: a chunk to FOCUS rows, quarantine, proof, finish, another try", (*_WAREHOUSE, "alerts")
@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {
     "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
-        _WAREHOUSE,
+        (*_WAREHOUSE, "alerts"),
     ),
     "common/retention": Rule("use cases: how long everything lives, what may go, clean-up", (*_BILLS, "warehouse")),
     "common/declared": Rule(
@@ -78,7 +78,7 @@ RULES: dict[str, Rule] = {
     ),
     "common/reporting": Rule(
         "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, alerts, health",
-        (*_BILLS, "warehouse"),
+        (*_BILLS, "ingestion", "tenancy", "warehouse"),
     ),
     "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "records", "warehouse")),
     "common/adapters/embedded": Rule(

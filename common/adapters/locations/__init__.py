@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadConfiguration
-from common.ports.locations import Location, Source
+from common.ports.locations import ProbedLocation, Source
 
 if TYPE_CHECKING:
-    from common.providers.aws.credential import AwsCredential
-    from common.providers.azure.credential import AzureCredential
     from common.providers.gcp.credential import GoogleCredential
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -20,21 +18,32 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 Credential = Callable[[], bytes | None]
 """The integration's credential in the clear, decrypted when it is called; None: this process's own identity.  Raises NotFound where none is
 stored and none of its own may be used."""
-Place = Callable[[Source, Credential], Location]
+Place = Callable[[Source, Credential], ProbedLocation]
+_Read = TypeVar("_Read")
 
 
-def _file(source: Source, credential: Credential) -> Location:
+def _opening(credential: Credential, read: Callable[[bytes], _Read]) -> Callable[[], _Read | None]:
+    """What decrypts the credential and reads its file when it is called; None where there is none."""
+
+    def given() -> _Read | None:
+        secret = credential()
+        return read(secret) if secret else None
+
+    return given
+
+
+def _file(source: Source, credential: Credential) -> ProbedLocation:
     return FileLocation(source.location)
 
 
-def _cloud_storage(source: Source, credential: Credential) -> Location:
+def _cloud_storage(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.gcp.storage_location import CloudStorageLocation
 
     given = source.secret is not None or source.credential_ref is not None
     return CloudStorageLocation.connect(source.location, _of_google(source, credential)() if given else None)
 
 
-def _billing_export(source: Source, credential: Credential) -> Location:
+def _billing_export(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.gcp.billing_export import BillingExportLocation
 
     return BillingExportLocation(source.location, source.provider, _of_google(source, credential), source.maximum_bytes)
@@ -43,48 +52,32 @@ def _billing_export(source: Source, credential: Credential) -> Location:
 def _of_google(source: Source, credential: Credential) -> Callable[[], GoogleCredential | None]:
     from common.providers.gcp.credential import read_credential
 
-    def given() -> GoogleCredential | None:
-        secret = credential()
-        return read_credential(secret).named_for(source.config.get("external_id")) if secret else None
-
-    return given
+    return _opening(credential, lambda secret: read_credential(secret).named_for(source.config.get("external_id")))
 
 
-def _s3(source: Source, credential: Credential) -> Location:
+def _s3(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.aws.s3_location import S3Location
     from common.providers.aws.credential import read_credential
 
-    def given() -> AwsCredential | None:
-        secret = credential()
-        return read_credential(secret).with_external_id(source.config.get("external_id")) if secret else None
+    external_id = source.config.get("external_id")
+    return S3Location(
+        source.location, _opening(credential, lambda secret: read_credential(secret).with_external_id(external_id))
+    )
 
-    return S3Location(source.location, given)
 
-
-def _oci(source: Source, credential: Credential) -> Location:
+def _oci(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.oci.object_storage import ObjectStorageLocation
-    from common.providers.oci.credential import OciCredential, read_credential
+    from common.providers.oci.credential import read_credential
 
-    def given() -> OciCredential:
-        secret = credential()
-        if not secret:
-            raise BadConfiguration(
-                "bills of OCI are read with a user's API key: costwire connect oci --credential FILE"
-            )
-        return read_credential(secret)
-
-    return ObjectStorageLocation(source.location, given)
+    return ObjectStorageLocation(source.location, _opening(credential, read_credential))
 
 
-def _blob_storage(source: Source, credential: Credential) -> Location:
+def _blob_storage(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.azure.blob_location import BlobLocation
     from common.providers.azure.credential import read_credential
 
-    def given() -> AzureCredential | None:
-        secret = credential()
-        return read_credential(secret).checked(source.may_name_addresses) if secret else None
-
-    return BlobLocation(source.location, given)
+    may_name = source.may_name_addresses
+    return BlobLocation(source.location, _opening(credential, lambda secret: read_credential(secret).checked(may_name)))
 
 
 PLACES: dict[str, Place] = {
@@ -98,7 +91,7 @@ PLACES: dict[str, Place] = {
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""
 
 
-def open_source(source: Source, credential: Credential) -> Location:
+def open_source(source: Source, credential: Credential) -> ProbedLocation:
     """The place that the source's URI names; a path is a `file`.  Raises BadConfiguration for a scheme that is not known."""
     found = _SCHEME.match(source.location)
     scheme = found[1].lower() if found else "file"

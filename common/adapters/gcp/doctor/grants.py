@@ -48,6 +48,7 @@ def grants() -> Iterator[Grant]:
     yield from (Grant("dispatch_sync", PUBLISHER, f"topic:ingest-{provider}") for provider in PROVIDERS)
     for function in _INGEST:
         yield Grant(function, PUBLISHER, "topic:bill-landed")
+        yield Grant(function, PUBLISHER, "topic:alert-raised")
         yield Grant(function, PUBLISHER, f"topic:{function.replace('_', '-')}")
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
