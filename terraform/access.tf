@@ -152,7 +152,7 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:alert-raised", "topic:budget-check-requested"]
       accounts = ["evaluate_budgets"]
-      why      = "announces alerts; splits a check of all tenants into one per tenant"
+      why      = "announces alerts; asks for the checks of the tenants that are due"
     }
     budgets_dead = {
       roles    = ["roles/pubsub.publisher"]

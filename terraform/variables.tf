@@ -81,6 +81,17 @@ variable "chunk_bytes" {
   }
 }
 
+variable "check_tick_minutes" {
+  description = "Minutes between two ticks of the budget checks; with many tenants 1, so that fewer are checked at once.  How often a tenant is checked is a setting"
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = contains([1, 5], var.check_tick_minutes)
+    error_message = "check_tick_minutes must be 1 or 5, which divide every interval of checks."
+  }
+}
+
 variable "traces" {
   description = "Where traces go: cloud, to Cloud Trace; off, nowhere"
   type        = string

@@ -67,10 +67,25 @@ def production_instances() -> tuple[dict[str, int], int]:
 
 def default_quota() -> int:
     """vCPU of a new project, by variables.tf."""
-    text = (TERRAFORM / "variables.tf").read_text(encoding="utf-8")
-    found = re.search(r'variable "cpu_quota" \{.*?default\s+= (\d+)', text, re.DOTALL)
+    return _default_of("cpu_quota")
+
+
+def check_tick_minutes(production: bool) -> int:
+    """Minutes between two ticks of budget checks, by production.tfvars or else by variables.tf."""
+    if not production:
+        return _default_of("check_tick_minutes")
+    text = (TERRAFORM / "production.tfvars").read_text(encoding="utf-8")
+    found = re.search(r"^check_tick_minutes = (\d+)", text, re.MULTILINE)
     if not found:
-        raise ValueError(f"{TERRAFORM / 'variables.tf'} has no default for cpu_quota")
+        raise ValueError(f"{TERRAFORM / 'production.tfvars'} does not set check_tick_minutes")
+    return int(found[1])
+
+
+def _default_of(variable: str) -> int:
+    text = (TERRAFORM / "variables.tf").read_text(encoding="utf-8")
+    found = re.search(rf'variable "{variable}" \{{.*?default\s+= (\d+)', text, re.DOTALL)
+    if not found:
+        raise ValueError(f"{TERRAFORM / 'variables.tf'} has no default for {variable}")
     return int(found[1])
 
 

@@ -54,8 +54,12 @@ def _set_up(
     if threads:
         connection.execute(f"set threads = {threads}")
     if others := without_files():
-        from common.formats.content_files import ContentFiles  # what a bill on this disk does not need
+        from common.formats.content_files import (
+            ContentFiles,
+            give_back_what_is_read,
+        )  # what a bill on this disk does not need
 
+        give_back_what_is_read()
         connection.register_filesystem(ContentFiles(others))
     if folder is not None:
         connection.execute(f"set temp_directory = {literal(str(folder))}")

@@ -149,7 +149,7 @@ class ChargesNormalized(Message):
 
 @dataclass(frozen=True)
 class BudgetCheckRequested(Message):
-    """The scheduler asks whether budgets still hold, since time alone breaks some.  Without an organization: those of all."""
+    """The scheduler asks whether budgets still hold, since time alone breaks some.  Without an organization: of those that are due."""
 
     topic: ClassVar[str] = "budget-check-requested"
     check_id: str = field(metadata=FROM_EVENT_ID)

@@ -19,9 +19,9 @@ from common.messages import BudgetCheckRequested, CleanUpRequested
 from common.messages.scheduled import from_template, identified
 from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports.documents import Order
+from common.records.sizes import OBJECTS
 from common.retention.inventory import OF_DELIVERIES
 from common.telemetry.metrics import METRICS
-from common.tenancy.data import KINDS
 from common.tenancy.schedules import clean_up_schedule
 from deployment import facts
 from deployment.preflight import GIB_PER_VCPU
@@ -186,8 +186,8 @@ def test_folders_of_the_bucket_are_those_of_the_code() -> None:
         for on in one["on"]
         if on.startswith("objects:")
     }
-    assert granted <= {f"{kind}/" for kind in KINDS}
-    assert set(WRITTEN["retention"]["lifecycle_days"]) <= set(KINDS) - set(OF_DELIVERIES), (
+    assert granted <= {f"{kind}/" for kind in OBJECTS}
+    assert set(WRITTEN["retention"]["lifecycle_days"]) <= set(OBJECTS) - set(OF_DELIVERIES), (
         "age alone does not tell which bills are current"
     )
 

@@ -10,7 +10,7 @@ from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor import grants as doctor_grants
 from common.messages import MESSAGES
 from common.messages.subscriptions import SUBSCRIPTIONS
-from common.tenancy.data import KINDS
+from common.records.sizes import OBJECTS
 from deployment import facts
 from tests.terraform import hcl, permissions
 from tests.unit.test_imports import area, files, imports
@@ -36,7 +36,7 @@ def test_grants_name_things_that_exist() -> None:
         "topic": set(SUBSCRIPTIONS),
         "dead-topic": set(SUBSCRIPTIONS),
         "dead-letters": set(SUBSCRIPTIONS),
-        "objects": {f"{kind}/" for kind in KINDS},
+        "objects": {f"{kind}/" for kind in OBJECTS},
         "secret": set(facts.facts()["secrets"]),
     }
     for account, role, on, why in permissions.grants():
