@@ -43,6 +43,9 @@ class CredentialFile(Protocol):
     def is_assumed(self) -> bool: ...
 
 
+ReadCredential = Callable[[bytes], CredentialFile]
+
+
 @dataclass(frozen=True)
 class Provider:
     """One provider.
@@ -54,4 +57,4 @@ class Provider:
     name: str
     discover: Discover
     rules: ProviderRules = field(default_factory=ProviderRules)
-    read_credential: Callable[[bytes], CredentialFile] | None = None
+    read_credential: ReadCredential | None = None

@@ -87,12 +87,26 @@ def _blob_storage(source: Source, credential: Credential) -> Location:
     return BlobLocation(source.location, given)
 
 
+def _web(source: Source, credential: Credential) -> Location:
+    from common.adapters.locations.web import WebLocation
+    from common.providers.signed_address import SignedAddress, read_credential
+
+    is_given = source.secret is not None or source.credential_ref is not None
+
+    def given() -> SignedAddress | None:
+        secret = credential() if is_given else None
+        return read_credential(secret) if secret else None
+
+    return WebLocation(source.location, given)
+
+
 PLACES: dict[str, Place] = {
     "az": _blob_storage,
     "oci": _oci,
     "s3": _s3,
     "gs": _cloud_storage,
     "bq": _billing_export,
+    "https": _web,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""
