@@ -11,7 +11,7 @@ from common.errors import BadConfiguration
 from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.providers.provider import CredentialFile
-from common.providers.registry import PROVIDERS, opened_by, provider
+from common.providers.registry import PROVIDERS, credential_reader
 from common.records.integrations import integration_path, save_integration
 from common.records.names import check_integration_id
 from common.records.organizations import check_known, open_tenant
@@ -92,7 +92,7 @@ def _read_credential(asked: Connection) -> CredentialFile | None:
     if asked.secret is None or asked.provider not in PROVIDERS:
         return None
     check_size(asked.secret)
-    read = provider(opened_by(Place.of(asked.location).scheme, asked.provider)).read_credential
+    read = credential_reader(Place.of(asked.location).scheme, asked.provider)
     return read(asked.secret) if read else None
 
 

@@ -44,6 +44,9 @@ class CredentialFile(Protocol):
     def is_assumed(self) -> bool: ...
 
 
+ReadCredential = Callable[[bytes], CredentialFile]
+
+
 @dataclass(frozen=True)
 class Provider:
     """One provider.
@@ -57,4 +60,4 @@ class Provider:
     discover: Discover
     examine: Callable[[Location], Examined]
     rules: ProviderRules = field(default_factory=ProviderRules)
-    read_credential: Callable[[bytes], CredentialFile] | None = None
+    read_credential: ReadCredential | None = None

@@ -80,12 +80,21 @@ def _blob_storage(source: Source, credential: Credential) -> ProbedLocation:
     return BlobLocation(source.location, _opening(credential, lambda secret: read_credential(secret).checked(may_name)))
 
 
+def _web(source: Source, credential: Credential) -> ProbedLocation:
+    from common.adapters.locations.web import WebLocation
+    from common.providers.signed_address import read_credential
+
+    is_given = source.secret is not None or source.credential_ref is not None
+    return WebLocation(source.location, _opening(credential if is_given else lambda: None, read_credential))
+
+
 PLACES: dict[str, Place] = {
     "az": _blob_storage,
     "oci": _oci,
     "s3": _s3,
     "gs": _cloud_storage,
     "bq": _billing_export,
+    "https": _web,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""
