@@ -93,9 +93,9 @@ RULES: dict[str, Rule] = {
     "common/adapters/oci": Rule("places of OCI", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/locations": Rule(
         "where bills are left",
-        (*_DATA, "providers", "adapters.aws", "adapters.azure", "adapters.gcp", "adapters.oci"),
+        (*_DATA, "providers", "adapters.aws", "adapters.azure", "adapters.gcp", "adapters.oci", "adapters.shared"),
     ),
-    "common/adapters/notifiers": Rule("notification channels", _DATA),
+    "common/adapters/notifiers": Rule("notification channels", (*_DATA, "adapters.shared")),
     "common/runtime": Rule(
         "bootstrap (adapters chosen), entry point, pushes, processed events",
         (
