@@ -103,7 +103,9 @@ def connect(
         return
     name = connected.integration_id
     console.print(f"{name} is connected: {TITLES[provider]} bills at {connected.location} ({connected.files} files)")
-    console.print(f"next: costwire sync --integration {name}")
+    if connected.integration["waiting_for"]:
+        console.print(f"{name} waits: {connected.integration['waiting_for']}", soft_wrap=True)
+    console.print(f"next: costwire sync --integration {name}, or costwire integrations check {name}")
 
 
 def sync(

@@ -187,7 +187,10 @@ def _integration_step(rt: Runtime, declared: DeclaredIntegration) -> Step:
     changed = {one.field for one in step.differences}
     if step.action == Action.CREATE or (step.action == Action.CHANGE and changed & set(RECONNECTS)):
         try:
-            look_at(rt, Connection(wanted.org_slug, wanted.provider, wanted.location, wanted.name))
+            asked = Connection(
+                wanted.org_slug, wanted.provider, wanted.location, wanted.name, allow_overlap=wanted.allow_overlap
+            )
+            look_at(rt, asked)
         except Permanent as error:
             raise BadConfiguration(f"{step}: {error}; nothing was applied") from None
     return step

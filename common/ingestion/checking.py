@@ -185,10 +185,10 @@ def _of_export(rt: Runtime, location: ProbedLocation, integration: Document, aga
     if not found:
         return [*examined, Check(DELIVERY, UNKNOWN, "no delivery yet; a new export takes up to 48 hours", NOT_YET)]
     newest = max(found, key=lambda one: one.delivered_at)
-    months = len({one.billing_period for one in found})
-    words = (
-        f"{months} month{'s' if months > 1 else ''}; the newest delivery is of {newest.delivered_at:%Y-%m-%d %H:%M} UTC"
-    )
+    periods = {one.billing_period for one in found}
+    what = "deliver" + ("y" if len(found) == 1 else "ies") if None in periods else "month" + "s" * (len(periods) > 1)
+    count = len(found) if None in periods else len(periods)
+    words = f"{count} {what}; the newest delivery is of {newest.delivered_at:%Y-%m-%d %H:%M} UTC"
     if is_one_off(integration) or rt.clock.now() - newest.delivered_at <= DELIVERS_WITHIN:
         return [*examined, Check(DELIVERY, PASSED, words)]
     return [*examined, Check(DELIVERY, UNKNOWN, f"{words}: look whether the export is still active", fix="")]

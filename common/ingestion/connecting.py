@@ -7,7 +7,9 @@ from pathlib import Path
 
 from common.domain.names import identifier
 from common.domain.places import Place, canonical
-from common.errors import BadConfiguration
+from common.errors import BadConfiguration, NotReady
+from common.ingestion.double_counting import check_counted_once
+from common.ingestion.listing import Listing
 from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.providers.provider import CredentialFile
@@ -47,7 +49,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Connected:
-    """An integration that can be synchronized.  integration: its document; files: how many lie at its location now."""
+    """An integration that can be synchronized.  integration: its document; files: how many lie at its location now, 0 where it waits."""
 
     integration: Document
     location: str
@@ -63,18 +65,20 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     """Check that the location can be read, then save the integration, its credential and the tenant's schedule.  Safe to repeat.
 
     Raises NotFound for an organization that does not exist, BadConfiguration for a location that cannot be read, is the platform's own or
-    another organization's (cloud), a credential above 64 KiB, an unknown provider or an id that is not valid; nothing is saved then.
+    another organization's (cloud), or whose costs another integration counts already; for a credential above 64 KiB, an unknown provider
+    or an id that is not valid; nothing is saved then.
     """
     check_known(rt.documents, asked.org_slug)
     given = _given(rt, asked)
-    uri, files = _looked_at(rt, asked, given)
+    seen = _looked_at(rt, asked, given)
     name = asked.name
     stored_at = credentials.credential_path(asked.org_slug, name) if asked.secret is not None else None
     open_tenant(rt.documents, rt.clock.now(), asked.org_slug)
     document = save_integration(
-        rt.documents, rt.clock.now(), asked.org_slug, name, asked.provider, uri,
+        rt.documents, rt.clock.now(), asked.org_slug, name, asked.provider, seen.uri,
         allow_overlap=asked.allow_overlap, credential_ref=stored_at, claim=rt.settings.runtime == "cloud",
         external_id=given.external_id, requested_by=asked.requested_by,
+        accounts=sorted(seen.accounts), waiting=seen.waiting,
     )  # fmt: skip
     if asked.secret is not None:
         now = rt.clock.now()
@@ -84,7 +88,7 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
         )
     if asked.scheduled:
         ensure_schedule(rt, asked.org_slug)
-    return Connected(document, uri, files)
+    return Connected(document, seen.uri, seen.files)
 
 
 def _read_credential(asked: Connection) -> CredentialFile | None:
@@ -115,15 +119,27 @@ def _given(rt: Runtime, asked: Connection) -> _Given:
     return _Given(credential, external_id, stored.get("credential_ref"))
 
 
-def look_at(rt: Runtime, asked: Connection) -> tuple[str, int]:
-    """The location's URI and how many files lie there, with the credential that is stored where none is given.
+@dataclass(frozen=True)
+class Seen:
+    """What lies at a location.  accounts: whose costs the export says that it holds.  waiting: why nothing lies there yet, None where
+    something does.
+    """
 
-    Raises BadConfiguration where it cannot be read.
+    uri: str
+    files: int = 0
+    accounts: frozenset[str] = frozenset()
+    waiting: str | None = None
+
+
+def look_at(rt: Runtime, asked: Connection) -> Seen:
+    """What lies at the location, with the credential that is stored where none is given; nothing is written.
+
+    Raises BadConfiguration where it cannot be read, and where its costs would count twice.
     """
     return _looked_at(rt, asked, _given(rt, asked))
 
 
-def _looked_at(rt: Runtime, asked: Connection, given: _Given) -> tuple[str, int]:
+def _looked_at(rt: Runtime, asked: Connection, given: _Given) -> Seen:
     uri = location_uri(rt, asked.location)
     config = {"location": uri, "external_id": given.external_id}
     source = Source(
@@ -135,7 +151,20 @@ def _looked_at(rt: Runtime, asked: Connection, given: _Given) -> tuple[str, int]
         credential_ref=given.credential_ref,
         secret=asked.secret,
     )
-    return uri, len(rt.source(source).list())
+    seen = _seen(rt, source)
+    if not asked.allow_overlap:
+        check_counted_once(rt.documents, asked.org_slug, asked.name, asked.provider, uri, seen.accounts)
+    return seen
+
+
+def _seen(rt: Runtime, source: Source) -> Seen:
+    try:
+        listing = Listing.of(rt.source(source))
+    except NotReady as error:  # a new export, whose first lines come within two days
+        return Seen(source.location, waiting=str(error))
+    known = source.provider in PROVIDERS
+    accounts = provider(source.provider).examine(listing).accounts if known else frozenset[str]()
+    return Seen(source.location, len(listing.files), accounts)
 
 
 def location_uri(rt: Runtime, location: str) -> str:

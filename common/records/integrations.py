@@ -30,6 +30,8 @@ ALLOW_OVERLAP = "allow_overlap"
 ONE_OFF = "one_off"
 """In an integration's config: its bills were imported by hand, so its location is not looked at again by itself."""
 
+ACCOUNTS = "accounts"
+"""In an integration's document: the billing accounts that the export at its location named when it was connected."""
 _STAYING = ("history", "checks")
 """What connecting again leaves as it is."""
 SYNCHRONIZATION, CHECK = "synchronization", "check"
@@ -57,6 +59,8 @@ def save_integration(
     credential_ref: str | None = None,
     claim: bool = False,
     external_id: str | None = None,
+    accounts: Sequence[str] = (),
+    waiting: str | None = None,
     requested_by: str = "",
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
@@ -64,7 +68,8 @@ def save_integration(
     keep_location: where there is one of that name, it goes on reading where it reads; a new one reads once, here.  allow_overlap: what
     another integration shows too is shown on purpose, from now on.  credential_ref: the path of the credential that is stored for it; an
     earlier one's stays.  claim: the location becomes this organization's, and no other one may read there.
-    external_id: what the customer's role asks for.  requested_by: for its history.
+    external_id: what the customer's role asks for.  accounts: whose costs the export says that it holds.
+    waiting: why nothing lies there yet.  requested_by: for its history.
     Raises BadConfiguration for an unknown provider, an id of another provider, an id that is no name, or a location that another
     organization has claimed.
     """
@@ -92,6 +97,8 @@ def save_integration(
         if allow_overlap:
             config[ALLOW_OVERLAP] = True
         state = next_state(before.get("status"), CONNECTED) if not (keep_location and before) else before["status"]
+        if waiting and not keep_location:
+            state = next_state(state, WAITS)
         document = {
             **{name: before[name] for name in _STAYING if name in before},
             "integration_id": integration_id,
@@ -105,6 +112,8 @@ def save_integration(
             "last_sync": before.get("last_sync"),
             "next_sync": before.get("next_sync"),
             "error_message": before.get("error_message") if keep_location else None,
+            "waiting_for": before.get("waiting_for") if keep_location else waiting,
+            ACCOUNTS: before.get(ACCOUNTS, []) if keep_location else sorted(accounts),
             "created_at": before.get("created_at", now.isoformat()),
             "updated_at": now.isoformat(),
         }

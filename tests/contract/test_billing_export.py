@@ -22,6 +22,7 @@ from common.adapters.gcp.billing_export import BillingExportLocation
 from common.adapters.locations import open_source
 from common.errors import BadConfiguration, Changed, NotFound, NotReady
 from common.ingestion import landing
+from common.ingestion.checking import check_integration
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import sync
 from common.ports import Location, Source
@@ -116,6 +117,19 @@ def test_each_month_and_day_of_the_export_is_a_file(export: str, lines: list[dic
     )
     one = found[-1]
     assert max(row["export_time"] for row in read(location, one.name)) == one.modified_at
+
+
+def test_the_dry_run_of_an_export_tries_each_role_and_reads_no_line(rt: Laptop, export: str) -> None:
+    connect(rt, Connection(ORG, "gcp", export, secret=KEY))
+    found = {one.name: one for one in check_integration(rt, ORG, "gcp").checks}
+    tried = ("identity", "listing", "querying", "reading", "export")
+    assert {name: found[name].outcome for name in tried} == dict.fromkeys(tried, "passed"), found
+    assert found["identity"].found == "service account reader@bills.example"
+    assert f"{DETAILED} (standard or detailed export)" in found["listing"].found
+    assert [found[name].permission for name in tried[1:4]] == [
+        "roles/bigquery.dataViewer", "roles/bigquery.jobUser", "roles/bigquery.readSessionUser"
+    ]  # fmt: skip
+    assert found["delivery"].found.startswith("2 deliveries; the newest delivery is of 2026-03")
 
 
 def test_a_connected_table_becomes_proved_months(rt: Laptop, export: str, lines: list[dict[str, Any]]) -> None:

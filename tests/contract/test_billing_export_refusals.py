@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.auth.transport.requests import Request
 
@@ -20,7 +21,7 @@ from common.adapters.gcp.identity import credentials_of, signing_in
 from common.adapters.locations import open_source
 from common.config import Settings
 from common.domain.places import Place
-from common.errors import BadConfiguration, CostError, Retryable
+from common.errors import BadConfiguration, CostError, NotSignedIn, Retryable
 from common.ingestion.connecting import Connection, connect
 from common.ports import Source
 from common.providers.gcp.credential import GoogleCredential, read_credential
@@ -133,6 +134,16 @@ def test_a_key_that_google_does_not_accept_is_told_and_not_shown(
             open_source(Source("gs://bills/export", provider="gcp", secret=secret), lambda: secret).list()
     assert set(asked) == {"/token"}
     assert key["private_key"].splitlines()[3] not in caplog.text
+
+
+def test_a_key_that_is_revoked_while_its_token_lives_is_told() -> None:
+    key = GoogleCredential("reader@bills.example", private_key_id="1", private_key="x")
+    with (
+        pytest.raises(NotSignedIn, match=r"reader@bills.example: Google does not accept its key; give") as caught,
+        signing_in(key),
+    ):
+        raise api.Unauthorized(PLANTED)
+    assert PLANTED not in str(caught.value)
 
 
 def test_a_key_that_is_none_is_refused_before_anything_is_sent(key: dict[str, str]) -> None:

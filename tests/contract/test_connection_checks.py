@@ -6,6 +6,7 @@ CONTRACT_LOCATIONS=file,s3,... (those that need no emulator by default).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from backends import LOCATIONS, chosen
 
 from common.adapters.gcp import billing_export, identity
+from common.adapters.gcp.storage_location import CloudStorageLocation
 from common.adapters.locations import open_source
 from common.adapters.oci import object_storage
 from common.domain.checks import (
@@ -36,6 +38,7 @@ from common.records.organizations import ensure_default
 from tests import azure_peer, oci_peer, s3_peer
 from tests.serving import Answer, serving
 from tests.support import Laptop, laptop
+from tests.unit.test_cloud_storage_refusals import client as refusing_client
 
 PLANTED = "planted-secret-of-a-test"
 
@@ -128,19 +131,32 @@ def bigquery(status: int, code: str, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield open_source(Source("bq://bills/billing/gcp_billing_export_v1_A", provider="gcp"), lambda: None)
 
 
+@contextmanager
+def cloud_storage(status: int, code: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProbedLocation]:
+    yield CloudStorageLocation(refusing_client(status, code), "gs://bills/march", retry_seconds=0.1)
+
+
 REFUSALS = [
     (s3, "aws", 403, "AccessDenied", "listing", FAILED, PERMISSION, '"Action": "s3:ListBucket"'),
     (s3, "aws", 400, "ExpiredToken", "identity", FAILED, CREDENTIAL, "costwire connect aws --id one --location s3://bills/cur --cred"),
     (s3, "aws", 404, "NoSuchBucket", "listing", FAILED, NOT_FOUND, "costwire connect aws --id one --location URI"),
+    (s3, "aws", 500, "InternalError", "listing", UNKNOWN, UNAVAILABLE, ""),
     (s3, "aws", 503, "SlowDown", "listing", UNKNOWN, UNAVAILABLE, ""),
     (azure, "azure", 403, "AuthorizationPermissionMismatch", "listing", FAILED, PERMISSION, "az role assignment create"),
     (azure, "azure", 403, "AuthenticationFailed", "listing", FAILED, CREDENTIAL, "costwire connect azure --id one"),
     (azure, "azure", 404, "ContainerNotFound", "listing", FAILED, NOT_FOUND, "costwire connect azure --id one"),
+    (azure, "azure", 500, "InternalError", "listing", UNKNOWN, UNAVAILABLE, ""),
     (azure, "azure", 503, "ServerBusy", "listing", UNKNOWN, UNAVAILABLE, ""),
     (oci, "oci", 401, "", "identity", FAILED, CREDENTIAL, "costwire connect oci --id one"),
+    (oci, "oci", 503, "", "identity", UNKNOWN, UNAVAILABLE, ""),
     (oci, "oci", 429, "", "identity", UNKNOWN, UNAVAILABLE, ""),
     (bigquery, "gcp", 403, "accessDenied", "listing", FAILED, PERMISSION, "GRANT `roles/bigquery.dataViewer` ON SCHEMA `bills.billing`"),
     (bigquery, "gcp", 404, "notFound", "listing", FAILED, NOT_FOUND, "costwire connect gcp --id one"),
+    (cloud_storage, "gcp", 401, "required", "listing", FAILED, CREDENTIAL, "costwire connect gcp --id one"),
+    (cloud_storage, "gcp", 403, "forbidden", "listing", FAILED, PERMISSION, "gcloud storage buckets add-iam-policy-binding gs://bills"),
+    (cloud_storage, "gcp", 404, "notFound", "listing", FAILED, NOT_FOUND, "costwire connect gcp --id one"),
+    (cloud_storage, "gcp", 429, "rateLimitExceeded", "listing", UNKNOWN, UNAVAILABLE, ""),
+    (bigquery, "gcp", 503, "backendError", "listing", UNKNOWN, UNAVAILABLE, ""),
     (bigquery, "gcp", 403, "rateLimitExceeded", "listing", UNKNOWN, UNAVAILABLE, ""),
 ]  # fmt: skip
 
@@ -162,6 +178,20 @@ def test_a_refusal_is_a_check_with_its_cause_and_its_fix(
     assert (one.permission is not None) or cause != PERMISSION
     assert found["delivery"].cause == NOT_CHECKED
     assert PLANTED not in str(found)
+
+
+@pytest.mark.parametrize("refusing", [s3, azure, oci, bigquery, cloud_storage])
+def test_no_two_kinds_of_refusal_have_the_same_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusing: Any
+) -> None:
+    """Not even without the codes in them."""
+    said = {}
+    for number, (_, provider, status, code, name, *_) in enumerate(one for one in REFUSALS if one[0] is refusing):
+        place: AbstractContextManager[ProbedLocation] = refusing(status, code, monkeypatch)
+        with place as location:
+            found = checked(tmp_path / str(number), location, provider)[name].found
+        said[status, code] = re.sub(r" \(.*?\)", "", found)
+    assert len(said) >= 3 and len(set(said.values())) == len(said), said
 
 
 def test_a_missing_policy_of_oci_is_told_with_its_statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,7 +117,8 @@ def test_a_stored_role_opens_another_place_without_being_given_again(rt: Laptop,
     """As connecting again without a credential does, and the plan of `costwire apply`."""
     secret = json.dumps({"role_arn": ROLE}).encode()
     first = connect(rt, Connection(ORG, "aws", export, secret=secret)).integration["config"]["external_id"]
-    assert look_at(rt, Connection(ORG, "aws", f"{export}/cur")) == (f"{export}/cur", 3)
+    seen = look_at(rt, Connection(ORG, "aws", f"{export}/cur"))
+    assert (seen.uri, seen.files, seen.accounts) == (f"{export}/cur", 3, {"aws 111122223333"})
     again = connect(rt, Connection(ORG, "aws", f"{export}/cur")).integration
     assert (again["config"]["external_id"], again["credential_ref"]) == (first, f"orgs/{ORG}/credentials/aws")
     assert [run["status"] for run in synced(rt)] == ["succeeded"]

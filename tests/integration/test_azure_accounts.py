@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from common.config import Settings
 from common.errors import BadConfiguration
+from common.ingestion.checking import check_integration
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import sync
 from common.runtime.bootstrap import CloudRuntime
@@ -76,6 +77,20 @@ def test_a_connected_container_becomes_a_proved_month(rt: Laptop, export: str) -
     assert [(one["currency"], one["difference"]) for one in delivery["proof"]] == [("USD", "0")]
     assert {part["role"] for part in delivery["parts"]} == set(KINDS)
     assert rt.billed() == {"USD": Decimal("133.21")}
+
+
+@on_azurite
+def test_the_dry_run_of_a_container_shows_both_exports_and_their_scope(rt: Laptop, export: str) -> None:
+    connect(rt, Connection(ORG, "azure", export, secret=azure_peer.secret()))
+    found = {one.name: one for one in check_integration(rt, ORG, "azure").checks}
+    tried = ("identity", "listing", "reading", "export", "agreement")
+    assert {name: found[name].outcome for name in tried} == dict.fromkeys(tried, "passed"), found
+    assert found["export"].found == "exports ActualCost, AmortizedCost" and "views" not in found
+    assert found["agreement"].found.startswith("subscription, scope /subscriptions/11111111")
+    with pytest.raises(
+        BadConfiguration, match=r"is read by integration azure already .*, and two exports of one account"
+    ):
+        connect(rt, Connection(ORG, "azure", export, "again", secret=azure_peer.secret()))
 
 
 @on_azurite

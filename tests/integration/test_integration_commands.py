@@ -49,7 +49,7 @@ def test_the_schedule_fetches_what_is_connected_and_no_bill_that_was_imported_by
         assert fetched(rt) == []
         connect(rt, Connection("default", "aws", str(path), "connected"))
         assert fetched(rt) == ["connected"]
-        connect(rt, Connection("default", "aws", str(path), "by_hand"))
+        connect(rt, Connection("default", "aws", str(path), "by_hand", allow_overlap=True))
         assert fetched(rt) == ["by_hand", "connected"]
 
 

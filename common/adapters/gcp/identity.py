@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import google.auth
+from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.auth import impersonated_credentials
 from google.auth.credentials import AnonymousCredentials
@@ -61,7 +62,7 @@ def signing_in(credential: GoogleCredential | None) -> Iterator[None]:
     """Say of an identity that Google does not accept which one it is and what to do."""
     try:
         yield
-    except auth.RefreshError as error:
+    except (auth.RefreshError, api.Unauthorized) as error:
         if credential is None:
             raise  # whoever asked says what this process lacks
         who = f"service account {credential.email}"
