@@ -32,11 +32,23 @@ locals {
       cpu           = "1"
       max_instances = 1
     }
+    ingest_openai = {
+      description   = "Lands OpenAI's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    ingest_anthropic = {
+      description   = "Lands Anthropic's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
     ingest_focus = {
       description   = "Lands native FOCUS bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 2
+      max_instances = 1
     }
     normalize_focus = {
       description   = "Maps a chunk to FOCUS 1.3; the last one proves the delivery and shows it"

@@ -48,10 +48,16 @@ class Provider:
     """One provider.
 
     name: as in the topic `ingest-<name>`.  discover: the deliveries at a location, of some periods or of all.  read_credential: checks the
-    shape of a credential before anything is sent or stored; None where any bytes are taken.
+    shape of a credential before anything is sent or stored; None where any bytes are taken.  gather: the place as one whose files are
+    bills, where several files are one only together.
     """
 
     name: str
     discover: Discover
     rules: ProviderRules = field(default_factory=ProviderRules)
     read_credential: Callable[[bytes], CredentialFile] | None = None
+    gather: Callable[[Location], Location] | None = None
+
+    def bills_at(self, place: Location) -> Location:
+        """A place as its bills lie there."""
+        return self.gather(place) if self.gather else place

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from common.providers.provider import Provider
 
-TITLES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oci": "OCI", "focus": "FOCUS"}
+TITLES = {
+    "aws": "AWS",
+    "azure": "Azure",
+    "gcp": "Google Cloud",
+    "oci": "OCI",
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "focus": "FOCUS",
+}
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""
 
 PROVIDERS = tuple(TITLES)
