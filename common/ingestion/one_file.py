@@ -43,7 +43,8 @@ def read_file(message: IngestBill, file: Mapping[str, Any], rt: Runtime) -> None
         return
     integration = load_integration(rt.documents, org_slug, integration_id)
     own = provider(message.provider)
-    location = own.bills_at(rt.source(source_of(org_slug, integration, run.location if run else None)))
+    where = run.location if run else None
+    location = own.bills_at(rt.source(source_of(org_slug, integration, where, message.billing_periods)))
     part, found = _named(file)
     listing = Listing(location, location.uri, (found,))
     known = Known(rt.documents, rt.objects, org_slug, integration_id, message.run_id)

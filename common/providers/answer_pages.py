@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-from common.errors import BadBill, Changed
+from common.errors import BadBill, Changed, NotReady
 from common.formats.answers import is_usage, read_page, rows_of, shape_of
 from common.formats.container import MOST_PAGE_BYTES
 from common.ports import FoundObject, Location
 from common.providers.discovery import FoundDelivery, data_files, is_data, one_delivery
+from common.providers.registry import ASKED
 
 GATHERED = "answers.jsonl"
 _PERIODS = (("start_time", "end_time"), ("starting_at", "ending_at"))
@@ -77,6 +78,8 @@ def discover_answers(location: Location, periods: Sequence[str] = ()) -> list[Fo
     Raises BadBill where there is none.
     """
     found = data_files(location)
+    if not found and location.uri.partition("://")[0] in ASKED:
+        raise NotReady("there are no costs yet in the months that were asked for; the next run asks again")
     if not found:
         raise BadBill(f"{location.uri} holds no answers: no .json page and no file of answers was found there")
     return [one_delivery(location, [item]) for item in sorted(found, key=lambda one: (one.modified_at, one.name))]

@@ -22,7 +22,10 @@ TITLES = {
 
 PROVIDERS = tuple(TITLES)
 
-_OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci"}
+ASKED = frozenset({"openai", "anthropic"})
+"""Providers that leave no bills anywhere: their API is asked, with a scheme of their name."""
+
+_OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci", **{name: name for name in ASKED}}
 """Scheme of a place -> whose credential opens it, whichever provider's bills lie there."""
 
 

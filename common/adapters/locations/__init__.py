@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from common.adapters.locations.files import FileLocation
@@ -87,12 +88,33 @@ def _blob_storage(source: Source, credential: Credential) -> Location:
     return BlobLocation(source.location, given)
 
 
+def _answers(source: Source, credential: Credential) -> Location:
+    from importlib import import_module
+
+    from common.adapters.answers.location import AnswersLocation
+    from common.providers.answer_api import ApiKey, api_key_reader
+
+    api = import_module(f"common.providers.{source.location.partition('://')[0].lower()}.api").API
+
+    def given() -> ApiKey:
+        secret = credential()
+        if not secret:
+            raise BadConfiguration(
+                f"costs of {api.title} are read with an admin key: costwire connect {api.provider} --credential FILE"
+            )
+        return api_key_reader(api.title)(secret)
+
+    return AnswersLocation(source.location, api, given, source.asked_at or datetime.now(UTC), source.periods)
+
+
 PLACES: dict[str, Place] = {
     "az": _blob_storage,
     "oci": _oci,
     "s3": _s3,
     "gs": _cloud_storage,
     "bq": _billing_export,
+    "openai": _answers,
+    "anthropic": _answers,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""

@@ -1,6 +1,7 @@
 """Anthropic's cost and usage reports, as its API answers."""
 
+from common.providers.answer_api import api_key_reader
 from common.providers.answer_pages import GatheredPages, discover_answers
 from common.providers.provider import Provider
 
-PROVIDER = Provider("anthropic", discover_answers, gather=GatheredPages)
+PROVIDER = Provider("anthropic", discover_answers, read_credential=api_key_reader("Anthropic"), gather=GatheredPages)
