@@ -5,7 +5,7 @@ locals {
     dispatch_sync = {
       description   = "Fans a request for fresh bills out over tenants and integrations"
       memory        = "512Mi"
-      cpu           = "1"
+      cpu           = "0.5"
       max_instances = 1
     }
     ingest_aws = {
@@ -40,6 +40,12 @@ locals {
     }
     ingest_anthropic = {
       description   = "Lands Anthropic's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    ingest_deepseek = {
+      description   = "Lands DeepSeek's costs in the bucket, with control totals"
       memory        = "1Gi"
       cpu           = "0.5"
       max_instances = 1

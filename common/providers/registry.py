@@ -16,6 +16,7 @@ TITLES = {
     "oci": "OCI",
     "openai": "OpenAI",
     "anthropic": "Anthropic",
+    "deepseek": "DeepSeek",
     "focus": "FOCUS",
 }
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""

@@ -107,3 +107,11 @@ def test_no_line_of_a_bill_is_repeated_in_what_is_said_of_broken_answers(rt: Lap
     reasons = bring(rt, saved, provider="openai").reasons
     assert "a key occurs twice" in reasons[0]
     assert "secret" not in str(reasons)
+
+
+def test_an_export_of_deepseek_is_its_cost_file_and_the_amounts_beside_it_are_left_out(rt: Laptop) -> None:
+    requested, skipped = import_bills(rt, [BillOnDisk(BILLS / "deepseek", "default")])
+    assert wait(rt, requested).reasons == ()
+    assert billed(rt) == {"deepseek": Decimal("5.180097832")}
+    assert ["amount-2026-07.csv" in line for line in skipped] == [True]
+    assert "no costs" in bring(rt, BILLS / "deepseek" / "amount-2026-07.csv", provider="deepseek").reasons[0]

@@ -47,18 +47,30 @@ named as (
     from lines
 ),
 
--- usage by day, project, key and model; a tier or batch is known where all of it has the same
-used as (
+results as (
     select
-        to_time(strftime(make_timestamp(cast(json_extract_string(above, '$.start_time') as bigint) * 1000000), '%Y-%m-%dT%H:%M:%SZ')) as day_start,
+        try_cast(json_extract_string(above, '$.start_time') as bigint) as seconds,
         json_extract_string(fields, '$.project_id') as project,
         json_extract_string(fields, '$.api_key_id') as api_key,
         json_extract_string(fields, '$.model') as model,
-        sum(to_quantity(json_extract_string(fields, '$.num_model_requests'))) as requests,
-        case when count(distinct json_extract_string(fields, '$.service_tier')) = 1 and count(*) = count(json_extract_string(fields, '$.service_tier')) then min(json_extract_string(fields, '$.service_tier')) end as tier,
-        case when count(distinct json_extract_string(fields, '$.batch')) = 1 and count(*) = count(json_extract_string(fields, '$.batch')) then min(json_extract_string(fields, '$.batch')) end as batch
+        to_quantity(json_extract_string(fields, '$.num_model_requests')) as requests,
+        json_extract_string(fields, '$.service_tier') as tier,
+        json_extract_string(fields, '$.batch') as batch
     from usage
-    where json_extract_string(fields, '$.model') is not null and try_cast(json_extract_string(above, '$.start_time') as bigint) is not null
+),
+
+-- usage by day, project, key and model; a tier or batch is known where all of it has the same
+used as (
+    select
+        to_time(strftime(make_timestamp(seconds * 1000000), '%Y-%m-%dT%H:%M:%SZ')) as day_start,
+        project,
+        api_key,
+        model,
+        sum(requests) as requests,
+        case when count(distinct tier) = 1 and count(*) = count(tier) then min(tier) end as tier,
+        case when count(distinct batch) = 1 and count(*) = count(batch) then min(batch) end as batch
+    from results
+    where model is not null and seconds between 0 and 9999999999
     group by all
 ),
 
