@@ -77,9 +77,12 @@ def import_bill(
 def connect(
     provider: Annotated[str, typer.Argument(help=f"One of {', '.join(PROVIDERS)}.")],
     location: Annotated[
-        str,
-        typer.Option("--location", help="Where the provider delivers its bills: gs://bucket/folder, file:///folder."),
-    ],
+        str | None,
+        typer.Option(
+            "--location",
+            help="Where the provider delivers its bills: gs://bucket/folder, file:///folder; of OpenAI and Anthropic, the API by default.",
+        ),
+    ] = None,
     integration: Annotated[
         str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")
     ] = None,

@@ -5,7 +5,7 @@ locals {
     dispatch_sync = {
       description   = "Fans a request for fresh bills out over tenants and integrations"
       memory        = "512Mi"
-      cpu           = "1"
+      cpu           = "0.5"
       max_instances = 1
     }
     ingest_aws = {
@@ -30,6 +30,24 @@ locals {
       description   = "Lands OCI bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
+      max_instances = 1
+    }
+    ingest_openai = {
+      description   = "Lands OpenAI's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    ingest_anthropic = {
+      description   = "Lands Anthropic's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    ingest_deepseek = {
+      description   = "Lands DeepSeek's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
       max_instances = 1
     }
     ingest_focus = {

@@ -13,7 +13,7 @@ from common.ingestion.listing import Listing
 from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.providers.provider import CredentialFile
-from common.providers.registry import PROVIDERS, credential_reader
+from common.providers.registry import ASKED, PROVIDERS, TITLES, credential_reader, provider
 from common.records.integrations import integration_path, save_integration
 from common.records.names import check_integration_id
 from common.records.organizations import check_known, open_tenant
@@ -27,14 +27,14 @@ from common.tenancy.schedules import ensure_schedule
 class Connection:
     """What is to be connected.
 
-    location: where the provider leaves its bills, a URI or a path.  integration_id None: the provider's name.  secret: the credential in
-    the clear.  requested_by: who stores it.  allow_overlap: its bills are shown even where another integration shows the same account.
-    scheduled False: no schedule is made for the organization, as in the demo, whose bills never change.
+    location: where the provider leaves its bills, a URI or a path; None where its API is asked.  integration_id None: the provider's name.
+    secret: the credential in the clear.  requested_by: who stores it.  allow_overlap: its bills are shown even where another integration
+    shows the same account.  scheduled False: no schedule is made for the organization, as in the demo, whose bills never change.
     """
 
     org_slug: str
     provider: str
-    location: str
+    location: str | None
     integration_id: str | None = None
     secret: bytes | None = field(default=None, repr=False)
     requested_by: str = ""
@@ -45,6 +45,17 @@ class Connection:
     def name(self) -> str:
         """What the integration is called."""
         return self.integration_id or identifier(self.provider)
+
+    @property
+    def place(self) -> str:
+        """The location; of an API that is asked, one that is this integration's alone.  Raises BadConfiguration where none is known."""
+        if self.location is not None:
+            return self.location
+        if self.provider not in ASKED:
+            raise BadConfiguration(
+                f"--location is missing: give the place where {TITLES.get(self.provider, self.provider)} delivers its bills"
+            )
+        return f"{self.provider}://{self.org_slug}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,7 @@ def _read_credential(asked: Connection) -> CredentialFile | None:
     if asked.secret is None or asked.provider not in PROVIDERS:
         return None
     check_size(asked.secret)
-    read = credential_reader(Place.of(asked.location).scheme, asked.provider)
+    read = credential_reader(Place.of(asked.place).scheme, asked.provider)
     return read(asked.secret) if read else None
 
 
@@ -140,7 +151,7 @@ def look_at(rt: Runtime, asked: Connection) -> Seen:
 
 
 def _looked_at(rt: Runtime, asked: Connection, given: _Given) -> Seen:
-    uri = location_uri(rt, asked.location)
+    uri = location_uri(rt, asked.place)
     config = {"location": uri, "external_id": given.external_id}
     source = Source(
         uri,

@@ -116,7 +116,8 @@ def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Docu
         raise BadConfiguration(
             f"{TITLES[message.provider]} integration not active; costwire integrations resume {integration_id} reactivates it"
         )
-    listing = Listing.of(rt.source(source_of(org_slug, integration, run.location if run else None)))
+    place = rt.source(source_of(org_slug, integration, run.location if run else None, message.billing_periods))
+    listing = Listing.of(provider(message.provider).bills_at(place))
     before = listed_of(integration)
     if _is_unchanged(run, integration, listing, before):
         note_unchanged(rt.documents, rt.clock, org_slug, message.run_id)

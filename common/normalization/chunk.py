@@ -18,8 +18,8 @@ from common.domain.money import add, plain
 from common.formats import container as containers
 from common.formats.container import Container
 from common.formats.engine import engine
-from common.formats.recognition import Matched, recognise
-from common.formats.source import file_literal, literal, quoted, read_rows, source_sql
+from common.formats.recognition import Matched, formats, recognise
+from common.formats.source import file_literal, literal, quoted, read_rows, source_sql, usage_sql
 from common.normalization.mapping import adjustments_sql, choose, focus_select, mapping_sql, pairs_sql, set_up
 from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import too_large, written_sums
@@ -157,6 +157,8 @@ def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iter
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
         container = replace(container, lenient=lenient or container.lenient)
+        if usage := usage_sql(container, matched):
+            connection.execute(f"create temp table usage as {usage}")
         yield _Work(connection, container, matched.with_cost(cost), delivery, chunk, Path(folder))
 
 
@@ -168,6 +170,7 @@ def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
         "net_costs": str(net).lower(),
         "fallback_currency": literal(fallback) if fallback else "null",
         "delivered_at": f"timestamptz {literal(delivery.delivered_at.isoformat())}",
+        "integration_id": literal(delivery.integration_id),
     }
 
 
@@ -187,7 +190,7 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
-    return focus_select(f"({mapping})", ours)
+    return focus_select(f"({mapping})", ours, formats()[delivery.source_format].genai)
 
 
 def _copy(work: _Work, select: str, target: Path) -> None:

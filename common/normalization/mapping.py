@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 
 import duckdb
 
-from common.focus import columns
+from common.focus import GENAI_COLUMNS, columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
 from common.records.own_services import SERVICE_TABLES, OwnService
@@ -122,15 +122,21 @@ def adjustments_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".adjustments")
 
 
-def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason") -> str:
-    """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine."""
+def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", genai: bool = False) -> str:
+    """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine.
+
+    genai: whether the mapping gives the columns of charges for models.
+    """
     parts = []
     for column in columns():
         value = f"cast({quoted(column.name)} as {column.storage_type})"
         if column.name == "ChargeCategory":
             value = f"case when quarantine_reason is null then {value} end"
         parts.append(f"{value} as {quoted(column.name)}")
-    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source from {mapped}"
+    models = ", ".join(
+        f"cast({quoted(name) if genai else 'null'} as {kind}) as {quoted(name)}" for name, kind in GENAI_COLUMNS.items()
+    )
+    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {models} from {mapped}"
 
 
 def _provider_sql(source_format: str, kind: str = "") -> str | None:

@@ -25,7 +25,8 @@ class Source:
     secret: its credential, where one was given that is not stored yet; never logged.  on_this_machine: a path that was given to a command
     on this machine, never one from a document: it may be a file in either runtime.  may_name_addresses: its credential may say which
     address is asked, as a connection string does: on the user's own machine only.  maximum_bytes: the most that
-    one query may scan.
+    one query may scan.  periods: the billing periods that are wanted, none for all that are due, and asked_at: when; both for places
+    that are asked by month.
     """
 
     location: str
@@ -38,6 +39,8 @@ class Source:
     on_this_machine: bool = False
     may_name_addresses: bool = False
     maximum_bytes: int = 1 << 40
+    periods: tuple[str, ...] = ()
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ class Manifest:
     table: Mapping[str, Any]
 
 
+def examine_nothing(location: Location) -> Examined:
+    """For providers whose bills come without a word about the export that they are of."""
+    return Examined(frozenset(), ())
+
+
 def newest_manifests(location: Location) -> list[Manifest]:
     """The newest manifest of each export at a location, by folder; one that is not a JSON object is left to discovery, which refuses it."""
     newest: dict[str, FoundObject] = {}

@@ -53,7 +53,7 @@ class Provider:
 
     name: as in the topic `ingest-<name>`.  discover: the deliveries at a location, of some periods or of all.  examine: what the export
     there says of itself.  read_credential: checks the shape of a credential before anything is sent or stored; None where any bytes are
-    taken.
+    taken.  gather: the place as one whose files are bills, where several files are one only together.
     """
 
     name: str
@@ -61,3 +61,8 @@ class Provider:
     examine: Callable[[Location], Examined]
     rules: ProviderRules = field(default_factory=ProviderRules)
     read_credential: ReadCredential | None = None
+    gather: Callable[[Location], Location] | None = None
+
+    def bills_at(self, place: Location) -> Location:
+        """A place as its bills lie there."""
+        return self.gather(place) if self.gather else place

@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from common.providers.provider import Provider, ReadCredential
 
-TITLES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oci": "OCI", "focus": "FOCUS"}
+TITLES = {
+    "aws": "AWS",
+    "azure": "Azure",
+    "gcp": "Google Cloud",
+    "oci": "OCI",
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "deepseek": "DeepSeek",
+    "focus": "FOCUS",
+}
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""
 
 PROVIDERS = tuple(TITLES)
 
-_OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci"}
+ASKED = frozenset({"openai", "anthropic"})
+"""Providers that leave no bills anywhere: their API is asked, with a scheme of their name."""
+
+_OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci", **{name: name for name in ASKED}}
 """Scheme of a place -> whose credential opens it, whichever provider's bills lie there."""
 
 

@@ -159,8 +159,11 @@ def is_one_off(integration: Document) -> bool:
     return bool(integration["config"].get(ONE_OFF))
 
 
-def source_of(org_slug: str, integration: Document, location: str | None = None) -> Source:
-    """What opening the integration's place needs.  location: read there this once instead of where its config says."""
+def source_of(org_slug: str, integration: Document, location: str | None = None, periods: Sequence[str] = ()) -> Source:
+    """What opening the integration's place needs.
+
+    location: read there this once instead of where its config says.  periods: the billing periods that are wanted, none for all.
+    """
     config = integration["config"]
     return Source(
         location=str(location or config["location"]),
@@ -169,6 +172,7 @@ def source_of(org_slug: str, integration: Document, location: str | None = None)
         provider=integration["provider"],
         config=config,
         credential_ref=integration.get("credential_ref"),
+        periods=tuple(periods),
     )
 
 

@@ -284,7 +284,12 @@ def _opened(rt: Runtime, source: Source) -> ProbedLocation:
 
     settings = rt.settings
     on_own_machine = settings.runtime == "embedded"
-    asked = replace(source, may_name_addresses=on_own_machine, maximum_bytes=settings.maximum_bytes_billed)
+    asked = replace(
+        source,
+        may_name_addresses=on_own_machine,
+        maximum_bytes=settings.maximum_bytes_billed,
+        asked_at=rt.clock.now(),
+    )
     return open_source(asked, credential)
 
 

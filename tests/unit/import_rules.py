@@ -91,9 +91,19 @@ RULES: dict[str, Rule] = {
     "common/adapters/aws": Rule("places of AWS", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/azure": Rule("places of Azure", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/oci": Rule("places of OCI", (*_DATA, "providers", "adapters.shared")),
+    "common/adapters/answers": Rule("answers of providers' APIs", (*_DATA, "formats", "providers", "adapters.shared")),
     "common/adapters/locations": Rule(
         "where bills are left",
-        (*_DATA, "providers", "adapters.aws", "adapters.azure", "adapters.gcp", "adapters.oci", "adapters.shared"),
+        (
+            *_DATA,
+            "providers",
+            "adapters.answers",
+            "adapters.aws",
+            "adapters.azure",
+            "adapters.gcp",
+            "adapters.oci",
+            "adapters.shared",
+        ),
     ),
     "common/adapters/notifiers": Rule("notification channels", (*_DATA, "adapters.shared")),
     "common/runtime": Rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from common.adapters.locations.files import FileLocation
@@ -88,6 +89,26 @@ def _web(source: Source, credential: Credential) -> ProbedLocation:
     return WebLocation(source.location, _opening(credential if is_given else lambda: None, read_credential))
 
 
+def _answers(source: Source, credential: Credential) -> ProbedLocation:
+    from importlib import import_module
+
+    from common.adapters.answers.location import AnswersLocation
+    from common.providers.answer_api import ApiKey, api_key_reader
+
+    api = import_module(f"common.providers.{source.location.partition('://')[0].lower()}.api").API
+    opened = _opening(credential, api_key_reader(api.title))
+
+    def given() -> ApiKey:
+        key = opened()
+        if key is None:
+            raise BadConfiguration(
+                f"costs of {api.title} are read with an admin key: costwire connect {api.provider} --credential FILE"
+            )
+        return key
+
+    return AnswersLocation(source.location, api, given, source.asked_at or datetime.now(UTC), source.periods)
+
+
 PLACES: dict[str, Place] = {
     "az": _blob_storage,
     "oci": _oci,
@@ -95,6 +116,8 @@ PLACES: dict[str, Place] = {
     "gs": _cloud_storage,
     "bq": _billing_export,
     "https": _web,
+    "openai": _answers,
+    "anthropic": _answers,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""
