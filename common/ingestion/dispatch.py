@@ -17,10 +17,11 @@ from common.records.stalled import end_stalled
 def dispatch(message: SyncRequested, documents: DocumentStore, bus: MessageBus, clock: Clock) -> None:
     """Publish one IngestBill an integration.  Where no tenant is named, of all that may run.
 
-    Where no integration is named, as by the schedule, connections that were not checked for a day are checked too.
+    Where the schedule asks, connections that were not checked for a day are checked too.
 
     Raises NotFound for a tenant or an integration that was named and is not there, BadConfiguration for a tenant that may not run.
     """
+    by_schedule = message.trigger == "schedule" and message.integration_id is None
     if message.org_slug:
         _check_may_run(message, check_org_slug(message.org_slug), documents, clock)
         org_slugs = [message.org_slug]
@@ -34,7 +35,7 @@ def dispatch(message: SyncRequested, documents: DocumentStore, bus: MessageBus, 
             run_id = f"{message.run_id}.{integration_id}"
             queue_run(documents, clock, org_slug, run_id, integration_id, message.trigger)
             orders.append(IngestBill(provider, org_slug, integration_id, run_id, message.billing_periods))
-            if message.integration_id is None and is_due(integration, clock.now()):
+            if by_schedule and is_due(integration, clock.now()):
                 orders.append(order_of(org_slug, integration, run_id))
         bus.publish_all(orders)
 

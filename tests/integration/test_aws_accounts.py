@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.httpsession import URLLib3Session
@@ -20,13 +19,13 @@ from common.ingestion.permissions import permissions_for
 from common.ingestion.syncing import sync
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import cli
-from costwire.worker import subscribe_here, work
+from costwire.worker import work
 from tests import s3_peer
-from tests.support import Laptop, laptop
+from tests.accounts import ORG, failed_sync, subscribed, synced
+from tests.support import Laptop
 
 SAMPLES = Path(__file__).parents[2] / "costwire" / "samples" / "aws" / "bills"
 ROLE = "arn:aws:iam::111122223333:role/costwire"
-ORG = "default"
 
 
 @pytest.fixture
@@ -34,8 +33,7 @@ def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_peer.server())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):  # the platform's own identity
         monkeypatch.setenv(name, "planted-secret-of-a-test")
-    with laptop(tmp_path / "home") as made:
-        subscribe_here(made)
+    with subscribed(tmp_path / "home") as made:
         yield made
 
 
@@ -47,12 +45,6 @@ def export(tmp_path: Path) -> str:
         if path.is_file():
             s3_peer.client().put_object(Bucket=bucket, Key=f"bills/{path.relative_to(SAMPLES)}", Body=path.read_bytes())
     return f"s3://{bucket}/bills"
-
-
-def synced(rt: Laptop) -> list[dict[str, Any]]:
-    sync(rt, ORG)
-    assert [one.error for one in work(rt, rt.clock.sleep) if one.error] == []
-    return [run for _, run in rt.documents.list(f"orgs/{ORG}/runs")]
 
 
 def test_a_connected_bucket_becomes_a_proved_month(rt: Laptop, export: str) -> None:
@@ -152,14 +144,8 @@ def test_a_key_that_expires_puts_the_integration_into_error_in_words(
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         sync(rt, ORG)
         list(work(rt, rt.clock.sleep))
-    (integration,) = [one for _, one in rt.documents.list(f"orgs/{ORG}/integrations")]
-    assert integration["status"] == "error"
-    assert (
-        "AWS does not accept the credential (ExpiredToken); give a credential that is valid"
-        in integration["error_message"]
-    )
-    everything = json.dumps([document for _, document in rt.documents.list(f"orgs/{ORG}/runs")]) + caplog.text
-    assert "planted-secret" not in everything + json.dumps(integration)
+    said = failed_sync(rt, "planted-secret", caplog.text)
+    assert "AWS does not accept the credential (ExpiredToken); give a credential that is valid" in said
 
 
 def test_the_command_prints_policies_to_copy(rt: Laptop) -> None:

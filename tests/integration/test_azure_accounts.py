@@ -23,22 +23,21 @@ from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import sync
 from common.runtime.bootstrap import CloudRuntime
 from costwire import cli
-from costwire.worker import subscribe_here, work
+from costwire.worker import work
 from tests import azure_peer
+from tests.accounts import ORG, failed_sync, subscribed, synced
 from tests.azure_peer import ACCOUNT, PLANTED
-from tests.support import Laptop, laptop
+from tests.support import Laptop
 
 TWINS = Path(__file__).parents[1] / "fixtures" / "bills" / "azure" / "twins"
 KINDS = {"actual": "ActualCost", "amortized": "AmortizedCost"}
 SCOPE = "/subscriptions/11111111-2222-3333-4444-555555555555/providers/Microsoft.CostManagement/exports"
-ORG = "default"
 on_azurite = pytest.mark.skipif(not os.environ.get("AZURITE_EMULATOR_HOST"), reason="azurite does not run")
 
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Laptop]:
-    with laptop(tmp_path / "home") as made:
-        subscribe_here(made)
+    with subscribed(tmp_path / "home") as made:
         yield made
 
 
@@ -58,12 +57,6 @@ def export(tmp_path: Path) -> str:
         container.upload_blob(f"{folder}/part_0_0001.csv", part)
         container.upload_blob(f"{folder}/manifest.json", json.dumps(manifest).encode())
     return f"az://{ACCOUNT}/{container.container_name}/costs"
-
-
-def synced(rt: Laptop) -> list[dict[str, Any]]:
-    sync(rt, ORG)
-    assert [one.error for one in work(rt, rt.clock.sleep) if one.error] == []
-    return [run for _, run in rt.documents.list(f"orgs/{ORG}/runs")]
 
 
 @on_azurite
@@ -151,11 +144,8 @@ def test_a_secret_that_expires_puts_the_integration_into_error_in_words(
     with caplog.at_level(logging.DEBUG):
         sync(rt, ORG)
         list(work(rt, rt.clock.sleep))
-    (integration,) = [one for _, one in rt.documents.list(f"orgs/{ORG}/integrations")]
-    assert integration["status"] == "error"
-    assert "(AADSTS7000222: the client secret has expired); give a credential" in integration["error_message"]
-    everything = json.dumps([document for _, document in rt.documents.list(f"orgs/{ORG}/runs")]) + caplog.text
-    assert PLANTED not in everything + json.dumps(integration)
+    said = failed_sync(rt, PLANTED, caplog.text)
+    assert "(AADSTS7000222: the client secret has expired); give a credential" in said
 
 
 def test_a_wrong_credential_is_refused_before_anything_is_sent_or_saved(rt: Laptop) -> None:

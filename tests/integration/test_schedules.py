@@ -100,7 +100,7 @@ def test_an_interval_that_does_not_divide_a_day_is_refused(hours: int) -> None:
 def test_connecting_makes_the_schedule_once(rt: Laptop, run: Run, tmp_path: Path) -> None:
     folder = bill(tmp_path)
     for name in ("first", "second"):
-        run("connect", "aws", "--location", folder.as_uri(), "--id", name)
+        run("connect", "aws", "--location", folder.as_uri(), "--id", name, "--allow-overlap")
     assert [one.name for one in rt.scheduler.list()] == ["sync-default"]
     assert shown(run)["sync_interval_hours"] == 4
 

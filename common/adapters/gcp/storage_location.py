@@ -89,7 +89,7 @@ class CloudStorageLocation:
         return [
             Probe("identity", lambda: signed_in_as(self._credential, self._client._credentials)),
             Probe(
-                "listing", lambda: f"{len(self._first_page())} objects on its first page", "storage.objects.list", fix
+                "listing", lambda: f"{len(self._first_page())} object(s) on its first page", "storage.objects.list", fix
             ),
             Probe("reading", self._read_a_byte, "storage.objects.get", fix),
         ]

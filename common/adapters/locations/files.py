@@ -64,7 +64,7 @@ class FileLocation:
             Probe(
                 "identity", lambda: f"user {os.geteuid()} of this machine" if hasattr(os, "geteuid") else "this user"
             ),
-            Probe("listing", lambda: f"{len(self._some())} files", _READ, fix),
+            Probe("listing", lambda: f"{len(self._some())} file(s)", _READ, fix),
             Probe("reading", self._read_a_byte, _READ, fix),
         ]
 

@@ -92,7 +92,7 @@ class ObjectLocation(ABC):
     def _common_probes(self, list_permission: str, read_permission: str, fix: str) -> Sequence[Probe]:
         """One request lists, two read a byte of the smallest object of its page."""
         return [
-            Probe("listing", lambda: f"{len(self._first_page)} objects on its first page", list_permission, fix),
+            Probe("listing", lambda: f"{len(self._first_page)} object(s) on its first page", list_permission, fix),
             Probe("reading", self._read_a_byte, read_permission, fix),
         ]
 
