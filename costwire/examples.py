@@ -18,6 +18,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "costwire connect azure --location az://myaccount/exports/costs --credential application.json --id azure-main",
         "costwire connect oci --location oci://bling/TENANCY-OCID/reports/cost-csv --credential key.json",
         "costwire connect aws --location https://bills.example.com/march.csv.gz --credential signed-address --id partner",
+        "costwire connect openai --credential key.json",
         "costwire connect gcp --location bq://my-project/billing_export --credential key.json --id gcp-main",
     ),
     "sync": ("costwire sync", "costwire sync --integration aws-main --period 2026-03"),

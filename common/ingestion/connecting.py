@@ -48,14 +48,19 @@ class Connection:
 
     @property
     def place(self) -> str:
-        """The location; of an API that is asked, one that is this integration's alone.  Raises BadConfiguration where none is known."""
-        if self.location is not None:
-            return self.location
-        if self.provider not in ASKED:
+        """The location; of an API that is asked, one that is this integration's alone.
+
+        Raises BadConfiguration where none is known, and for an API's that is not its own.
+        """
+        own = f"{self.provider}://{self.org_slug}/{self.name}" if self.provider in ASKED else None
+        found = own if self.location is None else self.location
+        if found is None:
             raise BadConfiguration(
                 f"--location is missing: give the place where {TITLES.get(self.provider, self.provider)} delivers its bills"
             )
-        return f"{self.provider}://{self.org_slug}/{self.name}"
+        if Place.of(found).scheme in ASKED and found != own:
+            raise BadConfiguration(f"location is {found}, expected none: the API is asked, leave out --location")
+        return found
 
 
 @dataclass(frozen=True)

@@ -133,3 +133,10 @@ def test_a_key_that_opens_nothing_is_refused_before_anything_is_stored(rt: Lapto
 def test_other_providers_still_need_a_location(rt: Laptop) -> None:
     with pytest.raises(BadConfiguration, match="--location is missing"):
         connect(rt, Connection("default", "aws", None, scheduled=False))
+
+
+def test_the_place_of_another_organization_cannot_be_claimed(rt: Laptop, peer: Peer) -> None:
+    for location in (f"{peer.provider}://other/{peer.provider}", f"{peer.provider}://default"):
+        asked = Connection("default", peer.provider, location, secret=credential(), scheduled=False)
+        with pytest.raises(BadConfiguration, match="leave out --location"):
+            connect(rt, asked)
