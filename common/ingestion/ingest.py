@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from common.domain.places import is_local
 from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady
 from common.ingestion.known import Known
-from common.ingestion.landed_files import Ports
+from common.ingestion.landed_files import ports_of
 from common.ingestion.landing import ManyUnread, land
 from common.ingestion.listing import Listing
 from common.ingestion.one_file import hand_out, read_file
@@ -24,6 +24,7 @@ from common.records.deliveries import REJECTED, Delivery
 from common.records.integrations import (
     ACTIVE,
     ERROR,
+    LANDS_WITHIN,
     claim_landing,
     load_integration,
     note_looked,
@@ -48,8 +49,6 @@ MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
 WRITTEN_WITHIN = timedelta(hours=1)
 """How long a provider may take to write a newer version over an earlier one; a copy of a bill may have its files in any order."""
-LANDS_WITHIN = timedelta(hours=1)
-"""How long a run keeps others of its integration from landing, after its last message: then it is given up for lost."""
 
 
 def is_ahead(delivered_at: datetime, now: datetime) -> bool:
@@ -68,7 +67,7 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     """
     if message.file is not None:
         try:
-            read_file(message, message.file, rt)
+            read_file(message, rt)
         except NotReady as error:
             _wait(message, rt, error)
         return
@@ -180,7 +179,7 @@ class _Landing:
             message.org_slug, message.integration_id, message.provider, message.run_id, message.billing_periods
         )
         time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
-        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit, rt.settings.chunk_bytes)
+        ports = ports_of(rt, self._known, time_limit)
         expect(lambda: (message.run_id, message.integration_id, {COPYING: self._bytes()}))
         try:
             for one in self._found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from common.domain.nearest import did_you_mean
@@ -23,6 +23,8 @@ ONE_OFF = "one_off"
 
 CLAIM = "landing"
 """In an integration's document: the run that lands its files, and until when at the latest."""
+LANDS_WITHIN = timedelta(hours=1)
+"""How long a run keeps others of its integration from landing, after its last sign of life: then it is given up for lost."""
 KNOWN_FILES, KNOWN_DELIVERIES = "known_files", "known_deliveries"
 """What lies below an integration's document: what landing knows of the files at its location."""
 
