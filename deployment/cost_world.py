@@ -101,7 +101,8 @@ def function_sizes() -> dict[str, tuple[Decimal, Decimal]]:
 class Deployment:
     """Tenants of several kinds in one deployment.
 
-    cold_share: of messages, those that start an instance.  metric_share: those that add points to metrics, of which a series gets one per minute.
+    cold_share: of messages, those that start an instance.  metric_share: those that add points to metrics, of which a series gets one per
+    minute.
     """
 
     title: str
