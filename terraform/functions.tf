@@ -114,6 +114,7 @@ locals {
     COSTWIRE_PROCESSED_DATABASE   = local.databases.processed
     COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
     COSTWIRE_CHUNK_BYTES          = tostring(var.chunk_bytes)
+    COSTWIRE_PACKED_BYTES         = tostring(var.packed_bytes)
     COSTWIRE_AWS_PRINCIPAL        = var.aws_principal
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_SLACK_HOSTS          = join(",", var.slack_hosts)
