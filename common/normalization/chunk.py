@@ -127,7 +127,9 @@ def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iter
         matched = recognise(container.names)
         cost = str(delivery.cost_column or matched.format.cost)
         net = cost != matched.format.cost
-        prepare(connection, saved_services(rt.documents, delivery.org_slug))
+        kind = matched.format.name
+        statements = mapping_sql(kind) + (pairs_sql(kind) or "")
+        prepare(connection, saved_services(rt.documents, delivery.org_slug), only_for=statements)
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
         container = replace(container, lenient=lenient or container.lenient)

@@ -101,7 +101,7 @@ def adjustments(delivery: Delivery, chunks: Sequence[ChunkResult], rt: Runtime) 
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="finish-", dir=rt.scratch)))
         paths = [stack.enter_context(rt.objects.local(uri)) for uri in uris]
         connection = stack.enter_context(engine(folder, rt.settings.threads))
-        prepare(connection)
+        prepare(connection, only_for=statement)
         listed = ", ".join(file_literal(str(path)) for path in paths)
         connection.execute(
             f"create temp view pairs as select * from read_parquet([{listed}], hive_partitioning = false)"

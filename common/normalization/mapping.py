@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import as_file, files
-from pathlib import Path
 
 import duckdb
 
@@ -41,27 +40,47 @@ def pairs_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".pairs")
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = ()) -> None:
+def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
     """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection.
 
-    own: a tenant's classes of services, instead of the tables' rows for the same services.
+    own: a tenant's classes of services, instead of the tables' rows for the same services.  only_for: the SQL that will run, so that
+    what it does not name is left out: reading all tables takes longer than mapping a small bill.
     """
     # bills stream past the small reference tables; left to itself DuckDB guesses a bill small and holds all of it in memory
     connection.execute("set disabled_optimizers = 'build_side_probe_side'")
-    connection.execute(files("common.normalization").joinpath("sql", "macros.sql").read_text(encoding="utf-8"))
-    for entry in sorted(files(REFERENCE).iterdir(), key=lambda item: item.name):
-        if entry.name.endswith(".csv"):
-            with as_file(entry) as path:
-                connection.execute(
-                    f"create or replace temp table {quoted(Path(entry.name).stem)} as "
-                    f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
-                )
+    connection.execute(_macros())
+    maps = {name: pairs for name, pairs in MAPS.items() if _names(only_for, name)}
+    tables = [
+        one for one in _reference_tables() if _names(only_for, one) or any(_names(sql, one) for sql in maps.values())
+    ]
+    for name in tables:
+        with as_file(files(REFERENCE).joinpath(f"{name}.csv")) as path:
+            connection.execute(
+                f"create or replace temp table {quoted(name)} as "
+                f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
+            )
     for row in own:
-        _class_own(connection, row)
-    for name, pairs in MAPS.items():
+        if SERVICE_TABLES[row.provider].name in tables:
+            _class_own(connection, row)
+    for name, pairs in maps.items():
         connection.execute(
             f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
         )
+
+
+@cache
+def _macros() -> str:
+    return files("common.normalization").joinpath("sql", "macros.sql").read_text(encoding="utf-8")
+
+
+@cache
+def _reference_tables() -> tuple[str, ...]:
+    names = (entry.name for entry in files(REFERENCE).iterdir())
+    return tuple(sorted(name.removesuffix(".csv") for name in names if name.endswith(".csv")))
+
+
+def _names(sql: str | None, name: str) -> bool:
+    return sql is None or name in sql
 
 
 def _class_own(connection: duckdb.DuckDBPyConnection, row: OwnService) -> None:

@@ -20,8 +20,9 @@ def validate_relation(connection: duckdb.DuckDBPyConnection, relation: str, labe
     The order of its columns is not checked: rows that are stored are no file for others, and exports have an order of their own.
     """
     prepare(connection)
-    rows = typed_rows(connection, relation)
-    schema = check_names(list(column_types(connection, relation)), ordered=False)
+    types = column_types(connection, relation)
+    rows = typed_rows(relation, types)
+    schema = check_names(list(types), ordered=False)
     outcome = run(connection, rows)
     checked = {"schema": schema.checked, **outcome.checked}
     failures = (*schema.failures, *outcome.failures)
