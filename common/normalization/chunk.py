@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from common.formats.container import Container
 from common.formats.engine import engine
 from common.formats.recognition import Matched, recognise
 from common.formats.source import file_literal, literal, quoted, read_rows, source_sql
-from common.normalization.mapping import focus_select, mapping_sql, pairs_sql, prepare
+from common.normalization.mapping import adjustments_sql, choose, focus_select, mapping_sql, pairs_sql, set_up
 from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import too_large, written_sums
 from common.ports import Runtime
@@ -28,11 +29,13 @@ from common.records.deliveries import Delivery
 from common.records.own_services import saved_services
 from common.records.parts import Chunk, Part
 from common.telemetry import span
-from common.validation import Failure, validate_relation
+from common.validation import Failure, prepare_validation, validate_relation
 
 PARQUET = "(format parquet, compression zstd, compression_level 1, dictionary_size_limit 1000, row_group_size 40960)"
 """Small row groups: larger ones make DuckDB spill at its memory limit, which costs a third of the speed.  Against DuckDB's own
 level and dictionaries, writing takes a fifth less time and the file is 3 % smaller: a column of many values has no use for one."""
+SMALL_BYTES = 32 << 20
+"""Behind a file of this size no database is kept: what it took is given back, and to make another costs little beside it."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,6 @@ class _Work:
                 f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
             )
         if reported:
-            self.connection.create_function(
-                "is_reported", _is_reported, [bool], bool, type=PythonUDFType.ARROW, side_effects=True
-            )
             rows = f"select * from ({rows}) where is_reported(true)"
         self.connection.execute(f"create or replace temp view source as {rows}")
 
@@ -116,20 +116,44 @@ def _lines(*parts: Part) -> int:
     return sum(total.lines for part in parts for total in part.control.values())
 
 
+def workbench(
+    source_format: str, folder: Path, rt: Runtime, keep: bool = True
+) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """A connection that can map lines of a format, balance and validate rows."""
+    return engine(folder, rt.settings.threads, _set_up(source_format), keep)
+
+
+@cache
+def _set_up(source_format: str) -> Callable[[duckdb.DuckDBPyConnection], None]:
+    def make(connection: duckdb.DuckDBPyConnection) -> None:
+        set_up(connection, _statements(source_format))
+        prepare_validation(connection)
+        connection.create_function(
+            "is_reported", _is_reported, [bool], bool, type=PythonUDFType.ARROW, side_effects=True
+        )
+
+    return make
+
+
+@cache
+def _statements(source_format: str) -> str:
+    found = (mapping_sql(source_format), pairs_sql(source_format), adjustments_sql(source_format))
+    return "\n".join(filter(None, found))
+
+
 @contextmanager
 def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iterator[_Work]:
     part = chunk.part
     with (
         tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
         containers.opened(rt.objects.readable(part.uri), part.name, chunk.range) as container,
-        engine(Path(folder), rt.settings.threads) as connection,
+        workbench(
+            (matched := recognise(container.names)).format.name, Path(folder), rt, keep=part.size_bytes < SMALL_BYTES
+        ) as connection,
     ):
-        matched = recognise(container.names)
         cost = str(delivery.cost_column or matched.format.cost)
         net = cost != matched.format.cost
-        kind = matched.format.name
-        statements = mapping_sql(kind) + (pairs_sql(kind) or "")
-        prepare(connection, saved_services(rt.documents, delivery.org_slug), only_for=statements)
+        choose(connection, saved_services(rt.documents, delivery.org_slug), _statements(matched.format.name))
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
         container = replace(container, lenient=lenient or container.lenient)
@@ -217,7 +241,7 @@ def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None
 
 
 def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Numbers:
-    """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file."""
+    """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file.  connection: of a `workbench`."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
     written, rows = written_sums(connection)
     accounts = connection.execute(
@@ -225,7 +249,7 @@ def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Number
         "where x_Provider is not null and BillingAccountId is not null order by all"
     ).fetchall()
     with span("validate", rows=rows), progress.part(progress.VALIDATING, rows):
-        report = validate_relation(connection, "focus_rows")
+        report = validate_relation(connection, "focus_rows", prepared=True)
     return Numbers(
         rows=rows,
         written=written,

@@ -41,31 +41,49 @@ def pairs_sql(source_format: str) -> str | None:
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
-    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection.
+    """`set_up`, then `choose`."""
+    set_up(connection, only_for)
+    choose(connection, own, only_for)
 
-    own: a tenant's classes of services, instead of the tables' rows for the same services.  only_for: the SQL that will run, so that
-    what it does not name is left out: reading all tables takes longer than mapping a small bill.
+
+def set_up(connection: duckdb.DuckDBPyConnection, only_for: str | None = None) -> None:
+    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) in a database.
+
+    only_for: the SQL that will run, so that what it does not name is left out: reading all tables takes longer than mapping a small bill.
     """
     # bills stream past the small reference tables; left to itself DuckDB guesses a bill small and holds all of it in memory
     connection.execute("set disabled_optimizers = 'build_side_probe_side'")
     connection.execute(_macros())
-    maps = {name: pairs for name, pairs in MAPS.items() if _names(only_for, name)}
-    tables = [
-        one for one in _reference_tables() if _names(only_for, one) or any(_names(sql, one) for sql in maps.values())
-    ]
-    for name in tables:
+    for name in _tables(only_for):
         with as_file(files(REFERENCE).joinpath(f"{name}.csv")) as path:
             connection.execute(
-                f"create or replace temp table {quoted(name)} as "
+                f"create or replace table {quoted(name)} as "
                 f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
             )
-    for row in own:
-        if SERVICE_TABLES[row.provider].name in tables:
-            _class_own(connection, row)
-    for name, pairs in maps.items():
-        connection.execute(
-            f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
-        )
+
+
+def choose(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
+    """Prepare one connection of a database that was set up for the same SQL.
+
+    own: a tenant's classes of services, instead of the tables' rows for the same services, as this connection sees them.
+    """
+    tables = _tables(only_for)
+    mine = [row for row in own if SERVICE_TABLES[row.provider].name in tables]
+    for name in {SERVICE_TABLES[row.provider].name for row in mine}:
+        connection.execute(f"create or replace temp table {name} as select * from main.{name}")
+    for row in mine:
+        _class_own(connection, row)
+    for name, pairs in MAPS.items():
+        if _names(only_for, name):
+            connection.execute(
+                f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
+            )
+
+
+@cache
+def _tables(only_for: str | None) -> list[str]:
+    read = [pairs for name, pairs in MAPS.items() if _names(only_for, name)]
+    return [name for name in _reference_tables() if _names(only_for, name) or any(_names(sql, name) for sql in read)]
 
 
 @cache
