@@ -9,7 +9,7 @@ and time alone makes no day complete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -22,16 +22,21 @@ STOPPED_AFTER_DAYS = 7
 
 @dataclass(frozen=True)
 class Slice:
-    """What is shown of one integration's billing period.
+    """What is shown of one integration's billing period: at least one charge.
 
     ends_at: the first moment after the period.  delivered_at: the provider's time of the delivery that is shown.
-    first_day, last_day: between which its charges start (UTC), None without any.
     """
 
     ends_at: datetime
     delivered_at: datetime
-    first_day: date | None = None
-    last_day: date | None = None
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """filling_from: the first day that may still lack lines.  states: of each billing period."""
+
+    filling_from: date
+    states: Mapping[str, str]
 
 
 def first_filling_day(lag: timedelta, delivered_at: datetime) -> date:
@@ -39,20 +44,29 @@ def first_filling_day(lag: timedelta, delivered_at: datetime) -> date:
     return (delivered_at.astimezone(UTC) - lag).date()
 
 
-def newest_of(slices: Iterable[Slice]) -> Slice | None:
-    """The slice whose delivery shows how far a source is: of its newest billing period with charges.
+def has_stopped(delivered_on: date, newest: date) -> bool:
+    """Whether a source's newest delivery is so much older than another source's that no more is to be expected."""
+    return newest - delivered_on > timedelta(days=STOPPED_AFTER_DAYS)
 
-    A correction of an earlier month makes no day of this one complete.
+
+def watermark(slices: Mapping[str, Slice], lag: timedelta, now: datetime) -> Watermark:
+    """How complete an integration's charges are.  slices: by billing period, at least one; lag: its usual one.
+
+    Its newest billing period's delivery shows how far it is: a correction of an earlier month makes no day of this one complete.
     """
-    return max((one for one in slices if one.last_day), key=lambda one: (one.ends_at, one.delivered_at), default=None)
+    newest = max(slices.values(), key=lambda one: (one.ends_at, one.delivered_at))
+    filling_from = first_filling_day(lag, newest.delivered_at)
+    return Watermark(filling_from, {period: state_of(one, filling_from, now) for period, one in slices.items()})
 
 
-def state_of(piece: Slice, filling_from: date | None, now: datetime) -> str:
+def state_of(piece: Slice, filling_from: date, now: datetime) -> str:
     """The state of a whole slice.  filling_from: the first day that its source may not have whole."""
-    if filling_from is not None and _midnight(filling_from) < piece.ends_at:
+    if _midnight(filling_from) < piece.ends_at:
         return FILLING
     # a clock that was put back is behind the delivery
-    return FINAL if max(now, piece.delivered_at) - max(piece.ends_at, piece.delivered_at) >= FINAL_AFTER else PROVISIONAL
+    return (
+        FINAL if max(now, piece.delivered_at) - max(piece.ends_at, piece.delivered_at) >= FINAL_AFTER else PROVISIONAL
+    )
 
 
 def _midnight(day: date) -> datetime:

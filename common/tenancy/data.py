@@ -30,6 +30,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "budgets": (),
     "budget_status": (),
     "versions": (),
+    "arrivals": (),
     "alerts": (),
     "notifications": (),
     "preferences": (),
