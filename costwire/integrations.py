@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from common.domain.freshness import in_words
 from common.errors import BadConfiguration
 from common.ingestion.permissions import permissions_for
 from common.providers.registry import TITLES
@@ -33,11 +35,10 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
     elif not found:
         console.print("No integrations yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
     else:
-        shown = table("integration", "state", "last sync", "location")
+        shown = table("integration", "state", "last sync", "newest data", "location")
         for one in found:
-            shown.add_row(
-                stacked(one.integration_id, styled(one.provider, "dim")), _state(one), _last_sync(one), one.location
-            )
+            named = stacked(one.integration_id, styled(one.provider, "dim"))
+            shown.add_row(named, _state(one), _last_sync(one), stacked(*_newest(one)), one.location)
         console.print(shown)
         for one in found:
             if one.error:
@@ -61,13 +62,14 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
         "location": one.location,
         "fetched": "imported by hand, no schedule" if one.one_off else "by the schedule",
         "last sync": _last_sync(one),
+        **_arrivals(one),
         "last error": one.error or "none",
         "waits for": one.waiting or "nothing",
         "credential": "stored, encrypted" if one.has_credential else "none",
         "deliveries": counts or "none",
     }
     for label, value in facts.items():
-        console.print(joined(styled(f"{label:<12}", "dim"), value), soft_wrap=True)
+        console.print(joined(styled(f"{label:<16}", "dim"), value), soft_wrap=True)
 
 
 @app.command("pause")
@@ -157,5 +159,37 @@ def _state(one: IntegrationReport) -> Text:
     return styled("paused" if one.status == "disabled" else one.status, _STYLES.get(one.status, "dim"))
 
 
+def _newest(one: IntegrationReport) -> Iterator[str | Text]:
+    """Up to when there are charges, and whether more are overdue."""
+    yield _minute(one.freshness.newest_data) if one.freshness else "none"
+    if one.is_late:
+        yield styled("late", "red")
+
+
+def _arrivals(one: IntegrationReport) -> dict[str, str | Text]:
+    """What is known of when its deliveries come."""
+    found = one.freshness
+    if found is None:
+        return {"newest data": "none"}
+    usual, expected = found.pattern, _minute(found.expected_next)
+    late = joined(expected, styled(", late", "red")) if one.is_late else expected
+    every = f"every {in_words(usual.interval)}, at most {in_words(usual.longest_interval)}" if usual.interval else None
+    return {
+        "newest data": _minute(found.newest_data),
+        "newest delivery": _minute(found.newest_delivery),
+        "expected next": late if not one.one_off and one.status != "disabled" else "not expected",
+        "usual arrival": f"{every} ({_learned(usual.intervals, 'intervals')})" if every else "not known yet",
+        "a day fills for": f"{in_words(usual.lag)} ({_learned(usual.days, 'days')})",
+    }
+
+
+def _learned(count: int, what: str) -> str:
+    return f"learned from {count} {what}" if count else "stated, too few deliveries yet"
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "not known"
+
+
 def _last_sync(one: IntegrationReport) -> str:
-    return f"{one.last_sync.astimezone(UTC):%Y-%m-%d %H:%M}" if one.last_sync else "never"
+    return _minute(one.last_sync) if one.last_sync else "never"

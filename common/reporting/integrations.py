@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from common.domain.freshness import Freshness
 from common.ports import Document, Runtime
+from common.records.arrivals import Arrivals, arrivals_of, is_watched
 from common.records.integrations import is_one_off, load_integration
 from common.records.organizations import below
 
@@ -19,7 +21,7 @@ class IntegrationReport:
 
     error: why the last fetch failed; waiting: why it found nothing complete yet.  has_credential: one is stored, encrypted.  deliveries:
     how many it has by state.  document: what is recorded, without where the credential lies and what
-    landing keeps there.
+    landing keeps there.  freshness: of what it delivered, None before the first delivery; is_late: its next delivery is overdue.
     """
 
     integration_id: str
@@ -33,6 +35,8 @@ class IntegrationReport:
     has_credential: bool
     deliveries: dict[str, int]
     document: Document
+    freshness: Freshness | None
+    is_late: bool
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -41,6 +45,7 @@ class IntegrationReport:
             "one_off": self.one_off,
             "has_credential": self.has_credential,
             "deliveries": self.deliveries,
+            "freshness": _freshness(self.freshness, self.is_late) if self.freshness else None,
         }
 
 
@@ -51,7 +56,8 @@ def list_integrations(rt: Runtime, org_slug: str) -> list[IntegrationReport]:
     for _, delivery in rt.documents.list(below(org_slug, "deliveries")):
         by_state = counts.setdefault(delivery["integration_id"], {})
         by_state[delivery["state"]] = by_state.get(delivery["state"], 0) + 1
-    return [_report(document, counts.get(name, {})) for name, document in found]
+    arrivals, now = arrivals_of(rt.documents, org_slug), rt.clock.now()
+    return [_report(document, counts.get(name, {}), arrivals.get(name), now) for name, document in found]
 
 
 def show_integration(rt: Runtime, org_slug: str, integration_id: str) -> IntegrationReport:
@@ -61,8 +67,11 @@ def show_integration(rt: Runtime, org_slug: str, integration_id: str) -> Integra
     return found
 
 
-def _report(document: Document, deliveries: dict[str, int]) -> IntegrationReport:
+def _report(
+    document: Document, deliveries: dict[str, int], arrivals: Arrivals | None, now: datetime
+) -> IntegrationReport:
     last_sync = document.get("last_sync")
+    freshness = arrivals.freshness if arrivals else None
     return IntegrationReport(
         integration_id=document["integration_id"],
         provider=document["provider"],
@@ -75,4 +84,31 @@ def _report(document: Document, deliveries: dict[str, int]) -> IntegrationReport
         has_credential=document.get("credential_ref") is not None,
         deliveries=dict(sorted(deliveries.items())),
         document={name: value for name, value in document.items() if name not in _NOT_TOLD},
+        freshness=freshness,
+        is_late=freshness is not None and is_watched(document) and freshness.is_late(now),
     )
+
+
+def _freshness(found: Freshness, is_late: bool) -> dict[str, Any]:
+    pattern = found.pattern
+    return {
+        "newest_delivery": found.newest_delivery.isoformat(),
+        "newest_data": _text(found.newest_data),
+        "expected_next": _text(found.expected_next),
+        "late_from": _text(found.late_from),
+        "late": is_late,
+        "interval_hours": _hours(pattern.interval),
+        "longest_interval_hours": _hours(pattern.longest_interval),
+        "lag_median_hours": _hours(pattern.lag_median),
+        "lag_hours": _hours(pattern.lag),
+        "learned_from": {"intervals": pattern.intervals, "days": pattern.days},
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _hours(span: timedelta | None) -> int | None:
+    """Rounded up."""
+    return None if span is None else -(-span // timedelta(hours=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -56,12 +56,14 @@ class RestatedDay:
 
 
 @dataclass(frozen=True)
-class Quarantined:
-    """Lines that could not be mapped, and their amount in one currency, "" for none.  They are in no sum."""
+class Quarantine:
+    """Lines that could not be mapped, of the deliveries that the answer rests on.  They are in no sum.
 
-    currency: str
-    lines: int
-    amount: Decimal
+    amounts: currency -> what they cost, as far as it can be read.
+    """
+
+    lines: int = 0
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,10 @@ class Receipt:
 
     currencies: tuple[str, ...] = ()
     as_of: datetime | None = None
-    completeness: Completeness = Completeness()
-    proof: Proof = Proof()
+    completeness: Completeness = field(default_factory=Completeness)
+    proof: Proof = field(default_factory=Proof)
     restated: tuple[RestatedDay, ...] = ()
-    quarantine: tuple[Quarantined, ...] = ()
+    quarantine: Quarantine = field(default_factory=Quarantine)
     rows_read: int = 0
     mark: str = ""
 
@@ -86,20 +88,14 @@ class Receipt:
         """How many days were restated, in whatever currency."""
         return len({one.day for one in self.restated})
 
-    @property
-    def quarantined_lines(self) -> int:
-        """How many lines are in quarantine, in whatever currency."""
-        return sum(one.lines for one in self.quarantine)
-
     def as_json(self) -> dict[str, Any]:
         """For programs; amounts are exact decimals as text."""
-        found: Mapping[str, Any] = vars(self.completeness)
         since = self.completeness.filling_since
         return {
             "currencies": list(self.currencies),
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "completeness": {
-                **found,
+                "state": self.completeness.state,
                 "filling_since": since.isoformat() if since else None,
                 "late": list(self.completeness.late),
             },
@@ -113,9 +109,10 @@ class Receipt:
                 }
                 for one in self.restated
             ],
-            "quarantine": [
-                {"currency": one.currency, "lines": one.lines, "amount": plain(one.amount)} for one in self.quarantine
-            ],
+            "quarantine": {
+                "lines": self.quarantine.lines,
+                "amounts": {currency: plain(amount) for currency, amount in self.quarantine.amounts.items()},
+            },
             "rows_read": self.rows_read,
             "mark": self.mark,
         }

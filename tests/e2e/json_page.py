@@ -85,8 +85,8 @@ COMMANDS = (
     "services list",
 )
 """Each is called in this order: what is imported later retracts the alerts.  ALERT and DELIVERY are the first that are listed."""
-_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values"}
-"""Objects whose keys are data."""
+_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts"}
+"""Objects whose keys are data, and those of the objects in them."""
 
 
 def page(folder: Path) -> str:
@@ -133,7 +133,7 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, str]]:
     path = path or "$"
     yield path, _kind(value)
     if isinstance(value, dict):
-        by_data = path.rpartition(".")[2] in _BY_DATA
+        by_data = path.removesuffix(".{}").rpartition(".")[2] in _BY_DATA
         for name, one in value.items():
             yield from _walk(one, f"{path}.{'{}' if by_data else name}")
     elif isinstance(value, list):
