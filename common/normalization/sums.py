@@ -61,15 +61,17 @@ def daily_sums(
         return {}, None
     period = BillingPeriod.parse(delivery.billing_period)
     column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
+    # the day by arithmetic: a conversion of time zones takes three times as long
+    day = "date '1970-01-01' + cast(epoch_us(ChargePeriodStart) // 86400000000 as integer)"
     found = connection.execute(
-        f"select date(ChargePeriodStart at time zone 'UTC') as day, coalesce(BillingCurrency, ''), coalesce(sum({column}), 0), "
+        f"select {day} as day, coalesce(BillingCurrency, ''), coalesce(sum({column}), 0), "
         "max(ChargePeriodEnd) filter (where ChargePeriodEnd <= $delivered_at) from focus_rows "
         "where ChargePeriodStart >= $start and ChargePeriodStart < $end group by all order by all",
         {"delivered_at": delivery.delivered_at, "start": period.start, "end": period.end},
     ).fetchall()
     days: dict[str, dict[str, str]] = {}
-    for day, currency, cost, _ in found:
-        days.setdefault(day.isoformat(), {})[currency] = plain(cost)
+    for on, currency, cost, _ in found:
+        days.setdefault(on.isoformat(), {})[currency] = plain(cost)
     ended = max((row[3] for row in found if row[3]), default=None)
     return days, ended.astimezone(UTC).isoformat() if ended else None
 
