@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from common.domain.period import BillingPeriod
+from common.errors import NotFound
 from common.ports import Document, Runtime
 from common.records.integrations import load_integration
 from common.records.organizations import below
@@ -74,6 +75,14 @@ def list_deliveries(
     found = [document for _, document in rt.documents.list(below(org_slug, "deliveries"), wanted or None)]
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
     return [_report(document) for document in found]
+
+
+def show_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> DeliveryReport:
+    """One delivery by its whole id.  Raises NotFound."""
+    document = rt.documents.get(below(org_slug, "deliveries", delivery_id))
+    if document is None:
+        raise NotFound(f"there is no delivery {delivery_id}; costwire deliveries shows them")
+    return _report(document)
 
 
 def count_past(
