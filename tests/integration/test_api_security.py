@@ -137,7 +137,8 @@ def test_what_reads_answers_its_own_organization_and_names_no_other(
 
 HOSTILE = [
     "' or 1=1 --", '"; drop table cost_data_standard_1_3; --', "../../../etc/passwd", "..%2f..%2f", "\x00", "a\r\nSet-Cookie: x=1",
-    "x" * 5000, "${jndi:ldap://x}", "{{7*7}}", "\u202eabc", "\ud7ff\U0001f4a3", "%s%s%n", "-1", "1e309", "NaN", "[]", "null",
+    "x" * 5000, "${jndi:ldap://x}", "{{7*7}}", "\u202eabc", "\ud7ff\U0001f4a3", "%s%s%n", " " * 1900, "a" + " " * 1900 + "b",
+    "-1", "1e309", "NaN", "[]", "null",
 ]  # fmt: skip
 
 
