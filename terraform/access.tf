@@ -242,6 +242,12 @@ locals {
       accounts = ["api", "manual_sync"]
       why      = "requests fresh bills"
     }
+    api_alerts = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:alert-raised"]
+      accounts = ["api"]
+      why      = "announces the alert of a budget that is exceeded when it is set"
+    }
     api_objects = {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:focus/", "objects:quarantine/"]

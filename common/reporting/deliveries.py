@@ -10,6 +10,7 @@ from typing import Any
 
 from common.domain.completeness import Slice, watermark
 from common.domain.period import BillingPeriod
+from common.errors import NotFound
 from common.ports import Document, Runtime
 from common.records.arrivals import arrivals_of, usual_lag
 from common.records.deliveries import CURRENT
@@ -80,6 +81,14 @@ def list_deliveries(
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
     watermarks = _watermarks(rt, org_slug)
     return [_report(document, watermarks.get(document["delivery_id"])) for document in found]
+
+
+def show_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> DeliveryReport:
+    """One delivery by its whole id.  Raises NotFound."""
+    document = rt.documents.get(below(org_slug, "deliveries", delivery_id))
+    if document is None:
+        raise NotFound(f"there is no delivery {delivery_id}; costwire deliveries shows them")
+    return _report(document)
 
 
 def count_past(

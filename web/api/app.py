@@ -21,7 +21,18 @@ from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
 from common.tenancy.organizations import check_organization
-from web.api import costs, health, keys, organizations, syncs
+from web.api import (
+    alerts,
+    budgets,
+    costs,
+    health,
+    history,
+    integrations,
+    keys,
+    organizations,
+    pipelines,
+    syncs,
+)
 from web.api.access import Door, check_allowed
 from web.api.call import Call, NotModified
 from web.api.caller import ANYBODY, Caller, Needs
@@ -33,9 +44,8 @@ from web.api.problems import MEDIA_TYPE, Problem, problem_of
 from web.api.reading import LARGEST_BODY, read_arguments
 from web.api.rendering import compressed, rendered
 
-ROUTES: tuple[Route, ...] = tuple(
-    route for module in (health, costs, syncs, keys, organizations) for route in module.routes.found
-)
+_MODULES = (health, costs, syncs, pipelines, budgets, alerts, integrations, history, keys, organizations)
+ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
 """Every operation of the API."""
 _log = logging.getLogger(logs.LOGGER)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")

@@ -87,6 +87,7 @@ def grants() -> Iterator[Grant]:
     yield Grant("clean_up", _READ_BUCKET, "bucket")
     yield Grant("api", "roles/bigquery.dataViewer", "datasets")
     yield Grant("api", "roles/bigquery.user", "project")
+    yield Grant("api", PUBLISHER, "topic:alert-raised")
     yield Grant("api", _READ_BUCKET, "bucket")
     yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("focus", "quarantine"))
     for function in HTTP:
