@@ -25,14 +25,15 @@ def serve(
     import waitress  # with Flask: what no other command needs
 
     from web.api.access import OpenDoor
-    from web.api.app import Service, create_app
+    from web.api.app import Service
     from web.api.reading import LARGEST_BODY
+    from web.site import create_site
 
     if host not in LOOPBACK:
         raise BadConfiguration(
             f"--host is '{host}', expected {' or '.join(LOOPBACK)}: without keys only this machine may ask"
         )
-    app = create_app(runtime(), Service(OpenDoor(), loopback=True))
+    app = create_site(runtime(), Service(OpenDoor(), loopback=True))
     server = waitress.create_server(
         app,
         host=host,

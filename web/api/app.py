@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -64,7 +65,7 @@ def create_app(rt: Runtime, service: Service) -> flask.Flask:
     app.url_map.merge_slashes = False
     app.before_request(partial(_begin, service))
     app.after_request(partial(_end, service))
-    app.register_error_handler(Exception, _failed)
+    app.register_error_handler(Exception, failed)
     for route in ROUTES:
         app.add_url_rule(
             route.rule,
@@ -112,6 +113,14 @@ def _check_local(request: flask.Request) -> None:
 
 
 def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.Response:
+    return rendered(call_route(rt, service, route, path), route.status)
+
+
+def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, str]) -> Any:
+    """What the handler of a route returns for the present request, once the caller is known to be allowed and the request is read.
+
+    path: the values of its parameters.  Raises Problem, NotModified, and what the use case raises.
+    """
     doing: _Doing = flask.g.doing
     doing.route = route
     if route.needs is not Needs.NOTHING:
@@ -121,7 +130,7 @@ def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.R
     call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
     arguments = read_arguments(route, path)
     try:
-        return rendered(route.handler(call, **arguments), route.status)
+        return route.handler(call, **arguments)
     finally:
         doing.etag = call.etag
 
@@ -141,7 +150,8 @@ def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) 
     return org_slug
 
 
-def _failed(error: Exception) -> flask.Response:
+def failed(error: Exception) -> flask.Response:
+    """An error as an answer, logged where nobody foresaw it."""
     doing: _Doing = flask.g.doing
     if isinstance(error, NotModified):
         return flask.Response(status=304)
@@ -179,14 +189,15 @@ def _rendered_problem(problem: Problem, doing: _Doing) -> flask.Response:
 def _end(service: Service, answer: flask.Response) -> flask.Response:
     doing: _Doing = flask.g.doing
     answer.headers["X-Request-ID"] = doing.request_id
-    answer.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        answer.headers.setdefault(name, value)
     if service.encrypted:
         answer.headers["Strict-Transport-Security"] = _HSTS
     if doing.etag and answer.status_code in (200, 304):
         answer.set_etag(doing.etag, weak=True)
         answer.headers["Cache-Control"] = "private, no-cache"
     else:
-        answer.headers["Cache-Control"] = "no-store"
+        answer.headers.setdefault("Cache-Control", "no-store")
     compressed(answer, flask.request.accept_encodings)
     _told(doing, answer.status_code)
     return answer
