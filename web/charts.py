@@ -1,14 +1,13 @@
 """Charts as SVG, drawn on the server: they print, need no script, and say nothing that the table below them does not say.
 
 Pure functions.  Amounts come in as exact decimals; only places in the picture are rounded.  What is drawn stretches with the page
-(`preserveAspectRatio="none"`); text and marks are placed in per cent beside it and stay as large as they are.
-Nothing has a style of its own: colours are classes (`s0` to `s7`, `so` for all others), which the style sheet gives a light and a dark value.
+(`preserveAspectRatio="none"`); text and marks are placed in per cent beside it and do not.  Nothing has a style of its own:
+colours are classes (`s0` to `s7`, `so` for all others), which the style sheet gives a light and a dark value.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -24,8 +23,10 @@ _HEIGHT = 1000
 _STEP = 10
 _GAP = 4
 _MOST_TICKS = 5
+_ROOM = Decimal("0.04")
 _MOST_LABELS = 6
 _ZERO = Decimal(0)
+_EDGE = Decimal(4)
 
 
 @dataclass(frozen=True)
@@ -62,33 +63,16 @@ class Band:
     high: Decimal
 
 
-def colours(keys: Iterable[str]) -> dict[str, str]:
-    """Key -> its colour.  It depends on the key, not on its rank, so that neither sorting nor another metric recolours a group.
-
-    Where two keys of at most 8 prefer one colour, the later one in the alphabet gets the next that is free.
-    """
-    wanted = sorted(set(keys))
-    taken: dict[int, str] = {}
-    for key in wanted:
-        place = hashlib.sha256(key.encode(errors="surrogatepass")).digest()[0] % SLOTS
-        for step in range(SLOTS):
-            if (place + step) % SLOTS not in taken:
-                taken[(place + step) % SLOTS] = key
-                break
-    found = {key: f"s{place}" for place, key in taken.items()}
-    return {key: found.get(key, OTHERS) for key in wanted}
-
-
 def ticks(low: Decimal, high: Decimal) -> list[Decimal]:
-    """Round values from at or below `low` to at or above `high`, zero among them."""
+    """Round values between `low` and `high`, zero among them."""
     low, high = min(low, _ZERO), max(high, _ZERO)
     if low == high:
         return [_ZERO, Decimal(1)]
     rough = (high - low) / (_MOST_TICKS - 1)
     power = Decimal(1).scaleb(rough.adjusted())
     step = next(power * one for one in (1, 2, Decimal("2.5"), 5, 10) if power * one >= rough)
-    first = (low / step).to_integral_value(ROUND_FLOOR)
-    last = (high / step).to_integral_value(ROUND_CEILING)
+    first = (low / step).to_integral_value(ROUND_CEILING)
+    last = (high / step).to_integral_value(ROUND_FLOOR)
     return [step * (first + number) for number in range(int(last - first) + 1)]
 
 
@@ -100,7 +84,7 @@ def stacked_bars(name: str, title: str, bars: Sequence[Bar], series: Sequence[Se
     columns = list(zip(*(one.values for one in series), strict=True)) or [()] * len(bars)
     tops = [add(value for value in column if value > 0) for column in columns]
     bottoms = [add(value for value in column if value < 0) for column in columns]
-    scale = _Scale(ticks(min(bottoms, default=_ZERO), max(tops, default=_ZERO)))
+    scale = _scale([*bottoms, *tops])
     up, down = [_ZERO] * len(bars), [_ZERO] * len(bars)
     paths = []
     for one in series:
@@ -115,20 +99,25 @@ def stacked_bars(name: str, title: str, bars: Sequence[Bar], series: Sequence[Se
         if steps:
             paths.append(Markup('<path class="{}" d="{}"/>').format(one.colour, "".join(steps)))
     width = max(len(bars), 1) * _STEP
-    drawn = Markup('<svg class="drawn" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>').format(
-        width, _HEIGHT, Markup("").join(paths)
-    )
+    drawn = Markup(
+        '<svg class="drawn" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+    ).format(width, _HEIGHT, Markup("").join(paths))
     return _framed(name, title, scale, drawn + _hatching(name, bars), bars)
 
 
 def running_lines(
-    name: str, title: str, bars: Sequence[Bar], lines: Sequence[Line], band: Band | None = None, limit: Decimal | None = None
+    name: str,
+    title: str,
+    bars: Sequence[Bar],
+    lines: Sequence[Line],
+    band: Band | None = None,
+    limit: Decimal | None = None,
 ) -> Markup:
     """Running totals by day.  band: where the last line is expected to end.  limit: a level across, as the amount of a budget."""
     values = [value for one in lines for value in one.values if value is not None]
     values += [band.low, band.high] if band else []
     values += [limit] if limit is not None else []
-    scale = _Scale(ticks(min(values, default=_ZERO), max(values, default=_ZERO)))
+    scale = _scale(values)
     paths = []
     if band and lines:
         paths.append(_band(lines[-1], band, scale))
@@ -143,9 +132,9 @@ def running_lines(
     width = max(len(bars), 1) * _STEP
     if limit is not None:
         paths.append(Markup('<path class="line limit" d="M0 {}H{}"/>').format(scale.y(limit), width))
-    drawn = Markup('<svg class="drawn" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>').format(
-        width, _HEIGHT, Markup("").join(paths)
-    )
+    drawn = Markup(
+        '<svg class="drawn" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+    ).format(width, _HEIGHT, Markup("").join(paths))
     return _framed(name, title, scale, drawn, bars)
 
 
@@ -165,7 +154,9 @@ def sparkline(values: Sequence[Decimal], colour: str = "s0") -> Markup:
     ).format((len(values) - 1) * _STEP, colour, "".join(steps))
 
 
-def budget_bar(title: str, spent: Decimal, amount: Decimal, expected: Decimal | None, thresholds: Sequence[Decimal]) -> Markup:
+def budget_bar(
+    title: str, spent: Decimal, amount: Decimal, expected: Decimal | None, thresholds: Sequence[Decimal]
+) -> Markup:
     """Spend against an amount above 0: what is spent, what is expected as an outlined rest, thresholds (in percent) as ticks."""
     most = max(amount, spent, expected or _ZERO)
 
@@ -176,7 +167,9 @@ def budget_bar(title: str, spent: Decimal, amount: Decimal, expected: Decimal | 
     parts = [Markup('<rect class="track" width="{}" height="100%"/>').format(place(amount))]
     if expected is not None and expected > spent:
         parts.append(
-            Markup('<rect class="rest" x="{}" y="1" width="{}" height="10"/>').format(place(spent), place(expected - max(spent, _ZERO)))
+            Markup('<rect class="rest" x="{}" y="1" width="{}" height="10"/>').format(
+                place(spent), place(expected - max(spent, _ZERO))
+            )
         )
     parts.append(Markup('<rect class="spent {}" width="{}" height="100%"/>').format(state, place(spent)))
     for percent in thresholds:
@@ -189,17 +182,27 @@ def budget_bar(title: str, spent: Decimal, amount: Decimal, expected: Decimal | 
 class _Scale:
     """From amounts to places; 0 is the top."""
 
+    low: Decimal
+    high: Decimal
     marks: Sequence[Decimal]
 
     def part(self, value: Decimal) -> Decimal:
-        low, high = self.marks[0], self.marks[-1]
-        return (high - value) / (high - low)
+        return (self.high - value) / (self.high - self.low)
 
     def y(self, value: Decimal) -> str:
         return _rounded(self.part(value) * _HEIGHT)
 
     def percent(self, value: Decimal) -> str:
         return f"{_rounded(self.part(value) * 100)}%"
+
+
+def _scale(values: Sequence[Decimal]) -> _Scale:
+    """A scale with zero on it, and a little room beyond the values."""
+    low, high = min([*values, _ZERO]), max([*values, _ZERO])
+    if low == high:
+        high = Decimal(1)
+    room = (high - low) * _ROOM
+    return _Scale(low - room if low < 0 else low, high + room if high > 0 else high, ticks(low, high))
 
 
 def _bar(place: int, start: str, end: str) -> str:
@@ -214,7 +217,15 @@ def _band(line: Line, band: Band, scale: _Scale) -> Markup:
     place, value = known[-1] if known else (0, _ZERO)
     start, end = place * _STEP + _STEP // 2, len(line.values) * _STEP - _STEP // 2
     return Markup('<path class="band" d="M{} {}L{} {}V{}z"/><path class="line expected" d="M{} {}L{} {}"/>').format(
-        start, scale.y(value), end, scale.y(band.high), scale.y(band.low), start, scale.y(value), end, scale.y(band.expected)
+        start,
+        scale.y(value),
+        end,
+        scale.y(band.high),
+        scale.y(band.low),
+        start,
+        scale.y(value),
+        end,
+        scale.y(band.expected),
     )
 
 
@@ -236,9 +247,7 @@ def _framed(name: str, title: str, scale: _Scale, drawn: Markup, bars: Sequence[
     for mark in scale.marks:
         at = scale.percent(mark)
         values.append(Markup('<text x="100%" y="{}">{}</text>').format(at, compact(mark)))
-        lines.append(
-            Markup('<line class="{}" x2="100%" y1="{}" y2="{}"/>').format("grid" if mark else "zero", at, at)
-        )
+        lines.append(Markup('<line class="{}" x2="100%" y1="{}" y2="{}"/>').format("grid" if mark else "zero", at, at))
     return Markup(
         '<div class="plot"><svg class="values" aria-hidden="true">{values}</svg>'
         '<div class="area" id="{name}-area" role="img" aria-label="{title}">'
@@ -263,7 +272,8 @@ def _times(bars: Sequence[Bar]) -> Markup:
         if bar.restated:
             made.append(Markup('<text class="restated" x="{}%" y="9">▲</text>').format(middle))
         if place % every == every // 2 or count == 1:
-            made.append(Markup('<text x="{}%" y="26">{}</text>').format(middle, bar.label))
+            side = "start" if Decimal(middle) < _EDGE else "end" if Decimal(middle) > 100 - _EDGE else "middle"
+            made.append(Markup('<text class="{}" x="{}%" y="26">{}</text>').format(side, middle, bar.label))
     return Markup("").join(made)
 
 

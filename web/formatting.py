@@ -18,6 +18,8 @@ from common.records.own_services import reference_rows
 
 MINUS = "\u2212"
 MISSING = "\u2013"
+_TIMES = "\u00d7"
+_MISSING = Markup("&ndash;")
 _HUNDRED = Decimal(100)
 _SUFFIXES = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "k"))
 _MOST_CHANGE = Decimal(1000)
@@ -57,7 +59,9 @@ def exact(amount: Decimal) -> Markup:
     text = plain(amount)
     whole, _, fraction = text.partition(".")
     shown = f"{int(whole):,}" if whole not in ("-0", "-") else "-0"
-    return Markup('<data value="{}">{}{}</data>').format(text, shown.replace("-", MINUS), f".{fraction}" if fraction else "")
+    return Markup('<data value="{}">{}{}</data>').format(
+        text, shown.replace("-", MINUS), f".{fraction}" if fraction else ""
+    )
 
 
 def share(part: Decimal | None) -> str:
@@ -66,12 +70,12 @@ def share(part: Decimal | None) -> str:
 
 
 def change(ratio: Decimal | None) -> str:
-    """`+24.2 %`, of a ratio; `more than ten-fold` beyond 1,000 %."""
+    """`+24.2 %`, of a ratio; from 1,000 % on how many times what it was."""
     if ratio is None:
         return MISSING
     percent = EXACT.multiply(ratio, _HUNDRED)
     if percent >= _MOST_CHANGE:
-        return f"×{_tenth(EXACT.add(ratio, Decimal(1))):,f}"
+        return f"{_TIMES}{_tenth(EXACT.add(ratio, Decimal(1))):,f}"
     rounded = _tenth(percent)
     sign = "+" if rounded > 0 else ""
     return f"{sign}{rounded:,f} %".replace("-", MINUS)
@@ -79,11 +83,11 @@ def change(ratio: Decimal | None) -> str:
 
 def _tenth(value: Decimal) -> Decimal:
     rounded = value.quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN, context=EXACT)
-    return abs(rounded) if not rounded else rounded
+    return rounded if rounded else abs(rounded)
 
 
 def compact(value: Decimal) -> str:
-    """A round number on an axis: `2.5k`, `−10`, `0.02`."""
+    """A round number on an axis: `2.5k`, `0.02`."""
     for size, suffix in _SUFFIXES:
         if abs(value) >= size:
             return plain(value / size).replace("-", MINUS) + suffix
@@ -113,14 +117,14 @@ def month_name(day: date) -> str:
 def day_tag(day: date | None) -> Markup:
     """A day for readers and for programs."""
     if day is None:
-        return Markup(MISSING)
+        return _MISSING
     return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), long_day(day))
 
 
 def time_tag(moment: datetime | str | None) -> Markup:
     """`20 Nov 2026, 06:14 UTC` for readers and for programs."""
     if moment is None or moment == "":
-        return Markup(MISSING)
+        return _MISSING
     at = (datetime.fromisoformat(moment) if isinstance(moment, str) else moment).astimezone(UTC)
     shown = f"{at.day} {at:%b} {at.year}, {at:%H:%M} UTC"
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)

@@ -6,6 +6,7 @@ A page is whole at its address and needs no script; the server never asks whethe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from functools import cache, partial
 from typing import Any
@@ -65,7 +66,9 @@ def create_site(rt: Runtime, service: Service) -> flask.Flask:
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.add_url_rule("/", "page.start", lambda: flask.redirect(f"/{DEFAULT}"), provide_automatic_options=False)
+    app.add_url_rule(
+        "/", "page.start", lambda: _answer(rt, DEFAULT, Goto(f"/{DEFAULT}")), provide_automatic_options=False
+    )
     app.add_url_rule(f"{asset_files.PREFIX}/<version>/<name>", "page.asset", _asset, provide_automatic_options=False)
     nothing = partial(_nothing, rt)
     app.add_url_rule("/<organization:org>/<path:rest>", "page.none", nothing, provide_automatic_options=False)
@@ -88,7 +91,7 @@ def _page(rt: Runtime, service: Service, route: Route, **path: str) -> flask.Res
 
 def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flask.Response:
     if isinstance(found, Goto):
-        made = flask.redirect(found.address, 303)
+        made = flask.Response(status=303, headers={"Location": found.address})
         made.headers["Cache-Control"] = "no-store"
         return _with_headers(made)
     if isinstance(found, Download):
@@ -160,7 +163,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.globals.update(_globals())
-    made.filters["amount"] = _amount
+    made.filters.update({"amount": _amount, "day": _day, "sentence": _sentence})
     return made
 
 
@@ -169,6 +172,30 @@ def _amount(text: str | None, currency: str, sign: bool = False) -> Markup:
     return formatting.number(None if text is None else Decimal(text), currency, sign)
 
 
+def _day(text: str) -> Markup:
+    """A day of a document, shown."""
+    return formatting.day_tag(date.fromisoformat(text[:10]))
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter at its beginning; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def _globals() -> Mapping[str, Any]:
-    names = ("number", "money", "exact", "share", "change", "count", "day_tag", "time_tag", "ago", "long_day", "short_day", "month_name", "legible")
+    names = (
+        "number",
+        "money",
+        "exact",
+        "share",
+        "change",
+        "count",
+        "day_tag",
+        "time_tag",
+        "ago",
+        "long_day",
+        "short_day",
+        "month_name",
+        "legible",
+    )
     return {**{name: getattr(formatting, name) for name in names}, "asset": asset_files.address, "Markup": Markup}

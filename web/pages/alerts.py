@@ -52,7 +52,14 @@ def alerts(call: Call, query: AlertsPage) -> Screen:
     shown = [one for one in found if one.state in _STATES[query.state]]
     budgets = list_budgets(call.rt, call.org_slug) if not found or not shown else []
     checked = max((one.facts["evaluated_at"] for one in budgets if one.facts), default=None)
-    context = {"tabs": tabs, "state": query.state, "alerts": shown, "budgets_watched": len(budgets), "checked": checked, "sentence": sentence}
+    context = {
+        "tabs": tabs,
+        "state": query.state,
+        "alerts": shown,
+        "budgets_watched": len(budgets),
+        "checked": checked,
+        "sentence": sentence,
+    }
     return Screen("alerts.html", "Alerts", "alerts", context)
 
 

@@ -50,7 +50,11 @@ class BudgetView:
         if spend >= amount:
             return "exceeded"
         if self.expected is None:
-            return "period has ended" if not self.standing.period_open else "no forecast yet: it needs 5 whole days of charges"
+            return (
+                "period has ended"
+                if not self.standing.period_open
+                else "no forecast yet: it needs 5 whole days of charges"
+            )
         if self.expected < amount:
             return "likely to stay within"
         day = self.breach_day

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+
 from markupsafe import Markup
 
 from common.budgets.manage import find_budget, list_budgets
@@ -47,11 +48,17 @@ def budget(call: Call, budget_id: str) -> Screen:
     found = find_budget(call.rt, call.org_slug, budget_id)
     report = next(one for one in list_budgets(call.rt, call.org_slug) if one.budget_id == found["budget_id"])
     shown = view_of(report, call.rt.clock.now())
-    alerts = [one for one in list_alerts(call.rt, call.org_slug, resolved=True) if one.document["budget_id"] == report.budget_id]
+    alerts = [
+        one
+        for one in list_alerts(call.rt, call.org_slug, resolved=True)
+        if one.document["budget_id"] == report.budget_id
+    ]
     key = shown.facts.get("period")
     of_period = [one for one in alerts if key is None or one.document.get("period") == key]
     thresholds = [
-        ThresholdView(one, one.limit(shown.standing.amount), next((each for each in of_period if _is_of(each, one)), None))
+        ThresholdView(
+            one, one.limit(shown.standing.amount), next((each for each in of_period if _is_of(each, one)), None)
+        )
         for one in shown.budget.all_thresholds
     ]
     return Screen(
@@ -106,7 +113,10 @@ def _chart(call: Call, shown: BudgetView) -> Markup | None:
     since = date.fromisoformat(facts["filling_from"]) if facts.get("filling_from") else None
     known = sum(one is not None for one in sums)
     bars = [
-        charts.Bar(short_day(first + timedelta(days=place)), since is not None and first + timedelta(days=place) >= since and place < known)
+        charts.Bar(
+            short_day(first + timedelta(days=place)),
+            since is not None and first + timedelta(days=place) >= since and place < known,
+        )
         for place in range(length)
     ]
     made = facts.get("forecast")

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from pydantic import Field, model_validator
 
 from common.domain.period import BillingPeriod
-from common.reporting.arguments import read_dimension, read_filter
+from common.reporting.arguments import read_dimension, read_dimensions, read_filter
 from common.warehouse.dimensions import TAG, Operator
 from web.api.costs import CostsBy
 from web.formatting import long_day, month_name, short_day
@@ -24,6 +24,7 @@ DRILL = ("provider", "service", "account", "region", "resource")
 """Where a name leads: the next of these that is not fixed yet."""
 TOP = 8
 ROWS = 50
+_MOST_GROUPS = 2
 _SIGNS = re.compile(r'[=~!("]')
 _OF_PAGE = ("group2", "each", "show_currency", "sort", "rows", "page")
 _PLAIN_NAMES = {
@@ -54,10 +55,21 @@ class CostsPage(CostsBy):
         """A form sends its empty fields too."""
         return {name: value for name, value in found.items() if value != ""} if isinstance(found, dict) else found
 
+    @model_validator(mode="after")
+    def _with_plain_groups(self) -> CostsPage:
+        """`group` as the API takes it may name two; from here on each is the name of one dimension."""
+        names = [one.name for one in read_dimensions(self.group)]
+        if self.group2:
+            names.append(read_dimension(self.group2).name)
+        if len(names) > _MOST_GROUPS or len(set(names)) < len(names):
+            raise ValueError(f"group is '{self.group}', expected one or two different dimensions on this page")
+        self.group, self.group2 = names[0], names[1] if len(names) > 1 else None
+        return self
+
     @property
     def groups(self) -> str:
         """Both groups, as the API takes them."""
-        return f"{self.group},{quoted(self.group2)}" if self.group2 else self.group
+        return ",".join(listed(one) for one in (self.group, self.group2) if one)
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,8 @@ class Addresses:
         found = self.given | {names.get(name, name): value for name, value in changes.items()}
         if "page" not in changes:
             found["page"] = None
+        if found.get("group"):
+            found["group"] = listed(found["group"])
         return f"{self.base}?{_encoded(found)}"
 
     @property
@@ -102,7 +116,7 @@ class Addresses:
     @property
     def csv(self) -> str:
         """The same answer as a file."""
-        return f"{self.base}.csv?{_encoded(self.given)}"
+        return f"{self.base}.csv?{_encoded(self.given | {'group': self.query.groups, 'group2': None})}"
 
     def drill(self, dimension: str, key: str | None) -> str:
         """Only the charges of one value, by the next dimension that is not fixed."""
@@ -110,7 +124,9 @@ class Addresses:
             return self.of_days(*_days_of(dimension, key or ""))
         fixed = {read_filter(one).dimension.name for one in self.query.filter} | {dimension}
         left = [one for one in DRILL[DRILL.index(dimension) + 1 if dimension in DRILL else 0 :] if one not in fixed]
-        following = self.query.group2 or (left[0] if left else "ChargeCategory" if dimension == "resource" else "resource")
+        following = self.query.group2 or (
+            left[0] if left else "ChargeCategory" if dimension == "resource" else "resource"
+        )
         return self.to(
             filter=[*self.query.filter, condition_text(dimension, key)], group=following, group2=None, rows=None
         )
@@ -118,7 +134,9 @@ class Addresses:
     def of_days(self, first: date, last: date) -> str:
         """The same charges of some days only."""
         group = "service" if self.query.group in ("day", "month") else self.query.group
-        return self.to(month=None, last=None, first_day=first.isoformat(), last_day=last.isoformat(), each=None, group=group)
+        return self.to(
+            month=None, last=None, first_day=first.isoformat(), last_day=last.isoformat(), each=None, group=group
+        )
 
     def crumbs(self) -> list[Step]:
         """The way here: all charges, then each filter."""
@@ -170,9 +188,16 @@ def condition_text(dimension: str, key: str | None, sign: str = "=") -> str:
     return f"{quoted(dimension)}{sign}{key}"
 
 
+def listed(dimension: str) -> str:
+    """A dimension as lists take it."""
+    if "," in dimension or '"' in dimension or dimension != dimension.strip():
+        return '"' + dimension.replace('"', '""') + '"'
+    return dimension
+
+
 def quoted(dimension: str) -> str:
-    """A dimension as lists and conditions take it."""
-    if dimension.startswith(TAG) and (_SIGNS.search(dimension) or "," in dimension or dimension != dimension.strip()):
+    """A dimension as conditions take it."""
+    if dimension.startswith(TAG) and (_SIGNS.search(dimension) or dimension != dimension.strip()):
         return 'tag:"' + dimension[len(TAG) :].replace('"', '""') + '"'
     return dimension
 
@@ -185,13 +210,17 @@ def address_of_form(org_slug: str, fields: Any) -> str:
         found[kind] = value
     elif kind != "all":
         found |= {"from": fields.get("from"), "to": fields.get("to")}
-    found["group"] = f"{TAG}{fields['tag'].strip()}" if fields.get("tag", "").strip() else fields.get("group")
+    found["group"] = (
+        f"{TAG}{fields['tag'].strip()}" if fields.get("tag", "").strip() else fields.get("group", "service")
+    )
     for name in ("group2", "each", "metric", "show_currency", "convert", "sort", "known_on"):
         found[name] = fields.get(name)
     if found["group2"] == found["group"]:
         found["group2"] = None
-    timed = read_dimension(found["group"] or "service").of_time
-    found["compare"] = None if timed or not (found.get("last") or found.get("month") or (found.get("from") and found.get("to"))) else fields.get("compare")
+    has_ends = found.get("last") or found.get("month") or (found.get("from") and found.get("to"))
+    if has_ends and not read_dimension(found["group"]).of_time:
+        found["compare"] = fields.get("compare")
+    found["group"] = listed(found["group"])
     found["filter"] = [*fields.getlist("filter"), *_new_filter(fields)]
     return f"/{org_slug}/analytics?{_encoded(found)}"
 
@@ -208,8 +237,10 @@ def _new_filter(fields: Any) -> Iterable[str]:
 
 def period_words(first: date | None, last: date | None) -> str:
     """The days in words."""
-    if first is None or last is None:
-        return "All days" if first is None and last is None else f"From {long_day(first)}" if first else f"Up to {long_day(last)}"  # type: ignore[arg-type]
+    if first is None:
+        return f"Up to {long_day(last)}" if last else "All days"
+    if last is None:
+        return f"From {long_day(first)}"
     month = BillingPeriod.of(first)
     if first == month.start.date() and last == month.end.date() - timedelta(days=1):
         return month_name(first)
@@ -227,4 +258,6 @@ def _days_of(dimension: str, key: str) -> tuple[date, date]:
 
 
 def _encoded(found: dict[str, Any]) -> str:
-    return urlencode({name: value for name, value in found.items() if value not in (None, "", [])}, doseq=True, errors="replace")
+    return urlencode(
+        {name: value for name, value in found.items() if value not in (None, "", [])}, doseq=True, errors="replace"
+    )

@@ -11,7 +11,6 @@ from common.domain.money import EXACT, add
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
 from common.reporting.costs import CostsAnswer, CostsQuestion, CurrencyCosts, ask_costs
-from common.warehouse.cost_report import Days
 from common.warehouse.dimensions import SHORT, Dimension, Filter, Operator
 from web.formatting import long_day, month_name, short_day
 
@@ -35,13 +34,14 @@ class Bucket:
 
 @dataclass(frozen=True)
 class CostSeries:
-    """values: group -> an amount per bucket.  others: of all other groups."""
+    """values: group -> an amount per bucket.  others: of all other groups.  complete: how many of the first buckets are complete."""
 
     each: str
     buckets: tuple[Bucket, ...]
     values: dict[Key, tuple[Decimal, ...]]
     others: tuple[Decimal, ...]
     totals: tuple[Decimal, ...]
+    complete: int
 
 
 def shown_days(answer: CostsAnswer, today: date) -> tuple[date, date] | None:
@@ -90,14 +90,16 @@ def ask_series(
     shown: Sequence[Key],
     steps: Sequence[Bucket],
     each: str,
+    filling_since: date | None,
 ) -> CostSeries:
     """The course of the shown groups of one currency, by the same use case as their sums.  shown: keys of the first dimension."""
     question, dimension = answer.question, answer.question.group[0]
     asked = replace(question, group=(SHORT[DAY],), compare=False, top=None)
     by_day = _days(rt, org_slug, asked, found.currency)
     totals = _in_buckets(by_day.get(None, {}), steps)
+    complete = sum(filling_since is None or one.last < filling_since for one in steps)
     if dimension.of_time:
-        return CostSeries(each, tuple(steps), {}, totals, totals)
+        return CostSeries(each, tuple(steps), {}, totals, totals, complete)
     grouped: dict[Key, dict[date, Decimal]] = {}
     if len(found.groups) + found.others_count <= _MANY_GROUPS:
         grouped = _days(rt, org_slug, replace(asked, group=(dimension, SHORT[DAY])), found.currency)
@@ -109,12 +111,7 @@ def ask_series(
     others = tuple(
         EXACT.subtract(total, add(one[place] for one in values.values())) for place, total in enumerate(totals)
     )
-    return CostSeries(each, tuple(steps), values, others, totals)
-
-
-def span(first: date, last: date) -> Days:
-    """Days with both ends."""
-    return Days(first, last)
+    return CostSeries(each, tuple(steps), values, others, totals, complete)
 
 
 def _days(rt: Runtime, org_slug: str, question: CostsQuestion, currency: str) -> dict[Key, dict[date, Decimal]]:

@@ -107,7 +107,9 @@ def restatements(call: Call, query: PageOf) -> Screen:
         "since": listed_since(call.rt, call.org_slug),
         "page": query.page,
         "pages": pages,
-        "sum_deltas": lambda services, currency: add(one.billed_cost_delta for one in services if one.currency == currency),
+        "sum_deltas": lambda services, currency: add(
+            one.billed_cost_delta for one in services if one.currency == currency
+        ),
     }
     return Screen("restatements.html", "Restatements", "data", context)
 
@@ -146,7 +148,12 @@ def run(call: Call, run_id: str) -> Screen:
     if found is None:
         raise NotFound(f"there is no run {run_id[:60]}")
     own = [one for one in list_deliveries(call.rt, call.org_slug) if one.delivery_id in found.delivery_ids]
-    return Screen("run.html", f"Run {found.run_id}", "data", {"tab": "runs", "run": found, "deliveries": own, "state_words": state_words})
+    return Screen(
+        "run.html",
+        f"Run {found.run_id}",
+        "data",
+        {"tab": "runs", "run": found, "deliveries": own, "state_words": state_words},
+    )
 
 
 def _cut(found: list[Row], page: int) -> tuple[list[Row], int]:

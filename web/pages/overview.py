@@ -25,6 +25,7 @@ from common.warehouse.dimensions import SHORT
 from web import charts
 from web.api.shapes import Asked
 from web.formatting import month_name, short_day
+from web.pages.alerts import sentence
 from web.pages.budget_views import nearest
 from web.pages.cost_address import Addresses, CostsPage
 from web.pages.data_views import sources_of
@@ -61,6 +62,7 @@ def overview(call: Call, query: OverviewPage) -> Screen:
     newest = newest_charge(call.rt, call.org_slug)
     common = {
         "alerts": list_alerts(call.rt, call.org_slug, OPEN)[:_ALERTS],
+        "sentence": sentence,
         "budgets": nearest(call.rt, call.org_slug)[:_BUDGETS],
         "sources": sources_of(call.rt, call.org_slug),
     }
@@ -75,9 +77,18 @@ def overview(call: Call, query: OverviewPage) -> Screen:
     forecast = ask_forecast(call.rt, call.org_slug, ForecastQuestion(month))
     currencies = sorted({one.currency for one in (*answer.currencies, *before.currencies)})
     if not currencies:
-        return Screen("overview.html", "Overview", "overview", {**common, "found": None, "no_charges_in": month_name(days.first or now.date())})
+        return Screen(
+            "overview.html",
+            "Overview",
+            "overview",
+            {**common, "found": None, "no_charges_in": month_name(days.first or now.date())},
+        )
     amounts = {one.currency: one for one in answer.currencies}
-    chosen = query.show_currency if query.show_currency in currencies else max(currencies, key=lambda one: _charges(amounts, one))
+    chosen = (
+        query.show_currency
+        if query.show_currency in currencies
+        else max(currencies, key=lambda one: _charges(amounts, one))
+    )
     found = amounts.get(chosen) or CurrencyCosts(chosen, _NO_CHARGES, ())
     expected = next((one for one in forecast.currencies if one.currency == chosen), None)
     receipt = receipt_of(mark, answer)
