@@ -1,4 +1,4 @@
-"""Command `serve`: the HTTP API on this machine."""
+"""Command `serve`: the dashboard and the HTTP API on this machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from common.errors import BadConfiguration, GoesOn
 from common.runtime.bootstrap import runtime
+from costwire.demo import show_samples
 from costwire.output import console
 
 _THREADS = 8
@@ -20,8 +21,15 @@ def serve(
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any that is free.")
     ] = 8080,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = LOOPBACK[0],
+    samples: Annotated[
+        bool,
+        typer.Option(
+            "--samples",
+            help="Show the sample bills, in ./.costwire-demo; they are imported where they are not there yet.",
+        ),
+    ] = False,
 ) -> None:
-    """Serve the HTTP API until stopped.  It listens on this machine only and needs no key there."""
+    """Serve the dashboard and the HTTP API until stopped.  They listen on this machine only and need no key there."""
     import waitress  # with Flask: what no other command needs
 
     from web.api.access import OpenDoor
@@ -33,6 +41,8 @@ def serve(
         raise BadConfiguration(
             f"--host is '{host}', expected {' or '.join(LOOPBACK)}: without keys only this machine may ask"
         )
+    if samples:
+        show_samples()
     app = create_site(runtime(), Service(OpenDoor(), loopback=True))
     server = waitress.create_server(
         app,
@@ -44,6 +54,8 @@ def serve(
         max_request_body_size=2 * LARGEST_BODY,
     )
     address = f"http://{server.effective_host}:{server.effective_port}"
-    console.print(f"serving {address}, {address}/openapi.json lists the operations; Ctrl-C stops", soft_wrap=True)
+    console.print(
+        f"the dashboard is at {address}, and {address}/openapi.json lists the API; Ctrl-C stops", soft_wrap=True
+    )
     server.run()
     raise GoesOn("stopped")

@@ -103,8 +103,7 @@ class Addresses:
         found = self.given | {names.get(name, name): value for name, value in changes.items()}
         if "page" not in changes:
             found["page"] = None
-        if found.get("group"):
-            found["group"] = listed(found["group"])
+        found["group"] = listed(found.get("group") or self.query.group)
         return f"{self.base}?{_encoded(found)}"
 
     @property
@@ -211,7 +210,7 @@ def address_of_form(org_slug: str, fields: Any) -> str:
     elif kind != "all":
         found |= {"from": fields.get("from"), "to": fields.get("to")}
     found["group"] = (
-        f"{TAG}{fields['tag'].strip()}" if fields.get("tag", "").strip() else fields.get("group", "service")
+        f"{TAG}{fields['tag'].strip()}" if fields.get("tag", "").strip() else fields.get("group") or "service"
     )
     for name in ("group2", "each", "metric", "show_currency", "convert", "sort", "known_on"):
         found[name] = fields.get(name)

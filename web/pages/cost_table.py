@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from common.domain.legible import one_line
 from common.reporting.amounts import Amounts, sum_amounts
 from common.reporting.arguments import read_dimension
 from common.reporting.costs import CostGroup, CostsAnswer, CurrencyCosts
@@ -246,7 +247,7 @@ def _chart(
         }
         for place, one in enumerate(steps)
     ]
-    data = {"series": [{"name": str(legible(name)), "colour": colour} for name, colour, _ in stack], "points": points}
+    data = {"series": [{"name": one_line(name), "colour": colour} for name, colour, _ in stack], "points": points}
     return series, {
         "drawn": drawn,
         "title": title,

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import flask
+from pydantic import Field
 
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration
@@ -15,6 +16,7 @@ from common.reporting.costs_flat import flat_costs
 from common.reporting.marks import charges_mark
 from common.reporting.unclassified import newest_charge
 from web.api.costs import question_of
+from web.api.shapes import Asked
 from web.pages.cost_address import (
     Addresses,
     CostsPage,
@@ -30,6 +32,29 @@ from web.pages.spreadsheets import safe_csv
 
 screens = Screens()
 _RECENT = timedelta(days=60)
+
+
+class ControlsForm(Asked):
+    """The fields of the controls, as a browser sends them: empty where nothing is chosen."""
+
+    period: str = ""
+    first_day: str = Field("", alias="from")
+    last_day: str = Field("", alias="to")
+    group: str = ""
+    group2: str = ""
+    tag: str = ""
+    each: str = ""
+    metric: str = ""
+    compare: str = ""
+    convert: str = ""
+    known_on: str = ""
+    show_currency: str = ""
+    sort: str = ""
+    filter: list[str] = Field(default_factory=list)
+    filter_by: str = ""
+    filter_tag: str = ""
+    filter_how: str = ""
+    filter_value: str = ""
 
 
 @screens.get("/{org}/analytics")
@@ -68,7 +93,7 @@ def costs(call: Call, query: CostsPage) -> Screen | Goto:
 
 
 @screens.get("/{org}/analytics/show")
-def show(call: Call) -> Goto:
+def show(call: Call, query: ControlsForm) -> Goto:
     """Where the controls lead: their fields as one address."""
     return Goto(address_of_form(call.org_slug, flask.request.args))
 
