@@ -19,7 +19,13 @@ from dataclasses import dataclass, field, replace
 from benchmarks.simulation.cost import day_cost
 from benchmarks.simulation.flow import DAY, Flow
 from benchmarks.simulation.loop import Loop
-from benchmarks.simulation.platform import Platform, default_quota, deployed_sizes, production_instances
+from benchmarks.simulation.platform import (
+    Platform,
+    check_tick_minutes,
+    default_quota,
+    deployed_sizes,
+    production_instances,
+)
 from benchmarks.simulation.pubsub import Rules
 from benchmarks.simulation.report import Result, text
 from benchmarks.simulation.tenants import HOUR, Mix, newcomer, population
@@ -69,7 +75,7 @@ def simulate(scenario: Scenario, seed: int = SEED, days: int = 1) -> Result:
     chance = random.Random(seed)  # noqa: S311
     loop = Loop()
     found = population(scenario.mix, world, chance).tenants
-    flow = Flow(loop, world, found, chance)
+    flow = Flow(loop, world, found, chance, check_tick_minutes(scenario.production))
     instances, quota = production_instances() if scenario.production else ({}, default_quota())
     platform = Platform(
         loop,

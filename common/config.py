@@ -94,17 +94,47 @@ class Settings(BaseSettings):
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages with this seed")
 
 
+PRODUCTION = "production"
+
+
+class ServiceSettings(BaseSettings):
+    """What an operator can set of the HTTP services.  Read by these only, since the names have no prefix."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    environment: str = Field(
+        "development", description="production: the service does not start unless all that production needs is set"
+    )
+    ca_root_api_key: SecretStr | None = Field(
+        None, description="The operator's key, which adds organizations; in the cloud a secret by default"
+    )
+    disable_auth: bool = Field(False, description="Answer without keys; refused in production")
+    rate_limit_enabled: bool = Field(True, description="Limit the requests of each key")
+    rate_limit_per_minute: int = Field(
+        300, description="Requests that each key may make in a minute, per instance", gt=0
+    )
+
+
+def service_settings_of_environment() -> ServiceSettings:
+    """What the environment sets of the HTTP services.  Raises BadConfiguration as `settings_of_environment`."""
+    try:
+        return ServiceSettings()
+    except ValidationError as error:
+        faults = [_fault(ServiceSettings, "", one["loc"][0], one["input"], one["msg"]) for one in error.errors()]
+        raise BadConfiguration("; ".join(faults)) from None
+
+
 def settings_of_environment() -> Settings:
     """What the environment sets.  Raises BadConfiguration that names each variable which cannot be so, never a secret's value."""
     try:
         return Settings()
     except ValidationError as error:
-        faults = [_fault(str(one["loc"][0]), one["input"], one["msg"]) for one in error.errors()]
+        faults = [_fault(Settings, "COSTWIRE_", one["loc"][0], one["input"], one["msg"]) for one in error.errors()]
         raise BadConfiguration("; ".join(faults)) from None
 
 
-def _fault(field: str, found: object, expected: str) -> str:
-    known = Settings.model_fields.get(field)
+def _fault(settings: type[BaseSettings], prefix: str, field: object, found: object, expected: str) -> str:
+    known = settings.model_fields.get(str(field))
     secret = known is None or "SecretStr" in str(known.annotation)
     shown = "a secret of another form" if secret else f"'{str(found)[:100]}'"
-    return f"COSTWIRE_{field.upper()} is {shown}, {expected.replace('Input should be', 'expected')}"
+    return f"{prefix}{str(field).upper()} is {shown}, {expected.replace('Input should be', 'expected')}"

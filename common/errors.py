@@ -5,6 +5,7 @@ CostError
 |- Retryable    the cause may pass: the handler fails, the bus delivers again with backoff
 |  |- Changed           a file is not the one that was listed: it is listed again
 |  |- Unanswered        a notification was sent and the answer was lost: it may have arrived
+|  |- Throttled          a provider asks for fewer calls
 |  |- NotReady           what is to be worked on is not complete yet: the run ends as waiting, the next one looks again
 |  `- Held      another worker has claimed the same work: the message waits for it, which does not count as an attempt
 `- Permanent    the cause stays: recorded, the message is dead-lettered and acked
@@ -15,6 +16,9 @@ CostError
    |- NoSpace            the disk is full: free some, then replay
    |- NoMemory           a step needs more memory than it may take
    `- BadConfiguration
+      |- NotSignedIn     a provider does not accept a credential
+      |- NotAllowed      an identity that a provider accepts lacks a permission
+      |- NoSuchPlace     a bucket, container or table that does not exist
       `- BeyondRange     amounts of a question add up to more than a cost holds
 
 A message says what was found, what was expected and what to do, in one line, and never carries a secret or a bill line.
@@ -37,6 +41,10 @@ class GoesOn(CostError):
 
 class Retryable(CostError):
     """The same work may succeed later."""
+
+
+class Throttled(Retryable):
+    """A provider asks for fewer calls; waiting resolves it."""
 
 
 class NotReady(Retryable):
@@ -81,6 +89,22 @@ class AlreadyExists(Permanent):
 
 class BadConfiguration(Permanent):
     """A setting, a name or a location that cannot work as given."""
+
+
+class NotSignedIn(BadConfiguration):
+    """A credential that a provider does not accept: wrong, expired or revoked."""
+
+
+class NotAllowed(BadConfiguration):
+    """An identity that a provider accepts and that lacks a permission.  permission: by the provider's own name."""
+
+    def __init__(self, message: str, permission: str) -> None:
+        super().__init__(message)
+        self.permission = permission
+
+
+class NoSuchPlace(BadConfiguration):
+    """A bucket, container or table that does not exist."""
 
 
 class BeyondRange(BadConfiguration):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
 from common.domain.period import BillingPeriod
@@ -21,7 +22,7 @@ def usage_errors() -> Iterator[None]:
     """Arguments that make no question, budget or channel leave as BadParameter, in their own words."""
     try:
         yield
-    except (InvalidBudget, InvalidChannel, InvalidQuestion) as error:
+    except (InvalidBudget, InvalidChannel, InvalidKeyRequest, InvalidQuestion) as error:
         raise typer.BadParameter(str(error)) from None
 
 

@@ -22,6 +22,7 @@ from common.telemetry.withheld import redacted
 from costwire import (
     __version__,
     alerts,
+    api_keys,
     apply,
     budgets,
     channels,
@@ -126,6 +127,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(channels.app, name="channels")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
+app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(rates.app, name="rates")
 app.add_typer(retention.app, name="retention", short_help="Show or set how long everything is stored.")
 app.add_typer(services.app, name="services")

@@ -77,9 +77,12 @@ def import_bill(
 def connect(
     provider: Annotated[str, typer.Argument(help=f"One of {', '.join(PROVIDERS)}.")],
     location: Annotated[
-        str,
-        typer.Option("--location", help="Where the provider delivers its bills: gs://bucket/folder, file:///folder."),
-    ],
+        str | None,
+        typer.Option(
+            "--location",
+            help="Where the provider delivers its bills: gs://bucket/folder, file:///folder; of OpenAI and Anthropic, the API by default.",
+        ),
+    ] = None,
     integration: Annotated[
         str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")
     ] = None,
@@ -103,7 +106,9 @@ def connect(
         return
     name = connected.integration_id
     console.print(f"{name} is connected: {TITLES[provider]} bills at {connected.location} ({connected.files} files)")
-    console.print(f"next: costwire sync --integration {name}")
+    if connected.integration["waiting_for"]:
+        console.print(f"{name} waits: {connected.integration['waiting_for']}", soft_wrap=True)
+    console.print(f"next: costwire sync --integration {name}, or costwire integrations check {name}")
 
 
 def sync(

@@ -1,25 +1,31 @@
-"""`costwire integrations list|show|pause|resume|remove`: where bills come from."""
+"""`costwire integrations list|show|check|pause|resume|remove|permissions`: where bills come from."""
 
 from __future__ import annotations
 
+import json
 import sys
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from common.domain.checks import FAILED, PASSED, UNKNOWN
 from common.errors import BadConfiguration
+from common.ingestion.checking import check_integrations
+from common.ingestion.due_checks import Checked
 from common.ingestion.permissions import permissions_for
 from common.providers.registry import TITLES
 from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
 from common.runtime.bootstrap import runtime
 from common.tenancy import integrations
-from costwire.output import AsJson, Org, console, joined, print_json, stacked, styled, table
+from costwire.output import AsJson, Org, console, joined, print_json, print_lines, stacked, styled, table
 from costwire.tenant import tenant_of
 
 app = typer.Typer(help="Show, pause and remove the places where bills come from.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The integration, as `costwire integrations list` shows it.")]
+REQUESTED_BY = "command line"
+_OUTCOMES = {PASSED: "green", FAILED: "red", UNKNOWN: "yellow"}
 _STYLES = {"active": "green", "error": "red", "disabled": "yellow"}
 
 
@@ -36,7 +42,10 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
         shown = table("integration", "state", "last sync", "location")
         for one in found:
             shown.add_row(
-                stacked(one.integration_id, styled(one.provider, "dim")), _state(one), _last_sync(one), one.location
+                stacked(one.integration_id, styled(one.provider, "dim")),
+                _state(one),
+                _moment(one.last_sync) or "never",
+                one.location,
             )
         console.print(shown)
         for one in found:
@@ -48,7 +57,7 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
-    """Show one integration: where it reads, how its last synchronization went, and its deliveries."""
+    """Show one integration: where it reads, how its last synchronization went, its deliveries and its latest changes."""
     rt = runtime()
     one = show_integration(rt, tenant_of(rt, org), name)
     if as_json:
@@ -60,7 +69,8 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
         "state": _state(one),
         "location": one.location,
         "fetched": "imported by hand, no schedule" if one.one_off else "by the schedule",
-        "last sync": _last_sync(one),
+        "last sync": _moment(one.last_sync) or "never",
+        "next sync": _moment(one.next_sync) or "none is scheduled",
         "last error": one.error or "none",
         "waits for": one.waiting or "nothing",
         "credential": "stored, encrypted" if one.has_credential else "none",
@@ -68,13 +78,45 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
     }
     for label, value in facts.items():
         console.print(joined(styled(f"{label:<12}", "dim"), value), soft_wrap=True)
+    if one.history:
+        shown = table("changed", "by", "what", "state then")
+        for change in reversed(one.history):
+            shown.add_row(
+                _moment(datetime.fromisoformat(change.at)), change.by, change.what, _shown_state(change.status)
+            )
+        console.print(shown)
+
+
+@app.command("check")
+def check(
+    name: Annotated[
+        str | None, typer.Argument(help="The integration, as `costwire integrations list` shows it; all by default.")
+    ] = None,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Try each connection step by step: identity, permissions, export, agreement, last delivery.  Nothing is changed.
+
+    A check passes, fails, or is unknown; exit status 1 where one fails.  With COSTWIRE_RUNTIME=cloud it shows what the functions, which
+    alone may open credentials, found last.
+    """
+    rt = runtime()
+    found = check_integrations(rt, tenant_of(rt, org), name)
+    if as_json:
+        print_json([one.as_json() for one in found])
+    elif not found:
+        console.print("No integrations yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
+    for one in () if as_json else found:
+        _print_checks(one)
+    if any(one.verdict == FAILED for one in found):
+        raise typer.Exit(1)
 
 
 @app.command("pause")
 def pause(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
     """Stop fetching its bills until it is resumed; costs stay as they are."""
     rt = runtime()
-    document = integrations.pause(rt, tenant_of(rt, org), name)
+    document = integrations.pause(rt, tenant_of(rt, org), name, REQUESTED_BY)
     if as_json:
         print_json(document)
     else:
@@ -85,11 +127,11 @@ def pause(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
 def resume(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
     """Fetch its bills again."""
     rt = runtime()
-    document = integrations.resume(rt, tenant_of(rt, org), name)
+    document = integrations.resume(rt, tenant_of(rt, org), name, REQUESTED_BY)
     if as_json:
         print_json(document)
     else:
-        console.print(f"{name} is active; fetch what is new: costwire sync --integration {name}", soft_wrap=True)
+        console.print(f"{name} is resumed; fetch what is new: costwire sync --integration {name}", soft_wrap=True)
 
 
 @app.command("remove")
@@ -138,13 +180,31 @@ def permissions(
         print_json(found.as_json())
         return
     console.print("trust policy of the role:", soft_wrap=True)
-    console.print(found.trust_policy, soft_wrap=True)
+    print_lines(json.dumps(found.trust_policy, indent=2))
     console.print("policy of the role:", soft_wrap=True)
-    console.print(found.policy, soft_wrap=True)
+    print_lines(json.dumps(found.policy, indent=2))
     console.print(
         f"next: costwire connect {provider} --location {location} --credential FILE, where FILE holds {found.example}",
         soft_wrap=True,
     )
+
+
+def _print_checks(checked: Checked) -> None:
+    """The checks of one integration; below them each fix once, as it can be copied."""
+    shown = table("", "check", "needs", "found", title=f"{checked.integration_id} at {_moment(checked.checked_at)} UTC")
+    for one in checked.checks:
+        cause = f"{one.cause}: " if one.cause else ""
+        shown.add_row(
+            styled(one.outcome, _OUTCOMES[one.outcome]), one.name, one.permission or "", f"{cause}{one.found}"
+        )
+    console.print(shown)
+    fixes: dict[str, list[str]] = {}
+    for one in checked.checks:
+        if one.fix and one.outcome != PASSED:
+            fixes.setdefault(one.fix, []).append(one.name)
+    for fix, names in fixes.items():
+        console.print(styled(f"{', '.join(names)}:", "dim"), soft_wrap=True)
+        print_lines(fix, "  ")
 
 
 def _confirm(one: IntegrationReport) -> None:
@@ -154,8 +214,12 @@ def _confirm(one: IntegrationReport) -> None:
 
 
 def _state(one: IntegrationReport) -> Text:
-    return styled("paused" if one.status == "disabled" else one.status, _STYLES.get(one.status, "dim"))
+    return _shown_state(one.status)
 
 
-def _last_sync(one: IntegrationReport) -> str:
-    return f"{one.last_sync.astimezone(UTC):%Y-%m-%d %H:%M}" if one.last_sync else "never"
+def _shown_state(status: str) -> Text:
+    return styled("paused" if status == "disabled" else status, _STYLES.get(status, "dim"))
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else ""

@@ -95,6 +95,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(json.dumps(value, indent=2, default=str, ensure_ascii=False)) + "\n")
 
 
+def print_lines(text: str, indent: str = "") -> None:
+    """A text of several lines as it is, so that it can be copied, as a policy or a command."""
+    for line in text.splitlines():
+        console.print(Text(indent + one_line(line)), soft_wrap=True)
+
+
 def print_price(scanned_bytes: int | None, usd: Decimal | None, as_json: Any) -> None:
     """What a question would scan, and its list price; None where it runs on this machine.  as_json: the answer for programs, or None."""
     if as_json is not None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated
 
 import typer
 
+from common.config import PRODUCTION, service_settings_of_environment
 from common.errors import BadConfiguration, GoesOn
-from common.runtime.bootstrap import runtime
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from costwire.demo import show_samples
 from costwire.output import console
+from costwire.watch import events, prepare
 
 _THREADS = 8
 _LARGEST_HEADERS = 32 * 1024
@@ -29,23 +32,35 @@ def serve(
         ),
     ] = False,
 ) -> None:
-    """Serve the dashboard and the HTTP API until stopped.  They listen on this machine only and need no key there."""
+    """Serve the dashboard and the HTTP API until stopped, and do meanwhile what costwire watch does: fetch, check and notify.
+
+    On this machine's own address neither needs a login or a key; on another one only the API is served, with the keys of costwire api-keys.
+    """
     import waitress  # with Flask: what no other command needs
 
     from web.api.access import OpenDoor
-    from web.api.app import Service
+    from web.api.app import Service, create_app
+    from web.api.guard import service_of
     from web.api.reading import LARGEST_BODY
     from web.site import create_site
 
-    if host not in LOOPBACK:
-        raise BadConfiguration(
-            f"--host is '{host}', expected {' or '.join(LOOPBACK)}: without keys only this machine may ask"
-        )
     if samples:
         show_samples()
-    app = create_site(runtime(), Service(OpenDoor(), loopback=True))
+    rt = runtime()
+    own = service_settings_of_environment()
+    if host in LOOPBACK and own.environment != PRODUCTION:
+        service = Service(OpenDoor(), loopback=True)
+    elif own.disable_auth:
+        raise BadConfiguration(
+            f"--host is '{host}' and DISABLE_AUTH is true: whoever reaches this machine could read all costs"
+        )
+    else:
+        service = service_of(rt, own)
+    if isinstance(rt, EmbeddedRuntime):
+        prepare(rt)
+        threading.Thread(target=_work, args=(rt,), name="worker", daemon=True).start()
     server = waitress.create_server(
-        app,
+        create_site(rt, service) if service.loopback else create_app(rt, service),
         host=host,
         port=port,
         threads=_THREADS,
@@ -59,3 +74,9 @@ def serve(
     )
     server.run()
     raise GoesOn("stopped")
+
+
+def _work(rt: EmbeddedRuntime) -> None:
+    """Do what requests ask for, and what is scheduled, until the process ends; a kill at any moment is safe."""
+    for _ in events(rt):
+        pass

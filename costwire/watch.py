@@ -24,10 +24,7 @@ def watch() -> None:
     """Run schedules and process requests of other commands until Ctrl-C.  Any number may run in parallel, also beside other commands."""
     rt = embedded()
     try:
-        subscribe_all(rt)
-        ensure_budget_check(rt)
-        ensure_clean_up(rt)
-        end_unrequested(rt)
+        prepare(rt)
         names = [one.name for one in rt.scheduler.list()]
         _say(
             rt,
@@ -37,6 +34,14 @@ def watch() -> None:
             _say(rt, line)
     except KeyboardInterrupt:
         raise GoesOn("stopped; unfinished work is stored for the next costwire watch or sync") from None
+
+
+def prepare(rt: EmbeddedRuntime) -> None:
+    """Make the subscriptions and the platform's own schedules; repeating this changes nothing."""
+    subscribe_all(rt)
+    ensure_budget_check(rt)
+    ensure_clean_up(rt)
+    end_unrequested(rt)
 
 
 def events(rt: EmbeddedRuntime, sleep: Callable[[float], None] = time.sleep) -> Iterator[Text]:

@@ -37,9 +37,7 @@ class Outcome:
 
 def subscribe_all(rt: EmbeddedRuntime) -> None:
     """Make every subscription; repeating this changes nothing."""
-    for topic, subscriptions in SUBSCRIPTIONS.items():
-        for one in subscriptions:
-            rt.bus.subscribe(topic, one.name)
+    rt.bus.subscribe_each({one.name: topic for topic, table in SUBSCRIPTIONS.items() for one in table})
 
 
 def subscribe_here(rt: Runtime) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("common", "functions")
+PACKAGES = ("common", "functions", "web")
 KINDS = frozenset({".py", ".sql", ".toml", ".json", ".csv", ".j2"})
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 

@@ -93,7 +93,7 @@ def load_world(assumed: Mapping[str, Any], measured: Mapping[str, Any]) -> World
 def function_sizes() -> dict[str, tuple[Decimal, Decimal]]:
     """vCPUs and GiB of each function, as Terraform deploys it."""
     text = (HERE.parent / "terraform" / "functions.tf").read_text(encoding="utf-8")
-    found = re.findall(r'(\w+) = \{\s+description\s+= "[^"]*"\s+memory\s+= "(\d+)([GM])i"\s+cpu\s+= "(\d+)"', text)
+    found = re.findall(r'(\w+) = \{\s+description\s+= "[^"]*"\s+memory\s+= "(\d+)([GM])i"\s+cpu\s+= "([\d.]+)"', text)
     return {name: (Decimal(cpu), Decimal(memory) / (1 if unit == "G" else 1024)) for name, memory, unit, cpu in found}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from common.adapters.gcp import firestore_indexes, scheduler, secret_manager
-from common.config import Settings
+from common.config import ServiceSettings, Settings
 from common.messages import BudgetCheckRequested, CleanUpRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
@@ -48,7 +48,8 @@ def facts() -> dict[str, Any]:
 
 def secret_settings() -> list[str]:
     """The settings whose values are secrets of the platform."""
-    return [name for name, field in Settings.model_fields.items() if field.annotation == (SecretStr | None)]
+    fields = {**Settings.model_fields, **ServiceSettings.model_fields}
+    return [name for name, field in fields.items() if field.annotation == (SecretStr | None)]
 
 
 def text() -> str:

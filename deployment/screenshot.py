@@ -16,7 +16,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "demo.svg"
-_LAST = "5. "
+_LAST = "6. "
 """The section that is not shown: it names paths of the machine."""
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 

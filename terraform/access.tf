@@ -9,31 +9,31 @@
 # roles/datastore.viewer on database:credentials and roles/cloudkms.cryptoKeyDecrypter on the key.
 
 locals {
-  ingest = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
+  ingest = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
 
   grants = {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["database:documents"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "operators"]
       why      = "reads and writes the documents of tenants"
     }
     processed = {
       roles    = ["roles/datastore.user"]
       on       = ["database:processed"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up"]
-      why      = "records which events it has finished"
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
+      why      = "records which events or requests it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
       why      = "sends its spans to Cloud Trace"
     }
 
     dispatch = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-focus"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-focus"]
       accounts = ["dispatch_sync"]
       why      = "requests the bills of each integration"
     }
@@ -49,6 +49,12 @@ locals {
       on       = ["topic:bill-landed"]
       accounts = local.ingest
       why      = "announces each chunk that it has landed"
+    }
+    ingest_alert = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:alert-raised"]
+      accounts = local.ingest
+      why      = "announces the alert of a connection that does not work, and that it works again"
     }
     ingest_aws = {
       roles    = ["roles/pubsub.publisher"]
@@ -74,6 +80,24 @@ locals {
       accounts = ["ingest_oci"]
       why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
+    ingest_openai = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:ingest-openai", "dead-topic:ingest-openai"]
+      accounts = ["ingest_openai"]
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
+    }
+    ingest_anthropic = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:ingest-anthropic", "dead-topic:ingest-anthropic"]
+      accounts = ["ingest_anthropic"]
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
+    }
+    ingest_deepseek = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:ingest-deepseek", "dead-topic:ingest-deepseek"]
+      accounts = ["ingest_deepseek"]
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
+    }
     ingest_focus = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-focus", "dead-topic:ingest-focus"]
@@ -95,7 +119,7 @@ locals {
     names = {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus", "normalize_focus", "clean_up"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "clean_up", "api"]
       why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
@@ -132,21 +156,21 @@ locals {
     spend = {
       roles    = ["roles/bigquery.dataViewer"]
       on       = ["datasets"]
-      accounts = ["evaluate_budgets"]
+      accounts = ["evaluate_budgets", "api"]
       why      = "queries what has been spent"
     }
 
     questions = {
       roles    = ["roles/bigquery.user"]
       on       = ["project"]
-      accounts = ["normalize_focus", "evaluate_budgets", "clean_up"]
+      accounts = ["normalize_focus", "evaluate_budgets", "clean_up", "api"]
       why      = "runs load jobs, swaps and queries; creates the dataset of a tenant that has none yet"
     }
     budgets_raise = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:alert-raised", "topic:budget-check-requested"]
       accounts = ["evaluate_budgets"]
-      why      = "announces alerts; splits a check of all tenants into one per tenant"
+      why      = "announces alerts; asks for the checks of the tenants that are due"
     }
     budgets_dead = {
       roles    = ["roles/pubsub.publisher"]
@@ -199,16 +223,35 @@ locals {
       why      = "queries which deliveries are shown, deletes restatements past their life"
     }
 
+    api_sync = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:sync-requested"]
+      accounts = ["api", "manual_sync"]
+      why      = "requests fresh bills"
+    }
+    api_objects = {
+      roles    = ["roles/storage.objectViewer"]
+      on       = ["objects:focus/", "objects:quarantine/"]
+      accounts = ["api"]
+      why      = "reads the rows that were known on an earlier day, and quarantined lines"
+    }
+    api_root_key = {
+      roles    = ["roles/secretmanager.secretAccessor"]
+      on       = ["secret:costwire-ca-root-api-key"]
+      accounts = ["api", "manual_sync"]
+      why      = "compares the operator's key"
+    }
+
     customers = {
       roles    = ["roles/datastore.viewer"]
       on       = ["database:credentials"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
       why      = "reads the encrypted credential of the integration whose bills it fetches"
     }
     customers_key = {
       roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
       on       = ["key"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
       why      = "decrypts that credential, to sign in where the bills are"
     }
 
@@ -250,7 +293,7 @@ locals {
     }
     operate_secrets = {
       roles    = ["roles/secretmanager.secretVersionManager"]
-      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password"]
+      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password", "secret:costwire-ca-root-api-key"]
       accounts = ["operators"]
       why      = "adds values; it cannot read them"
     }
@@ -264,7 +307,7 @@ locals {
       roles = ["roles/pubsub.subscriber"]
       on = [
         "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
-        "dead-letters:ingest-oci", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
+        "dead-letters:ingest-oci", "dead-letters:ingest-openai", "dead-letters:ingest-anthropic", "dead-letters:ingest-deepseek", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
         "dead-letters:charges-normalized", "dead-letters:budget-check-requested", "dead-letters:alert-raised",
         "dead-letters:clean-up-requested",
       ]

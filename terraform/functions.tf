@@ -1,11 +1,11 @@
 locals {
-  # One message at a time in an instance: its memory is known, and DuckDB has all of it.  What an instance writes to its
+  # One message at a time in an instance: its memory is known, and DuckDB has all of it; requests over HTTP are small and wait for others.  What an instance writes to its
   # temporary folder lies in memory too.  All instances together fit a new project's quota of 20 vCPU and 40 GiB (var.cpu_quota).
   functions = {
     dispatch_sync = {
       description   = "Fans a request for fresh bills out over tenants and integrations"
       memory        = "512Mi"
-      cpu           = "1"
+      cpu           = "0.5"
       max_instances = 1
     }
     ingest_aws = {
@@ -24,7 +24,7 @@ locals {
       description   = "Lands Google Cloud bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 2
+      max_instances = 1
     }
     ingest_oci = {
       description   = "Lands OCI bills in the bucket, with control totals"
@@ -32,11 +32,29 @@ locals {
       cpu           = "1"
       max_instances = 1
     }
+    ingest_openai = {
+      description   = "Lands OpenAI's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    ingest_anthropic = {
+      description   = "Lands Anthropic's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    ingest_deepseek = {
+      description   = "Lands DeepSeek's costs in the bucket, with control totals"
+      memory        = "1Gi"
+      cpu           = "0.5"
+      max_instances = 1
+    }
     ingest_focus = {
       description   = "Lands native FOCUS bills in the bucket, with control totals"
       memory        = "2Gi"
       cpu           = "1"
-      max_instances = 2
+      max_instances = 1
     }
     normalize_focus = {
       description   = "Maps a chunk to FOCUS 1.3; the last one proves the delivery and shows it"
@@ -62,6 +80,24 @@ locals {
       cpu           = "1"
       max_instances = 1
     }
+    api = {
+      description   = "Answers the HTTP API"
+      memory        = "1Gi"
+      cpu           = "1"
+      max_instances = 1
+    }
+    manual_sync = {
+      description   = "Requests fresh bills over HTTP"
+      memory        = "512Mi"
+      cpu           = "1"
+      max_instances = 1
+    }
+  }
+
+  # trigger -> what an instance works on at a time
+  concurrency = {
+    message = 1
+    http    = 16
   }
 
   cpu_asked = sum([for name, one in local.functions : tonumber(one.cpu) * lookup(var.max_instances, name, one.max_instances)])
@@ -100,9 +136,17 @@ locals {
   }
   encryption_environment = { for name, value in local.customer_environment : name => value if var.customer_key != null }
 
+  # the root key is a secret, see secrets.tf
+  service_environment = {
+    ENVIRONMENT           = "production"
+    RATE_LIMIT_PER_MINUTE = tostring(var.rate_limit_per_minute)
+  }
+
   # what one function gets beyond the common environment
   own_environment = {
     send_notifications = { for name, value in local.mail_environment : name => value if value != null }
+    api                = local.service_environment
+    manual_sync        = local.service_environment
   }
 }
 
@@ -124,7 +168,7 @@ module "function" {
   size = {
     memory        = each.value.memory
     cpu           = each.value.cpu
-    concurrency   = 1
+    concurrency   = local.concurrency[local.facts.functions[each.key].trigger]
     max_instances = lookup(var.max_instances, each.key, each.value.max_instances)
   }
 

@@ -10,6 +10,8 @@ dead_letter_days       = 31
 
 monthly_budget = 200
 
+check_tick_minutes = 1 # checks of many tenants, spread over every minute of their interval
+
 # A new project has 20 vCPU for all instances.  With many tenants request more, then raise both:
 # cpu_quota = 120
 # max_instances = {

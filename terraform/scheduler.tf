@@ -4,8 +4,8 @@ resource "google_cloud_scheduler_job" "budget_check" {
   project     = local.project
   region      = var.region
   name        = local.facts.budget_check.job
-  description = "Asks whether budgets still hold, since time alone breaks some"
-  schedule    = "*/15 * * * *"
+  description = "Asks for the budget checks that are due: each tenant's has a minute of its own in the interval"
+  schedule    = "*/${var.check_tick_minutes} * * * *"
   time_zone   = "Etc/UTC"
 
   pubsub_target {

@@ -81,6 +81,17 @@ variable "chunk_bytes" {
   }
 }
 
+variable "check_tick_minutes" {
+  description = "Minutes between two ticks of the budget checks; with many tenants 1, so that fewer are checked at once.  How often a tenant is checked is a setting"
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = contains([1, 5], var.check_tick_minutes)
+    error_message = "check_tick_minutes must be 1 or 5, which divide every interval of checks."
+  }
+}
+
 variable "traces" {
   description = "Where traces go: cloud, to Cloud Trace; off, nowhere"
   type        = string
@@ -141,6 +152,17 @@ variable "customer_key" {
   validation {
     condition     = var.customer_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.customer_key))
     error_message = "customer_key must be projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>."
+  }
+}
+
+variable "rate_limit_per_minute" {
+  description = "Requests that each API key may make in a minute, per instance"
+  type        = number
+  default     = 300
+
+  validation {
+    condition     = var.rate_limit_per_minute > 0
+    error_message = "rate_limit_per_minute is a number of requests, such as 300."
   }
 }
 

@@ -6,10 +6,8 @@ import hashlib
 import io
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from urllib3 import HTTPResponse
 
 from common.adapters.locations import open_source
 from common.ports import Location, Source
+from tests.serving import Answer, serving
 
 PLANTED = "planted-secret-of-a-test"
 ACCOUNT = "devstoreaccount1"
@@ -39,7 +38,7 @@ SIGN_IN = json.dumps(
     {"issuer": f"{_SIGN_IN_AT}/v2.0", "authorization_endpoint": TOKEN_URL, "token_endpoint": TOKEN_URL}
 ).encode()
 """What Entra ID says of the tenant."""
-Answer = Callable[[requests.PreparedRequest], tuple[int, dict[str, str], bytes]]
+Sent = Callable[[requests.PreparedRequest], tuple[int, dict[str, str], bytes]]
 
 
 def connection_string(address: str | None = None, account: str = ACCOUNT) -> str:
@@ -89,30 +88,12 @@ def refusing(status: int, code: str) -> Iterator[str]:
     """The address of a server that answers everything with one error of Azure."""
     body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{PLANTED}</Message></Error>".encode()
 
-    class Refusal(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(status)
-            self.send_header("x-ms-error-code", code)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else body)
-
-        do_GET = do_POST = do_HEAD = _answer
-
-        def log_message(self, *words: Any) -> None: ...
-
-    one = ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
-    threading.Thread(target=one.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{one.server_port}"
-    finally:
-        one.shutdown()
-        one.server_close()
+    headers = (("x-ms-error-code", code), ("Content-Type", "application/xml"))
+    with serving(lambda request: Answer(status, body, headers)) as address:
+        yield address
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, answer: Answer) -> list[requests.PreparedRequest]:
+def answering(monkeypatch: pytest.MonkeyPatch, answer: Sent) -> list[requests.PreparedRequest]:
     """Answer what the SDKs send to Azure's own addresses; the requests that were sent, as they come."""
     asked: list[requests.PreparedRequest] = []
 

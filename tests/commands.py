@@ -22,8 +22,10 @@ LOADED = [
     "costwire.__main__", "costwire.cli", "functions_framework", "common.adapters.embedded.duckdb_warehouse",
     "common.adapters.embedded.folder_objects", "common.adapters.embedded.sqlite_bus", "common.adapters.embedded.sqlite_documents",
     "common.ingestion.dispatch", "common.normalization.normalize", "common.normalization.chunk", "common.runtime.handling",
+    "functions.dispatch_sync.main", "functions.ingest_aws.main", "functions.normalize_focus.main", "functions.evaluate_budgets.main",
+    "tests.filled_caches",
 ]  # fmt: skip
-"""What most commands import; the rest is imported when it is needed, as ever."""
+"""What most commands import and compute; the rest is imported when it is needed, as ever."""
 if os.environ.get("PUBSUB_EMULATOR_HOST"):
     LOADED += [f"common.adapters.gcp.{name}" for name in ("bigquery", "firestore", "pubsub", "storage")]
 _starting = threading.Lock()

@@ -7,12 +7,10 @@ import hashlib
 import itertools
 import json
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from common.adapters.locations import open_source
 from common.ports import Location, Source
+from tests.serving import Answer, Quiet, started
 
 TENANCY, USER = "ocid1.tenancy.oc1..aaaaexample", "ocid1.user.oc1..aaaaexample"
 FINGERPRINT = ":".join(["20"] * 16)
@@ -54,16 +53,15 @@ class Peer:
         self.asked: list[str] = []
         self._versions = itertools.count()
         handler = type("Handler", (_Handler,), {"peer": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
+        self._running = ExitStack()  # as long as the process
+        self.address = self._running.enter_context(started(handler))
 
     def write(self, bucket: str, name: str, content: bytes) -> None:
         there = self.objects.setdefault(("bling", bucket), {})
         there[name] = (content, f"etag-{next(self._versions)}", datetime.now(UTC))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     peer: Peer
     protocol_version = "HTTP/1.1"
 
@@ -74,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_signed():
             return self._send(401, b'{"code": "NotAuthenticated"}')
         asked = urlsplit(self.path)
+        if asked.path == "/n":
+            return self._send(200, b'"namespace-of-the-tenancy"')
         found = _OBJECTS.fullmatch(asked.path)
         there = self.peer.objects.get((unquote(found[1]), unquote(found[2]))) if found else None
         if found is None or there is None:
@@ -126,16 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         return {"date", "(request-target)", "host"} <= set(found[1].split())
 
     def _send(self, status: int, body: bytes, facts: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"content-length": str(len(body)), **(facts or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.send(Answer(status, body, tuple((facts or {}).items())))
 
     do_GET = do_HEAD = _answer
-
-    def log_message(self, *words: Any) -> None: ...
 
 
 @cache

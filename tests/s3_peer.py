@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from moto.server import ThreadedMotoServer
 
 from common.adapters.locations import open_source
 from common.ports import Location, Source
+from tests.serving import Answer, Quiet, serving
 
 KEYS = b'{"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "planted-secret-of-a-test"}'
 
@@ -57,23 +56,8 @@ def refusing(status: int, code: str) -> Iterator[str]:
     body = f"<Error><Code>{code}</Code><Message>planted-secret-of-a-test</Message></Error>".encode()
     asked = f"<ErrorResponse>{body.decode()}</ErrorResponse>".encode()
 
-    class Refusal(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            text = asked if self.command == "POST" else body
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else text)
+    def answer(request: Quiet) -> Answer:
+        return Answer(status, asked if request.command == "POST" else body)
 
-        do_GET = do_POST = do_HEAD = _answer
-
-        def log_message(self, *words: Any) -> None: ...
-
-    one = ThreadingHTTPServer(("127.0.0.1", 0), Refusal)
-    threading.Thread(target=one.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{one.server_port}"
-    finally:
-        one.shutdown()
-        one.server_close()
+    with serving(answer) as address:
+        yield address

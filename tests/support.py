@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from common.config import Settings
 from common.ingestion.requesting import new_request_id
 from common.messages import SyncRequested
-from common.ports import FoundObject, Location, Source
+from common.ports import FoundObject, Probe, ProbedLocation, Source
 from common.records.integrations import save_integration
 from common.records.organizations import ensure_default
 from common.records.runs import queue_run
@@ -48,7 +48,7 @@ _SHIFT = datetime.now(UTC) - NOW
 class _OfItsTime:
     """A location whose files are of the days before NOW, as the test's clock has it, though they were written today."""
 
-    def __init__(self, behind: Location) -> None:
+    def __init__(self, behind: ProbedLocation) -> None:
         self._behind, self.uri = behind, behind.uri
 
     def list(self, prefix: str = "") -> list[FoundObject]:
@@ -60,11 +60,14 @@ class _OfItsTime:
     def open(self, name: str, version: str | None = None) -> BinaryIO:
         return self._behind.open(name, version)
 
+    def probes(self) -> Sequence[Probe]:
+        return self._behind.probes()
+
 
 class Laptop(EmbeddedRuntime):
     """The embedded runtime of a test."""
 
-    def source(self, integration: Source) -> Location:
+    def source(self, integration: Source) -> ProbedLocation:
         return _OfItsTime(super().source(integration))
 
     @cached_property

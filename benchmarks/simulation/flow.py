@@ -13,6 +13,7 @@ from typing import Any
 
 from common.adapters.gcp.bigquery_jobs import JOB_SECONDS
 from common.budgets.answers import asking_day
+from common.domain.spread import is_due
 from common.ingestion.landing import FEW, SMALL_BYTES
 from common.ingestion.one_file import WINDOW
 from common.normalization import finish
@@ -55,9 +56,13 @@ class _Swap:
 class Flow:
     """The messages of some days."""
 
-    def __init__(self, loop: Loop, world: World, tenants: list[Tenant], chance: random.Random) -> None:
+    def __init__(
+        self, loop: Loop, world: World, tenants: list[Tenant], chance: random.Random, check_tick_minutes: int
+    ) -> None:
         self.platform: Platform  # set by whoever makes both
         self.tenants = tenants
+        self._check_tick_seconds = check_tick_minutes * 60
+        self._checks_until = FIRST_DAY - timedelta(minutes=check_tick_minutes)
         self._loop, self._world, self._chance = loop, world, chance
         self._swaps: dict[Bill, _Swap] = {}
         self._seconds = lru_cache(maxsize=None)(self._of)
@@ -67,8 +72,8 @@ class Flow:
         for tenant in self.tenants:
             tenant.asked_on = asking_day(tenant.slug, FIRST_DAY - timedelta(seconds=1))
         for day in range(days):
-            for number in range(int(DAY // (DEFAULTS["threshold_check_minutes"] * 60))):
-                moment = day * DAY + number * DEFAULTS["threshold_check_minutes"] * 60
+            for number in range(int(DAY // self._check_tick_seconds)):
+                moment = day * DAY + number * self._check_tick_seconds
                 self._loop.at(moment, lambda: self.platform.publish("budget-check-requested", Body()))
             minute, hour, *_ = clean_up_schedule().cron.split()
             self._loop.at(
@@ -185,16 +190,19 @@ class Flow:
 
     def _evaluate_budgets_on_request(self, body: Body) -> Work:
         if body.tenant is None:
-            return Work(self._seconds("fanning_out", len(self.tenants)), self._check_all)
+            return Work(self._seconds("fanning_out", len(self.tenants)), self._check_those_due)
         tenant = body.tenant
         today = asking_day(tenant.slug, FIRST_DAY + timedelta(seconds=self._loop.now))
         asks = tenant.asked_on != today
         tenant.asked_on = today
         return self._evaluation(tenant, asks)
 
-    def _check_all(self) -> None:
+    def _check_those_due(self) -> None:
+        after, now = self._checks_until, FIRST_DAY + timedelta(seconds=self._loop.now)
         for one in self.tenants:
-            self.platform.publish("budget-check-requested", Body(one), one.slug)
+            if is_due(one.slug, DEFAULTS["threshold_check_minutes"], after, now):
+                self.platform.publish("budget-check-requested", Body(one), one.slug)
+        self._checks_until = now
 
     def _evaluation(self, tenant: Tenant, asks: bool) -> Work:
         questions = (1 + len(READ_MONTHS) * tenant.budgets) if asks else 0  # as deployment/cost_model.py counts them

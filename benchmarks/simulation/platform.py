@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.messages.subscriptions import SUBSCRIPTIONS, Subscription, named, received_by
+from common.messages.subscriptions import SUBSCRIPTIONS, Subscription, named
 from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES
 from deployment.cost_world import function_sizes
 
@@ -33,20 +33,23 @@ SKIPPED = Work(0.1)
 """A message that has been done: looked up, and acked."""
 
 
+_ALL = [one for several in SUBSCRIPTIONS.values() for one in several]
+
+
 def deployed_sizes(overrides: Mapping[str, int] | None = None) -> dict[str, Size]:
     """Function -> its size.  overrides: instances, as the variable `max_instances`."""
     text = (TERRAFORM / "functions.tf").read_text(encoding="utf-8")
     instances = {
         name: int(count) for name, count in re.findall(r"(\w+) = \{\s+description[^}]*?max_instances\s+= (\d+)", text)
     }
-    (concurrency,) = set(re.findall(r"^\s+concurrency\s+= (\d+)$", text, re.MULTILINE))
+    (concurrency,) = re.findall(r"^    message\s+= (\d+)$", text, re.MULTILINE)
     wanted = {**instances, **(overrides or {})}
     return {
         name: Size(
             wanted[name] * int(concurrency),
             float(cpu),
             float(gib),
-            max(60.0, *(float(one.ack_deadline_seconds) for one in received_by(name))),
+            max([60.0, *(float(one.ack_deadline_seconds) for one in _ALL if one.function == name)]),
         )
         for name, (cpu, gib) in function_sizes().items()
     }
@@ -64,10 +67,25 @@ def production_instances() -> tuple[dict[str, int], int]:
 
 def default_quota() -> int:
     """vCPU of a new project, by variables.tf."""
-    text = (TERRAFORM / "variables.tf").read_text(encoding="utf-8")
-    found = re.search(r'variable "cpu_quota" \{.*?default\s+= (\d+)', text, re.DOTALL)
+    return _default_of("cpu_quota")
+
+
+def check_tick_minutes(production: bool) -> int:
+    """Minutes between two ticks of budget checks, by production.tfvars or else by variables.tf."""
+    if not production:
+        return _default_of("check_tick_minutes")
+    text = (TERRAFORM / "production.tfvars").read_text(encoding="utf-8")
+    found = re.search(r"^check_tick_minutes = (\d+)", text, re.MULTILINE)
     if not found:
-        raise ValueError(f"{TERRAFORM / 'variables.tf'} has no default for cpu_quota")
+        raise ValueError(f"{TERRAFORM / 'production.tfvars'} does not set check_tick_minutes")
+    return int(found[1])
+
+
+def _default_of(variable: str) -> int:
+    text = (TERRAFORM / "variables.tf").read_text(encoding="utf-8")
+    found = re.search(rf'variable "{variable}" \{{.*?default\s+= (\d+)', text, re.DOTALL)
+    if not found:
+        raise ValueError(f"{TERRAFORM / 'variables.tf'} has no default for {variable}")
     return int(found[1])
 
 

@@ -20,6 +20,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
+from common.domain.spread import place
 from common.ports import Clock, DocumentStore, Transaction
 from common.records.charges_version import current_version
 from common.records.organizations import below
@@ -119,8 +120,7 @@ class Answers:
 
 def asking_day(org_slug: str, now: datetime) -> date:
     """The tenant's day of asking again, which begins at a minute of its own: at midnight all would ask at once."""
-    minute = int.from_bytes(hashlib.sha256(org_slug.encode()).digest()[:4]) % (24 * 60)
-    return (now + timedelta(minutes=minute)).date()
+    return (now + timedelta(minutes=place(org_slug, 24 * 60))).date()
 
 
 def _path(org_slug: str, budget_id: str) -> str:

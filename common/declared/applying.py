@@ -71,7 +71,7 @@ def _integration(rt: Runtime, step: Step, wanted: DeclaredIntegration, requested
         )
         connect(rt, asked)
     # connecting resumes what was paused, so this comes last whatever has changed
-    (pause if wanted.paused else resume)(rt, wanted.org_slug, wanted.name)
+    (pause if wanted.paused else resume)(rt, wanted.org_slug, wanted.name, requested_by)
 
 
 def _budget(rt: Runtime, step: Step, wanted: DeclaredBudget) -> None:

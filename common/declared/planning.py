@@ -19,12 +19,13 @@ from common.declared.wanted import (
     integration_fields,
 )
 from common.domain.budgets import from_document
+from common.domain.integrations import DISABLED
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound, Permanent
 from common.ingestion.connecting import Connection, location_uri, look_at
 from common.ports import Document, Runtime
 from common.records.channels import missing_channels, missing_words
-from common.records.integrations import ALLOW_OVERLAP, DISABLED, integration_path, is_one_off
+from common.records.integrations import ALLOW_OVERLAP, integration_path, is_one_off
 from common.records.organizations import DEFAULT, below, organization_path
 
 _UNREMARKABLE = (None, "false")
@@ -186,7 +187,10 @@ def _integration_step(rt: Runtime, declared: DeclaredIntegration) -> Step:
     changed = {one.field for one in step.differences}
     if step.action == Action.CREATE or (step.action == Action.CHANGE and changed & set(RECONNECTS)):
         try:
-            look_at(rt, Connection(wanted.org_slug, wanted.provider, wanted.location, wanted.name))
+            asked = Connection(
+                wanted.org_slug, wanted.provider, wanted.location, wanted.name, allow_overlap=wanted.allow_overlap
+            )
+            look_at(rt, asked)
         except Permanent as error:
             raise BadConfiguration(f"{step}: {error}; nothing was applied") from None
     return step

@@ -19,7 +19,7 @@ _AZURE_ADDRESS = re.compile(r"https://([a-z0-9]{3,24})\.blob\.core\.windows\.net
 def canonical(location: str) -> str:
     """A location as it is stored: a container's address in Azure as `az://account/container/…`, any other as it is.
 
-    An address with a token (`?sig=…`) stays what it is, which no place has.
+    An address with a token (`?sig=…`) stays what it is, which no place takes.
     """
     found = _AZURE_ADDRESS.fullmatch(location.strip())
     return f"{AZURE}://{found[1].lower()}/{unquote(found[2])}" if found else location

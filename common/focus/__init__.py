@@ -18,6 +18,19 @@ QUANTITY_TYPE = "DECIMAL(38,12)"
 TIME_TYPE = "TIMESTAMP WITH TIME ZONE"
 TEXT_TYPE = "VARCHAR"
 
+GENAI_COLUMNS: dict[str, str] = {
+    "x_Model": TEXT_TYPE,
+    "x_ModelFamily": TEXT_TYPE,
+    "x_TokenKind": TEXT_TYPE,
+    "x_Tokens": QUANTITY_TYPE,
+    "x_Requests": QUANTITY_TYPE,
+    "x_ServiceTier": TEXT_TYPE,
+    "x_Batch": TEXT_TYPE,
+    "x_ApiKeyId": TEXT_TYPE,
+    "x_ListUnitPrice": COST_TYPE,
+}
+"""What a charge for a model has; null for any other charge, and where the bill does not say it."""
+
 OWN_COLUMNS: dict[str, str] = {
     "x_OrgSlug": TEXT_TYPE,
     "x_IntegrationId": TEXT_TYPE,
@@ -27,6 +40,7 @@ OWN_COLUMNS: dict[str, str] = {
     "x_IngestedAt": TIME_TYPE,
     "x_CostCategories": TEXT_TYPE,
     "x_Source": TEXT_TYPE,
+    **GENAI_COLUMNS,
 }
 """Our columns behind the FOCUS ones.  x_CostCategories and x_Source are JSON text: provider facts that FOCUS has no column for."""
 

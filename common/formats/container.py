@@ -1,6 +1,6 @@
 """What a file is, detected from its bytes: compression, container, column names.
 
-Nothing here trusts a file's name.  CSV (BOM, quotes, embedded newlines), Parquet and JSON lines; none, gzip, zstd and zip.
+Nothing here trusts a file's name.  CSV (BOM, quotes, embedded newlines), Parquet, JSON lines and answers of APIs; none, gzip, zstd and zip.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import duckdb
 import zstandard
 
 from common.errors import BadBill
+from common.formats import answers
 from common.formats.bounds import MOST_COLUMNS, TRUNCATED, breaks_off, check_bounds, too_wide
 from common.formats.cells import cells_of, count_cells
 from common.formats.content import Content, between, file_at
@@ -36,13 +37,16 @@ _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
 MOST_FOOTER_BYTES = 64 << 20
 MOST_UNPACKED_BYTES = 256 << 20
 """What is unpacked may lie in memory, since that is where a function's temporary folder is."""
+MOST_PAGE_BYTES = 12 << 20
+"""Of one answer of an API: with its request it is a line of JSON lines, in which its quotes are escaped."""
 
 
 @dataclass(frozen=True)
 class Container:
     """A file that can be read as rows.
 
-    content: never zipped, but perhaps gzip or zstd.  kind: csv, parquet or json (lines).  names: the file's column names, nested
+    content: never zipped, but perhaps gzip or zstd.  kind: csv, parquet, json (lines), answers (of an API, with their requests), or page:
+    one answer alone, which is read only with others (`common/providers/answer_pages.py`).  names: the file's column names, nested
     fields with dots.  nested: names of list, map and record columns (JSON text when read).  top_level: Parquet's own columns.
     lenient: CSV lines end in more than one way, or text in Parquet is not UTF-8, which DuckDB reads only
     when told so.  shown_as: what DuckDB calls a column of Parquet
@@ -85,7 +89,7 @@ def opened(source: Readable | Path, label: str, only: Range | None = None) -> It
                     "none",
                 )
         found = _look(content, compression, label)
-        if found.kind == "json" and _starts_with(_UTF8_MARK, content, compression, label):
+        if found.kind in ("json", "answers") and _starts_with(_UTF8_MARK, content, compression, label):
             found = _without_mark(found, Path(folder), label)
         if only is not None:
             found = ranged(found, only)
@@ -188,7 +192,7 @@ def _look(content: Content, compression: str, label: str) -> Container:
     _check_text(text, label)
     decoded = text.decode("utf-8-sig", errors="replace")
     if decoded.lstrip().startswith("{"):
-        return _json_lines(content, compression, decoded, label)
+        return _answers(content, compression, decoded, label) or _json_lines(content, compression, decoded, label)
     return _csv(content, compression, decoded, label)
 
 
@@ -287,6 +291,49 @@ def _told_apart(names: Sequence[str]) -> dict[str, str]:
         count[found.lower()] = 1
         shown.setdefault(name, found)
     return {name: found for name, found in shown.items() if found != name}
+
+
+def _answers(content: Content, compression: str, decoded: str, label: str) -> Container | None:
+    """A file of answers, or one answer; None for other JSON."""
+    if answers.is_envelope(next(filter(str.strip, decoded.split("\n")), "")):
+        with decompressed(content, compression) as stream:
+            names, has_costs = answers.column_names(answers.read_pages(_unmarked(stream), label))
+        if not has_costs:
+            raise BadBill(f"{label} has answers without a cost in them: nothing can be shown")
+        return Container(content, "answers", compression, names)
+    page = _page(content, compression, decoded, label)
+    if page is None:
+        return None
+    names, _ = answers.column_names([page])
+    if not names:
+        raise BadBill(f"{label} is an answer without a row in it; it counts only beside others of the same question")
+    return Container(content, "page", compression, names)
+
+
+def _unmarked(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines, without the byte order mark of the first."""
+    for number, line in enumerate(stream):
+        yield line.removeprefix(_UTF8_MARK) if number == 0 else line
+
+
+def _page(content: Content, compression: str, decoded: str, label: str) -> answers.Page | None:
+    first, _, rest = decoded.strip().partition("\n")
+    if rest and _is_object(first):
+        return None  # JSON lines
+    with decompressed(content, compression) as stream:
+        whole = stream.read(MOST_PAGE_BYTES + 1)
+    try:
+        page = answers.read_page(whole.decode("utf-8-sig", errors="replace"), label)
+    except BadBill:
+        return None
+    return page if len(whole) <= MOST_PAGE_BYTES and answers.shape_of(page.value) else None
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return bool(parse_line(line.encode(errors="replace"), ()))
+    except NotStrict:
+        return False
 
 
 def _json_lines(content: Content, compression: str, decoded: str, label: str) -> Container:

@@ -23,6 +23,7 @@ from common.formats.second_reader import (
     Batch,
     LineTooLong,
     Wanted,
+    answer_batches,
     csv_batches,
     json_batches,
     parquet_batches,
@@ -46,7 +47,7 @@ def control_totals(container: Container, matched: Matched, label: str) -> Contro
     try:
         if container.kind == "csv":
             return _csv_totals(container, wanted, matched)
-        reader = {"parquet": parquet_batches, "json": json_batches}[container.kind]
+        reader = {"parquet": parquet_batches, "json": json_batches, "answers": answer_batches}[container.kind]
         return _add_up(reader(container, wanted, matched))
     except LineTooLong:
         raise too_long(label) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,9 @@ from duckdb.func import FunctionNullHandling
 from common import stopping
 from common.domain.money import COST_SCALE, EXACT, add, read_cost, read_number, round_cost
 from common.errors import resource_error
-from common.formats.content import without_files
+from common.formats import kept
+from common.formats.content import Content, without_files
+from common.formats.kept import SetUp
 from common.formats.source import literal
 from common.formats.strict_json import NotStrict, has_doubled, parse, parse_line
 
@@ -25,40 +27,66 @@ _LONGEST_LITERAL = 1 << 20
 
 
 @contextmanager
-def engine(folder: Path | None = None, threads: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine(
+    folder: Path | None = None, threads: int | None = None, set_up: SetUp | None = None, keep: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB that spills to `folder` and reads every container that is open now.
 
+    set_up: makes what else the connection needs.  keep: this process keeps the database with what `set_up` made in it, for the
+    next caller with the same one; what the caller makes must be temporary, and is gone then.
     A full disk or memory leaves the context as NoSpace or NoMemory.
     """
-    connection = duckdb.connect(":memory:")
+    with _database(folder, threads, set_up, keep) as connection:
+        try:
+            with stopping.interruptible(connection):
+                yield connection
+        except duckdb.Error as error:
+            stopping.check()  # an interrupted query is no fault of the bill
+            explained = resource_error(error)
+            if explained is None:
+                raise
+            raise explained from error
+
+
+@contextmanager
+def _database(
+    folder: Path | None, threads: int | None, set_up: SetUp | None, keep: bool
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a database of its own, or to one that was kept.  One that has failed or spilled is not kept."""
+    others = without_files()
+    key = (set_up, threads, bool(others))
+    database = (kept.take(key) if keep else None) or _made(threads, others, set_up)
+    connection = database.cursor() if keep else database
+    well = False
     try:
-        with stopping.interruptible(connection):
-            yield _set_up(connection, folder, threads)
-    except duckdb.Error as error:
-        stopping.check()  # an interrupted query is no fault of the bill
-        explained = resource_error(error)
-        if explained is None:
-            raise
-        raise explained from error
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
+        if folder is not None:
+            connection.execute(f"set temp_directory = {literal(str(folder))}")
+        yield connection
+        well = not (folder and any(folder.glob("duckdb_temp*")))
     finally:
         connection.close()
+        if keep and well:
+            kept.give(key, database)
+        else:
+            database.close()
 
 
-def _set_up(
-    connection: duckdb.DuckDBPyConnection, folder: Path | None, threads: int | None
-) -> duckdb.DuckDBPyConnection:
+def _made(threads: int | None, others: Mapping[str, Content], set_up: SetUp | None) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     connection.execute("set autoinstall_known_extensions = false")
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set enable_progress_bar = false")
     if threads:
         connection.execute(f"set threads = {threads}")
-    if others := without_files():
-        from common.formats.content_files import ContentFiles  # what a bill on this disk does not need
+    if others:
+        from common.formats.content_files import (
+            ContentFiles,
+            give_back_what_is_read,
+        )  # what a bill on this disk does not need
 
+        give_back_what_is_read()
         connection.register_filesystem(ContentFiles(others))
-    if folder is not None:
-        connection.execute(f"set temp_directory = {literal(str(folder))}")
     varchar, integer = duckdb.sqltype("VARCHAR"), duckdb.sqltype("INTEGER")
     # `special`: by default DuckDB fails the whole query where one of these returns None
     special = FunctionNullHandling.SPECIAL
@@ -69,6 +97,9 @@ def _set_up(
     connection.create_function("exact_sum", exact_sum, [duckdb.list_type(varchar)], varchar, null_handling=special)
     connection.create_function("python_to_json", python_to_json, [varchar], varchar, null_handling=special)
     connection.create_function("is_strict_line", is_strict_line, [varchar, varchar], bool, null_handling=special)
+    if set_up is not None:
+        connection.execute("set TimeZone = 'UTC'")
+        set_up(connection)
     return connection
 
 

@@ -72,6 +72,21 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """How the rows of a bill stand in the answers of an API.
+
+    rows: the lists that lead to a row, from the outside in: ("data", "results") are the results of each entry of `data`; a row has the
+    fields of all it stands in.  seconds: columns that are Unix seconds, read as ISO 8601.  cents: the cost is in hundredths.
+    usage: fields of the rows of answers about usage, any one of them: such answers lie beside a bill and are none.
+    """
+
+    rows: tuple[str, ...]
+    seconds: frozenset[str] = frozenset()
+    cents: bool = False
+    usage: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class SourceFormat:
     """What is known of one source format.  cost, currency, billing_period and billing_account name columns.
 
@@ -83,6 +98,7 @@ class SourceFormat:
     others.  null_texts: words that mean null in CSV, beside the empty cell.
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
     fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
+    answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS.
     folder: the provider's, where its mapping lies.
     """
 
@@ -108,6 +124,8 @@ class SourceFormat:
     pair: Pair | None = None
     fewer_rows: str | None = None
     more_rows: str | None = None
+    answers: Answers | None = None
+    genai: bool = False
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 
     @property
@@ -186,7 +204,17 @@ def _read(table: dict[str, Any], folder: Traversable) -> SourceFormat:
         for name, bag in raw.get("bags", {}).items()
     }
     raw["pair"] = Pair(**raw["pair"]) if "pair" in raw else None
+    raw["answers"] = _answers(raw["answers"]) if "answers" in raw else None
     return SourceFormat(**raw)
+
+
+def _answers(table: dict[str, Any]) -> Answers:
+    return Answers(
+        tuple(table["rows"]),
+        frozenset(table.get("seconds", ())),
+        bool(table.get("cents")),
+        frozenset(table.get("usage", ())),
+    )
 
 
 def match(source_format: SourceFormat, names: Sequence[str]) -> Matched:
@@ -250,6 +278,12 @@ def recognise(names: Sequence[str]) -> Matched:
         f"no known format: found {len(names)} columns ({_shown(names)}); nearest is {nearest.format.title}, "
         f"which also needs {', '.join(lacking(nearest))}"
     )
+
+
+def provider_of_usage(names: Sequence[str]) -> str | None:
+    """Whose answers about usage have these names; None where they are nobody's."""
+    known = (one for one in formats().values() if one.answers and not one.answers.usage.isdisjoint(names))
+    return next((one.provider for one in known), None)
 
 
 def _shown(names: Sequence[str]) -> str:

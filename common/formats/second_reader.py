@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from common.formats import answers
 from common.formats.bounds import MAX_LINE_BYTES
 from common.formats.cells import cells_of
 from common.formats.container import Container, decompressed
@@ -221,6 +222,22 @@ def json_batches(container: Container, wanted: Wanted, matched: Matched) -> Iter
         if len(rows) >= 1 << 14:
             yield _rows_batch(wanted, rows)
             rows = []
+    if rows:
+        yield _rows_batch(wanted, rows)
+
+
+def answer_batches(container: Container, wanted: Wanted, matched: Matched) -> Iterator[Batch]:
+    """The rows of answers of an API, those about usage left out."""
+    kind = matched.format
+    assert kind.answers is not None  # noqa: S101  # only such a format is recognised in answers
+    canonical = {raw: name for name, raw in matched.columns.items()}
+    rows: list[dict[str, str | None]] = []
+    with decompressed(container.content, container.compression) as stream:
+        for row in answers.bill_rows(answers.read_pages(stream, "the bill"), kind.answers):
+            rows.append({raw: answers.cell(row, canonical[raw], kind, raw) for raw in wanted.all})
+            if len(rows) >= 1 << 14:
+                yield _rows_batch(wanted, rows)
+                rows = []
     if rows:
         yield _rows_batch(wanted, rows)
 

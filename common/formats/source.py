@@ -14,7 +14,7 @@ import duckdb
 
 from common.formats.bounds import MAX_LINE_BYTES
 from common.formats.container import Container
-from common.formats.recognition import Bag, Matched
+from common.formats.recognition import Answers, Bag, Matched
 from common.formats.strict_json import MOST_LEVELS, records_of
 
 Result = TypeVar("Result")
@@ -24,6 +24,11 @@ _MAY_BE_ODD = r",\s*[}\]]|[:\[,]\s*-?(i|I|[nN][aA])|[\x0b\x0c]|([\[{][^\[{]*){" 
 """A comma before an end, NaN and infinities, space that is none in JSON, many brackets; or text that looks so."""
 _NEED_LENIENCE = ("state machine", "string encoding")
 """Words of DuckDB's, which has no codes: a CSV file's lines end in more than one way; text in Parquet is not UTF-8."""
+_STRING_OR_NOT = r'"(?:[^"\\]|\\.)*"|[^"]+'
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+"""Of an answer's text: its strings and what stands between them, and a number in the latter.  DuckDB would make floats of numbers."""
+_DIGITS = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)"
+_ZERO = r"[+-]?(0+(\.0*)?|\.0+)([eE][+-]?[0-9]+)?"
 NUMBER_END = "|"
 """Ends the number of a numbered line, so that it can be told from what a mapping puts behind it."""
 
@@ -84,7 +89,22 @@ def source_sql(
     return f"select {', '.join(columns)} from {reader(container, matched)}"
 
 
+def usage_sql(container: Container, matched: Matched) -> str | None:
+    """A SELECT of the answers about usage that lie beside the bill's rows, one row each; None where the file is none of answers.
+
+    fields: the row's own, as JSON with numbers as texts.  above: of what it stands in.  A file without any gives no rows.
+    """
+    kind = matched.format.answers
+    if container.kind != "answers" or kind is None:
+        return None
+    levels = [f"level_{number}" for number in range(len(kind.rows), 0, -1)]
+    above = levels[-1] if len(levels) > 1 else "null"
+    return f"select {levels[0]} as fields, {above} as above from {_entries(container, kind)} where is_usage"
+
+
 def _column(container: Container, matched: Matched, name: str) -> str:
+    if container.kind == "answers":
+        return _answered(matched, name)
     if container.kind == "json":
         return _cell(container, matched.columns.get(name, name))
     if name not in matched.columns:
@@ -170,6 +190,8 @@ def _row_id(container: Container, matched: Matched, numbered: bool) -> str:
         return _cell(container, matched.columns[row_id])
     before = container.range.rows if container.range else 0
     number = "file_row_number + 1" if container.kind == "parquet" else f"row_number() over () + {before}"
+    if container.kind == "answers":
+        number = "place"
     return f"cast({number} as varchar)" + (f" || {literal(NUMBER_END)}" if numbered else "")
 
 
@@ -238,4 +260,67 @@ def _read_parquet(container: Container, validation: str = "strict") -> str:
     return f"(select * from {file} where file_row_number >= {container.range.first} and file_row_number < {container.range.end})"
 
 
-_READERS = {"csv": _csv, "json": _json, "parquet": _parquet}
+def _answers(container: Container, matched: Matched) -> str:
+    assert matched.format.answers is not None  # noqa: S101  # only such a format is recognised in answers
+    return f"(select * from {_entries(container, matched.format.answers)} where not is_usage)"
+
+
+def _entries(container: Container, kind: Answers) -> str:
+    """The innermost entries of all answers: account, level_1 to level_n from the outside in, place, is_usage."""
+    tokens = f"regexp_extract_all(answer, {literal(_STRING_OR_NOT)})"
+    quoting = f"case when starts_with(token, '\"') then token else regexp_replace(token, {literal(_NUMBER)}, '\"\\0\"', 'g') end"
+    rows = (
+        "select account, cast(page as varchar) as place, "
+        f"cast(array_to_string(list_transform({tokens}, lambda token: {quoting}), '') as json) as level_0 from ("
+        "select json_extract_string(json, '$.account') as account, json_extract_string(json, '$.answer') as answer, "
+        f"row_number() over () as page from read_ndjson_objects({file_literal(container.content.name)}, hive_partitioning = false, "
+        f"compression = {literal(container.compression)}, maximum_object_size = {MAX_LINE_BYTES}))"
+    )
+    carried = "account"
+    for number, step in enumerate(kind.rows, start=1):
+        inner = f"cast(json_extract(level_{number - 1}, {literal(_json_path(step))}) as json[])"
+        listed = f"select {carried}, place, {inner} as entries from ({rows})"
+        rows = (
+            f"select {carried}, unnest(entries) as level_{number}, "
+            f"place || '.' || unnest(range(1, len(entries) + 1)) as place from ({listed})"
+        )
+        carried = f"{carried}, level_{number}"
+    innermost = f"level_{len(kind.rows)}"
+    paths = ", ".join(literal(_json_path(name)) for name in sorted(kind.usage))
+    usage = f"list_contains(json_exists({innermost}, [{paths}]), true)" if kind.usage else "false"
+    return f"(select *, bool_or({usage}) over (partition by split_part(place, '.', 1)) as is_usage from ({rows}))"
+
+
+def _answered(matched: Matched, name: str) -> str:
+    """A canonical column of an entry, or of what it stands in; numbers as they are written."""
+    kind = matched.format.answers
+    assert kind is not None  # noqa: S101  # only such a format is recognised in answers
+    raw = matched.columns.get(name, name)
+    if raw == "account":
+        return "account"
+    path = literal(_json_path(raw))
+    levels = ", ".join(f"json_extract_string(level_{number}, {path})" for number in range(len(kind.rows), 0, -1))
+    text = f"coalesce({levels})"
+    if name in kind.seconds:
+        moment = f"strftime(make_timestamp(cast({text} as bigint) * 1000000), '%Y-%m-%dT%H:%M:%SZ')"
+        return f"case when regexp_full_match({text}, '[0-9]{{9,10}}') then {moment} else {text} end"
+    if name == matched.format.currency:
+        return f"upper({text})"
+    return _answered_cost(text, kind.cents) if name == matched.format.cost else text
+
+
+def _answered_cost(text: str, cents: bool) -> str:
+    """In whole units; any zero is 0, whatever its exponent; null where cents are no number."""
+    bare = f"trim({text})"
+    zero = f"when regexp_full_match({bare}, {literal(_ZERO)}) then '0'"
+    if not cents:
+        return f"case {zero} else {text} end"
+    exponent = f"cast(replace(regexp_extract({bare}, '[eE](.+)$', 1), '+', '') as integer) - 2"
+    return (
+        f"case {zero} when regexp_full_match({bare}, {literal(_DIGITS)}) then {bare} || 'E-2' "
+        f"when regexp_full_match({bare}, {literal(_DIGITS + '[eE][+-]?[0-9]{1,4}')}) "
+        f"then regexp_extract({bare}, '^[^eE]+') || 'E' || ({exponent}) end"
+    )
+
+
+_READERS = {"answers": _answers, "csv": _csv, "json": _json, "parquet": _parquet}

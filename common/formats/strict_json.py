@@ -30,8 +30,17 @@ def shortest(text: str) -> str:
 
 def parse(text: str) -> Any:
     """The value of JSON text: fractions as text, objects with a doubled key as Doubled.  Raises NotStrict."""
+    return _parse(text, _DECODER)
+
+
+def parse_texts(text: str) -> Any:
+    """The same with each number as it is written.  Raises NotStrict."""
+    return _parse(text, _TEXT_DECODER)
+
+
+def _parse(text: str, decoder: json.JSONDecoder) -> Any:
     try:
-        value = _DECODER.decode(text)
+        value = decoder.decode(text)
     except RecursionError:
         raise NotStrict(_TOO_DEEP) from None
     except ValueError as error:
@@ -103,6 +112,7 @@ def _refuse(word: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=shortest, parse_constant=_refuse)
+_TEXT_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_refuse)
 _LONG_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=shortest, parse_int=str, parse_constant=_refuse)
 
 

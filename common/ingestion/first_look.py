@@ -9,7 +9,7 @@ import duckdb
 
 from common.formats import container as containers
 from common.formats.engine import engine
-from common.formats.recognition import Matched, recognise
+from common.formats.recognition import Matched, provider_of_usage, recognise
 from common.formats.source import quoted, read_rows, source_sql
 
 _SAMPLE_ROWS = 2000
@@ -30,7 +30,11 @@ def look(file: Path, label: str, with_account: bool = True) -> FirstLook:
     label: how messages call the file.  Raises UnknownFormat for columns of no known bill, BadBill for what cannot be read.
     """
     with containers.opened(file, label) as opened:
+        if opened.kind == "page" and (provider := provider_of_usage(opened.names)):
+            return FirstLook(provider, adds_up=True)
         matched = recognise(opened.names)
+        if opened.kind in ("page", "answers"):
+            return FirstLook(matched.format.provider, adds_up=True)
         account = None
         if with_account:
             try:

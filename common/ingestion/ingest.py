@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from common.domain.integrations import ACTIVE, DISABLED
 from common.domain.places import is_local
-from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady
+from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady, Permanent
+from common.ingestion.checking import check_and_report
+from common.ingestion.due_checks import is_to_be_taken_back, order_of
 from common.ingestion.known import Known
 from common.ingestion.landed_files import Ports
 from common.ingestion.landing import ManyUnread, land
@@ -22,9 +25,8 @@ from common.providers.discovery import FoundDelivery
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
 from common.records.integrations import (
-    ACTIVE,
-    ERROR,
     claim_landing,
+    is_one_off,
     load_integration,
     note_looked,
     note_sync,
@@ -64,8 +66,11 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
     same message is published again and this one is done: what was copied and read so far is kept.  A bill that cannot be read ends the
     run as rejected, one that its provider is still writing as waiting, and the message is done: another try would not help, and a later
     run looks again.  A location that cannot be read raises.  It and a bill that cannot be read put the integration into `error` with the
-    reason.
+    reason.  A message for a check lands nothing.
     """
+    if message.check:
+        check_and_report(rt, message.org_slug, message.integration_id, message.run_id)
+        return
     if message.file is not None:
         try:
             read_file(message, message.file, rt)
@@ -83,7 +88,17 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
         _wait(message, rt, error)
     except CostError as error:
         note_sync(rt.documents, rt.clock.now(), org_slug, integration_id, str(error))
+        if isinstance(error, Permanent):
+            _ask_for_check(message, rt, integration)
         raise
+    if is_to_be_taken_back(integration):
+        _ask_for_check(message, rt, integration)
+
+
+def _ask_for_check(message: IngestBill, rt: Runtime, integration: Document) -> None:
+    """Have the connection checked by a message of its own; bills that were imported by hand have none."""
+    if not is_one_off(integration):
+        rt.bus.publish(order_of(message.org_slug, integration, message.run_id))
 
 
 def _wait(message: IngestBill, rt: Runtime, error: NotReady) -> None:
@@ -97,11 +112,12 @@ def _wait(message: IngestBill, rt: Runtime, error: NotReady) -> None:
 
 def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Document) -> None:
     org_slug, integration_id = message.org_slug, message.integration_id
-    if integration["status"] not in (ACTIVE, ERROR):
+    if integration["status"] == DISABLED:
         raise BadConfiguration(
             f"{TITLES[message.provider]} integration not active; costwire integrations resume {integration_id} reactivates it"
         )
-    listing = Listing.of(rt.source(source_of(org_slug, integration, run.location if run else None)))
+    place = rt.source(source_of(org_slug, integration, run.location if run else None, message.billing_periods))
+    listing = Listing.of(provider(message.provider).bills_at(place))
     before = listed_of(integration)
     if _is_unchanged(run, integration, listing, before):
         note_unchanged(rt.documents, rt.clock, org_slug, message.run_id)

@@ -42,7 +42,9 @@ def read_file(message: IngestBill, file: Mapping[str, Any], rt: Runtime) -> None
     if run is not None and (run.has_landed or run.status in ENDED):
         return
     integration = load_integration(rt.documents, org_slug, integration_id)
-    location = rt.source(source_of(org_slug, integration, run.location if run else None))
+    own = provider(message.provider)
+    where = run.location if run else None
+    location = own.bills_at(rt.source(source_of(org_slug, integration, where, message.billing_periods)))
     part, found = _named(file)
     listing = Listing(location, location.uri, (found,))
     known = Known(rt.documents, rt.objects, org_slug, integration_id, message.run_id)
@@ -50,9 +52,8 @@ def read_file(message: IngestBill, file: Mapping[str, Any], rt: Runtime) -> None
     time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
     ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, known, time_limit, rt.settings.chunk_bytes)
     request = IngestRequest(org_slug, integration_id, message.provider, message.run_id, message.billing_periods)
-    rules = provider(message.provider).rules
     try:
-        read_one(request, listing, Unread(part, key, file["cost_column"]), ports, rules)
+        read_one(request, listing, Unread(part, key, file["cost_column"]), ports, own.rules)
     except Changed:
         pass
     except BadBill as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from common.domain.names import identifier
 from common.errors import BadConfiguration
 from common.ports import Runtime
-from common.providers.aws.permissions import permissions
+from common.providers.aws.permissions import Policy, permissions
 from common.records.organizations import check_known
 from common.tenancy.external_ids import external_id_of
 
@@ -18,17 +17,16 @@ _PLACEHOLDER = "arn:aws:iam::<account of Costwire's identity>:root"
 
 @dataclass(frozen=True)
 class NeededPermissions:
-    """Policies as JSON text to copy.  example: the credential file that fits them."""
+    """The policies to make.  example: the credential file that fits them."""
 
     external_id: str
-    trust_policy: str
-    policy: str
+    trust_policy: Policy
+    policy: Policy
     example: str = '{"role_arn": "arn:aws:iam::<account>:role/<name>"}'
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        policies = {"trust_policy": json.loads(self.trust_policy), "policy": json.loads(self.policy)}
-        return {"external_id": self.external_id, **policies}
+        return {"external_id": self.external_id, "trust_policy": self.trust_policy, "policy": self.policy}
 
 
 def permissions_for(

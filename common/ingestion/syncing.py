@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from common.domain.integrations import DISABLED
 from common.errors import NotFound
 from common.ingestion.requesting import Requested, new_request_id, publish, run_id_of
 from common.messages import SyncRequested
 from common.ports import Runtime
-from common.records.integrations import DISABLED, load_integration
+from common.records.integrations import load_integration
 from common.records.organizations import below, check_known
 
 

@@ -54,6 +54,7 @@ class IngestBill(Message):
     """Fetch the bills of one integration; the topic is `ingest-<provider>`.  No billing periods: whatever is new.
 
     file: only this one is fetched and read, for the run to go on with: name, version as listed, role, size_bytes, cost_column.
+    check: nothing is fetched; its connection is checked, by the function that may open its credential.
     """
 
     topic: ClassVar[str] = "ingest-"
@@ -64,10 +65,13 @@ class IngestBill(Message):
     run_id: str
     billing_periods: tuple[str, ...] = ()
     file: dict[str, Any] | None = None
+    check: bool = False
 
     @property
     def key(self) -> str:
         whole = f"{self.org_slug}/{self.integration_id}/{','.join(self.billing_periods)}/{self.run_id}"
+        if self.check:
+            return f"{whole}/check"
         return f"{whole}/{self.file['name']}/{self.file['version']}" if self.file else whole
 
 
@@ -145,7 +149,7 @@ class ChargesNormalized(Message):
 
 @dataclass(frozen=True)
 class BudgetCheckRequested(Message):
-    """The scheduler asks whether budgets still hold, since time alone breaks some.  Without an organization: those of all."""
+    """The scheduler asks whether budgets still hold, since time alone breaks some.  Without an organization: of those that are due."""
 
     topic: ClassVar[str] = "budget-check-requested"
     check_id: str = field(metadata=FROM_EVENT_ID)

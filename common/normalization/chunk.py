@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from common.domain.money import add, plain
 from common.formats import container as containers
 from common.formats.container import Container
 from common.formats.engine import engine
-from common.formats.recognition import Matched, recognise
-from common.formats.source import file_literal, literal, quoted, read_rows, source_sql
-from common.normalization.mapping import focus_select, mapping_sql, pairs_sql, prepare
+from common.formats.recognition import Matched, formats, recognise
+from common.formats.source import file_literal, literal, quoted, read_rows, source_sql, usage_sql
+from common.normalization.mapping import adjustments_sql, choose, focus_select, mapping_sql, pairs_sql, set_up
 from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import too_large, written_sums
 from common.ports import Runtime
@@ -28,11 +29,13 @@ from common.records.deliveries import Delivery
 from common.records.own_services import saved_services
 from common.records.parts import Chunk, Part
 from common.telemetry import span
-from common.validation import Failure, validate_relation
+from common.validation import Failure, prepare_validation, validate_relation
 
 PARQUET = "(format parquet, compression zstd, compression_level 1, dictionary_size_limit 1000, row_group_size 40960)"
 """Small row groups: larger ones make DuckDB spill at its memory limit, which costs a third of the speed.  Against DuckDB's own
 level and dictionaries, writing takes a fifth less time and the file is 3 % smaller: a column of many values has no use for one."""
+SMALL_BYTES = 32 << 20
+"""Behind a file of this size no database is kept: what it took is given back, and to make another costs little beside it."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,6 @@ class _Work:
                 f"select * from ({rows}) where coalesce({month}, '') in ({', '.join(literal(one) for one in months)})"
             )
         if reported:
-            self.connection.create_function(
-                "is_reported", _is_reported, [bool], bool, type=PythonUDFType.ARROW, side_effects=True
-            )
             rows = f"select * from ({rows}) where is_reported(true)"
         self.connection.execute(f"create or replace temp view source as {rows}")
 
@@ -116,21 +116,49 @@ def _lines(*parts: Part) -> int:
     return sum(total.lines for part in parts for total in part.control.values())
 
 
+def workbench(
+    source_format: str, folder: Path, rt: Runtime, keep: bool = True
+) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """A connection that can map lines of a format, balance and validate rows."""
+    return engine(folder, rt.settings.threads, _set_up(source_format), keep)
+
+
+@cache
+def _set_up(source_format: str) -> Callable[[duckdb.DuckDBPyConnection], None]:
+    def make(connection: duckdb.DuckDBPyConnection) -> None:
+        set_up(connection, _statements(source_format))
+        prepare_validation(connection)
+        connection.create_function(
+            "is_reported", _is_reported, [bool], bool, type=PythonUDFType.ARROW, side_effects=True
+        )
+
+    return make
+
+
+@cache
+def _statements(source_format: str) -> str:
+    found = (mapping_sql(source_format), pairs_sql(source_format), adjustments_sql(source_format))
+    return "\n".join(filter(None, found))
+
+
 @contextmanager
 def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iterator[_Work]:
     part = chunk.part
     with (
         tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
         containers.opened(rt.objects.readable(part.uri), part.name, chunk.range) as container,
-        engine(Path(folder), rt.settings.threads) as connection,
+        workbench(
+            (matched := recognise(container.names)).format.name, Path(folder), rt, keep=part.size_bytes < SMALL_BYTES
+        ) as connection,
     ):
-        matched = recognise(container.names)
         cost = str(delivery.cost_column or matched.format.cost)
         net = cost != matched.format.cost
-        prepare(connection, saved_services(rt.documents, delivery.org_slug))
+        choose(connection, saved_services(rt.documents, delivery.org_slug), _statements(matched.format.name))
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
         container = replace(container, lenient=lenient or container.lenient)
+        if usage := usage_sql(container, matched):
+            connection.execute(f"create temp table usage as {usage}")
         yield _Work(connection, container, matched.with_cost(cost), delivery, chunk, Path(folder))
 
 
@@ -142,6 +170,7 @@ def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
         "net_costs": str(net).lower(),
         "fallback_currency": literal(fallback) if fallback else "null",
         "delivered_at": f"timestamptz {literal(delivery.delivered_at.isoformat())}",
+        "integration_id": literal(delivery.integration_id),
     }
 
 
@@ -161,7 +190,7 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
-    return focus_select(f"({mapping})", ours)
+    return focus_select(f"({mapping})", ours, formats()[delivery.source_format].genai)
 
 
 def _copy(work: _Work, select: str, target: Path) -> None:
@@ -215,7 +244,7 @@ def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None
 
 
 def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Numbers:
-    """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file."""
+    """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file.  connection: of a `workbench`."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
     written, rows = written_sums(connection)
     accounts = connection.execute(
@@ -223,7 +252,7 @@ def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Number
         "where x_Provider is not null and BillingAccountId is not null order by all"
     ).fetchall()
     with span("validate", rows=rows), progress.part(progress.VALIDATING, rows):
-        report = validate_relation(connection, "focus_rows")
+        report = validate_relation(connection, "focus_rows", prepared=True)
     return Numbers(
         rows=rows,
         written=written,

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from common.domain.money import add, plain
-from common.formats.engine import engine
 from common.formats.source import file_literal, literal
-from common.normalization.chunk import PARQUET, rows_select, written_numbers
-from common.normalization.mapping import adjustments_sql, prepare
+from common.normalization.chunk import PARQUET, rows_select, workbench, written_numbers
+from common.normalization.mapping import adjustments_sql
 from common.normalization.proof import failure, prove
 from common.normalization.sums import beyond
 from common.ports import Runtime
@@ -100,8 +99,7 @@ def adjustments(delivery: Delivery, chunks: Sequence[ChunkResult], rt: Runtime) 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="finish-", dir=rt.scratch)))
         paths = [stack.enter_context(rt.objects.local(uri)) for uri in uris]
-        connection = stack.enter_context(engine(folder, rt.settings.threads))
-        prepare(connection)
+        connection = stack.enter_context(workbench(delivery.source_format, folder, rt))
         listed = ", ".join(file_literal(str(path)) for path in paths)
         connection.execute(
             f"create temp view pairs as select * from read_parquet([{listed}], hive_partitioning = false)"

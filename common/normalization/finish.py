@@ -84,11 +84,14 @@ def finish(message: DeliveryMapped, rt: Runtime) -> None:
 
 def _finished_before(delivery: Delivery, rt: Runtime) -> None:
     finish_runs(rt.documents, rt.clock, delivery)  # whoever finished it may have died before this
-    if not delivery.waits_since or not delivery.has_been_shown:
+    if not delivery.waits_since:
         skipped()
         return
-    told(totals=delivery.totals)  # shown in the turn of another one: each message tells of its own
-    _count(delivery, rt)
+    if delivery.has_been_shown:
+        told(totals=delivery.totals)  # shown in the turn of another one: each message tells of its own
+        _count(delivery, rt)
+    else:
+        skipped()
     note_waiting(rt.documents, delivery, None)
 
 
@@ -199,7 +202,7 @@ def reject(delivery: Delivery, reason: str, rt: Runtime, part: Part | None = Non
 
     part: the one that is at fault, where that is known.
     """
-    change(rt.documents, delivery, state=REJECTED, reason=reason, **facts)
+    change(rt.documents, delivery, state=REJECTED, reason=reason, waits_since=None, **facts)
     _distrust_parts(delivery, reason, rt, part)
     words = f"{delivery.billing_period} is rejected: {reason}"
     note_sync(rt.documents, rt.clock.now(), delivery.org_slug, delivery.integration_id, words)

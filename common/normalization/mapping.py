@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import as_file, files
-from pathlib import Path
 
 import duckdb
 
-from common.focus import columns
+from common.focus import GENAI_COLUMNS, columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
 from common.records.own_services import SERVICE_TABLES, OwnService
@@ -41,27 +40,65 @@ def pairs_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".pairs")
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = ()) -> None:
-    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) known to a connection.
+def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
+    """`set_up`, then `choose`."""
+    set_up(connection, only_for)
+    choose(connection, own, only_for)
 
-    own: a tenant's classes of services, instead of the tables' rows for the same services.
+
+def set_up(connection: duckdb.DuckDBPyConnection, only_for: str | None = None) -> None:
+    """Make the macros and the reference tables (one a CSV file of `common/reference`, all text) in a database.
+
+    only_for: the SQL that will run, so that what it does not name is left out: reading all tables takes longer than mapping a small bill.
     """
     # bills stream past the small reference tables; left to itself DuckDB guesses a bill small and holds all of it in memory
     connection.execute("set disabled_optimizers = 'build_side_probe_side'")
-    connection.execute(files("common.normalization").joinpath("sql", "macros.sql").read_text(encoding="utf-8"))
-    for entry in sorted(files(REFERENCE).iterdir(), key=lambda item: item.name):
-        if entry.name.endswith(".csv"):
-            with as_file(entry) as path:
-                connection.execute(
-                    f"create or replace temp table {quoted(Path(entry.name).stem)} as "
-                    f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
-                )
-    for row in own:
+    connection.execute(_macros())
+    for name in _tables(only_for):
+        with as_file(files(REFERENCE).joinpath(f"{name}.csv")) as path:
+            connection.execute(
+                f"create or replace table {quoted(name)} as "
+                f"select * from read_csv({file_literal(str(path))}, header = true, all_varchar = true, delim = ',', quote = '\"')"
+            )
+
+
+def choose(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
+    """Prepare one connection of a database that was set up for the same SQL.
+
+    own: a tenant's classes of services, instead of the tables' rows for the same services, as this connection sees them.
+    """
+    tables = _tables(only_for)
+    mine = [row for row in own if SERVICE_TABLES[row.provider].name in tables]
+    for name in {SERVICE_TABLES[row.provider].name for row in mine}:
+        connection.execute(f"create or replace temp table {name} as select * from main.{name}")
+    for row in mine:
         _class_own(connection, row)
     for name, pairs in MAPS.items():
-        connection.execute(
-            f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
-        )
+        if _names(only_for, name):
+            connection.execute(
+                f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
+            )
+
+
+@cache
+def _tables(only_for: str | None) -> list[str]:
+    read = [pairs for name, pairs in MAPS.items() if _names(only_for, name)]
+    return [name for name in _reference_tables() if _names(only_for, name) or any(_names(sql, name) for sql in read)]
+
+
+@cache
+def _macros() -> str:
+    return files("common.normalization").joinpath("sql", "macros.sql").read_text(encoding="utf-8")
+
+
+@cache
+def _reference_tables() -> tuple[str, ...]:
+    names = (entry.name for entry in files(REFERENCE).iterdir())
+    return tuple(sorted(name.removesuffix(".csv") for name in names if name.endswith(".csv")))
+
+
+def _names(sql: str | None, name: str) -> bool:
+    return sql is None or name in sql
 
 
 def _class_own(connection: duckdb.DuckDBPyConnection, row: OwnService) -> None:
@@ -85,15 +122,21 @@ def adjustments_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".adjustments")
 
 
-def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason") -> str:
-    """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine."""
+def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", genai: bool = False) -> str:
+    """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine.
+
+    genai: whether the mapping gives the columns of charges for models.
+    """
     parts = []
     for column in columns():
         value = f"cast({quoted(column.name)} as {column.storage_type})"
         if column.name == "ChargeCategory":
             value = f"case when quarantine_reason is null then {value} end"
         parts.append(f"{value} as {quoted(column.name)}")
-    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source from {mapped}"
+    models = ", ".join(
+        f"cast({quoted(name) if genai else 'null'} as {kind}) as {quoted(name)}" for name, kind in GENAI_COLUMNS.items()
+    )
+    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {models} from {mapped}"
 
 
 def _provider_sql(source_format: str, kind: str = "") -> str | None:

@@ -8,8 +8,8 @@ from common.normalization.checking import check_stored, landed_chunk
 from common.normalization.chunk import normalize_chunk
 from common.normalization.finish import reject
 from common.ports import Runtime
-from common.records.chunks import chunk_path
-from common.records.deliveries import FINISHED, Delivery, chunks_path, load_known, note_waiting
+from common.records.chunks import chunk_path, count_chunks
+from common.records.deliveries import FINISHED, Delivery, load_known, note_waiting
 from common.records.runs import finish_runs
 from common.telemetry import counted, skipped
 
@@ -42,7 +42,7 @@ def normalize(message: BillLanded, rt: Runtime) -> None:
 
 def _announce_if_mapped(delivery: Delivery, rt: Runtime) -> None:
     """Two that finish at once may both announce it, one that is killed before this does so when its message comes again."""
-    if rt.documents.count(chunks_path(delivery.org_slug, delivery.delivery_id)) < len(delivery.chunks):
+    if count_chunks(rt.documents, delivery) < len(delivery.chunks):
         return
     note_waiting(rt.documents, delivery, rt.clock.now())
     rt.bus.publish(

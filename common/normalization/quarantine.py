@@ -54,7 +54,7 @@ def write_quarantine(
 
     unmapped: how many the mapping refused.  see(numbered, undecodable): makes the view `source`, as `source_sql` takes them.
     """
-    unread = count_unread(connection)
+    unread = count_unread(connection, container)
     undecodable = container.kind == "parquet" and container.lenient
     if not unmapped and not unread and not undecodable:
         return None

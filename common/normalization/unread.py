@@ -27,9 +27,9 @@ _TEXT_IS_LOST = ("ENCODING", "UNICODE", "LINE SIZE")
 """Kinds of errors with which DuckDB does not keep the line as it stands in the file."""
 
 
-def count_unread(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many lines of the files read so far were no rows."""
-    if not connection.execute("select 1 from duckdb_tables() where table_name = 'reject_errors'").fetchone():
+def count_unread(connection: duckdb.DuckDBPyConnection, container: Container) -> int:
+    """How many lines of the file, which has been read, were no rows."""
+    if container.kind != "csv":
         return 0
     row = connection.execute("select count(distinct line) from reject_errors").fetchone()
     return int(row[0]) if row else 0

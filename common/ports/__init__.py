@@ -4,7 +4,7 @@ from common.ports.bus import Delivery, MessageBus
 from common.ports.clock import Clock
 from common.ports.documents import Document, DocumentStore, Order, Transaction
 from common.ports.keys import KeyRing
-from common.ports.locations import FoundObject, Location, Source, file_uri
+from common.ports.locations import FoundObject, Location, Probe, ProbedLocation, Source, file_uri
 from common.ports.notifier import ONE_PLACE, Channel, Notification, Notifier
 from common.ports.objects import ObjectStore, Readable, StoredObject
 from common.ports.runtime import Runtime
@@ -28,6 +28,8 @@ __all__ = [
     "Notifier",
     "ObjectStore",
     "Order",
+    "Probe",
+    "ProbedLocation",
     "Readable",
     "Replacement",
     "Runtime",

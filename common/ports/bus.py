@@ -116,6 +116,10 @@ class PullBus(OperatedBus, Protocol):
 class LocalBus(PullBus, Protocol):
     """A pulled bus that sees its workers: it notices when one dies, and tells what became of its message."""
 
+    def subscribe_each(self, wanted: Mapping[str, str]) -> None:
+        """`subscribe` for many at once.  wanted: subscription -> topic."""
+        ...
+
     def hold_off(self, delivery: Delivery, seconds: float) -> None:
         """The message met another worker at the same work: deliver it again after so many seconds; this counts as no attempt."""
         ...

@@ -1,6 +1,6 @@
 """Locations: where a provider delivers its bills (a local folder; buckets and containers in the cloud)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,8 @@ class Source:
     secret: its credential, where one was given that is not stored yet; never logged.  on_this_machine: a path that was given to a command
     on this machine, never one from a document: it may be a file in either runtime.  may_name_addresses: its credential may say which
     address is asked, as a connection string does: on the user's own machine only.  maximum_bytes: the most that
-    one query may scan.
+    one query may scan.  periods: the billing periods that are wanted, none for all that are due, and asked_at: when; both for places
+    that are asked by month.
     """
 
     location: str
@@ -38,6 +39,8 @@ class Source:
     on_this_machine: bool = False
     may_name_addresses: bool = False
     maximum_bytes: int = 1 << 40
+    periods: tuple[str, ...] = ()
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -67,4 +70,28 @@ class Location(Protocol):
 
         version: as it was listed; where the file is another one by now, or becomes one while it is read, Changed is raised.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One step of a dry run of a place: cheap, and nothing is changed.
+
+    name: as `identity`, `listing`, `reading`.  run: returns what was found, in words; raises the error of ours that says what is wrong.
+    permission: what it needs, by the provider's own name; fix: the policy or the command that grants it.
+    needed: whether the steps after it make no sense without it.
+    """
+
+    name: str
+    run: Callable[[], str]
+    permission: str | None = None
+    fix: str = ""
+    needed: bool = True
+
+
+class ProbedLocation(Location, Protocol):
+    """A location that can be tried step by step."""
+
+    def probes(self) -> Sequence[Probe]:
+        """The steps in their order: who is signed in comes first."""
         ...

@@ -9,7 +9,7 @@ from common.ports.clock import Clock
 from common.ports.documents import DocumentStore
 from common.ports.inspection import Inspection
 from common.ports.keys import KeyRing
-from common.ports.locations import Location, Source
+from common.ports.locations import ProbedLocation, Source
 from common.ports.notifier import Channel, Notifier
 from common.ports.objects import ObjectStore
 from common.ports.scheduler import Scheduler
@@ -76,7 +76,7 @@ class Runtime(Protocol):
     @property
     def inspection(self) -> Inspection: ...
 
-    def source(self, integration: Source) -> Location:
+    def source(self, integration: Source) -> ProbedLocation:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         ...
 

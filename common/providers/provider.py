@@ -10,6 +10,7 @@ from common.formats.container import Container
 from common.formats.recognition import Matched
 from common.ports import Location
 from common.providers.discovery import FoundDelivery
+from common.providers.examining import Examined
 
 Opened = tuple[Container, Matched]
 Discover = Callable[[Location, Sequence[str]], list[FoundDelivery]]
@@ -43,15 +44,25 @@ class CredentialFile(Protocol):
     def is_assumed(self) -> bool: ...
 
 
+ReadCredential = Callable[[bytes], CredentialFile]
+
+
 @dataclass(frozen=True)
 class Provider:
     """One provider.
 
-    name: as in the topic `ingest-<name>`.  discover: the deliveries at a location, of some periods or of all.  read_credential: checks the
-    shape of a credential before anything is sent or stored; None where any bytes are taken.
+    name: as in the topic `ingest-<name>`.  discover: the deliveries at a location, of some periods or of all.  examine: what the export
+    there says of itself.  read_credential: checks the shape of a credential before anything is sent or stored; None where any bytes are
+    taken.  gather: the place as one whose files are bills, where several files are one only together.
     """
 
     name: str
     discover: Discover
+    examine: Callable[[Location], Examined]
     rules: ProviderRules = field(default_factory=ProviderRules)
-    read_credential: Callable[[bytes], CredentialFile] | None = None
+    read_credential: ReadCredential | None = None
+    gather: Callable[[Location], Location] | None = None
+
+    def bills_at(self, place: Location) -> Location:
+        """A place as its bills lie there."""
+        return self.gather(place) if self.gather else place

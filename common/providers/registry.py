@@ -7,20 +7,39 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from common.providers.provider import Provider
+    from common.providers.provider import Provider, ReadCredential
 
-TITLES = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oci": "OCI", "focus": "FOCUS"}
+TITLES = {
+    "aws": "AWS",
+    "azure": "Azure",
+    "gcp": "Google Cloud",
+    "oci": "OCI",
+    "openai": "OpenAI",
+    "anthropic": "Anthropic",
+    "deepseek": "DeepSeek",
+    "focus": "FOCUS",
+}
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""
 
 PROVIDERS = tuple(TITLES)
 
-_OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci"}
+ASKED = frozenset({"openai", "anthropic"})
+"""Providers that leave no bills anywhere: their API is asked, with a scheme of their name."""
+
+_OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci", **{name: name for name in ASKED}}
 """Scheme of a place -> whose credential opens it, whichever provider's bills lie there."""
 
 
-def opened_by(scheme: str, name: str) -> str:
-    """The provider whose credential opens the places of a scheme: that of the bills, `name`, where a place has no owner."""
-    return _OWNERS.get(scheme, name)
+def credential_reader(scheme: str, name: str) -> ReadCredential | None:
+    """What checks the shape of a credential for the places of a scheme; None where any bytes are taken.
+
+    name: the provider of the bills, whose credential opens a place that has no owner.
+    """
+    if scheme == "https":
+        from common.providers.signed_address import read_credential
+
+        return read_credential
+    return provider(_OWNERS.get(scheme, name)).read_credential
 
 
 @cache

@@ -10,6 +10,9 @@ from common.domain.alerts import Life, life_fields, life_of
 from common.ports import Document
 from common.records.organizations import below
 
+INTEGRATION_ERROR = "integration_error"
+"""The kind of an alert about a connection; its document names the `integration`."""
+
 
 @dataclass(frozen=True)
 class Alert:

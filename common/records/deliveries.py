@@ -7,7 +7,7 @@ chunks can finish at once without contending for one document.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from common.errors import NotFound
 from common.formats.recognition import Pair, formats
 from common.formats.totals import Total
 from common.messages import BillLanded
-from common.ports import DocumentStore, Slice
+from common.ports import Document, DocumentStore, Order, Slice
 from common.records.organizations import below
 from common.records.parts import Chunk, Part, chunks_of, part_document, read_part
 from common.records.unknown import known_and_unknown
@@ -37,6 +37,10 @@ said that it does not count."""
 NOT_COUNTED = frozenset({REJECTED, WITHDRAWN})
 
 FINISHED = frozenset({CURRENT, REPLACED, SUPERSEDED, REJECTED, JOINED, HELD, WITHDRAWN})
+
+WAITING_PAGE = 100
+_BEFORE_EVERY_MOMENT: tuple[str, Document] = ("-", {"waits_since": ""})
+"""A cursor behind those that do not wait any more, where the field is null."""
 
 Rank = tuple[datetime, int, datetime, str]
 
@@ -292,13 +296,17 @@ def of_integration(documents: DocumentStore, org_slug: str, integration_id: str)
     return [Delivery.from_document(document) for _, document in found]
 
 
-def waiting(documents: DocumentStore, org_slug: str) -> list[Delivery]:
-    """The deliveries of an organization that wait to be shown, the longest first."""
-    found = documents.list(below(org_slug, "deliveries"), {"state": LANDED})
-    deliveries = [Delivery.from_document(document) for _, document in found]
-    return sorted(
-        (one for one in deliveries if one.waits_since), key=lambda one: (one.waits_since or "", one.delivery_id)
-    )
+def waiting(documents: DocumentStore, org_slug: str) -> Iterator[Delivery]:
+    """The deliveries of an organization that wait to be shown, the longest first; as many pages are read as are asked for."""
+    behind = _BEFORE_EVERY_MOMENT
+    while True:
+        found = documents.list(
+            below(org_slug, "deliveries"), order=Order("waits_since"), limit=WAITING_PAGE, after=behind
+        )
+        yield from (one for _, document in found if (one := Delivery.from_document(document)).state == LANDED)
+        if len(found) < WAITING_PAGE:
+            return
+        behind = found[-1]
 
 
 def note_waiting(documents: DocumentStore, delivery: Delivery, since: datetime | None) -> None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from common.domain.integrations import (
+    CONNECTED,
+    FAILED,
+    SUCCEEDED,
+    WAITS,
+    Change,
+    next_state,
+    with_change,
+)
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Source, Transaction
@@ -15,12 +25,17 @@ from common.records.names import check_integration_id
 from common.records.organizations import below
 from common.records.runs import load_run
 
-ACTIVE, ERROR, DISABLED = "active", "error", "disabled"
 ALLOW_OVERLAP = "allow_overlap"
 """In an integration's config: what it shows may be shown by another one too."""
 ONE_OFF = "one_off"
 """In an integration's config: its bills were imported by hand, so its location is not looked at again by itself."""
 
+ACCOUNTS = "accounts"
+"""In an integration's document: the billing accounts that the export at its location named when it was connected."""
+_STAYING = ("history", "checks")
+"""What connecting again leaves as it is."""
+SYNCHRONIZATION, CHECK = "synchronization", "check"
+"""In its history: what changed it."""
 CLAIM = "landing"
 """In an integration's document: the run that lands its files, and until when at the latest."""
 KNOWN_FILES, KNOWN_DELIVERIES = "known_files", "known_deliveries"
@@ -44,13 +59,17 @@ def save_integration(
     credential_ref: str | None = None,
     claim: bool = False,
     external_id: str | None = None,
+    accounts: Sequence[str] = (),
+    waiting: str | None = None,
+    requested_by: str = "",
 ) -> dict[str, Any]:
     """Make an integration, or point the one of that name at another location of the same provider.
 
     keep_location: where there is one of that name, it goes on reading where it reads; a new one reads once, here.  allow_overlap: what
     another integration shows too is shown on purpose, from now on.  credential_ref: the path of the credential that is stored for it; an
     earlier one's stays.  claim: the location becomes this organization's, and no other one may read there.
-    external_id: what the customer's role asks for.
+    external_id: what the customer's role asks for.  accounts: whose costs the export says that it holds.
+    waiting: why nothing lies there yet.  requested_by: for its history.
     Raises BadConfiguration for an unknown provider, an id of another provider, an id that is no name, or a location that another
     organization has claimed.
     """
@@ -77,26 +96,42 @@ def save_integration(
             config = {**config, "external_id": external_id}
         if allow_overlap:
             config[ALLOW_OVERLAP] = True
+        state = next_state(before.get("status"), CONNECTED) if not (keep_location and before) else before["status"]
+        if waiting and not keep_location:
+            state = next_state(state, WAITS)
         document = {
+            **{name: before[name] for name in _STAYING if name in before},
             "integration_id": integration_id,
             "provider": provider,
             "display_name": before.get("display_name", integration_id),
             "account_identifier": before.get("account_identifier"),
-            "status": DISABLED if before.get("status") == DISABLED and keep_location else ACTIVE,
+            "status": state,
             "config": config,
             "credential_ref": credential_ref or before.get("credential_ref"),
             "validated_at": now.isoformat(),
             "last_sync": before.get("last_sync"),
             "next_sync": before.get("next_sync"),
-            "error_message": None,
+            "error_message": before.get("error_message") if keep_location else None,
+            "waiting_for": before.get("waiting_for") if keep_location else waiting,
+            ACCOUNTS: before.get(ACCOUNTS, []) if keep_location else sorted(accounts),
             "created_at": before.get("created_at", now.isoformat()),
             "updated_at": now.isoformat(),
         }
+        if not (keep_location and before):
+            what = "imported by hand" if keep_location else f"connected at {location}"
+            what += ", with a new credential" if credential_ref else ""
+            note_change(document, now, requested_by or "import", what)
         transaction.set(path, document)
         places.write(transaction, claims)
         return document
 
     return documents.transact(work)
+
+
+def note_change(document: Document, now: datetime, by: str, what: str) -> None:
+    """Add a change to the history in an integration's document, which has its new state already."""
+    change = Change(now.isoformat(), by, what, document["status"])
+    document["history"] = with_change(document.get("history", ()), change)
 
 
 def load_integration(documents: DocumentStore, org_slug: str, integration_id: str) -> dict[str, Any]:
@@ -124,8 +159,11 @@ def is_one_off(integration: Document) -> bool:
     return bool(integration["config"].get(ONE_OFF))
 
 
-def source_of(org_slug: str, integration: Document, location: str | None = None) -> Source:
-    """What opening the integration's place needs.  location: read there this once instead of where its config says."""
+def source_of(org_slug: str, integration: Document, location: str | None = None, periods: Sequence[str] = ()) -> Source:
+    """What opening the integration's place needs.
+
+    location: read there this once instead of where its config says.  periods: the billing periods that are wanted, none for all.
+    """
     config = integration["config"]
     return Source(
         location=str(location or config["location"]),
@@ -134,6 +172,7 @@ def source_of(org_slug: str, integration: Document, location: str | None = None)
         provider=integration["provider"],
         config=config,
         credential_ref=integration.get("credential_ref"),
+        periods=tuple(periods),
     )
 
 
@@ -183,14 +222,43 @@ def note_sync(
 
     def work(transaction: Any) -> None:
         document = transaction.get(path)
-        if document is not None:
-            document |= {
-                "status": DISABLED if document["status"] == DISABLED else ERROR if error else ACTIVE,
-                "error_message": error,
-                "waiting_for": waiting,
-                "last_sync": now.isoformat(),
-                "updated_at": now.isoformat(),
-            }
-            transaction.set(path, document)
+        if document is None:
+            return
+        before = document["status"], document.get("error_message"), document.get("waiting_for")
+        state = next_state(document["status"], FAILED if error else WAITS if waiting else SUCCEEDED)
+        document |= {
+            "status": state,
+            "error_message": error,
+            "waiting_for": waiting,
+            "last_sync": now.isoformat(),
+            "updated_at": now.isoformat(),
+        }
+        if (state, error, waiting) != before:
+            what = f"failed: {error}" if error else f"waits: {waiting}" if waiting else "fetched"
+            note_change(document, now, SYNCHRONIZATION, what)
+        transaction.set(path, document)
+
+    documents.transact(work)
+
+
+def note_checks(
+    documents: DocumentStore,
+    now: datetime,
+    org_slug: str,
+    integration_id: str,
+    checks: Document,
+    changed: Sequence[str],
+) -> None:
+    """Write down how its connection was checked.  changed: what is different from the checks before, for its history."""
+    path = integration_path(org_slug, integration_id)
+
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(path)
+        if document is None:
+            return
+        document |= {"checks": checks, "updated_at": now.isoformat()}
+        for what in changed:
+            note_change(document, now, CHECK, what)
+        transaction.set(path, document)
 
     documents.transact(work)

@@ -11,7 +11,7 @@ from common.ports import Document, DocumentStore, ObjectStore, StoredObject
 from common.records.organizations import below
 
 OBJECTS = ("raw", "focus", "quarantine", "daily", "restatements", "uploads")
-"""The kinds of objects, as the first step of their names has them."""
+"""The kinds of objects that an organization has: `<kind>/<org_slug>/`."""
 
 
 @dataclass(frozen=True)

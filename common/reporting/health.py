@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import date
 
 from common.domain.channels import OF_DEPLOYMENT, SLACK, read_hosts
+from common.domain.checks import FAILED, NOT_CHECKED, PASSED, UNAVAILABLE, UNKNOWN
 from common.domain.money import plain
 from common.errors import CostError
+from common.ingestion.checking import check_integration
 from common.ports import Document, Runtime
 from common.ports.inspection import Finding
 from common.records.deliveries import HELD
-from common.records.integrations import source_of
 from common.records.organizations import below
 from common.records.sizes import Size, Sizes, first_of_last, in_words, measure, noted_sizes
 from common.reporting.messages import lost_messages
@@ -38,15 +39,15 @@ def look(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Itera
 
 
 def look_at_integrations(rt: Runtime, org_slug: str, integration_id: str | None = None) -> Iterator[Finding]:
-    """Whether each integration's location can be read and its last fetch went well, and which months are held back."""
+    """Whether each integration's connection and its last fetch are well, and which months are held back."""
     try:
         found = rt.documents.list(below(org_slug, "integrations"))
     except CostError as error:
         yield Finding(f"integrations of {org_slug}", None, f"not checked: {error}")
         return
-    for name, document in found:
+    for name, _ in found:
         if integration_id in (None, name):
-            yield _integration(rt, org_slug, name, document)
+            yield from _integration(rt, org_slug, name)
             yield from _held(rt, org_slug, name)
 
 
@@ -172,14 +173,15 @@ def _held(rt: Runtime, org_slug: str, name: str) -> Iterator[Finding]:
         )
 
 
-def _integration(rt: Runtime, org_slug: str, name: str, document: Document) -> Finding:
-    source = source_of(org_slug, document)
-    try:
-        count = len(rt.source(source).list())
-    except CostError as error:
-        return Finding(name, False, str(error), f"costwire connect {document['provider']} --id {name} --location URI")
-    if document["error_message"]:
-        return Finding(
-            name, False, str(document["error_message"]), f"costwire sync --integration {name} after fixing it"
-        )
-    return Finding(name, True, f"{count} files at {source.location}")
+def _integration(rt: Runtime, org_slug: str, name: str) -> Iterator[Finding]:
+    """Each check that failed; one finding for all where none did."""
+    checked = check_integration(rt, org_slug, name)
+    failed = [one for one in checked.checks if one.outcome == FAILED]
+    for one in failed:
+        yield Finding(f"{name} {one.name}", False, one.found, one.fix)
+    if not failed:
+        passed = sum(one.outcome == PASSED for one in checked.checks)
+        open_ones = [one for one in checked.checks if one.outcome == UNKNOWN]
+        known = not any(one.cause in (UNAVAILABLE, NOT_CHECKED) for one in open_ones)
+        words = "; ".join(f"{one.name}: {one.found}" for one in open_ones)
+        yield Finding(name, True if known else None, f"{passed} checks passed" + (f"; {words}" if words else ""))

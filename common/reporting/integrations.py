@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.domain.integrations import FETCHED, Change
 from common.ports import Document, Runtime
 from common.records.integrations import is_one_off, load_integration
 from common.records.organizations import below
+from common.tenancy.schedules import next_sync_at
 
 _NOT_TOLD = ("credential_ref", "listed", "landing")
 
@@ -17,6 +19,7 @@ _NOT_TOLD = ("credential_ref", "listed", "landing")
 class IntegrationReport:
     """One integration.  one_off: its bills were imported by hand, so no schedule fetches them.
 
+    next_sync: when the schedule fetches it, None where none does.  history: its latest changes, oldest first.
     error: why the last fetch failed; waiting: why it found nothing complete yet.  has_credential: one is stored, encrypted.  deliveries:
     how many it has by state.  document: what is recorded, without where the credential lies and what
     landing keeps there.
@@ -28,16 +31,20 @@ class IntegrationReport:
     location: str
     one_off: bool
     last_sync: datetime | None
+    next_sync: datetime | None
     error: str | None
     waiting: str | None
     has_credential: bool
     deliveries: dict[str, int]
+    history: tuple[Change, ...]
     document: Document
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
             **self.document,
+            "next_sync": self.next_sync.isoformat() if self.next_sync else None,
+            "history": [dict(one.__dict__) for one in self.history],
             "one_off": self.one_off,
             "has_credential": self.has_credential,
             "deliveries": self.deliveries,
@@ -51,7 +58,8 @@ def list_integrations(rt: Runtime, org_slug: str) -> list[IntegrationReport]:
     for _, delivery in rt.documents.list(below(org_slug, "deliveries")):
         by_state = counts.setdefault(delivery["integration_id"], {})
         by_state[delivery["state"]] = by_state.get(delivery["state"], 0) + 1
-    return [_report(document, counts.get(name, {})) for name, document in found]
+    next_sync = next_sync_at(rt, org_slug) if found else None
+    return [_report(document, counts.get(name, {}), next_sync) for name, document in found]
 
 
 def show_integration(rt: Runtime, org_slug: str, integration_id: str) -> IntegrationReport:
@@ -61,7 +69,8 @@ def show_integration(rt: Runtime, org_slug: str, integration_id: str) -> Integra
     return found
 
 
-def _report(document: Document, deliveries: dict[str, int]) -> IntegrationReport:
+def _report(document: Document, deliveries: dict[str, int], next_sync: datetime | None) -> IntegrationReport:
+    fetched = document["status"] in FETCHED and not is_one_off(document)
     last_sync = document.get("last_sync")
     return IntegrationReport(
         integration_id=document["integration_id"],
@@ -70,9 +79,11 @@ def _report(document: Document, deliveries: dict[str, int]) -> IntegrationReport
         location=str(document["config"]["location"]),
         one_off=is_one_off(document),
         last_sync=datetime.fromisoformat(last_sync) if last_sync else None,
+        next_sync=next_sync if fetched else None,
         error=document.get("error_message"),
         waiting=document.get("waiting_for"),
         has_credential=document.get("credential_ref") is not None,
         deliveries=dict(sorted(deliveries.items())),
+        history=tuple(Change(**one) for one in document.get("history", ())),
         document={name: value for name, value in document.items() if name not in _NOT_TOLD},
     )

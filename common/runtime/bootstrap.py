@@ -22,9 +22,9 @@ if TYPE_CHECKING:
         Clock,
         DocumentStore,
         KeyRing,
-        Location,
         Notifier,
         ObjectStore,
+        ProbedLocation,
         Runtime,
         Scheduler,
         Secrets,
@@ -124,7 +124,7 @@ class EmbeddedRuntime:
 
         return DocumentScheduler(self.documents, self.bus, self.clock)
 
-    def source(self, integration: Source) -> Location:
+    def source(self, integration: Source) -> ProbedLocation:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
 
@@ -223,7 +223,7 @@ class CloudRuntime:
 
         return DeploymentInspection.connect(self.settings)
 
-    def source(self, integration: Source) -> Location:
+    def source(self, integration: Source) -> ProbedLocation:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
 
@@ -262,7 +262,7 @@ class CloudRuntime:
         return str(value)
 
 
-def _opened(rt: Runtime, source: Source) -> Location:
+def _opened(rt: Runtime, source: Source) -> ProbedLocation:
     """Each place asks for the credential by itself, since most need none."""
     from common.adapters.locations import open_source
     from common.records.places import check_readable, is_upload
@@ -284,7 +284,12 @@ def _opened(rt: Runtime, source: Source) -> Location:
 
     settings = rt.settings
     on_own_machine = settings.runtime == "embedded"
-    asked = replace(source, may_name_addresses=on_own_machine, maximum_bytes=settings.maximum_bytes_billed)
+    asked = replace(
+        source,
+        may_name_addresses=on_own_machine,
+        maximum_bytes=settings.maximum_bytes_billed,
+        asked_at=rt.clock.now(),
+    )
     return open_source(asked, credential)
 
 

@@ -14,6 +14,7 @@ from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
 from common.records.names import check_org_slug
 from common.records.organizations import below
+from common.records.sizes import OBJECTS
 from common.tenancy.schedules import ensure_schedule
 from common.warehouse.showing import show_again
 
@@ -43,8 +44,6 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
 """What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
 SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
 """The same of the sealed ones."""
-KINDS = ("uploads", "raw", "focus", "quarantine", "daily", "restatements")
-"""Where a tenant has objects: `<kind>/<org_slug>/`."""
 
 Say = Callable[[str], None]
 
@@ -97,7 +96,7 @@ def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
     say("warehouse")
     dataset = rt.warehouse.remove(org_slug)
     say("objects")
-    objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in KINDS)
+    objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in OBJECTS)
     say("documents")
     _release_places(rt.documents, org_slug)
     documents = _remove_documents(rt.sealed, org_slug, SEALED_COLLECTIONS)

@@ -5,10 +5,11 @@ Intervals are in `orgs/<org>/settings/general`, the platform's own in `settings/
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from common.domain.spread import place
 from common.errors import BadConfiguration
 from common.messages import BudgetCheckRequested, CleanUpRequested, SyncRequested
 from common.ports import DocumentStore, Runtime, Schedule, Transaction
@@ -19,6 +20,9 @@ DEFAULTS = {"sync_interval_hours": 4, "threshold_check_minutes": 15}
 HOURS = (1, 2, 3, 4, 6, 8, 12, 24)
 """Intervals that divide a day, since cron starts anew at midnight."""
 MINUTES = (5, 10, 15, 20, 30, 60)
+"""Intervals of checks, which divide an hour."""
+CHECK_TICK_MINUTES = 5
+"""More ticks spread checks further, and cost more; see `check_tick_minutes` of terraform/variables.tf."""
 OFF = 0
 BUDGET_CHECK = "budget-check"
 CLEAN_UP = "clean-up"
@@ -48,6 +52,20 @@ def shown_sync_schedule(rt: Runtime, org_slug: str) -> SyncSchedule:
     name, hours = sync_name(org_slug), sync_interval_hours(rt.documents, org_slug)
     made = next((one for one in rt.scheduler.list(name) if one.name == name), None)
     return SyncSchedule(org_slug, hours, made.cron if made else None)
+
+
+def next_sync_at(rt: Runtime, org_slug: str) -> datetime | None:
+    """When the scheduler fetches an organization's bills next; None where it does not."""
+    made = shown_sync_schedule(rt, org_slug)
+    return next_tick(org_slug, made.hours, rt.clock.now()) if made.cron and made.hours != OFF else None
+
+
+def next_tick(org_slug: str, hours: int, now: datetime) -> datetime:
+    """The first tick after a moment, in UTC, of a schedule as `sync_schedule` makes it."""
+    minute, first_hour = _offsets(org_slug, hours)
+    day = now.replace(hour=0, minute=minute, second=0, microsecond=0)
+    ticks = (day + timedelta(hours=hour) for hour in range(first_hour, 24 + hours + first_hour, hours))
+    return next(tick for tick in ticks if tick > now)
 
 
 def sync_name(org_slug: str) -> str:
@@ -98,20 +116,27 @@ def ensure_schedule(rt: Runtime, org_slug: str) -> Schedule | None:
     return schedule
 
 
-def ensure_budget_check(rt: Runtime) -> Schedule:
-    """Make the platform's schedule of budget checks, of all tenants.  Safe to repeat.  Raises BadConfiguration."""
-    schedule = budget_check_schedule(_setting(rt.documents, "threshold_check_minutes"))
-    rt.scheduler.put(schedule)
-    return schedule
-
-
-def budget_check_schedule(minutes: int) -> Schedule:
-    """Raises BadConfiguration for an interval that does not divide an hour."""
+def check_interval_minutes(documents: DocumentStore) -> int:
+    """Minutes between two checks of an organization's budgets.  Raises BadConfiguration for an interval that does not divide an hour."""
+    minutes = _setting(documents, "threshold_check_minutes")
     if minutes not in MINUTES:
         raise BadConfiguration(
             f"budgets cannot be checked every {minutes} minutes: expected one of {', '.join(map(str, MINUTES))}"
         )
-    return Schedule(BUDGET_CHECK, "0 * * * *" if minutes == 60 else f"*/{minutes} * * * *", BudgetCheckRequested(""))
+    return minutes
+
+
+def ensure_budget_check(rt: Runtime) -> Schedule:
+    """Make the platform's schedule of budget checks.  Safe to repeat.  Raises BadConfiguration for an interval that cannot be kept."""
+    check_interval_minutes(rt.documents)
+    schedule = budget_check_schedule()
+    rt.scheduler.put(schedule)
+    return schedule
+
+
+def budget_check_schedule() -> Schedule:
+    """Each tick asks for the checks that are due since the one before (checks.py).  Terraform has a rate of its own."""
+    return Schedule(BUDGET_CHECK, f"*/{CHECK_TICK_MINUTES} * * * *", BudgetCheckRequested(""))
 
 
 def clean_up_schedule() -> Schedule:
@@ -141,5 +166,5 @@ def _org_settings(org_slug: str) -> str:
 
 
 def _offsets(org_slug: str, hours: int) -> tuple[int, int]:
-    number = int.from_bytes(hashlib.sha256(org_slug.encode()).digest()[:8])
-    return number % 60, (number // 60) % hours
+    own = place(org_slug, 60 * hours)
+    return own % 60, own // 60

@@ -7,21 +7,27 @@ import duckdb
 from common.validation.file import validate_file
 from common.validation.report import Failure, Report
 from common.validation.rows import column_types, typed_rows
-from common.validation.running import prepare, run
+from common.validation.running import prepare as prepare_validation
+from common.validation.running import run
 from common.validation.schema import check_names
 
-__all__ = ["Failure", "Report", "validate_file", "validate_relation"]
+__all__ = ["Failure", "Report", "prepare_validation", "validate_file", "validate_relation"]
 
 
-def validate_relation(connection: duckdb.DuckDBPyConnection, relation: str, label: str | None = None) -> Report:
+def validate_relation(
+    connection: duckdb.DuckDBPyConnection, relation: str, label: str | None = None, prepared: bool = False
+) -> Report:
     """Check the rows of a table or view whose columns are typed as `common.focus.storage_schema` says.
 
-    relation: its name.  label: how the report calls it.  One scan for the cheap rules, a grouping for each other one.
+    relation: its name.  label: how the report calls it.  prepared: `prepare_validation` was called for its database.
+    One scan for the cheap rules, a grouping for each other one.
     The order of its columns is not checked: rows that are stored are no file for others, and exports have an order of their own.
     """
-    prepare(connection)
-    rows = typed_rows(connection, relation)
-    schema = check_names(list(column_types(connection, relation)), ordered=False)
+    if not prepared:
+        prepare_validation(connection)
+    types = column_types(connection, relation)
+    rows = typed_rows(relation, types)
+    schema = check_names(list(types), ordered=False)
     outcome = run(connection, rows)
     checked = {"schema": schema.checked, **outcome.checked}
     failures = (*schema.failures, *outcome.failures)

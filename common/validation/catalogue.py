@@ -16,7 +16,7 @@ from typing import Any
 
 from common.focus import Column, columns
 from common.validation.general import ALL_FORMS, WRITTEN, GeneralCheck, general_check
-from common.validation.predicate import in_list, mentioned
+from common.validation.predicate import in_list, mentioned, must_be_filled, must_be_null
 
 
 class Kind(StrEnum):
@@ -37,6 +37,7 @@ class Check:
     needs: columns without which it cannot be told.  forms: how a column must hold its values for the rule to be
     breakable; in another form it is kept by construction.  distinct: evaluate it once per different value.
     dataset: the entry of rules/datasets.toml.  note: what is narrower, or why not.
+    filled, null: columns that have a value, or none, in every row that breaks the rule.
     """
 
     rule_id: str
@@ -51,6 +52,8 @@ class Check:
     distinct: bool = False
     dataset: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    filled: frozenset[str] = frozenset()
+    null: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -93,7 +96,14 @@ def _check(column: Column, rule_id: str, index: int) -> Check:
         return _special(column, known, table("rows")[rule_id])
     if rule_id in table("datasets"):
         entry = table("datasets")[rule_id]
-        return replace(known, kind=Kind.DATASET, dataset=entry, needs=_dataset_needs(entry), note=entry.get("note", ""))
+        return replace(
+            known,
+            kind=Kind.DATASET,
+            dataset=entry,
+            needs=_dataset_needs(entry),
+            note=entry.get("note", ""),
+            filled=frozenset(entry["filled"]) if "filled" in entry else _dataset_needs(entry),
+        )
     if rule_id in table("other")["uncheckable"]:
         return replace(known, note=table("other")["uncheckable"][rule_id])
     if rule.text.startswith("column present"):
@@ -111,6 +121,7 @@ def _special(column: Column, known: Check, entry: Mapping[str, Any]) -> Check:
     if predicate == "subcategory_of_another_category":
         predicate = subcategory_predicate()
     distinct = bool(entry.get("distinct") or "element" in entry or "product" in entry)
+    filled = frozenset(entry["product"]) if "product" in entry else must_be_filled(predicate)
     return replace(
         known,
         kind=Kind.ROW,
@@ -119,6 +130,8 @@ def _special(column: Column, known: Check, entry: Mapping[str, Any]) -> Check:
         needs=_needs(predicate, column.name),
         distinct=distinct,
         note=entry.get("note", ""),
+        filled=filled,
+        null=must_be_null(predicate),
     )
 
 
@@ -152,6 +165,8 @@ def _general(column: Column, known: Check, found: GeneralCheck | None) -> Check:
         forms=found.forms,
         distinct=found.distinct,
         note=found.note,
+        filled=must_be_filled(found.predicate),
+        null=must_be_null(found.predicate),
     )
 
 
@@ -188,6 +203,7 @@ def _block_check() -> Check:
         predicate=predicate,
         coarse="PricingUnit between '1' and ':'",
         needs=_needs(predicate, "PricingUnit"),
+        filled=must_be_filled(predicate),
         note="usage at standard prices, within 1 %: a price per block beside a quantity of single units, or the other way round",
     )
 

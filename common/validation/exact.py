@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
 import duckdb
@@ -31,14 +32,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a connection the functions that rule predicates call, where it lacks them."""
     text, integer, boolean = (duckdb.sqltype(name) for name in ("VARCHAR", "INTEGER", "BOOLEAN"))
     special = FunctionNullHandling.SPECIAL
-    known = {
-        row[0]
-        for row in connection.execute(
-            "select function_name from duckdb_functions() "
-            "where function_name in ('exact_decimal', 'focus_product_differs')"
-        ).fetchall()
-    }
-    if "exact_decimal" not in known:
+    with suppress(duckdb.NotImplementedException):  # it is there already
         connection.create_function("exact_decimal", exact_decimal, [text, integer], text, null_handling=special)
-    if "focus_product_differs" not in known:
+    with suppress(duckdb.NotImplementedException):
         connection.create_function("focus_product_differs", product_differs, [text] * 3, boolean, null_handling=special)

@@ -56,6 +56,8 @@ def staged_file(path: Path, label: str) -> Iterator[tuple[duckdb.DuckDBPyConnect
     with opened(path, label) as container, tempfile.TemporaryDirectory(prefix="costwire-") as folder:
         check_bounds(container.content, container.compression, container.kind, label)
         _check_any(container, label)
+        if container.kind not in _STAGES:
+            raise BadBill(f"{label} holds answers of an API, not FOCUS rows; costwire import turns them into FOCUS")
         with engine(Path(folder)) as connection:
             prepare(connection)
             try:

@@ -55,9 +55,8 @@ class Rows:
         return f"cast(null as {storage if form == 'value' else 'varchar'})"
 
 
-def typed_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> Rows:
-    """A relation whose columns are typed, taken as it is."""
-    types = column_types(connection, relation)
+def typed_rows(relation: str, types: Mapping[str, str]) -> Rows:
+    """A relation whose columns are typed, taken as it is.  types: its `column_types`."""
     held = {
         column.name: hold(column, quoted(column.name), types[column.name])
         for column in columns()

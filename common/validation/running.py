@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -39,25 +40,46 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 def run(connection: duckdb.DuckDBPyConnection, rows: Rows) -> Outcome:
     """Check every row rule and rule over rows that the relation's columns allow to check."""
     tellable = [check for check in catalogue() if check.needs and check.needs <= rows.held.keys()]
-    breakable = [check for check in tellable if check.kind is Kind.ROW and _breakable(check, rows)]
-    row_count, counts = _count(connection, rows, breakable)
+    filled = _fill(connection, rows)
+    suspects = [check for check in tellable if filled.allow(check)]
+    breakable = [check for check in suspects if check.kind is Kind.ROW and _breakable(check, rows)]
+    counts = _count(connection, rows, breakable)
     broken = [check for check in breakable if counts[check.predicate]]
     examples = _examples(connection, rows, broken)
     failures = [_failure(check, counts[check.predicate], examples[check.rule_id]) for check in broken]
     failures += _faults(rows, tellable)
-    over_rows = [check for check in tellable if check.kind is Kind.DATASET]
-    for check in over_rows:
-        found = datasets.run(connection, rows, check)
+    for check in suspects:
+        found = datasets.run(connection, rows, check) if check.kind is Kind.DATASET else None
         if found:
             failures.append(_failure(check, *found))
-    told = {Kind.ROW: len([check for check in tellable if check.kind is Kind.ROW]), Kind.DATASET: len(over_rows)}
+    told = Counter(check.kind for check in tellable)
     untold = [check for check in catalogue() if check.needs and not check.needs <= rows.held.keys()]
     return Outcome(
-        row_count,
+        filled.rows,
         tuple(failures),
-        {kind.value: count for kind, count in told.items()},
+        {kind.value: told[kind] for kind in (Kind.ROW, Kind.DATASET)},
         tuple(check.rule_id for check in untold),
     )
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """How many rows there are, and in how many each column has a value; one that the relation lacks has none."""
+
+    rows: int
+    values: Mapping[str, int]
+
+    def allow(self, check: Check) -> bool:
+        """Whether a row may break the rule, as far as nulls tell."""
+        return all(self.values.get(name, 0) for name in check.filled) and all(
+            self.values.get(name, 0) < self.rows for name in check.null
+        )
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, rows: Rows) -> _Filled:
+    counts = "".join(f", count({held.names['plain']})" for held in rows.held.values())
+    found = connection.execute(f"select count(*){counts} from {rows.relation}").fetchall()[0]
+    return _Filled(found[0], dict(zip(rows.held, found[1:], strict=True)))
 
 
 def _breakable(check: Check, rows: Rows) -> bool:
@@ -79,26 +101,26 @@ def _faults(rows: Rows, checks: Iterable[Check]) -> list[Failure]:
     return found
 
 
-def _count(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> tuple[int, dict[str, int]]:
+def _count(connection: duckdb.DuckDBPyConnection, rows: Rows, checks: Sequence[Check]) -> dict[str, int]:
     """Predicate -> rows that break it.  What several rules share is counted once, coarse before costly."""
     scanned = [check for check in checks if check.coarse or not check.distinct]
-    row_count, found = _scan(connection, rows, [check.coarse or check.predicate for check in scanned])
+    found = _scan(connection, rows, [check.coarse or check.predicate for check in scanned])
     counts = {check.predicate: found[check.coarse or check.predicate] for check in scanned}
     suspected = [check for check in scanned if check.coarse and counts[check.predicate]]
     exact = [check.predicate for check in suspected if not check.distinct]
     if exact:
-        counts |= _scan(connection, rows, exact)[1]
+        counts |= _scan(connection, rows, exact)
     grouped = [check for check in checks if check.distinct and (not check.coarse or check in suspected)]
     for predicates in _by_columns(check.predicate for check in grouped).values():
         counts |= _count_distinct(connection, rows, predicates)
-    return row_count, counts
+    return counts
 
 
-def _scan(connection: duckdb.DuckDBPyConnection, rows: Rows, predicates: Iterable[str]) -> tuple[int, dict[str, int]]:
+def _scan(connection: duckdb.DuckDBPyConnection, rows: Rows, predicates: Iterable[str]) -> dict[str, int]:
     different = list(dict.fromkeys(predicates))
     sums = "".join(f", count_if({rows.sql(predicate)})" for predicate in different)
     found = connection.execute(f"select count(*){sums} from {rows.relation}").fetchall()[0]
-    return found[0], dict(zip(different, found[1:], strict=True))
+    return dict(zip(different, found[1:], strict=True))
 
 
 def _by_columns(predicates: Iterable[str]) -> dict[frozenset[str], list[str]]:

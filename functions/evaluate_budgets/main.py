@@ -2,11 +2,11 @@
 
 import functions_framework
 
-from common.budgets.checking import check
-from common.budgets.evaluation import evaluate
+from common.budgets.evaluation import evaluate, evaluate_all
 from common.messages import BudgetCheckRequested, ChargesNormalized
 from common.runtime.bootstrap import runtime
 from common.runtime.entrypoint import handles
+from common.tenancy.checks import request_due_checks
 
 
 @functions_framework.cloud_event
@@ -14,7 +14,9 @@ from common.runtime.entrypoint import handles
 def evaluate_budgets(message: ChargesNormalized | BudgetCheckRequested) -> None:
     """Compare the tenant's budgets with what has been spent.  Safe to repeat and to reorder."""
     rt = runtime()
-    if isinstance(message, BudgetCheckRequested):
-        check(message, rt.documents, rt.warehouse, rt.bus, rt.clock)
-    else:
+    if isinstance(message, ChargesNormalized):
         evaluate(message, rt.documents, rt.warehouse, rt.bus, rt.clock)
+    elif message.org_slug:
+        evaluate_all(message.org_slug, rt.documents, rt.warehouse, rt.bus, rt.clock)
+    else:
+        request_due_checks(message, rt.documents, rt.bus, rt.clock)

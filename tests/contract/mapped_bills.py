@@ -11,7 +11,7 @@ import duckdb
 from common.formats import container
 from common.formats import recognition as formats
 from common.formats.engine import engine
-from common.formats.source import source_sql
+from common.formats.source import source_sql, usage_sql
 from common.normalization.mapping import focus_select, mapping_sql, prepare
 
 
@@ -23,7 +23,10 @@ def mapped_as(source_format: str, path: Path) -> Iterator[duckdb.DuckDBPyConnect
         assert matched.format.name == source_format
         prepare(connection)
         connection.execute(f"create temp view source as {source_sql(opened, matched)}")
-        connection.execute(f"create table mapped as {focus_select(f'({mapping_sql(source_format)})')}")
+        if usage := usage_sql(opened, matched):
+            connection.execute(f"create temp table usage as {usage}")
+        mapped = focus_select(f"({mapping_sql(source_format)})", genai=matched.format.genai)
+        connection.execute(f"create table mapped as {mapped}")
         yield connection
 
 

@@ -22,20 +22,21 @@ from common.adapters.gcp.billing_export import BillingExportLocation
 from common.adapters.locations import open_source
 from common.errors import BadConfiguration, Changed, NotFound, NotReady
 from common.ingestion import landing
+from common.ingestion.checking import check_integration
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import sync
 from common.ports import Location, Source
 from common.providers.gcp.discovery import discover
-from costwire.worker import subscribe_here, work
+from costwire.worker import work
 from tests import export_peer
+from tests.accounts import ORG, subscribed, synced
 from tests.contract.backends import chosen
 from tests.export_peer import COLUMNS, DETAILED
-from tests.support import Laptop, laptop
+from tests.support import Laptop
 
 if "bigquery" not in chosen("WAREHOUSES", "duckdb"):
     pytest.skip("CONTRACT_WAREHOUSES does not name bigquery", allow_module_level=True)
 
-ORG = "default"
 TABLE = f"billing.{DETAILED}"
 PLANTED = "planted-secret-of-a-test"
 KEY = json.dumps(
@@ -66,8 +67,7 @@ def export(client: bigquery.Client, lines: list[dict[str, Any]]) -> str:
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Laptop]:
-    with laptop(tmp_path / "home") as made:
-        subscribe_here(made)
+    with subscribed(tmp_path / "home") as made:
         yield made
 
 
@@ -80,10 +80,8 @@ def read(location: Location, name: str, version: str | None = None) -> list[dict
         return list(pq.read_table(stream).to_pylist())
 
 
-def synced(rt: Laptop) -> list[str]:
-    sync(rt, ORG)
-    assert [one.error for one in work(rt, rt.clock.sleep) if one.error] == []
-    return [run["status"] for _, run in rt.documents.list(f"orgs/{ORG}/runs")]
+def statuses(rt: Laptop) -> list[str]:
+    return [run["status"] for run in synced(rt)]
 
 
 def net(lines: list[dict[str, Any]]) -> Decimal:
@@ -118,10 +116,23 @@ def test_each_month_and_day_of_the_export_is_a_file(export: str, lines: list[dic
     assert max(row["export_time"] for row in read(location, one.name)) == one.modified_at
 
 
+def test_the_dry_run_of_an_export_tries_each_role_and_reads_no_line(rt: Laptop, export: str) -> None:
+    connect(rt, Connection(ORG, "gcp", export, secret=KEY))
+    found = {one.name: one for one in check_integration(rt, ORG, "gcp").checks}
+    tried = ("identity", "listing", "querying", "reading", "export")
+    assert {name: found[name].outcome for name in tried} == dict.fromkeys(tried, "passed"), found
+    assert found["identity"].found == "service account reader@bills.example"
+    assert f"{DETAILED} (standard or detailed export)" in found["listing"].found
+    assert [found[name].permission for name in tried[1:4]] == [
+        "roles/bigquery.dataViewer", "roles/bigquery.jobUser", "roles/bigquery.readSessionUser"
+    ]  # fmt: skip
+    assert found["delivery"].found.startswith("2 deliveries; the newest delivery is of 2026-03")
+
+
 def test_a_connected_table_becomes_proved_months(rt: Laptop, export: str, lines: list[dict[str, Any]]) -> None:
     connect(rt, Connection(ORG, "gcp", export, secret=KEY, requested_by="a test"))
     assert rt.sealed.list(f"orgs/{ORG}/credentials")[0][1]["credential_type"] == "service_account"
-    assert synced(rt) == ["succeeded"]
+    assert statuses(rt) == ["succeeded"]
     shown = rt.deliveries(state="current")
     assert sorted(one["billing_period"] for one in shown) == ["2026-02", "2026-03"]
     assert {entry["difference"] for one in shown for entry in one["proof"]} == {"0"}
@@ -150,7 +161,7 @@ def test_many_days_are_read_by_a_message_each(
 ) -> None:
     monkeypatch.setattr(landing, "SMALL_BYTES", -1)
     connect(rt, Connection(ORG, "gcp", export, secret=KEY))
-    assert synced(rt) == ["succeeded"]
+    assert statuses(rt) == ["succeeded"]
     assert sorted(opened) == sorted({item.name for item in place(export).list()})
     assert rt.billed() == {"USD": net(lines)}
 
@@ -159,13 +170,13 @@ def test_a_late_line_is_all_that_is_read_again(
     rt: Laptop, client: bigquery.Client, export: str, lines: list[dict[str, Any]], opened: list[str]
 ) -> None:
     connect(rt, Connection(ORG, "gcp", export, secret=KEY))
-    synced(rt)
+    statuses(rt)
     before = {one["delivery_id"] for one in rt.deliveries(state="current")}
     opened.clear()
     more = late(lines[-1])
     export_peer.add(client, TABLE, [more])
     rt.clock.sleep(60)
-    synced(rt)
+    statuses(rt)
     assert opened == [f"{DETAILED}/invoice_month=2026-03/2026-04-07.parquet"]
     assert rt.billed() == {"USD": net([*lines, more])}
     new = [one for one in rt.deliveries(state="current") if one["delivery_id"] not in before]
@@ -177,7 +188,7 @@ def test_where_nothing_is_new_one_question_is_asked_and_nothing_read(
     rt: Laptop, export: str, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(rt, Connection(ORG, "gcp", export, secret=KEY))
-    synced(rt)
+    statuses(rt)
     opened.clear()
     asked: list[str] = []
     there = Jobs.start
@@ -188,7 +199,7 @@ def test_where_nothing_is_new_one_question_is_asked_and_nothing_read(
 
     monkeypatch.setattr(Jobs, "start", noted)
     deliveries = rt.deliveries()
-    assert synced(rt) == ["succeeded", "succeeded"]
+    assert statuses(rt) == ["succeeded", "succeeded"]
     assert (asked[0], len(asked), opened, rt.deliveries()) == ("dry run", 2, [], deliveries)
     listed = place(export)
     listed.list()
@@ -276,7 +287,7 @@ def test_a_dataset_gives_every_account_once_and_detailed_before_standard(
         DETAILED, "gcp_billing_export_v1_020022_ABCDEF_012345",
     }  # fmt: skip
     connect(rt, Connection(ORG, "gcp", whole, secret=KEY))
-    assert synced(rt) == ["succeeded"]
+    assert statuses(rt) == ["succeeded"]
     assert rt.billed() == {"USD": net([*lines, *other])}
     accounts = rt.ask("select distinct BillingAccountId as id from cost_data_standard_1_3 order by id")
     assert [row["id"] for row in accounts] == ["010011-ABCDEF-012345", "020022-ABCDEF-012345"]
@@ -295,7 +306,7 @@ def test_the_focus_export_is_read_to_the_last_digit(rt: Laptop, client: bigquery
         client, table, [line, {**line, "BilledCost": "12345678901234.123456789"}], export_peer.FOCUS_COLUMNS
     )
     connect(rt, Connection(ORG, "focus", f"bq://{client.project}/billing", secret=KEY))
-    assert synced(rt) == ["succeeded"]
+    assert statuses(rt) == ["succeeded"]
     assert rt.billed() == {"USD": Decimal("12345678901234.123456790")}
     (row,) = rt.ask("select sum(EffectiveCost) as spent from cost_data_standard_1_3")
     assert row["spent"] == Decimal("2e-24")
@@ -334,7 +345,7 @@ def test_only_the_months_that_are_asked_for_are_delivered(export: str) -> None:
 def test_an_export_that_has_no_lines_yet_is_waited_for(rt: Laptop, client: bigquery.Client, export: str) -> None:
     connect(rt, Connection(ORG, "gcp", export, secret=KEY))
     export_peer.run(client, f"truncate table `{TABLE}`")
-    assert synced(rt) == ["waiting"]
+    assert statuses(rt) == ["waiting"]
     (run,) = [run for _, run in rt.documents.list(f"orgs/{ORG}/runs")]
     assert "has no lines yet; a new export has its first lines within 48 hours" in run["error"]
     export_peer.make(client, "empty.other", {"x": "string"})
@@ -383,6 +394,6 @@ def test_the_credential_is_in_no_line_that_is_logged_or_stored(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         connect(rt, Connection(ORG, "gcp", export, secret=KEY))
-        synced(rt)
+        statuses(rt)
     stored = [rt.documents.list(f"orgs/{ORG}/{name}") for name in ("integrations", "runs", "deliveries")]
     assert PLANTED not in caplog.text + json.dumps(stored, default=str)

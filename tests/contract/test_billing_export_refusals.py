@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.auth.transport.requests import Request
 
@@ -22,7 +21,7 @@ from common.adapters.gcp.identity import credentials_of, signing_in
 from common.adapters.locations import open_source
 from common.config import Settings
 from common.domain.places import Place
-from common.errors import BadConfiguration, CostError, Retryable
+from common.errors import BadConfiguration, CostError, NotSignedIn, Retryable
 from common.ingestion.connecting import Connection, connect
 from common.ports import Source
 from common.providers.gcp.credential import GoogleCredential, read_credential
@@ -30,6 +29,7 @@ from common.providers.gcp.export_tables import FOCUS, INGESTION_TIME, NATIVE, Ex
 from common.records.places import rules_of
 from common.runtime.bootstrap import CloudRuntime
 from common.tenancy.external_ids import external_id_of
+from tests.serving import Answer, Quiet, serving
 from tests.support import laptop
 
 PLANTED = "planted-secret-of-a-test"
@@ -56,28 +56,12 @@ def answering(status: int, answer: dict[str, Any]) -> Iterator[tuple[str, list[s
     """The address of a server with one answer, and the paths that it was asked for."""
     asked: list[str] = []
 
-    class Answer(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            asked.append(self.path)
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+    def say(request: Quiet) -> Answer:
+        asked.append(request.path)
+        return Answer(status, json.dumps(answer).encode(), (("Content-Type", "application/json"),))
 
-        do_GET = do_POST = _answer
-
-        def log_message(self, *words: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(say) as address:
+        yield address, asked
 
 
 @pytest.mark.parametrize(
@@ -150,6 +134,16 @@ def test_a_key_that_google_does_not_accept_is_told_and_not_shown(
             open_source(Source("gs://bills/export", provider="gcp", secret=secret), lambda: secret).list()
     assert set(asked) == {"/token"}
     assert key["private_key"].splitlines()[3] not in caplog.text
+
+
+def test_a_key_that_is_revoked_while_its_token_lives_is_told() -> None:
+    key = GoogleCredential("reader@bills.example", private_key_id="1", private_key="x")
+    with (
+        pytest.raises(NotSignedIn, match=r"reader@bills.example: Google does not accept its key; give") as caught,
+        signing_in(key),
+    ):
+        raise api.Unauthorized(PLANTED)
+    assert PLANTED not in str(caught.value)
 
 
 def test_a_key_that_is_none_is_refused_before_anything_is_sent(key: dict[str, str]) -> None:

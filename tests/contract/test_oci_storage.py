@@ -61,7 +61,7 @@ def test_a_file_that_is_overwritten_while_it_is_read_is_told(bucket: str, monkey
     [
         (401, BadConfiguration, r"does not accept the credential \(401\); check the fingerprint and this machine's clock"),
         (404, BadConfiguration, "does not exist, or may not be read .*endorse group <group> to read objects in tenancy usage-report"),
-        (429, Retryable, r"temporarily unavailable \(429\)"),
+        (429, Retryable, r"too many requests \(429\)"),
         (503, Retryable, "temporarily unavailable"),
         (400, BadConfiguration, r"OCI refuses the request \(400\)"),
     ],

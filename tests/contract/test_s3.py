@@ -78,7 +78,7 @@ def test_a_listing_takes_a_request_for_a_thousand_files(bucket: str) -> None:
         (403, "SignatureDoesNotMatch", BadConfiguration, "does not accept the credential"),
         (400, "ExpiredToken", BadConfiguration, "does not accept the credential"),
         (404, "NoSuchBucket", BadConfiguration, "bucket bills of location s3://bills/cur does not exist"),
-        (503, "SlowDown", Retryable, r"temporarily unavailable \(SlowDown\)"),
+        (503, "SlowDown", Retryable, r"too many requests \(SlowDown\)"),
         (500, "InternalError", Retryable, "temporarily unavailable"),
         (400, "InvalidBucketName", BadConfiguration, r"AWS refuses the request \(InvalidBucketName\)"),
     ],

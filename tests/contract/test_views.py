@@ -48,6 +48,24 @@ PROMISED = {
         "account_count": COUNT,
     },
     "cost_by_service": {"provider": TEXT, "service": TEXT, "total_cost": NUMERIC, "avg_daily_cost": NUMERIC},
+    "genai_costs": {
+        "date": DAY,
+        "provider": TEXT,
+        "account_id": TEXT,
+        "api_key_id": TEXT,
+        "model": TEXT,
+        "model_family": TEXT,
+        "token_kind": TEXT,
+        "service_tier": TEXT,
+        "batch": TEXT,
+        "currency": TEXT,
+        "billed_cost": BIGNUMERIC,
+        "list_cost": BIGNUMERIC,
+        "tokens": QUANTITY,
+        "requests": QUANTITY,
+        "cost_per_million_tokens": NUMERIC,
+        "list_per_million_tokens": NUMERIC,
+    },
     "gcp_billing_costs": {
         "cost_id": TEXT,
         "org_slug": TEXT,
@@ -151,7 +169,7 @@ def test_other_currencies_are_converted_by_the_rate_of_their_billing_month(opene
     assert opened.ask("select sum(total_cost) as t from cost_summary")[0]["t"] == Decimal("122.0000001")
 
 
-@pytest.mark.parametrize("view", [name for name in PROMISED if name != "gcp_billing_costs"])
+@pytest.mark.parametrize("view", [name for name in PROMISED if name not in ("gcp_billing_costs", "genai_costs")])
 def test_a_missing_rate_is_an_error_that_names_it(opened: Opened, view: str) -> None:
     opened.set_rates(RATES)
     opened.show("d1", google("1", "1", day=opened.day(-21), BillingCurrency="GBP", hours=1))
@@ -305,3 +323,23 @@ def test_gcp_billing_summary_converts(opened: Opened) -> None:
     opened.show("d1", google("10", "7", BillingCurrency="EUR"), google("1", "1", row="2"))
     row = opened.ask("select * from gcp_billing_summary")[0]
     assert (row["daily_cost"], row["daily_credits"], row["net_cost"]) == (12, Decimal("-3.3"), Decimal("8.7"))
+
+
+def test_genai_costs_compares_what_tokens_cost_with_the_list(opened: Opened) -> None:
+    known = {"x_Model": "m-1", "x_ModelFamily": "m", "x_TokenKind": "input", "x_Tokens": "1000000"}
+    listed = {**known, "x_ListUnitPrice": "0.5", "ListCost": "0.5"}
+    opened.show(
+        "d1",
+        charge(BilledCost="0.3", x_Requests="4", **listed),
+        charge(BilledCost="0.3", **listed),
+        charge(BilledCost="9", x_Batch="true", **known),
+        charge(BilledCost="5"),
+    )
+    found = opened.ask(
+        "select batch, billed_cost, list_cost, tokens, requests, cost_per_million_tokens, list_per_million_tokens "
+        "from genai_costs order by billed_cost"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        (None, Decimal("0.6"), Decimal(1), Decimal(2_000_000), Decimal(4), Decimal("0.3"), Decimal("0.5")),
+        ("true", Decimal(9), None, Decimal(1_000_000), None, Decimal(9), None),
+    ]

@@ -53,6 +53,7 @@ COMMANDS = (
     "validate focus.csv",
     "integrations list",
     "integrations show aws-111122223333",
+    "integrations check gcp",
     "integrations permissions aws --location s3://my-bucket/exports",
     "integrations pause gcp",
     "integrations resume gcp",
@@ -80,11 +81,20 @@ COMMANDS = (
     "tenants restore default",
     "keys rotate",
     "keys reencrypt",
+    "api-keys add CI",
+    "api-keys list",
+    "api-keys rotate KEY",
+    "api-keys revoke KEY",
     "rates list",
     "services unknown",
     "services list",
 )
-"""Each is called in this order: what is imported later retracts the alerts.  ALERT and DELIVERY are the first that are listed."""
+"""Each is called in this order: what is imported later retracts the alerts.  ALERT, DELIVERY and KEY are the first that are listed."""
+_LISTED = (
+    ("ALERT", "alerts list", "alert_id"),
+    ("DELIVERY", "deliveries", "delivery_id"),
+    ("KEY", "api-keys list", "key_id"),
+)
 _BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values"}
 """Objects whose keys are data."""
 
@@ -102,7 +112,7 @@ def _answer(call: Call, folder: Path, words: str) -> Any:
         (folder / "place").mkdir()
         (folder / "declared.toml").write_text('[[organizations]]\nslug = "acme_1"\nname = "Acme"\nplan = "Scale"\n')
     typed = shlex.split(words)
-    for name, listed, key in (("ALERT", "alerts list", "alert_id"), ("DELIVERY", "deliveries", "delivery_id")):
+    for name, listed, key in _LISTED:
         if name in typed:
             typed[typed.index(name)] = json.loads(call(*listed.split(), "--json").stdout)[0][key]
     print(words, file=sys.stderr)

@@ -172,7 +172,7 @@ def test_import_sync_replay_and_export_speak_json(home: Path, tmp_path: Path) ->
     assert parsed(home, "replay") == {"replayed": 0, "notifications": 0, "failed": []}
     assert parsed(home, "export", str(tmp_path / "out.parquet"))["rows"] == 3
     parsed(home, "tenants", "add", "Other", "--slug", "other")
-    assert parsed(home, "connect", "gcp", "--location", str(tmp_path), "--org", "other")["status"] == "active"
+    assert parsed(home, "connect", "gcp", "--location", str(tmp_path), "--org", "other")["status"] == "validating"
 
 
 @pytest.mark.parametrize(

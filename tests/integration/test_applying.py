@@ -142,7 +142,7 @@ def test_an_integration_is_paused_and_resumed_and_stays_paused_when_it_moves(pla
     assert place.integration()["status"] == "disabled"
     assert place.applied(paused.replace('"bills"', '"other"')) == "Plan: 3 unchanged.\n"
     assert "paused: true -> false" in place.applied(ALL)
-    assert place.integration()["status"] == "active"
+    assert place.integration()["status"] == "validating"
 
 
 def test_a_bill_that_was_imported_by_hand_is_fetched_by_the_schedule_once_it_is_declared(place: Place) -> None:
@@ -284,7 +284,7 @@ def test_what_single_commands_made_is_taken_over_unchanged(place: Place) -> None
     words = ["budgets", "add", "Cloud", "--amount", "100.50", "--currency", "USD", "--owner", "o@example.com", "--org", "acme"]  # fmt: skip
     assert CliRunner().invoke(app, words).exit_code == 0
     assert place.applied(ALL) == "Plan: 3 unchanged.\n"
-    pause(place.rt, "acme", "aws")
+    pause(place.rt, "acme", "aws", "a test")
     assert "paused: true -> false" in place.typed(ALL, "--dry-run")
 
 

@@ -8,25 +8,24 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.httpsession import URLLib3Session
 from typer.testing import CliRunner
 
 from common.errors import BadConfiguration
-from common.ingestion.connecting import Connection, connect
+from common.ingestion.connecting import Connection, connect, look_at
 from common.ingestion.permissions import permissions_for
 from common.ingestion.syncing import sync
 from common.runtime.bootstrap import EmbeddedRuntime
 from costwire import cli
-from costwire.worker import subscribe_here, work
+from costwire.worker import work
 from tests import s3_peer
-from tests.support import Laptop, laptop
+from tests.accounts import ORG, failed_sync, subscribed, synced
+from tests.support import Laptop
 
 SAMPLES = Path(__file__).parents[2] / "costwire" / "samples" / "aws" / "bills"
 ROLE = "arn:aws:iam::111122223333:role/costwire"
-ORG = "default"
 
 
 @pytest.fixture
@@ -34,8 +33,7 @@ def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_peer.server())
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):  # the platform's own identity
         monkeypatch.setenv(name, "planted-secret-of-a-test")
-    with laptop(tmp_path / "home") as made:
-        subscribe_here(made)
+    with subscribed(tmp_path / "home") as made:
         yield made
 
 
@@ -47,12 +45,6 @@ def export(tmp_path: Path) -> str:
         if path.is_file():
             s3_peer.client().put_object(Bucket=bucket, Key=f"bills/{path.relative_to(SAMPLES)}", Body=path.read_bytes())
     return f"s3://{bucket}/bills"
-
-
-def synced(rt: Laptop) -> list[dict[str, Any]]:
-    sync(rt, ORG)
-    assert [one.error for one in work(rt, rt.clock.sleep) if one.error] == []
-    return [run for _, run in rt.documents.list(f"orgs/{ORG}/runs")]
 
 
 def test_a_connected_bucket_becomes_a_proved_month(rt: Laptop, export: str) -> None:
@@ -104,12 +96,23 @@ def test_a_role_is_stored_with_the_external_id_that_its_policy_asks_for(rt: Lapt
     needed = permissions_for(rt, ORG, "aws", export, "main")
     secret = json.dumps({"role_arn": ROLE}).encode()
     connected = connect(rt, Connection(ORG, "aws", export, "main", secret))
-    (statement,) = json.loads(needed.trust_policy)["Statement"]
+    (statement,) = needed.trust_policy["Statement"]
     assert statement["Condition"] == {
         "StringEquals": {"sts:ExternalId": connected.integration["config"]["external_id"]}
     }
     assert connected.integration["config"]["external_id"] == needed.external_id
     assert permissions_for(rt, ORG, "aws", export, "other").external_id != needed.external_id
+    assert [run["status"] for run in synced(rt)] == ["succeeded"]
+
+
+def test_a_stored_role_opens_another_place_without_being_given_again(rt: Laptop, export: str) -> None:
+    """As connecting again without a credential does, and the plan of `costwire apply`."""
+    secret = json.dumps({"role_arn": ROLE}).encode()
+    first = connect(rt, Connection(ORG, "aws", export, secret=secret)).integration["config"]["external_id"]
+    seen = look_at(rt, Connection(ORG, "aws", f"{export}/cur"))
+    assert (seen.uri, seen.files, seen.accounts) == (f"{export}/cur", 3, {"aws 111122223333"})
+    again = connect(rt, Connection(ORG, "aws", f"{export}/cur")).integration
+    assert (again["config"]["external_id"], again["credential_ref"]) == (first, f"orgs/{ORG}/credentials/aws")
     assert [run["status"] for run in synced(rt)] == ["succeeded"]
 
 
@@ -141,14 +144,8 @@ def test_a_key_that_expires_puts_the_integration_into_error_in_words(
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         sync(rt, ORG)
         list(work(rt, rt.clock.sleep))
-    (integration,) = [one for _, one in rt.documents.list(f"orgs/{ORG}/integrations")]
-    assert integration["status"] == "error"
-    assert (
-        "AWS does not accept the credential (ExpiredToken); give a credential that is valid"
-        in integration["error_message"]
-    )
-    everything = json.dumps([document for _, document in rt.documents.list(f"orgs/{ORG}/runs")]) + caplog.text
-    assert "planted-secret" not in everything + json.dumps(integration)
+    said = failed_sync(rt, "planted-secret", caplog.text)
+    assert "AWS does not accept the credential (ExpiredToken); give a credential that is valid" in said
 
 
 def test_the_command_prints_policies_to_copy(rt: Laptop) -> None:
@@ -156,6 +153,11 @@ def test_the_command_prints_policies_to_copy(rt: Laptop) -> None:
     shown = CliRunner().invoke(cli.app, words).output
     found = json.loads(CliRunner().invoke(cli.app, [*words, "--json"]).output)
     assert found["external_id"] in shown
+    trust, policy = (
+        shown.partition("trust policy of the role:\n")[2].partition("next:")[0].split("policy of the role:\n")
+    )
+    assert (json.loads(trust), json.loads(policy)) == (found["trust_policy"], found["policy"])
+    assert '\n  "Statement": [\n' in trust
     reads = {(one["Action"], one["Resource"]) for one in found["policy"]["Statement"]}
     assert reads == {("s3:ListBucket", "arn:aws:s3:::bills"), ("s3:GetObject", "arn:aws:s3:::bills/exports/*")}
     assert "costwire connect aws --location s3://bills/exports --credential FILE" in shown

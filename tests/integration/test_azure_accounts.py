@@ -18,26 +18,26 @@ from typer.testing import CliRunner
 
 from common.config import Settings
 from common.errors import BadConfiguration
+from common.ingestion.checking import check_integration
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.syncing import sync
 from common.runtime.bootstrap import CloudRuntime
 from costwire import cli
-from costwire.worker import subscribe_here, work
+from costwire.worker import work
 from tests import azure_peer
+from tests.accounts import ORG, failed_sync, subscribed, synced
 from tests.azure_peer import ACCOUNT, PLANTED
-from tests.support import Laptop, laptop
+from tests.support import Laptop
 
 TWINS = Path(__file__).parents[1] / "fixtures" / "bills" / "azure" / "twins"
 KINDS = {"actual": "ActualCost", "amortized": "AmortizedCost"}
 SCOPE = "/subscriptions/11111111-2222-3333-4444-555555555555/providers/Microsoft.CostManagement/exports"
-ORG = "default"
 on_azurite = pytest.mark.skipif(not os.environ.get("AZURITE_EMULATOR_HOST"), reason="azurite does not run")
 
 
 @pytest.fixture
 def rt(tmp_path: Path) -> Iterator[Laptop]:
-    with laptop(tmp_path / "home") as made:
-        subscribe_here(made)
+    with subscribed(tmp_path / "home") as made:
         yield made
 
 
@@ -59,12 +59,6 @@ def export(tmp_path: Path) -> str:
     return f"az://{ACCOUNT}/{container.container_name}/costs"
 
 
-def synced(rt: Laptop) -> list[dict[str, Any]]:
-    sync(rt, ORG)
-    assert [one.error for one in work(rt, rt.clock.sleep) if one.error] == []
-    return [run for _, run in rt.documents.list(f"orgs/{ORG}/runs")]
-
-
 @on_azurite
 def test_a_connected_container_becomes_a_proved_month(rt: Laptop, export: str) -> None:
     connected = connect(rt, Connection(ORG, "azure", export, secret=azure_peer.secret(), requested_by="a test"))
@@ -76,6 +70,20 @@ def test_a_connected_container_becomes_a_proved_month(rt: Laptop, export: str) -
     assert [(one["currency"], one["difference"]) for one in delivery["proof"]] == [("USD", "0")]
     assert {part["role"] for part in delivery["parts"]} == set(KINDS)
     assert rt.billed() == {"USD": Decimal("133.21")}
+
+
+@on_azurite
+def test_the_dry_run_of_a_container_shows_both_exports_and_their_scope(rt: Laptop, export: str) -> None:
+    connect(rt, Connection(ORG, "azure", export, secret=azure_peer.secret()))
+    found = {one.name: one for one in check_integration(rt, ORG, "azure").checks}
+    tried = ("identity", "listing", "reading", "export", "agreement")
+    assert {name: found[name].outcome for name in tried} == dict.fromkeys(tried, "passed"), found
+    assert found["export"].found == "exports ActualCost, AmortizedCost" and "views" not in found
+    assert found["agreement"].found.startswith("subscription, scope /subscriptions/11111111")
+    with pytest.raises(
+        BadConfiguration, match=r"is read by integration azure already .*, and two exports of one account"
+    ):
+        connect(rt, Connection(ORG, "azure", export, "again", secret=azure_peer.secret()))
 
 
 @on_azurite
@@ -136,11 +144,8 @@ def test_a_secret_that_expires_puts_the_integration_into_error_in_words(
     with caplog.at_level(logging.DEBUG):
         sync(rt, ORG)
         list(work(rt, rt.clock.sleep))
-    (integration,) = [one for _, one in rt.documents.list(f"orgs/{ORG}/integrations")]
-    assert integration["status"] == "error"
-    assert "(AADSTS7000222: the client secret has expired); give a credential" in integration["error_message"]
-    everything = json.dumps([document for _, document in rt.documents.list(f"orgs/{ORG}/runs")]) + caplog.text
-    assert PLANTED not in everything + json.dumps(integration)
+    said = failed_sync(rt, PLANTED, caplog.text)
+    assert "(AADSTS7000222: the client secret has expired); give a credential" in said
 
 
 def test_a_wrong_credential_is_refused_before_anything_is_sent_or_saved(rt: Laptop) -> None:

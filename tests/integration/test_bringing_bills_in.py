@@ -107,7 +107,7 @@ def test_nothing_is_saved_of_a_connection_that_is_refused(rt: Laptop, tmp_path: 
 
 def test_a_synchronization_requests_each_integration_that_is_meant(rt: Laptop, bill: Path) -> None:
     for name, provider in (("one", "aws"), ("two", "aws"), ("three", "gcp")):
-        connect(rt, Connection(ORG, provider, str(bill.parent), name))
+        connect(rt, Connection(ORG, provider, str(bill.parent), name, allow_overlap=True))
     ways = ({"provider": "aws"}, {"integration_id": "three"}, {"provider": "aws", "integration_id": "two"}, {})
     named = [{one.partition(".")[2] for one in sync(rt, ORG, **way).run_ids} for way in ways]  # type: ignore[arg-type]
     assert named == [{"one", "two"}, {"three"}, {"two"}, {"one", "two", "three"}]

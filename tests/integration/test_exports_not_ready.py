@@ -72,7 +72,7 @@ def test_a_run_that_waits_tells_why_and_the_next_sync_fetches_the_export(
     assert typed(capsys, monkeypatch, "sync")[0] == NOT_YET
     assert (run(rt)["status"], run(rt)["ended_at"] is not None, MISSING in run(rt)["error"]) == ("waiting", True, True)
     (integration,) = json.loads(typed(capsys, monkeypatch, "integrations", "list", "--json")[1])
-    assert (integration["status"], integration["error_message"]) == ("active", None)
+    assert (integration["status"], integration["error_message"]) == ("pending", None)
     assert MISSING in integration["waiting_for"]
     for words in (("runs",), ("integrations", "list"), ("integrations", "show", "aws")):
         assert "missing, among them" in " ".join(typed(capsys, monkeypatch, *words)[1].split()), words
@@ -80,7 +80,7 @@ def test_a_run_that_waits_tells_why_and_the_next_sync_fetches_the_export(
     assert typed(capsys, monkeypatch, "sync")[0] == 0
     assert (run(rt)["status"], run(rt)["error"]) == ("succeeded", None)
     (integration,) = json.loads(typed(capsys, monkeypatch, "integrations", "list", "--json")[1])
-    assert integration["waiting_for"] is None
+    assert (integration["status"], integration["waiting_for"]) == ("active", None)
     assert rt.billed() == {"USD": Decimal("2.50")} and rt.bus.dead_letters() == []
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,51 @@ def test_a_function_loads_alone_and_dead_letters_a_message_that_is_not_its_own(
 
 def test_a_function_takes_its_own_message(source: Path, tmp_path: Path) -> None:
     assert answer("dispatch_sync", SYNC, source, tmp_path / "home")["status"] == 200
+
+
+HTTP = """
+import json, sys
+from functions_framework import create_app
+client = create_app(target=sys.argv[1], source="main.py").test_client()
+told = {}
+for method, path, headers in json.loads(sys.argv[2]):
+    answer = client.open(path, method=method, headers=headers)
+    told[f"{method} {path}"] = [answer.status_code, (answer.json or {}).get("code"), answer.headers.get("X-Request-ID")]
+sdks = {"google.cloud.bigquery", "google.cloud.storage", "boto3", "azure", "pandas", "costwire"} & set(sys.modules)
+print(json.dumps([told, sorted(sdks)]))
+"""
+
+
+def http_answers(name: str, source: Path, home: Path, **variables: str) -> list[Any]:
+    asked = [
+        ("GET", "/health", {}),
+        ("GET", "/api/costs", {"X-Request-ID": "mine"}),
+        ("POST", "/api/sync/trigger", {"X-API-Key": "nonsense"}),
+    ]
+    env = {**os.environ, "COSTWIRE_HOME": str(home), "PYTHONPATH": str(source), **variables}
+    done = subprocess.run(
+        [sys.executable, "-c", HTTP, name, json.dumps(asked)],
+        cwd=source, env=env, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told, sdks = json.loads(done.stdout.splitlines()[-1])
+    assert sdks == []
+    return [(one[0], one[1]) for one in told.values()]
+
+
+@pytest.mark.parametrize(("name", "costs"), [("api", (401, "no_key")), ("manual_sync", (404, "not_found"))])
+def test_a_function_that_is_called_over_http_answers_by_keys(
+    name: str, costs: tuple[int, str], source: Path, tmp_path: Path
+) -> None:
+    assert http_answers(name, source, tmp_path) == [(200, None), costs, (401, "invalid_key")]
+
+
+def test_a_function_that_lacks_what_production_needs_answers_nothing(source: Path, tmp_path: Path) -> None:
+    assert http_answers("api", source, tmp_path, ENVIRONMENT="production") == [(503, "not_ready")] * 3
+
+
+def test_every_function_has_a_test_by_its_trigger() -> None:
+    assert {name for name, one in facts.functions().items() if one["trigger"] == "http"} == {"api", "manual_sync"}
 
 
 def test_the_same_sources_make_the_same_archive(tmp_path: Path) -> None:

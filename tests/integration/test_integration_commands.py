@@ -49,7 +49,7 @@ def test_the_schedule_fetches_what_is_connected_and_no_bill_that_was_imported_by
         assert fetched(rt) == []
         connect(rt, Connection("default", "aws", str(path), "connected"))
         assert fetched(rt) == ["connected"]
-        connect(rt, Connection("default", "aws", str(path), "by_hand"))
+        connect(rt, Connection("default", "aws", str(path), "by_hand", allow_overlap=True))
         assert fetched(rt) == ["by_hand", "connected"]
 
 
@@ -64,8 +64,11 @@ def test_a_paused_integration_is_not_fetched_until_it_is_resumed(tmp_path: Path)
         assert fetched(rt) == []
         done = CliRunner().invoke(app, ["sync"])
         assert isinstance(done.exception, NotFound) and "nothing to sync" in str(done.exception)
-        assert as_json("integrations", "resume", "bill")["status"] == "active"
+        assert as_json("integrations", "resume", "bill")["status"] == "validating"
         assert fetched(rt) == ["bill"]
+        typed("sync")
+        (one,) = as_json("integrations", "list")
+        assert (one["status"], one["error_message"]) == ("active", None)
 
 
 def test_removing_an_integration_erases_its_credential_and_keeps_its_costs(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from common.records import organizations as tenants
 from common.records.integrations import save_integration
 from common.records.names import check_org_slug
 from common.records.runs import run_path
+from common.records.sizes import OBJECTS
 from common.tenancy import credentials
 from common.tenancy import data as tenant_data
 from common.tenancy.organizations import change_organization
@@ -256,7 +257,7 @@ def test_every_kind_of_object_that_the_code_names_is_removed() -> None:
             named |= set(re.findall(r'f"([a-z]+)/\{[^}]*(?:org|folder)[^}]*\}', path.read_text(encoding="utf-8"))) - {
                 "orgs"
             }
-    assert named and named <= set(tenant_data.KINDS), named - set(tenant_data.KINDS)
+    assert named and named <= set(OBJECTS), named - set(OBJECTS)
 
 
 def test_a_lost_warehouse_is_shown_again_as_it_was(rt: Laptop) -> None:

@@ -57,7 +57,7 @@ RULES: dict[str, Rule] = {
     "common/reference": Rule("tables: services, regions, units, currencies (data only)", ()),
     "common/ingestion": Rule(
         "use cases: connecting, importing, synchronizing, dispatch, landing, what belongs together",
-        (*_BILLS, "tenancy"),
+        (*_BILLS, "alerts", "tenancy"),
     ),
     "common/normalization": Rule(
         "use cases: a chunk to FOCUS rows, quarantine, proof, finish, another try", (*_WAREHOUSE, "alerts")
@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {
     "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
-        _WAREHOUSE,
+        (*_WAREHOUSE, "alerts"),
     ),
     "common/retention": Rule("use cases: how long everything lives, what may go, clean-up", (*_BILLS, "warehouse")),
     "common/declared": Rule(
@@ -78,7 +78,7 @@ RULES: dict[str, Rule] = {
     ),
     "common/reporting": Rule(
         "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, alerts, health",
-        (*_BILLS, "warehouse"),
+        (*_BILLS, "ingestion", "tenancy", "warehouse"),
     ),
     "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "records", "warehouse")),
     "common/adapters/embedded": Rule(
@@ -91,11 +91,21 @@ RULES: dict[str, Rule] = {
     "common/adapters/aws": Rule("places of AWS", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/azure": Rule("places of Azure", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/oci": Rule("places of OCI", (*_DATA, "providers", "adapters.shared")),
+    "common/adapters/answers": Rule("answers of providers' APIs", (*_DATA, "formats", "providers", "adapters.shared")),
     "common/adapters/locations": Rule(
         "where bills are left",
-        (*_DATA, "providers", "adapters.aws", "adapters.azure", "adapters.gcp", "adapters.oci"),
+        (
+            *_DATA,
+            "providers",
+            "adapters.answers",
+            "adapters.aws",
+            "adapters.azure",
+            "adapters.gcp",
+            "adapters.oci",
+            "adapters.shared",
+        ),
     ),
-    "common/adapters/notifiers": Rule("notification channels", _DATA),
+    "common/adapters/notifiers": Rule("notification channels", (*_DATA, "adapters.shared")),
     "common/runtime": Rule(
         "bootstrap (adapters chosen), entry point, pushes, processed events",
         (
@@ -117,6 +127,7 @@ RULES: dict[str, Rule] = {
         "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API, `web/pages` the dashboard",
         (
             *_LEAVES,
+            "config",
             "ports",
             "records",
             "telemetry",

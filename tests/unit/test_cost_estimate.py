@@ -264,7 +264,7 @@ def test_every_function_s_size_is_read_from_terraform() -> None:
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/main.py")}
     sizes = cost_world.function_sizes()
     assert set(sizes) == folders
-    assert all(cpus >= 1 and gib > 0 for cpus, gib in sizes.values())
+    assert all(cpus > 0 and gib > 0 for cpus, gib in sizes.values())
 
 
 def test_a_million_dollars_is_watched_for_five_hundred() -> None:

@@ -17,7 +17,14 @@ from benchmarks import thousand_tenants
 from benchmarks.simulation import flow, pubsub
 from benchmarks.simulation.cloud_run import IDLE_SECONDS, OK, QUEUE_SECONDS, REFUSED, TIMED_OUT, Service, Size
 from benchmarks.simulation.loop import Loop
-from benchmarks.simulation.platform import Platform, Work, default_quota, deployed_sizes, production_instances
+from benchmarks.simulation.platform import (
+    Platform,
+    Work,
+    check_tick_minutes,
+    default_quota,
+    deployed_sizes,
+    production_instances,
+)
 from benchmarks.simulation.pubsub import Envelope, PushSubscription, backoff, pause
 from benchmarks.simulation.tenants import Mix, Tenant
 from benchmarks.thousand_tenants import Scenario, simulate
@@ -257,7 +264,7 @@ def test_a_day_ends_with_every_bill_shown_and_is_the_same_each_time() -> None:
     assert [one.tries for one in told[0].values()] == [one.tries for one in told[1].values()]
     assert first.waited("normalize_focus") == again.waited("normalize_focus")
     assert told[0]["normalize_focus"].published == 80 + 5 * 5 + 4
-    assert told[0]["evaluate_budgets_on_request"].published == 96 * (1 + 6)
+    assert told[0]["evaluate_budgets_on_request"].published == 24 * 60 // check_tick_minutes(False) + 6 * 96
     assert told[0]["dispatch_sync"].published == 6 * 6
 
 
@@ -354,6 +361,24 @@ def test_a_check_asks_the_warehouse_from_a_minute_of_each_tenants_own(monkeypatc
     begins = {slug: moments[-1] for slug, moments in asked.items()}
     assert len(begins) == 30 and all(len(moments) == 2 for moments in asked.values())
     assert len({int(moment // 900) for moment in begins.values()}) > 15
+
+
+@pytest.mark.parametrize("production", [False, True])
+def test_tenants_are_checked_at_minutes_of_their_own(monkeypatch: pytest.MonkeyPatch, production: bool) -> None:
+    checked: dict[str, list[float]] = {}
+    evaluation = flow.Flow._evaluation
+
+    def noting(self: flow.Flow, tenant: Tenant, asks: bool) -> Work:
+        checked.setdefault(tenant.slug, []).append(self._loop.now // 60)
+        return evaluation(self, tenant, asks)
+
+    monkeypatch.setattr(flow.Flow, "_evaluate_budgets", lambda self, body: Work(1))
+    monkeypatch.setattr(flow.Flow, "_evaluation", noting)
+    simulate(Scenario("a day", Mix(tenants=60, large=0), production=production), seed=3)
+    at = Counter(minute % 15 for moments in checked.values() for minute in moments)
+    ticks = 15 // check_tick_minutes(production)
+    assert len(checked) == 60 and len([minute for minute in at if at[minute] > 96]) >= ticks
+    assert max(at.values()) < 96 * 60 * 2.5 / ticks
 
 
 def small_platform(work_of: Callable[[str, Any], Work]) -> tuple[Platform, Loop]:

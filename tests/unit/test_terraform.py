@@ -14,14 +14,14 @@ import pytest
 
 from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor.audit import LOGGED
-from common.config import Settings
+from common.config import ServiceSettings, Settings
 from common.messages import BudgetCheckRequested, CleanUpRequested
 from common.messages.scheduled import from_template, identified
 from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports.documents import Order
+from common.records.sizes import OBJECTS
 from common.retention.inventory import OF_DELIVERIES
 from common.telemetry.metrics import METRICS
-from common.tenancy.data import KINDS
 from common.tenancy.schedules import clean_up_schedule
 from deployment import facts
 from deployment.preflight import GIB_PER_VCPU
@@ -105,6 +105,7 @@ def test_subscriptions_stay_within_what_pubsub_takes() -> None:
 
 def test_settings_reach_the_functions_each_and_no_other() -> None:
     given = {*LOCALS["environment"], *LOCALS["mail_environment"], *LOCALS["customer_environment"]}
+    assert set(LOCALS["service_environment"]) <= {name.upper() for name in ServiceSettings.model_fields}
     expected = set(Settings.model_fields) - set(NOT_FOR_FUNCTIONS) - set(facts.secret_settings())
     assert given == {f"COSTWIRE_{name.upper()}" for name in expected}
     assert set(LOCALS["own_environment"]) <= FUNCTIONS
@@ -185,8 +186,8 @@ def test_folders_of_the_bucket_are_those_of_the_code() -> None:
         for on in one["on"]
         if on.startswith("objects:")
     }
-    assert granted <= {f"{kind}/" for kind in KINDS}
-    assert set(WRITTEN["retention"]["lifecycle_days"]) <= set(KINDS) - set(OF_DELIVERIES), (
+    assert granted <= {f"{kind}/" for kind in OBJECTS}
+    assert set(WRITTEN["retention"]["lifecycle_days"]) <= set(OBJECTS) - set(OF_DELIVERIES), (
         "age alone does not tell which bills are current"
     )
 

@@ -10,7 +10,7 @@ from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor import grants as doctor_grants
 from common.messages import MESSAGES
 from common.messages.subscriptions import SUBSCRIPTIONS
-from common.tenancy.data import KINDS
+from common.records.sizes import OBJECTS
 from deployment import facts
 from tests.terraform import hcl, permissions
 from tests.unit.test_imports import area, files, imports
@@ -36,7 +36,7 @@ def test_grants_name_things_that_exist() -> None:
         "topic": set(SUBSCRIPTIONS),
         "dead-topic": set(SUBSCRIPTIONS),
         "dead-letters": set(SUBSCRIPTIONS),
-        "objects": {f"{kind}/" for kind in KINDS},
+        "objects": {f"{kind}/" for kind in OBJECTS},
         "secret": set(facts.facts()["secrets"]),
     }
     for account, role, on, why in permissions.grants():
@@ -89,13 +89,13 @@ USE_CASES = ("ingestion", "normalization", "budgets", "alerts", "tenancy", "rete
 
 
 def reached(function: str) -> set[Path]:
-    """The files of use cases that a function's code can reach."""
+    """The files of use cases, and of routes, that a function's code can reach."""
     seen: set[Path] = set()
     waiting = files(f"functions/{function}")
     while waiting:
         for name in imports(waiting.pop()):
             path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-            if area(name) in USE_CASES and path.is_file() and path not in seen:
+            if (area(name) in USE_CASES or name.startswith("web.")) and path.is_file() and path not in seen:
                 seen.add(path)
                 waiting.append(path)
     return seen

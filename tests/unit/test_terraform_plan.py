@@ -28,6 +28,7 @@ pytestmark = [
 ]
 MEMBERS = {"operators": "group:ops@example.com", "custodians": "group:keys@example.com"}
 CUSTOMER_KEY = "projects/my-keys/locations/us-central1/keyRings/costwire/cryptoKeys/stores"
+BY_HTTP = ("api", "manual_sync")
 GRANTS = ("grant", "named", "bucket", "folder")
 FILLED = {
     "operators": [MEMBERS["operators"]],
@@ -67,19 +68,26 @@ def test_functions_get_settings_that_the_code_reads(planned: list[Planned]) -> N
         (build,), (service,) = one.values["build_config"], one.values["service_config"]
         assert one.values["name"] == build["entry_point"].replace("_", "-")
         given = service["environment_variables"]
-        settings = Settings(**{name.removeprefix("COSTWIRE_").lower(): value for name, value in given.items()})
+        own = {name: value for name, value in given.items() if name.startswith("COSTWIRE_")}
+        settings = Settings(**{name.removeprefix("COSTWIRE_").lower(): value for name, value in own.items()})
         assert (settings.project, settings.region, settings.env) == (PROJECT, "us-central1", "prod")
         assert settings.bucket == f"{PROJECT}-costwire"
         assert read_hosts(settings.slack_hosts) == ("hooks.slack.com", "hooks.slack-gov.com")
         assert (mail.items() <= given.items()) == (build["entry_point"] == "send_notifications")
         assert "COSTWIRE_SMTP_USER" not in given  # null variables are left out, not made empty
-        assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
-        assert service["timeout_seconds"] >= max(
+        by_http = build["entry_point"] in BY_HTTP
+        assert service["ingress_settings"] == ("ALLOW_ALL" if by_http else "ALLOW_INTERNAL_ONLY")
+        assert (given.get("ENVIRONMENT"), service["max_instance_request_concurrency"]) == (
+            ("production", 16) if by_http else (None, 1)
+        )
+        deadlines = [
             each.ack_deadline_seconds
             for table in SUBSCRIPTIONS.values()
             for each in table
             if each.function == build["entry_point"]
-        )
+        ]
+        assert by_http != bool(deadlines)
+        assert service["timeout_seconds"] >= max([60, *deadlines])
 
 
 def test_subscriptions_are_those_of_the_table(planned: list[Planned]) -> None:

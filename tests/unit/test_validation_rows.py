@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from common.focus import columns, storage_schema
@@ -14,6 +16,8 @@ from common.formats.engine import engine
 from common.validation import Report, validate_file, validate_relation
 from common.validation.catalogue import Check, Kind, catalogue
 from common.validation.file import staged_file
+from common.validation.rows import column_types, typed_rows
+from common.validation.running import prepare
 from tests.unit.validation_cases import BASE, Row, broken, complete
 
 ROW_RULES = [check for check in catalogue() if check.kind is Kind.ROW and check.text != "type String"]
@@ -78,8 +82,8 @@ def test_a_row_rule_can_fail(check: Check, outcome: Outcome) -> None:
 
 
 @pytest.fixture(scope="module")
-def typed() -> Report:
-    """The same rows in storage types, as normalize_focus writes them."""
+def typed_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same rows in storage types, as normalize_focus writes them: the view focus_rows."""
     exact = [check for check in ROW_RULES if "exact" in check.forms]
     rows = [*BASE.values(), *(changed_row(check) for check in exact)]
     schema = storage_schema()
@@ -91,7 +95,12 @@ def typed() -> Report:
         )
         casts = ", ".join(f'try_cast("{c.name}" as {schema[c.name]}) as "{c.name}"' for c in columns())
         connection.execute(f"create view focus_rows as select {casts} from written")
-        return validate_relation(connection, "focus_rows")
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def typed(typed_connection: duckdb.DuckDBPyConnection) -> Report:
+    return validate_relation(typed_connection, "focus_rows")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,32 @@ def typed() -> Report:
 )
 def test_a_row_rule_can_fail_on_typed_columns(check: Check, typed: Report) -> None:
     assert check.rule_id in {failure.rule_id for failure in typed.failures}
+
+
+def test_what_a_rule_is_left_out_for_cannot_break_it(typed_connection: duckdb.DuckDBPyConnection) -> None:
+    """A rule is not tried where a column of `filled` is null in all rows, or one of `null` in none."""
+    prepare(typed_connection)
+    rows = typed_rows("focus_rows", column_types(typed_connection, "focus_rows"))
+    exact = [check for check in ROW_RULES if "exact" in check.forms]
+    left_out = 0
+    for column in columns():
+        nulled = (
+            f'(select * replace (cast(null as {storage_schema()[column.name]}) as "{column.name}") from focus_rows)'
+        )
+        for relation, checks in (
+            (nulled, [one for one in exact if column.name in one.filled]),
+            (f'focus_rows where "{column.name}" is not null', [one for one in exact if column.name in one.null]),
+        ):
+            counts = ", ".join(f"count_if({rows.sql(one.predicate)})" for one in checks)
+            (found,) = typed_connection.execute(f"select {counts or 'count_if(false)'} from {relation}").fetchall()
+            assert not any(found), [one.rule_id for one, count in zip(checks, found, strict=False) if count]
+            left_out += len(checks)
+    assert left_out > 300
+
+
+def test_a_rule_over_rows_is_left_out_only_for_what_it_looks_at() -> None:
+    over_rows = [check for check in catalogue() if check.kind is Kind.DATASET]
+    assert all(check.filled and check.filled <= check.needs for check in over_rows)
 
 
 def test_valid_typed_rows_break_nothing() -> None:

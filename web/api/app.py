@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,17 +21,21 @@ from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
 from common.tenancy.organizations import check_organization
-from web.api import costs, health
+from web.api import costs, health, keys, organizations, syncs
 from web.api.access import Door, check_allowed
 from web.api.call import Call, NotModified
 from web.api.caller import ANYBODY, Caller, Needs
 from web.api.declare import ORG, Route
+from web.api.idempotency import answered_once, idempotency_key
+from web.api.limits import Allowance, RateLimits
 from web.api.openapi import document
 from web.api.problems import MEDIA_TYPE, Problem, problem_of
 from web.api.reading import LARGEST_BODY, read_arguments
 from web.api.rendering import compressed, rendered
 
-ROUTES: tuple[Route, ...] = tuple(route for module in (health, costs) for route in module.routes.found)
+ROUTES: tuple[Route, ...] = tuple(
+    route for module in (health, costs, syncs, keys, organizations) for route in module.routes.found
+)
 """Every operation of the API."""
 _log = logging.getLogger(logs.LOGGER)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -54,19 +58,20 @@ class Service:
     """
 
     door: Door
+    limits: RateLimits | None = None
     loopback: bool = False
     encrypted: bool = False
 
 
-def create_app(rt: Runtime, service: Service) -> flask.Flask:
-    """The WSGI application."""
+def create_app(rt: Runtime, service: Service, routes: Sequence[Route] = ROUTES) -> flask.Flask:
+    """The WSGI application, with these operations."""
     app = flask.Flask("web.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.merge_slashes = False
     app.before_request(partial(_begin, service))
     app.after_request(partial(_end, service))
     app.register_error_handler(Exception, failed)
-    for route in ROUTES:
+    for route in routes:
         app.add_url_rule(
             route.rule,
             endpoint=route.operation,
@@ -74,7 +79,7 @@ def create_app(rt: Runtime, service: Service) -> flask.Flask:
             methods=[route.method],
             provide_automatic_options=False,
         )
-    described_routes = document(ROUTES)
+    described_routes = document(routes)
     app.add_url_rule("/openapi.json", "openapi", lambda: rendered(described_routes), provide_automatic_options=False)
     return app
 
@@ -89,6 +94,7 @@ class _Doing:
     caller: Caller = ANYBODY
     org_slug: str = ""
     etag: str | None = None
+    allowance: Allowance | None = None
 
 
 def _begin(service: Service) -> None:
@@ -113,22 +119,27 @@ def _check_local(request: flask.Request) -> None:
 
 
 def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.Response:
-    return rendered(call_route(rt, service, route, path), route.status)
+    found = call_route(rt, service, route, path)
+    return found if isinstance(found, flask.Response) else rendered(found, route.status)
 
 
 def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, str]) -> Any:
     """What the handler of a route returns for the present request, once the caller is known to be allowed and the request is read.
 
-    path: the values of its parameters.  Raises Problem, NotModified, and what the use case raises.
+    path: the values of its parameters.  A response where the request was made before, under its idempotency key.  Raises Problem, NotModified, and what the use case raises.
     """
     doing: _Doing = flask.g.doing
     doing.route = route
     if route.needs is not Needs.NOTHING:
         doing.caller = service.door.admit(flask.request.headers, route.needs)
+        if service.limits is not None and doing.caller.counted_as is not None:
+            doing.allowance = service.limits.take(doing.caller.counted_as)
         check_allowed(doing.caller, route.needs)
     doing.org_slug = _organization(rt, route, doing.caller, path.get(ORG))
     call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
     arguments = read_arguments(route, path)
+    if route.answer is not None and (key := idempotency_key(route)):
+        return answered_once(call, route, key, lambda: route.handler(call, **arguments))
     try:
         return route.handler(call, **arguments)
     finally:
@@ -191,6 +202,8 @@ def _end(service: Service, answer: flask.Response) -> flask.Response:
     answer.headers["X-Request-ID"] = doing.request_id
     for name, value in _HEADERS.items():
         answer.headers.setdefault(name, value)
+    if doing.allowance is not None:
+        answer.headers.update(doing.allowance.headers)
     if service.encrypted:
         answer.headers["Strict-Transport-Security"] = _HSTS
     if doing.etag and answer.status_code in (200, 304):

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from web.api.declare import ORG, Needs, Route
+from web.api.idempotency import HEADER as IDEMPOTENCY_KEY
+from web.api.idempotency import KEY_PATTERN
 from web.api.problems import CODES, MEDIA_TYPE, ProblemDetails
 
 VERSION = "1.0.0"
@@ -74,7 +76,7 @@ def _operation(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
     if route.description:
         made["description"] = route.description
     made["security"] = security(route.needs)
-    if parameters := [*_path(route), *_query(route, known)]:
+    if parameters := [*_path(route), *_query(route, known), *_headers(route)]:
         made["parameters"] = parameters
     if route.body is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": _reference(route.body)}}}
@@ -111,6 +113,16 @@ def _query(route: Route, known: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         if name in shape.get("required", ()):
             made["required"] = True
         yield made
+
+
+def _headers(route: Route) -> Iterator[dict[str, Any]]:
+    if route.method == "POST":
+        yield {
+            "name": IDEMPOTENCY_KEY,
+            "in": "header",
+            "description": "A value of the caller's own: the request is done once for it, and answered the same for a day",
+            "schema": {"type": "string", "pattern": KEY_PATTERN},
+        }
 
 
 def _bare(schema: dict[str, Any]) -> dict[str, Any]:

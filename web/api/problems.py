@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
+from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
 from common.errors import (
@@ -84,7 +85,7 @@ class _Rule:
 
 _AGAIN = {"Retry-After": str(RETRY_SECONDS)}
 _RULES = (
-    _Rule((InvalidQuestion, InvalidBudget, InvalidChannel), "invalid_request"),
+    _Rule((InvalidQuestion, InvalidBudget, InvalidChannel, InvalidKeyRequest), "invalid_request"),
     _Rule(NotFound, "not_found"),
     _Rule(AlreadyExists, "already_exists"),
     _Rule(NoSpace, "no_space"),

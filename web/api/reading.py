@@ -62,7 +62,7 @@ def _query(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
 def _body() -> bytes:
     if flask.request.mimetype != "application/json":
         raise Problem("unsupported_media_type", "send the body as JSON, with the header Content-Type: application/json")
-    return flask.request.get_data(cache=False)
+    return flask.request.get_data()
 
 
 def _errors(

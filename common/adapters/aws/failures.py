@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from botocore import exceptions as aws
 
 from common.adapters.shared.explained import explained_by
-from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
+from common.errors import AGAIN, BadConfiguration, CostError, NotAllowed, NotFound, NotSignedIn, Retryable, Throttled
 
 _NOT_SIGNED_IN = frozenset(
     {
@@ -27,21 +27,18 @@ _NOT_SIGNED_IN = frozenset(
 )
 _NOT_ALLOWED = frozenset({"403", "AccessDenied", "AccessDeniedException", "AllAccessDisabled", "UnauthorizedAccess"})
 _MISSING = frozenset({"404", "NoSuchBucket", "NoSuchKey", "NoSuchVersion", "NotFound"})
-_BUSY = frozenset(
+_TOO_MANY = frozenset(
     {
         "BandwidthLimitExceeded",
-        "InternalError",
         "LimitExceededException",
-        "OperationAborted",
-        "RequestTimeTooSkewed",
-        "RequestTimeout",
-        "ServiceUnavailable",
+        "RequestLimitExceeded",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
     }
 )
+_BUSY = frozenset({"InternalError", "OperationAborted", "RequestTimeTooSkewed", "RequestTimeout", "ServiceUnavailable"})
 _PASSING = (aws.ConnectionError, aws.HTTPClientError, aws.IncompleteReadError, aws.ResponseStreamingError)
 _NO_IDENTITY = (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError)
 _NEW_KEYS = "give a credential that is valid: costwire connect aws --credential FILE"
@@ -61,15 +58,17 @@ def explained(error: Exception, what: str, permission: str) -> CostError | None:
     code = code_of(error)
     status = _status(error)
     if code in _NOT_SIGNED_IN or status == 401:
-        return BadConfiguration(f"{what}: AWS does not accept the credential ({code or status}); {_NEW_KEYS}")
+        return NotSignedIn(f"{what}: AWS does not accept the credential ({code or status}); {_NEW_KEYS}")
     if isinstance(error, _NO_IDENTITY):
-        return BadConfiguration(f"{what}: there are no AWS credentials; {_NEW_KEYS}")
+        return NotSignedIn(f"{what}: there are no AWS credentials; {_NEW_KEYS}")
     if code in _NOT_ALLOWED:
         encrypted = " and, for an encrypted bucket, kms:Decrypt on its key" if "GetObject" in permission else ""
-        return BadConfiguration(f"{what}: permission denied ({code}); allow {permission}{encrypted}")
+        return NotAllowed(f"{what}: permission denied ({code}); allow {permission}{encrypted}", permission)
     if code in _MISSING:
         return NotFound(f"{what} does not exist")
-    if code in _BUSY or status == 429 or status >= 500:
+    if code in _TOO_MANY or status == 429:
+        return Throttled(f"{what}: too many requests ({code or status}); {AGAIN}")
+    if code in _BUSY or status >= 500:
         return Retryable(f"{what}: temporarily unavailable ({code or status}); {AGAIN}")
     if isinstance(error, _PASSING):
         return Retryable(f"{what}: temporarily unavailable, {type(error).__name__}; {AGAIN}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -10,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from common.adapters.aws.failures import code_of, explaining
-from common.errors import BadConfiguration
+from common.errors import BadConfiguration, NotAllowed
 from common.providers.aws.credential import AwsCredential
 
 logging.getLogger("botocore").setLevel(logging.WARNING)  # its debug lines hold requests and answers whole
@@ -50,10 +51,28 @@ def _assumed(own: boto3.Session, credential: AwsCredential) -> boto3.Session:
         except ClientError as error:
             if code_of(error) != "AccessDenied":
                 raise
-            raise BadConfiguration(
+            raise NotAllowed(
                 f"{what} cannot be assumed: its trust policy does not name Costwire's identity, or has another external id than "
-                f"{credential.external_id or 'none'}; costwire integrations permissions prints the policy"
+                f"{credential.external_id or 'none'}; costwire integrations permissions prints the policy",
+                f"sts:AssumeRole on {credential.role_arn}",
             ) from error
     return boto3.Session(
         keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=own.region_name
+    )
+
+
+def signed_in_as(session: boto3.Session) -> str:
+    """The ARN of whoever the session is; no permission is needed to ask.  Raises NotSignedIn, Retryable."""
+    with explaining("AWS", "sts:GetCallerIdentity"):
+        return str(session.client("sts", config=CALLS).get_caller_identity()["Arn"])
+
+
+def external_id_is_asked_for(credential: AwsCredential) -> str:
+    """Try the role without its external id.  Raises BadConfiguration where that works: then it can be assumed for any customer."""
+    try:
+        session_of(replace(credential, external_id=None))
+    except NotAllowed:
+        return f"role {credential.role_arn} asks for it"
+    raise BadConfiguration(
+        f"role {credential.role_arn} can be assumed without an external id: its trust policy has no condition on sts:ExternalId"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC
 from functools import cached_property
@@ -13,14 +13,16 @@ from typing import Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from common.adapters.aws.failures import code_of, explaining
-from common.adapters.aws.identity import CALLS, session_of
+from common.adapters.aws.identity import CALLS, external_id_is_asked_for, session_of, signed_in_as
 from common.adapters.shared.object_location import ObjectLocation, StoredObject, changed, path_of
 from common.adapters.shared.ranged_file import Guard, RangedFile, buffered
-from common.errors import BadConfiguration, NotFound
-from common.ports.locations import FoundObject
+from common.errors import BadConfiguration, NoSuchPlace, NotFound
+from common.ports.locations import FoundObject, Probe
 from common.providers.aws.credential import AwsCredential
+from common.providers.aws.permissions import policy_text
 
 SCHEME = "s3://"
+_TRUST = "costwire integrations permissions aws --location URI --id INTEGRATION prints the trust policy of the role"
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -70,9 +72,28 @@ class S3Location(ObjectLocation):
     def _listing(self) -> AbstractContextManager[None]:
         return self._reaching("s3:ListBucket")
 
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run; that the role asks for its external id is tried last."""
+        found = [
+            Probe("identity", lambda: signed_in_as(self._session), fix=_TRUST),
+            *self._common_probes("s3:ListBucket", "s3:GetObject", policy_text(self.uri)),
+        ]
+        given = self._given
+        if given is not None and given.is_assumed:
+            found.append(Probe("external id", lambda: external_id_is_asked_for(given), fix=_TRUST, needed=False))
+        return found
+
+    @cached_property
+    def _given(self) -> AwsCredential | None:
+        return self._credential()
+
+    @cached_property
+    def _session(self) -> Any:
+        return session_of(self._given)
+
     @cached_property
     def _client(self) -> Any:
-        return session_of(self._credential()).client("s3", config=CALLS)
+        return self._session.client("s3", config=CALLS)
 
     @contextmanager
     def _reaching(self, action: str) -> Iterator[None]:
@@ -82,9 +103,7 @@ class S3Location(ObjectLocation):
             with explaining(f"bucket {self._bucket} of location {self.uri}", f"{action} on {on}"):
                 yield
         except NotFound as error:
-            raise BadConfiguration(
-                f"bucket {self._bucket} of location {self.uri} does not exist: check its name"
-            ) from error
+            raise NoSuchPlace(f"bucket {self._bucket} of location {self.uri} does not exist: check its name") from error
 
 
 def _tag(facts: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from functools import cached_property
@@ -15,15 +15,15 @@ from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 
 from common.adapters.azure.failures import code_of, explaining
-from common.adapters.azure.identity import container_of
+from common.adapters.azure.identity import container_of, signed_in_as
 from common.adapters.shared.object_location import ObjectLocation, StoredObject, changed, path_of
 from common.adapters.shared.ranged_file import Guard, RangedFile, buffered
-from common.errors import BadConfiguration, NotFound
-from common.ports.locations import FoundObject
+from common.errors import BadConfiguration, NoSuchPlace, NotFound
+from common.ports.locations import FoundObject, Probe
 from common.providers.azure.credential import AzureCredential
+from common.providers.azure.permissions import READER_ROLE, assignment
 
 SCHEME = "az://"
-READER_ROLE = "Storage Blob Data Reader"
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
 
@@ -77,9 +77,22 @@ class BlobLocation(ObjectLocation):
         what = f"blob {SCHEME}{self._account}/{self._container}/{found.name}"
         return buffered(RangedFile(fetch, found.size, _guard(found), what))
 
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run."""
+        client_id = self._given.client_id if self._given else ""
+        fix = assignment(self._account, self._container, client_id)
+        return [
+            Probe("identity", lambda: signed_in_as(self._given)),
+            *self._common_probes(READER_ROLE, READER_ROLE, fix),
+        ]
+
+    @cached_property
+    def _given(self) -> AzureCredential | None:
+        return self._credential()
+
     @cached_property
     def _client(self) -> ContainerClient:
-        return container_of(self._account, self._container, self._credential())
+        return container_of(self._account, self._container, self._given)
 
     @contextmanager
     def _listing(self) -> Iterator[None]:
@@ -90,7 +103,7 @@ class BlobLocation(ObjectLocation):
             with explaining(what, f'the role "{READER_ROLE}" to the application {scope}'):
                 yield
         except NotFound as error:
-            raise BadConfiguration(f"{what} does not exist: check its name") from error
+            raise NoSuchPlace(f"{what} does not exist: check its name") from error
 
 
 def _is_folder(found: BlobProperties) -> bool:

@@ -16,7 +16,17 @@ from azure.identity import CredentialUnavailableError
 from msal.exceptions import MsalServiceError
 
 from common.adapters.shared.explained import explained_by
-from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
+from common.errors import (
+    AGAIN,
+    BadConfiguration,
+    CostError,
+    NoSuchPlace,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Retryable,
+    Throttled,
+)
 
 _NOT_SIGNED_IN = frozenset(
     {"AuthenticationFailed", "InvalidAuthenticationInfo", "KeyBasedAuthenticationNotPermitted", "NoAuthenticationInformation"}
@@ -24,7 +34,8 @@ _NOT_SIGNED_IN = frozenset(
 _NOT_ALLOWED = frozenset({"AuthorizationPermissionMismatch", "InsufficientAccountPermissions"})
 _NO_ENTRY = frozenset({"AuthorizationFailure", "AuthorizationSourceIPMismatch"})
 _MISSING = frozenset({"ContainerBeingDeleted", "ContainerNotFound", "BlobNotFound", "ResourceNotFound"})
-_BUSY = frozenset({"InternalError", "OperationTimedOut", "ServerBusy"})
+_TOO_MANY = frozenset({"ServerBusy"})
+_BUSY = frozenset({"InternalError", "OperationTimedOut"})
 _PASSING = (azure.IncompleteReadError, azure.ServiceRequestError, azure.ServiceResponseError, MsalServiceError)
 _NUMBER = re.compile(r"AADSTS\d{4,8}")
 _HINTS = {
@@ -55,14 +66,16 @@ def explained(error: Exception, what: str, permission: str) -> CostError | None:
     """
     code, status = code_of(error), _status(error)
     if isinstance(error, CredentialUnavailableError):
-        return BadConfiguration(f"{what}: there is no Azure credential; run az login, or {_VALID_ONE}")
-    if code in _BUSY or status == 429 or status >= 500:
+        return NotSignedIn(f"{what}: there is no Azure credential; run az login, or {_VALID_ONE}")
+    if code in _TOO_MANY or status == 429:
+        return Throttled(f"{what}: too many requests ({code or status}); {AGAIN}")
+    if code in _BUSY or status >= 500:
         return Retryable(f"{what}: temporarily unavailable ({code or status}); {AGAIN}")
     if code in _NOT_SIGNED_IN or isinstance(error, azure.ClientAuthenticationError):
         return _not_signed_in(error, what, code or str(status or ""))
     if code in _NOT_ALLOWED:
-        return BadConfiguration(
-            f"{what}: permission denied ({code}); assign {permission}, which takes effect within 10 minutes"
+        return NotAllowed(
+            f"{what}: permission denied ({code}); assign {permission}, which takes effect within 10 minutes", permission
         )
     if code in _NO_ENTRY:
         return BadConfiguration(
@@ -92,13 +105,13 @@ def _not_signed_in(error: Exception, what: str, code: str) -> CostError:
     else:
         hint = "no tenant of this tenant_id" if any(type(one) is ValueError for one in causes) else ""
     found = ": ".join(filter(None, (code, hint))) or "no code"
-    return BadConfiguration(f"{what}: Azure does not accept the credential ({found}); {_VALID_ONE}")
+    return NotSignedIn(f"{what}: Azure does not accept the credential ({found}); {_VALID_ONE}")
 
 
 def _not_reached(error: Exception, what: str) -> CostError:
     unknown = {getattr(socket, "EAI_NODATA", socket.EAI_NONAME), socket.EAI_NONAME}
     if any(isinstance(one, socket.gaierror) and one.errno in unknown for one in _causes(error)):
-        return BadConfiguration(f"{what}: there is no storage account of this name; check the location")
+        return NoSuchPlace(f"{what}: there is no storage account of this name; check the location")
     return Retryable(f"{what}: temporarily unavailable, {type(error).__name__}; {AGAIN}")
 
 

@@ -21,6 +21,7 @@ logging.getLogger("azure.identity").setLevel(
 
 AUTHORITY = "login.microsoftonline.com"
 STORAGE_HOST = "blob.core.windows.net"
+_STORAGE_SCOPE = "https://storage.azure.com/.default"
 _TIMEOUTS = {"connection_timeout": 10, "read_timeout": 60}
 # the authority is known, so nobody is asked whether it is one
 _TOKEN_CALLS: dict[str, Any] = {
@@ -74,3 +75,13 @@ def _token_credential(credential: AzureCredential | None) -> TokenCredential:
         raise BadConfiguration(
             "the certificate of the Azure credential cannot be read: expected PEM of a certificate and its private key, not encrypted"
         ) from None
+
+
+def signed_in_as(credential: AzureCredential | None) -> str:
+    """Sign in; who that is, in words.  A connection string signs each request by itself.  Raises NotSignedIn, Retryable."""
+    if credential is not None and credential.connection_string is not None:
+        return f"the connection string of storage account {credential.account_name}"
+    _SignIn(credential).get_token(_STORAGE_SCOPE)
+    return (
+        f"application {credential.client_id} of tenant {credential.tenant_id}" if credential else "the user of az login"
+    )

@@ -211,16 +211,19 @@ class DuckDbWarehouse:
         """Write the answer to a question over files of charges as an object, "" where it has no rows; relations: their URIs, by name."""
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="costwire-")))
-            connection = stack.enter_context(engine(folder))
+            connection = stack.enter_context(engine(folder, set_up=_set_up, keep=True))
             for relation, uris in relations.items():
                 paths = [stack.enter_context(self._objects.local(uri)) for uri in uris]
-                connection.execute(f"create view {relation} as {focus_select(connection, paths, columns)}")
+                connection.execute(f"create temp view {relation} as {focus_select(connection, paths, columns)}")
             written = folder / "written.parquet"
-            connection.execute(MACROS)
             counted = connection.execute(
                 f"copy ({transpile(sql).sql}) to {literal(str(written))} (format parquet)"
             ).fetchone()
             return self._objects.put_file(name, written).uri if counted and counted[0] else ""
+
+
+def _set_up(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(MACROS)
 
 
 def _swap(transaction: Transaction, path: str, before: Document | None, after: Pointer) -> bool:

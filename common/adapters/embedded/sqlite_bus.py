@@ -84,13 +84,18 @@ class SqliteBus:
 
         Raises AlreadyExists where the name belongs to another topic.
         """
-        if self._topic(subscription) is None:
-            self._database.write(lambda connection: queue.add_subscription(connection, topic, subscription))
-        taken = self._topic(subscription)
-        if taken != topic:
-            raise AlreadyExists(
-                f"subscription {subscription} belongs to topic {taken}, not to {topic}: choose another name"
-            )
+        self.subscribe_each({subscription: topic})
+
+    def subscribe_each(self, wanted: Mapping[str, str]) -> None:
+        """`subscribe` for many at once.  wanted: subscription -> topic."""
+        known = self._database.read(queue.subscriptions)
+        if wanted.keys() - known.keys():  # else nobody is kept from writing
+            known = self._database.write(lambda connection: queue.add_subscriptions(connection, wanted))
+        for subscription, topic in wanted.items():
+            if known[subscription] != topic:
+                raise AlreadyExists(
+                    f"subscription {subscription} belongs to topic {known[subscription]}, not to {topic}: choose another name"
+                )
 
     def pull(self, subscriptions: Sequence[str] | None = None) -> Delivery | None:
         """The next message that is due, leased to the caller, or None.  Raises NotFound for an unknown subscription."""

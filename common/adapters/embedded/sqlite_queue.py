@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,9 +68,15 @@ def time_of(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def add_subscription(connection: sqlite3.Connection, topic: str, subscription: str) -> None:
-    """Keep a subscription, if its name is not taken."""
-    connection.execute("insert or ignore into subscriptions values (?, ?)", (subscription, topic))
+def add_subscriptions(connection: sqlite3.Connection, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Keep those whose names are not taken; all that there are, as `subscriptions` gives them."""
+    connection.executemany("insert or ignore into subscriptions values (?, ?)", wanted.items())
+    return subscriptions(connection)
+
+
+def subscriptions(connection: sqlite3.Connection) -> dict[str, str]:
+    """The topic of each subscription."""
+    return dict(connection.execute("select name, topic from subscriptions").fetchall())
 
 
 def topic_of_subscription(connection: sqlite3.Connection, subscription: str) -> str | None:

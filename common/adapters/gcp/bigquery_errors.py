@@ -12,15 +12,14 @@ from google.api_core.exceptions import GoogleAPICallError, RetryError
 
 from common.adapters.gcp import failures
 from common.adapters.shared.explained import explained_by
-from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
+from common.errors import AGAIN, BadConfiguration, CostError, NotAllowed, NotFound, Retryable, Throttled
 
 TOO_MANY_BYTES = "bytesBilledLimitExceeded"
-_PASSING = frozenset(
-    {
-        "backendError", "internalError", "jobBackendError", "jobInternalError", "jobRateLimitExceeded", "quotaExceeded",
-        "rateLimitExceeded", "resourceInUse", "stopped", "tableUnavailable", "timeout",
-    }
-)  # fmt: skip
+_TOO_MANY = frozenset({"jobRateLimitExceeded", "quotaExceeded", "rateLimitExceeded"})
+_PASSING = _TOO_MANY | {
+    "backendError", "internalError", "jobBackendError", "jobInternalError", "resourceInUse", "stopped", "tableUnavailable",
+    "timeout",
+}  # fmt: skip
 
 
 def reason_of(error: BaseException) -> str:
@@ -40,9 +39,10 @@ def explained(error: Exception, what: str, role: str) -> CostError | None:
     if isinstance(error, Late):
         return Retryable(f"{what}: the BigQuery job is still running; it is checked again")
     if reason in _PASSING:
-        return Retryable(f"{what}: temporarily unavailable, {reason}; {AGAIN}")
+        passing = Throttled if reason in _TOO_MANY else Retryable
+        return passing(f"{what}: temporarily unavailable, {reason}; {AGAIN}")
     if reason == "accessDenied" or (not reason and getattr(error, "code", None) == 403):
-        return BadConfiguration(f"{what}: permission denied; grant {role} to the service account that runs the request")
+        return NotAllowed(f"{what}: permission denied; grant {role} to the service account that runs the request", role)
     if reason == "billingNotEnabled":
         return BadConfiguration(f"{what}: the project has no billing account; link one")
     if reason == "resourcesExceeded":

@@ -21,10 +21,10 @@ from common.adapters.gcp.arrow_bills import Extracted, storable
 from common.adapters.gcp.bigquery_errors import explaining
 from common.adapters.gcp.bigquery_jobs import JOB_SECONDS, Jobs
 from common.adapters.gcp.clients import connect_client
-from common.adapters.gcp.identity import credentials_of, signing_in
+from common.adapters.gcp.identity import credentials_of, signed_in_as, signing_in
 from common.adapters.gcp.table_stream import batches_of, begin_reading, schema_of
-from common.errors import BadConfiguration, Changed, NotFound, NotReady
-from common.ports.locations import FoundObject
+from common.errors import BadConfiguration, Changed, NoSuchPlace, NotFound, NotReady
+from common.ports.locations import FoundObject, Probe
 from common.providers.gcp.credential import GoogleCredential
 from common.providers.gcp.export_tables import (
     INGESTION_TIME,
@@ -35,6 +35,13 @@ from common.providers.gcp.export_tables import (
     parse_name,
     pieces_of,
 )
+from common.providers.gcp.permissions import (
+    DATASET_ROLE,
+    JOB_ROLE,
+    READ_ROLE,
+    grant_on_dataset,
+    grant_on_project,
+)
 from common.telemetry import counted
 
 SCHEME = "bq://"
@@ -42,6 +49,9 @@ PATIENCE_SECONDS = 60.0
 ROWS_AT_ONCE = 100_000
 """Rows of a row group: as many are in memory."""
 _URI = re.compile(r"bq://(?P<project>[a-z0-9][a-z0-9.:-]{3,}[a-z0-9])/(?P<dataset>\w+)(?:/(?P<table>\w+))?/?", re.ASCII)
+_MULTI_REGIONS = frozenset({"EU", "US"})
+_NO_LINES = ("2000-01", "2000-01-01")
+"""A month and a day before any export."""
 _NEW = "a new export has its first lines within 48 hours"
 
 
@@ -106,6 +116,43 @@ class BillingExportLocation:
         if version not in (None, piece.version):
             raise Changed(f"{name} changed since it was listed; it is read again")
         return self._extracted(table, piece, session)
+
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run: metadata, a query that is not run, a read session of a day before any export.  Nothing is billed."""
+        email = self._credential.email if self._credential else None
+        project = self._project
+        return [
+            Probe("identity", lambda: signed_in_as(self._credential, self._signed_in)),
+            Probe("listing", self._described, DATASET_ROLE, grant_on_dataset(project, self._dataset, email)),
+            Probe("querying", self._tried_query, JOB_ROLE, grant_on_project(project, email, JOB_ROLE)),
+            Probe("reading", self._tried_session, READ_ROLE, grant_on_project(project, email, READ_ROLE)),
+        ]
+
+    def _described(self) -> str:
+        found = self._tables()
+        with self._reaching("roles/bigquery.dataViewer on the dataset"):
+            dataset = self._client.get_dataset(f"{self._project}.{self._dataset}", **self._jobs.call)
+        filled = (
+            "filled from the start of the month before"
+            if dataset.location in _MULTI_REGIONS
+            else "from its first day on"
+        )
+        names = ", ".join(f"{one.table.name} ({one.table.kind.title})" for one in found)
+        return f"{names} in {dataset.location}, {filled}"
+
+    def _tried_query(self) -> str:
+        table, dataset = self._tables()[0].table, bigquery.DatasetReference(self._project, self._dataset)
+        with self._reaching("roles/bigquery.jobUser on the project"):
+            estimate = self._jobs.start(table.facts_sql(), dataset, dry_run=True)
+        scanned = int(estimate.total_bytes_processed or 0)
+        self._check_bytes(scanned, f"looking for new lines in {table.name}")
+        return f"a look for new lines scans {scanned:,} bytes"
+
+    def _tried_session(self) -> str:
+        table = self._tables()[0].table
+        with self._reaching("roles/bigquery.readSessionUser on the project"):
+            begin_reading(self._reader, self._project, table.path, PATIENCE_SECONDS, table.condition(*_NO_LINES))
+        return f"{table.name} can be read"
 
     def _extracted(self, table: ExportTable, piece: Piece, session: Any) -> BinaryIO:
         target = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
@@ -201,7 +248,7 @@ class BillingExportLocation:
             with explaining(self._what, role), signing_in(self._credential):
                 yield
         except NotFound as error:
-            raise BadConfiguration(f"{self._what} does not exist: check its name, or wait: {_NEW}") from error
+            raise NoSuchPlace(f"{self._what} does not exist: check its name, or wait: {_NEW}") from error
 
 
 def _partition(there: bigquery.Table, types: dict[str, str]) -> str | None:

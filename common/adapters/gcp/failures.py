@@ -10,7 +10,7 @@ from requests import Response
 from requests import exceptions as http
 
 from common.adapters.shared.explained import explained_by
-from common.errors import AGAIN, BadConfiguration, CostError, NotFound, Retryable
+from common.errors import AGAIN, CostError, NotAllowed, NotFound, NotSignedIn, Retryable, Throttled
 
 _PASSING = (
     api.TooManyRequests,
@@ -37,19 +37,20 @@ def explained(error: Exception, what: str, role: str | None = None) -> CostError
     shown = f" ({int(code)})" if isinstance(code, int) else ""
     used_up = _USED_UP & _reasons(error)
     if used_up:
-        return Retryable(f"{what}: temporarily unavailable, {', '.join(sorted(used_up))}{shown}; {AGAIN}")
+        return Throttled(f"{what}: temporarily unavailable, {', '.join(sorted(used_up))}{shown}; {AGAIN}")
     if isinstance(error, api.Forbidden):
         fix = f"grant this service account {role}" if role else "run costwire doctor to find the missing role"
-        return BadConfiguration(f"{what}: permission denied{shown}; {fix}")
+        return NotAllowed(f"{what}: permission denied{shown}; {fix}", role or "")
     if isinstance(error, (api.Unauthorized, auth.DefaultCredentialsError, auth.RefreshError)):
-        return BadConfiguration(
+        return NotSignedIn(
             f"{what}: no valid Google Cloud credentials; run gcloud auth application-default login, or set the "
             "function's service account"
         )
     if isinstance(error, api.NotFound):
         return NotFound(f"{what} does not exist")
     if isinstance(error, _PASSING):
-        return Retryable(f"{what}: temporarily unavailable, {type(error).__name__}{shown}; {AGAIN}")
+        passing = Throttled if isinstance(error, api.TooManyRequests) else Retryable
+        return passing(f"{what}: temporarily unavailable, {type(error).__name__}{shown}; {AGAIN}")
     return None
 
 

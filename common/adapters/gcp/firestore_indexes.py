@@ -83,6 +83,7 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("slices", "history"),
     Field("places", "claims"),
     Field("credentials", "ciphertext"),
+    Field("processed", "body"),
     Field("processed", "expires_at"),
 )
 """Fields without any single-field index.  A moment that always grows would make every index of it a hot spot."""

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import google.auth
+from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 from google.auth import impersonated_credentials
 from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import Request
 from google.oauth2 import service_account
 
 from common.adapters.gcp.failures import explaining
-from common.errors import AGAIN, BadConfiguration, Retryable
+from common.errors import AGAIN, BadConfiguration, NotAllowed, NotSignedIn, Retryable
 from common.providers.gcp.credential import GoogleCredential
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
@@ -60,16 +62,27 @@ def signing_in(credential: GoogleCredential | None) -> Iterator[None]:
     """Say of an identity that Google does not accept which one it is and what to do."""
     try:
         yield
-    except auth.RefreshError as error:
+    except (auth.RefreshError, api.Unauthorized) as error:
         if credential is None:
             raise  # whoever asked says what this process lacks
         who = f"service account {credential.email}"
         if getattr(error, "retryable", False):
             raise Retryable(f"{who}: temporarily unavailable, RefreshError; {AGAIN}") from None
         if credential.private_key is None:
-            raise BadConfiguration(
-                f"{who} cannot be impersonated; grant {_TOKENS} on it to Costwire's identity, or check its name"
+            raise NotAllowed(
+                f"{who} cannot be impersonated; grant {_TOKENS} on it to Costwire's identity, or check its name",
+                _TOKENS,
             ) from None
-        raise BadConfiguration(
+        raise NotSignedIn(
             f"{who}: Google does not accept its key; give one that is valid: costwire connect --credential FILE"
         ) from None
+
+
+def signed_in_as(credential: GoogleCredential | None, credentials: Any) -> str:
+    """Sign in; who that is, in words.  credentials: as `credentials_of` made them.  Raises NotSignedIn, NotAllowed, Retryable."""
+    if credential is None or credentials is None:
+        return "Costwire's own identity" if credential is None else f"service account {credential.email}"
+    if not isinstance(credentials, AnonymousCredentials):
+        with explaining("Google Cloud"), signing_in(credential):
+            credentials.refresh(Request())
+    return f"service account {credential.email}"

@@ -10,13 +10,14 @@ from google.cloud import storage  # type: ignore[attr-defined]
 from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]
 
 from common.adapters.gcp.failures import explaining
-from common.adapters.gcp.identity import credentials_of, signing_in
+from common.adapters.gcp.identity import credentials_of, signed_in_as, signing_in
 from common.adapters.gcp.storage import RETRY_SECONDS, SCHEME, TIMEOUT_SECONDS, ranged
-from common.errors import BadConfiguration, Changed, NotFound
-from common.ports.locations import FoundObject
+from common.errors import BadConfiguration, Changed, NoSuchPlace, NotFound, NotReady
+from common.ports.locations import FoundObject, Probe
 from common.providers.gcp.credential import GoogleCredential
+from common.providers.gcp.permissions import BUCKET_ROLE, grant_on_bucket
 
-READER_ROLE = "roles/storage.objectViewer"
+_PAGE = 1_000
 _FIELDS = "items(name,size,updated,generation),nextPageToken"
 
 
@@ -82,6 +83,37 @@ class CloudStorageLocation:
             raise Changed(f"{name} changed since it was listed; it is read again")
         return ranged(blob, f"object {SCHEME}{self._bucket.name}/{blob.name}", self._calls)
 
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run: one request lists, one reads a byte."""
+        fix = grant_on_bucket(str(self._bucket.name), self._credential.email if self._credential else None)
+        return [
+            Probe("identity", lambda: signed_in_as(self._credential, self._client._credentials)),
+            Probe(
+                "listing", lambda: f"{len(self._first_page())} object(s) on its first page", "storage.objects.list", fix
+            ),
+            Probe("reading", self._read_a_byte, "storage.objects.get", fix),
+        ]
+
+    def _first_page(self) -> Sequence[storage.Blob]:
+        with self._reaching():
+            listed = self._client.list_blobs(
+                self._bucket, prefix=self._path, max_results=_PAGE, fields=_FIELDS, **self._calls
+            )
+            below = (blob for blob in listed if blob.name == self._path or blob.name.startswith(self._folder))
+            found = [blob for blob in below if _is_file(blob.name)]
+        if not found:
+            raise NotReady(
+                f"nothing lies at {self.uri}; check the path, or wait for the first export: a new export takes up to 48 hours"
+            )
+        return found
+
+    def _read_a_byte(self) -> str:
+        smallest = min(self._first_page(), key=lambda blob: (blob.size == 0, blob.size))
+        with self._reaching():
+            if smallest.size:
+                smallest.download_as_bytes(start=0, end=0, raw_download=True, **self._calls)
+        return f"{smallest.name} can be read"
+
     @property
     def _folder(self) -> str:
         return self._path + "/" if self._path else ""
@@ -101,12 +133,12 @@ class CloudStorageLocation:
         name = self._bucket.name
         try:
             with (
-                explaining(f"bucket {name} of location {self.uri}", f"{READER_ROLE} on it"),
+                explaining(f"bucket {name} of location {self.uri}", f"{BUCKET_ROLE} on it"),
                 signing_in(self._credential),
             ):
                 yield
         except NotFound as error:
-            raise BadConfiguration(f"bucket {name} of location {self.uri} does not exist: check its name") from error
+            raise NoSuchPlace(f"bucket {name} of location {self.uri} does not exist: check its name") from error
 
 
 def _is_file(name: str) -> bool:

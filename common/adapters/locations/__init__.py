@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
 
 from common.adapters.locations.files import FileLocation
 from common.errors import BadConfiguration
-from common.ports.locations import Location, Source
+from common.ports.locations import ProbedLocation, Source
 
 if TYPE_CHECKING:
-    from common.providers.aws.credential import AwsCredential
-    from common.providers.azure.credential import AzureCredential
     from common.providers.gcp.credential import GoogleCredential
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -20,21 +19,32 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 Credential = Callable[[], bytes | None]
 """The integration's credential in the clear, decrypted when it is called; None: this process's own identity.  Raises NotFound where none is
 stored and none of its own may be used."""
-Place = Callable[[Source, Credential], Location]
+Place = Callable[[Source, Credential], ProbedLocation]
+_Read = TypeVar("_Read")
 
 
-def _file(source: Source, credential: Credential) -> Location:
+def _opening(credential: Credential, read: Callable[[bytes], _Read]) -> Callable[[], _Read | None]:
+    """What decrypts the credential and reads its file when it is called; None where there is none."""
+
+    def given() -> _Read | None:
+        secret = credential()
+        return read(secret) if secret else None
+
+    return given
+
+
+def _file(source: Source, credential: Credential) -> ProbedLocation:
     return FileLocation(source.location)
 
 
-def _cloud_storage(source: Source, credential: Credential) -> Location:
+def _cloud_storage(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.gcp.storage_location import CloudStorageLocation
 
     given = source.secret is not None or source.credential_ref is not None
     return CloudStorageLocation.connect(source.location, _of_google(source, credential)() if given else None)
 
 
-def _billing_export(source: Source, credential: Credential) -> Location:
+def _billing_export(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.gcp.billing_export import BillingExportLocation
 
     return BillingExportLocation(source.location, source.provider, _of_google(source, credential), source.maximum_bytes)
@@ -43,48 +53,60 @@ def _billing_export(source: Source, credential: Credential) -> Location:
 def _of_google(source: Source, credential: Credential) -> Callable[[], GoogleCredential | None]:
     from common.providers.gcp.credential import read_credential
 
-    def given() -> GoogleCredential | None:
-        secret = credential()
-        return read_credential(secret).named_for(source.config.get("external_id")) if secret else None
-
-    return given
+    return _opening(credential, lambda secret: read_credential(secret).named_for(source.config.get("external_id")))
 
 
-def _s3(source: Source, credential: Credential) -> Location:
+def _s3(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.aws.s3_location import S3Location
     from common.providers.aws.credential import read_credential
 
-    def given() -> AwsCredential | None:
-        secret = credential()
-        return read_credential(secret).with_external_id(source.config.get("external_id")) if secret else None
+    external_id = source.config.get("external_id")
+    return S3Location(
+        source.location, _opening(credential, lambda secret: read_credential(secret).with_external_id(external_id))
+    )
 
-    return S3Location(source.location, given)
 
-
-def _oci(source: Source, credential: Credential) -> Location:
+def _oci(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.oci.object_storage import ObjectStorageLocation
-    from common.providers.oci.credential import OciCredential, read_credential
+    from common.providers.oci.credential import read_credential
 
-    def given() -> OciCredential:
-        secret = credential()
-        if not secret:
-            raise BadConfiguration(
-                "bills of OCI are read with a user's API key: costwire connect oci --credential FILE"
-            )
-        return read_credential(secret)
-
-    return ObjectStorageLocation(source.location, given)
+    return ObjectStorageLocation(source.location, _opening(credential, read_credential))
 
 
-def _blob_storage(source: Source, credential: Credential) -> Location:
+def _blob_storage(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.azure.blob_location import BlobLocation
     from common.providers.azure.credential import read_credential
 
-    def given() -> AzureCredential | None:
-        secret = credential()
-        return read_credential(secret).checked(source.may_name_addresses) if secret else None
+    may_name = source.may_name_addresses
+    return BlobLocation(source.location, _opening(credential, lambda secret: read_credential(secret).checked(may_name)))
 
-    return BlobLocation(source.location, given)
+
+def _web(source: Source, credential: Credential) -> ProbedLocation:
+    from common.adapters.locations.web import WebLocation
+    from common.providers.signed_address import read_credential
+
+    is_given = source.secret is not None or source.credential_ref is not None
+    return WebLocation(source.location, _opening(credential if is_given else lambda: None, read_credential))
+
+
+def _answers(source: Source, credential: Credential) -> ProbedLocation:
+    from importlib import import_module
+
+    from common.adapters.answers.location import AnswersLocation
+    from common.providers.answer_api import ApiKey, api_key_reader
+
+    api = import_module(f"common.providers.{source.location.partition('://')[0].lower()}.api").API
+    opened = _opening(credential, api_key_reader(api.title))
+
+    def given() -> ApiKey:
+        key = opened()
+        if key is None:
+            raise BadConfiguration(
+                f"costs of {api.title} are read with an admin key: costwire connect {api.provider} --credential FILE"
+            )
+        return key
+
+    return AnswersLocation(source.location, api, given, source.asked_at or datetime.now(UTC), source.periods)
 
 
 PLACES: dict[str, Place] = {
@@ -93,12 +115,15 @@ PLACES: dict[str, Place] = {
     "s3": _s3,
     "gs": _cloud_storage,
     "bq": _billing_export,
+    "https": _web,
+    "openai": _answers,
+    "anthropic": _answers,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""
 
 
-def open_source(source: Source, credential: Credential) -> Location:
+def open_source(source: Source, credential: Credential) -> ProbedLocation:
     """The place that the source's URI names; a path is a `file`.  Raises BadConfiguration for a scheme that is not known."""
     found = _SCHEME.match(source.location)
     scheme = found[1].lower() if found else "file"

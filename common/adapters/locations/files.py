@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from common.errors import BadConfiguration, Changed, NotFound
-from common.ports.locations import ONLY, FoundObject, file_uri
+from common.errors import BadConfiguration, Changed, NoSuchPlace, NotAllowed, NotFound, NotReady
+from common.ports.locations import ONLY, FoundObject, Probe, file_uri
 
+_READ = "read permission"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,6 +57,29 @@ class FileLocation:
         except OSError as error:
             raise self._unusable(error) from error
 
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run, on the machine's own files."""
+        fix = f"chmod -R u+rX '{self._path}'"
+        return [
+            Probe(
+                "identity", lambda: f"user {os.geteuid()} of this machine" if hasattr(os, "geteuid") else "this user"
+            ),
+            Probe("listing", lambda: f"{len(self._some())} file(s)", _READ, fix),
+            Probe("reading", self._read_a_byte, _READ, fix),
+        ]
+
+    def _some(self) -> Sequence[FoundObject]:
+        found = self.list()
+        if not found:
+            raise NotReady(f"no file lies at {self._path} yet; check the path, or wait for the first export")
+        return found
+
+    def _read_a_byte(self) -> str:
+        smallest = min(self._some(), key=lambda one: (one.size_bytes == 0, one.size_bytes))
+        with self.open(smallest.name) as stream:
+            stream.read(1)
+        return f"{smallest.name} can be read"
+
     def _walk(self) -> Iterator[FoundObject]:
         for folder, folders, names in os.walk(self._path, onerror=_raise, followlinks=True):
             # a link to a folder above would never end
@@ -72,9 +96,9 @@ class FileLocation:
     def _unusable(self, error: OSError) -> BadConfiguration:
         where = os.fsdecode(error.filename) if error.filename else str(self._path)
         if isinstance(error, FileNotFoundError | NotADirectoryError):
-            return BadConfiguration(f"location {where} does not exist: check the path")
+            return NoSuchPlace(f"location {where} does not exist: check the path")
         if isinstance(error, PermissionError):
-            return BadConfiguration(f"location {where} may not be read by this user: grant read permission")
+            return NotAllowed(f"location {where} may not be read by this user: grant read permission", _READ)
         return BadConfiguration(f"location {where} cannot be read: {error.strerror}")
 
 

@@ -8,27 +8,20 @@ https://docs.slack.dev/messaging/formatting-message-text (what `<` and `&` mean 
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from common.adapters.notifiers.deadline import TRY_SECONDS, Deadline
-from common.domain.channels import is_public
+from common.adapters.shared.outgoing import Trace, unlogged, watched
 from common.domain.legible import without_slack_markup
 from common.errors import BadConfiguration, Permanent, Retryable, Unanswered
 from common.ports import ONE_PLACE, Notification
 
 _SLACK_WORD = re.compile(r"[a-z_]{1,60}")
 _MAX_ANSWER_BYTES = 1000
-_LIBRARY = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
-"""Its loggers: a filter does not hold for those below."""
 _NEVER_POSTED = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -77,7 +70,7 @@ class SlackNotifier:
         word = wait = ""
         try:
             with (
-                _unlogged(),
+                unlogged(),
                 Deadline(self._settings.try_seconds) as deadline,
                 httpx.Client(timeout=self._settings.timeout_seconds) as client,
                 client.stream(
@@ -98,46 +91,13 @@ class SlackNotifier:
         _check(int(status or 0), wait, word, self._settings.source)
         return "Slack"
 
-    def _watched(self, deadline: Deadline) -> Callable[[str, Mapping[str, Any]], None]:
-        """What the HTTP library shows its connections to before it sends anything: the deadline, and the check of their other end.
-
-        What is connected is checked, not what a name resolves to, which may change.  A proxy resolves names itself.
-        """
-        host, peer = urlsplit(self._settings.webhook_url).hostname, ""
-
-        def trace(event: str, facts: Mapping[str, Any]) -> None:
-            nonlocal peer
-            if event == "connection.connect_tcp.started":
-                peer = facts["host"]
-            elif event == "connection.connect_tcp.complete":
-                connection = facts["return_value"].get_extra_info("socket")
-                deadline.watch(connection)
-                if peer == host and not self._settings.private and not is_public(connection.getpeername()[0]):
-                    facts["return_value"].close()
-                    raise BadConfiguration(
-                        f"{self._settings.source} leads to a private address; an operator can allow that by "
-                        "COSTWIRE_ALLOW_PRIVATE_CHANNELS"
-                    )
-
-        return trace
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Drop what the HTTP library logs of this thread's request: its address is a secret, and an answer's headers may repeat it."""
-    this = threading.get_ident()
-
-    def is_another(record: logging.LogRecord) -> bool:
-        return record.thread != this
-
-    loggers = [logging.getLogger(name) for name in _LIBRARY]
-    for logger in loggers:
-        logger.addFilter(is_another)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(is_another)
+    def _watched(self, deadline: Deadline) -> Trace:
+        refusal = BadConfiguration(
+            f"{self._settings.source} leads to a private address; an operator can allow that by "
+            "COSTWIRE_ALLOW_PRIVATE_CHANNELS"
+        )
+        host = urlsplit(self._settings.webhook_url).hostname
+        return watched(host, None if self._settings.private else refusal, deadline.watch)
 
 
 def _beginning(answer: httpx.Response) -> str:

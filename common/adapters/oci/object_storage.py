@@ -9,7 +9,7 @@ import base64
 import hashlib
 import os
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,9 +22,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from common.adapters.oci.signing import Signer
 from common.adapters.shared.object_location import ObjectLocation, StoredObject, changed, path_of
 from common.adapters.shared.ranged_file import Guard, RangedFile, buffered
-from common.errors import AGAIN, BadConfiguration, Retryable
-from common.ports.locations import FoundObject
+from common.errors import AGAIN, BadConfiguration, NotAllowed, NotSignedIn, Retryable, Throttled
+from common.ports.locations import FoundObject, Probe
 from common.providers.oci.credential import OciCredential
+from common.providers.oci.permissions import POLICY, READS
 
 SCHEME = "oci://"
 ENDPOINT = "COSTWIRE_OCI_ENDPOINT"
@@ -33,17 +34,13 @@ PAGE = 1_000
 _TRIES = 4
 _FIELDS = "name,size,etag,timeModified"
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-_POLICY = (
-    "its tenancy needs the policies `define tenancy usage-report as "
-    "ocid1.tenancy.oc1..aaaaaaaaned4fkpkisbwjlr56u7cj63lf3wffbilvqknstgtvzub7vhqkggq` and `endorse group <group> to read objects in "
-    "tenancy usage-report`"
-)
+_POLICY = f"its tenancy needs the policies {' and '.join(f'`{line}`' for line in POLICY)}"
 
 
 class ObjectStorageLocation(ObjectLocation):
     """`oci://namespace/bucket/folder`.  Cost reports lie at `oci://bling/<tenancy OCID>`."""
 
-    def __init__(self, uri: str, credential: Callable[[], OciCredential]) -> None:
+    def __init__(self, uri: str, credential: Callable[[], OciCredential | None]) -> None:
         namespace, _, rest = uri[len(SCHEME) :].partition("/")
         bucket, _, path = rest.partition("/")
         within = path_of(path)
@@ -88,6 +85,15 @@ class ObjectStorageLocation(ObjectLocation):
     def _listing(self) -> AbstractContextManager[None]:
         return nullcontext()  # each request explains its own refusal
 
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run.  The namespace of the tenancy is told to every user of it, whatever the policies are."""
+        return [Probe("identity", self._signed_in_as), *self._common_probes(READS, READS, "\n".join(POLICY))]
+
+    def _signed_in_as(self) -> str:
+        namespace = self._ask("GET", "/n").json()
+        given = self._given
+        return f"user {given.user} of tenancy {given.tenancy} ({namespace})"
+
     def _ask(self, method: str, path: str, passing: Collection[int] = (), **more: Any) -> httpx.Response:
         again = Retrying(
             retry=retry_if_exception_type(Retryable),
@@ -107,20 +113,29 @@ class ObjectStorageLocation(ObjectLocation):
         if answer.is_success or status in passing:
             return answer
         if status == 401:
-            raise BadConfiguration(
+            raise NotSignedIn(
                 f"{what}: OCI does not accept the credential (401); check the fingerprint and this machine's clock, or give another "
                 "one: costwire connect oci --credential FILE"
             )
         if status in {403, 404}:
             # OCI tells a missing policy from a missing bucket in neither
-            raise BadConfiguration(f"{what} does not exist, or may not be read ({status}); check its name; {_POLICY}")
-        if status in {408, 409, 429} or status >= 500:
+            raise NotAllowed(f"{what} does not exist, or may not be read ({status}); check its name; {_POLICY}", READS)
+        if status == 429:
+            raise Throttled(f"{what}: too many requests ({status}); {AGAIN}")
+        if status in {408, 409} or status >= 500:
             raise Retryable(f"{what}: temporarily unavailable ({status}); {AGAIN}")
         raise BadConfiguration(f"{what}: OCI refuses the request ({status}); check the location")
 
     @cached_property
-    def _client(self) -> httpx.Client:
+    def _given(self) -> OciCredential:
         credential = self._credential()
+        if credential is None:
+            raise NotSignedIn("bills of OCI are read with a user's API key: costwire connect oci --credential FILE")
+        return credential
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        credential = self._given
         address = os.environ.get(ENDPOINT) or f"https://objectstorage.{credential.region}.oraclecloud.com"
         client = httpx.Client(base_url=address, auth=Signer(credential), timeout=_TIMEOUT)
         weakref.finalize(self, client.close)  # nobody closes a location

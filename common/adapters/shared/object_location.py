@@ -6,12 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from typing import BinaryIO
 
-from common.errors import BadConfiguration, Changed, NotFound
-from common.ports.locations import FoundObject
+from common.errors import BadConfiguration, Changed, NotFound, NotReady
+from common.ports.locations import FoundObject, Probe
 
 _NO_STEP = {"", ".", ".."}
+_PAGE = 1_000
+NEW_EXPORT = "a new export takes up to 48 hours"
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,36 @@ class ObjectLocation(ABC):
         if version is not None and stored.version != version:
             raise changed(name)
         return stored.read()
+
+    @abstractmethod
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run: who is signed in, then those that all stores have."""
+
+    def _common_probes(self, list_permission: str, read_permission: str, fix: str) -> Sequence[Probe]:
+        """One request lists, two read a byte of the smallest object of its page."""
+        return [
+            Probe("listing", lambda: f"{len(self._first_page)} object(s) on its first page", list_permission, fix),
+            Probe("reading", self._read_a_byte, read_permission, fix),
+        ]
+
+    @cached_property
+    def _first_page(self) -> Sequence[FoundObject]:
+        with self._listing():
+            found = [*islice(self._below(self._folder), _PAGE)]
+            if not found and self._path:
+                found = [one for one in islice(self._below(self._path), _PAGE) if one.name == self._path]
+        if not found:
+            raise NotReady(f"nothing lies at {self.uri}; check the prefix, or wait for the first export: {NEW_EXPORT}")
+        return found
+
+    def _read_a_byte(self) -> str:
+        smallest = min(self._first_page, key=lambda one: (one.size_bytes == 0, one.size_bytes))
+        stored = self._stored(smallest.name)
+        if stored is None:
+            raise changed(smallest.name)
+        with stored.read() as stream:
+            stream.read(1)
+        return f"{smallest.name} can be read"
 
     def _one(self, prefix: str) -> Sequence[FoundObject]:
         one = [item for item in self._below(self._path) if item.name == self._path]

@@ -2,7 +2,7 @@
 -- exact_decimal(text, scale) is a Python function (common/formats/engine.py): exact, half to even; only for texts the fast path cannot read exactly.
 
 -- a cost or price, DECIMAL(38,24); null where the text is not a number or has more than 14 integer digits
-create or replace temp macro to_cost(x) as
+create or replace macro to_cost(x) as
     case
         when x is null or contains(x, '_') then null
         -- at most 24 fractional digits, so that the cast rounds nothing
@@ -15,7 +15,7 @@ create or replace temp macro to_cost(x) as
     end;
 
 -- a quantity, DECIMAL(38,12); null where the text is not a number or has more than 25 integer digits, so that no single one fills a sum
-create or replace temp macro to_quantity(x) as
+create or replace macro to_quantity(x) as
     cast(case
         when x is null or contains(x, '_') then null
         -- at most 12 fractional digits, so that the cast rounds nothing
@@ -34,7 +34,7 @@ create or replace temp macro to_quantity(x) as
 
 -- a UTC time from ISO text with or without seconds, fraction and zone (no zone means UTC); null where it is none
 -- the common spellings have no zone or Z: read without the calendar library, four times as fast
-create or replace temp macro to_time(x) as
+create or replace macro to_time(x) as
     case
         when ends_with(x, 'Z') or length(x) = 10 or (length(x) = 19 and substr(x, 17, 1) = ':')
             then make_timestamptz(epoch_us(try_cast(x as timestamp)))
@@ -42,10 +42,10 @@ create or replace temp macro to_time(x) as
     end;
 
 -- text without surrounding space; null where nothing is left
-create or replace temp macro blank_to_null(x) as nullif(trim(x), '');
+create or replace macro blank_to_null(x) as nullif(trim(x), '');
 
 -- the price, rounded so that price * quantity fits 24 fractional digits exactly
-create or replace temp macro fit_price(price, quantity) as
+create or replace macro fit_price(price, quantity) as
     case
         when quantity is null or price is null then price
         when quantity = 1 or quantity = trunc(quantity) then price
@@ -54,7 +54,7 @@ create or replace temp macro fit_price(price, quantity) as
     end;
 
 -- price * quantity without rounding, for a price from fit_price; null where it needs more than 14 integer digits
-create or replace temp macro multiply(price, quantity) as
+create or replace macro multiply(price, quantity) as
     case
         -- half of the lines of an hourly bill
         when quantity = 1 then try(cast(price as decimal(38, 24)))
@@ -65,7 +65,7 @@ create or replace temp macro multiply(price, quantity) as
 
 -- a share (0 to 1, at most 12 fractional digits) of a quantity, which with its rest adds up to the quantity exactly; of a quantity too large for 12
 -- fractional digits, the share of its integer part
-create or replace temp macro share_of(quantity, share) as
+create or replace macro share_of(quantity, share) as
     case
         when abs(quantity) < 10000000000000
             then cast(round(cast(quantity as decimal(38, 12)) * cast(share as decimal(38, 12)), 12) as decimal(38, 12))
@@ -73,15 +73,15 @@ create or replace temp macro share_of(quantity, share) as
     end;
 
 -- a decimal's digits as an integer: 1.50 is 150
-create or replace temp macro digits(x) as cast(replace(cast(x as varchar), '.', '') as hugeint);
+create or replace macro digits(x) as cast(replace(cast(x as varchar), '.', '') as hugeint);
 
 -- x / y of integers that are not negative, half to even
-create or replace temp macro even_quotient(x, y) as
+create or replace macro even_quotient(x, y) as
     x // y + case when 2 * (x % y) > y or (2 * (x % y) = y and (x // y) % 2 = 1) then 1 else 0 end;
 
 -- a unit price made from a cost and a quantity where the source has none; never negative, null for quantity 0
 -- in integers while they are wide enough; exact_quotient(cost, quantity, scale) is a Python function beside exact_decimal
-create or replace temp macro made_price(cost, quantity) as
+create or replace macro made_price(cost, quantity) as
     case
         when quantity = 0 or quantity is null then null
         when abs(quantity) = 1 then abs(cost)
@@ -94,7 +94,7 @@ create or replace temp macro made_price(cost, quantity) as
     end;
 
 -- the month of a date as bills write it (ISO, M/D/YYYY, YYYYMM, YYYYMMDD) as YYYY-MM, or ''; the same as read_month in common/formats/control.py
-create or replace temp macro month_text(x) as
+create or replace macro month_text(x) as
     case
         when regexp_matches(x, '^\d{4}-(0[1-9]|1[0-2])') then left(x, 7)
         when regexp_matches(x, '^(0?[1-9]|1[0-2])/\d{1,2}/\d{4}')
@@ -104,7 +104,7 @@ create or replace temp macro month_text(x) as
     end;
 
 -- a JSON object of scalars, as it stands where it is one; nested values become text; null where the text is no object or has a key twice
-create or replace temp macro flat_object(x) as
+create or replace macro flat_object(x) as
     case
         when json_valid(x) is not true then null
         when json_type(x) <> 'OBJECT' or list_unique(json_keys(x)) <> len(json_keys(x)) then null
@@ -119,7 +119,7 @@ create or replace temp macro flat_object(x) as
     end;
 
 -- a JSON list of records with key and value as one JSON object; the first of two same keys counts; null where the text is no such list
-create or replace temp macro entries_object(x) as
+create or replace macro entries_object(x) as
     cast(try(to_json(map_from_entries(list_transform(
         list_filter(
             from_json(replace(replace(x, '"Key":', '"key":'), '"Value":', '"value":'), '[{"key":"VARCHAR","value":"VARCHAR"}]'),
@@ -132,7 +132,7 @@ create or replace temp macro entries_object(x) as
 
 -- tags in any of the spellings that bills have (JSON object, list of key and value, object without its braces, Python text) as a JSON object of
 -- scalars; null where the text is none of these
-create or replace temp macro tag_object(x) as
+create or replace macro tag_object(x) as
     case
         when x is null then '{}'
         when starts_with(x, '{''') then flat_object(python_to_json(x))
@@ -142,7 +142,7 @@ create or replace temp macro tag_object(x) as
     end;
 
 -- SkuPriceDetails with keys as FOCUS wants them: its own in their type, all others after x_; null where the text is no object or empty
-create or replace temp macro sku_details(x) as
+create or replace macro sku_details(x) as
     case when flat_object(x) is not null then nullif(cast(try(to_json(map_from_entries(list_transform(
         map_entries(cast(cast(flat_object(x) as json) as map(varchar, json))),
         lambda entry: {
@@ -164,14 +164,14 @@ create or replace temp macro sku_details(x) as
     )))) as varchar), '{}') end;
 
 -- ContractApplied: its Elements, each with both ids; null where they are not so
-create or replace temp macro contract_elements(x) as
+create or replace macro contract_elements(x) as
     case
         when not json_valid(x) then null
         when starts_with(x, '[') then contract_object('{"Elements":' || x || '}')
         else contract_object(x)
     end;
 
-create or replace temp macro contract_object(x) as
+create or replace macro contract_object(x) as
     case
         when json_array_length(x, '$.Elements') > 0
             and len(list_filter(json_extract_string(contract_keys(x), '$.Elements[*].ContractId'), lambda id: trim(id) <> ''))
@@ -182,11 +182,11 @@ create or replace temp macro contract_object(x) as
     end;
 
 -- the first text of FOCUS 1.3 wrote ID, an erratum made it Id
-create or replace temp macro contract_keys(x) as
+create or replace macro contract_keys(x) as
     replace(replace(x, '"ContractID"', '"ContractId"'), '"ContractCommitmentID"', '"ContractCommitmentId"');
 
 -- AllocatedMethodDetails: its Elements, each with a numeric ratio; null where they are not so
-create or replace temp macro method_elements(x) as
+create or replace macro method_elements(x) as
     case
         when not json_valid(x) then null
         when json_array_length(x, '$.Elements') > 0
@@ -196,7 +196,7 @@ create or replace temp macro method_elements(x) as
     end;
 
 -- a JSON object without the keys that another one has
-create or replace temp macro tags_without(x, other) as
+create or replace macro tags_without(x, other) as
     case
         when coalesce(other, '{}') = '{}' then x
         else cast(to_json(map_from_entries(list_transform(
@@ -209,7 +209,7 @@ create or replace temp macro tags_without(x, other) as
     end;
 
 -- the kind of thing that a resource id names by itself, in the id's own words; null where it does not
-create or replace temp macro resource_type_of(id) as
+create or replace macro resource_type_of(id) as
     case
         when starts_with(id, 'arn:') and contains(split_part(id, ':', 6), '/') then split_part(split_part(id, ':', 6), '/', 1)
         when starts_with(id, 'arn:') and length(split_part(id, ':', 7)) > 0 then split_part(id, ':', 6)
@@ -224,7 +224,7 @@ create or replace temp macro resource_type_of(id) as
     end;
 
 -- x / y with 24 fractional digits; null for a y that is not above 0.  In integers while they are wide enough, exact_quotient beyond
-create or replace temp macro divide(x, y) as
+create or replace macro divide(x, y) as
     case
         when y is null or y <= 0 then null
         when y = 1 then cast(x as decimal(38, 24))
@@ -236,7 +236,7 @@ create or replace temp macro divide(x, y) as
     end;
 
 -- a list of records as JSON text: null for an empty one and for what is neither JSON nor a Python literal
-create or replace temp macro json_list(x) as
+create or replace macro json_list(x) as
     case
         when x is null or x in ('[]', 'null', 'None') then null
         when json_valid(x) then x
@@ -244,7 +244,7 @@ create or replace temp macro json_list(x) as
     end;
 
 -- the same, where the amounts in it count: null for an object with a key twice too, and for what only DuckDB takes for JSON
-create or replace temp macro strict_list(x) as
+create or replace macro strict_list(x) as
     case
         when x is null or x in ('[]', 'null', 'None') then null
         when json_valid(x) and not regexp_matches(x, ',\s*[}\]]|[:\[,]\s*-?(i|I|[nN][aA])|[\x0b\x0c]|\\u')
@@ -254,11 +254,11 @@ create or replace temp macro strict_list(x) as
     end;
 
 -- a sum of costs; null where it, or a step on the way, outgrows DECIMAL(38,24)
-create or replace temp macro cost_sum(costs) as try(list_sum(costs));
+create or replace macro cost_sum(costs) as try(list_sum(costs));
 
 -- the key in aws_services of a line that AWS bills under EC2: disks, network and traffic between machines are not virtual machines.
 -- meter: the usage type, or the description of a line without one; is_transfer: what else says so.  Other codes stay as they are
-create or replace temp macro aws_service_key(code, meter, is_transfer) as
+create or replace macro aws_service_key(code, meter, is_transfer) as
     case
         when code is distinct from 'AmazonEC2' or contains(meter, 'BoxUsage') or contains(meter, 'Instance Hour') then code
         when contains(meter, 'EBS:') then 'AmazonEBS'
@@ -271,3 +271,6 @@ create or replace temp macro aws_service_key(code, meter, is_transfer) as
             or contains(meter, '-Bytes') or contains(meter, 'VpcPeering') then 'AWSDataTransfer'
         else code
     end;
+
+-- a model's name without the date of its version: gpt-4o-mini-2024-07-18, claude-haiku-4-5-20251001
+create or replace temp macro model_family(x) as regexp_replace(x, '[-@]([0-9]{4}-[0-9]{2}-[0-9]{2}|20[0-9]{6})$', '');

@@ -120,13 +120,21 @@ def _blob(manifest: str, entry: object) -> tuple[str, int | None]:
 
 def _scope(manifest: str, config: Mapping[str, Any]) -> str:
     """What is billed: two exports of one scope tell the same money.  Without it, the export's name or its folder."""
-    resource_id = config.get("resourceId")
-    if isinstance(resource_id, str) and _SCOPE_END.search(resource_id):
-        return _SCOPE_END.split(resource_id)[0].lower()
+    scope = scope_of(config)
+    if scope:
+        return scope
     if config.get("exportName"):
         return str(config["exportName"])
     steps = PurePosixPath(manifest).parent.parts
     return "/".join(steps[: period_step(steps)])
+
+
+def scope_of(config: Mapping[str, Any]) -> str | None:
+    """The billing account, subscription or part of one that an export covers; None where its manifest does not say."""
+    resource_id = config.get("resourceId")
+    if isinstance(resource_id, str) and _SCOPE_END.search(resource_id):
+        return _SCOPE_END.split(resource_id)[0].lower()
+    return None
 
 
 def _month(manifest: str, start: object) -> str | None:

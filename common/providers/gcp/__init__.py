@@ -2,6 +2,7 @@
 
 from common.providers.gcp.credential import read_credential
 from common.providers.gcp.discovery import discover
+from common.providers.gcp.exports import examine
 from common.providers.provider import Provider
 
-PROVIDER = Provider("gcp", discover, read_credential=read_credential)
+PROVIDER = Provider("gcp", discover, examine, read_credential=read_credential)

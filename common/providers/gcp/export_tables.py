@@ -88,6 +88,13 @@ def export_tables(names: Sequence[str], provider: str) -> list[str]:
     return sorted(chosen.values())
 
 
+def account_of(table: str) -> str | None:
+    """The billing account whose export a table is, as its name has it; None for a table of another name."""
+    patterns = (pattern for several in _ORDER.values() for pattern in several)
+    found = next((one for pattern in patterns if (one := re.fullmatch(pattern, table))), None)
+    return found[1].upper() if found else None
+
+
 @dataclass(frozen=True)
 class ExportTable:
     """A table of the export.  path: `project.dataset.table`.  partitioned_by: a column or INGESTION_TIME, None where it has no partitions.

@@ -2,6 +2,7 @@
 
 from common.providers.oci.credential import read_credential
 from common.providers.oci.discovery import discover
+from common.providers.oci.exports import examine
 from common.providers.provider import Provider
 
-PROVIDER = Provider("oci", discover, read_credential=read_credential)
+PROVIDER = Provider("oci", discover, examine, read_credential=read_credential)

@@ -2,14 +2,14 @@
 -- exact_decimal and focus_product_differs are Python functions (common/formats/engine.py, common/validation/exact.py).
 
 -- the number a text holds, at the scale of its column; null where it is none or does not fit
-create or replace temp macro focus_cost(x) as
+create or replace macro focus_cost(x) as
     case
         when x is null then null
         when length(x) <= 25 and not contains(lower(x), 'e') then try_cast(x as decimal(38, 24))
         else cast(exact_decimal(x, 24) as decimal(38, 24))
     end;
 
-create or replace temp macro focus_quantity(x) as
+create or replace macro focus_quantity(x) as
     case
         when x is null then null
         when length(x) <= 13 and not contains(lower(x), 'e') then try_cast(x as decimal(38, 12))
@@ -17,7 +17,7 @@ create or replace temp macro focus_quantity(x) as
     end;
 
 -- price * quantity where decimals hold it exactly, otherwise null
-create or replace temp macro focus_multiply(price, quantity) as
+create or replace macro focus_multiply(price, quantity) as
     case
         when quantity = 1 then price
         when quantity = trunc(quantity) then try(cast(price as decimal(38, 24)) * cast(quantity as decimal(38, 0)))
@@ -27,10 +27,10 @@ create or replace temp macro focus_multiply(price, quantity) as
     end;
 
 -- whether two amounts differ by less than half a unit of the 9th decimal; null where one is not known exactly
-create or replace temp macro focus_same_amount(one, other) as try(abs(one - other)) < 0.0000000005;
+create or replace macro focus_same_amount(one, other) as try(abs(one - other)) < 0.0000000005;
 
 -- one JSON object of distinct keys with scalar values
-create or replace temp macro focus_is_flat(j) as
+create or replace macro focus_is_flat(j) as
     case
         when j is null then null
         when not json_valid(j) then false
@@ -41,18 +41,18 @@ create or replace temp macro focus_is_flat(j) as
         else true
     end;
 
-create or replace temp macro focus_is_object(j) as
+create or replace macro focus_is_object(j) as
     case when j is null then null when not json_valid(j) then false else json_type(j) = 'OBJECT' end;
 
 -- the keys of an object, none of anything else
-create or replace temp macro focus_keys(j) as
+create or replace macro focus_keys(j) as
     case when focus_is_object(j) then json_keys(j) else cast([] as varchar[]) end;
 
 -- key and value pairs of an object, none of anything else
-create or replace temp macro focus_pairs(j) as
+create or replace macro focus_pairs(j) as
     case when focus_is_object(j) then list_zip(json_keys(j), json_extract(j, '$.*')) else [] end;
 
-create or replace temp macro focus_has_elements(j) as
+create or replace macro focus_has_elements(j) as
     case
         when j is null then null
         when focus_is_object(j) then coalesce(json_type(j, '$.Elements') = 'ARRAY', false)
@@ -60,16 +60,16 @@ create or replace temp macro focus_has_elements(j) as
     end;
 
 -- the objects in the Elements array of a JSON object
-create or replace temp macro focus_elements(j) as
+create or replace macro focus_elements(j) as
     case when focus_has_elements(j) then json_extract(j, '$.Elements[*]') else cast([] as json[]) end;
 
 -- what stands under a key of an element; null where there is nothing or a JSON null
-create or replace temp macro focus_at(e, path) as json_extract_string(e, path);
+create or replace macro focus_at(e, path) as json_extract_string(e, path);
 
-create or replace temp macro focus_is_number_type(type) as type in ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE', 'DECIMAL');
+create or replace macro focus_is_number_type(type) as type in ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE', 'DECIMAL');
 
 -- unit format: GB, Seconds, GB-Hours, GB/Hour, 1000 Requests, Units/3 Months.  Source: FOCUS, attribute UnitFormat.
-create or replace temp macro focus_is_unit(u) as
+create or replace macro focus_is_unit(u) as
     regexp_full_match(
         u,
         '([1-9][0-9]* )?'
@@ -85,20 +85,20 @@ create or replace temp macro focus_is_unit(u) as
     and not regexp_matches(u, '\b(Years|Months|Days|Hours|Minutes|Seconds|Requests|Units|Tokens|Connections|Certificates|Domains|Cores)-');
 
 -- the properties that FOCUS defines for SkuPriceDetails: as spelled, in lower case, and those that are numbers
-create or replace temp macro focus_numeric_details() as
+create or replace macro focus_numeric_details() as
     ['CoreCount', 'DiskMaxIops', 'DiskSpace', 'GpuCount', 'MemorySize', 'NetworkMaxIops', 'NetworkMaxThroughput'];
-create or replace temp macro focus_detail_names() as
+create or replace macro focus_detail_names() as
     list_concat(
         focus_numeric_details(),
         ['DiskType', 'InstanceSeries', 'InstanceType', 'OperatingSystem', 'Redundancy', 'StorageClass']
     );
-create or replace temp macro focus_detail_keys() as list_transform(focus_detail_names(), lambda name: lower(name));
+create or replace macro focus_detail_keys() as list_transform(focus_detail_names(), lambda name: lower(name));
 
 -- whether one cost is the other times the number that a unit begins with (`10000 Units`), within 1 %; false where a product has too many digits
-create or replace temp macro focus_is_times(larger, smaller, factor) as
+create or replace macro focus_is_times(larger, smaller, factor) as
     coalesce(try(abs(larger) * 100 between abs(smaller) * factor * 99 and abs(smaller) * factor * 101), false);
 
-create or replace temp macro focus_differs_by_block(one, other, unit) as
+create or replace macro focus_differs_by_block(one, other, unit) as
     one <> 0 and other <> 0 and coalesce(try_cast(regexp_extract(unit, '^([0-9]{1,12}) ', 1) as bigint), 1) > 1
     and (
         focus_is_times(one, other, try_cast(regexp_extract(unit, '^([0-9]{1,12}) ', 1) as bigint))

@@ -57,6 +57,17 @@ resource "google_cloud_run_v2_service_iam_member" "push" {
   member   = "serviceAccount:${var.push_account}"
 }
 
+# a function that is called over HTTP authenticates its callers by their keys
+resource "google_cloud_run_v2_service_iam_member" "public" {
+  for_each = toset(var.trigger == "http" ? ["http"] : [])
+
+  project  = var.project
+  location = var.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.invoker"
+  member   = "allUsers"
+}
+
 resource "google_pubsub_subscription" "this" {
   for_each = var.subscriptions
 

@@ -11,6 +11,8 @@ from common.providers.registry import PROVIDERS
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 _READ_OBJECTS, _READ_BUCKET = "roles/storage.objectViewer", "roles/storage.legacyBucketReader"
 FUNCTIONS = tuple(dict.fromkeys(one.function for several in SUBSCRIPTIONS.values() for one in several))
+HTTP = ("api", "manual_sync")
+"""Functions that are called over HTTP."""
 _INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
 
 
@@ -38,7 +40,7 @@ class Grant:
 
 def grants() -> Iterator[Grant]:
     """Every grant of every function."""
-    for function in FUNCTIONS:
+    for function in (*FUNCTIONS, *HTTP):
         yield from (Grant(function, "roles/datastore.user", f"database:{one}") for one in ("documents", "processed"))
         yield Grant(function, "roles/telemetry.tracesWriter", "project")
     for several in SUBSCRIPTIONS.values():
@@ -46,6 +48,7 @@ def grants() -> Iterator[Grant]:
     yield from (Grant("dispatch_sync", PUBLISHER, f"topic:ingest-{provider}") for provider in PROVIDERS)
     for function in _INGEST:
         yield Grant(function, PUBLISHER, "topic:bill-landed")
+        yield Grant(function, PUBLISHER, "topic:alert-raised")
         yield Grant(function, PUBLISHER, f"topic:{function.replace('_', '-')}")
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
@@ -71,6 +74,13 @@ def grants() -> Iterator[Grant]:
         Grant("clean_up", "roles/storage.objectUser", f"objects:{one}/") for one in ("raw", "focus", "quarantine")
     )
     yield Grant("clean_up", _READ_BUCKET, "bucket")
+    yield Grant("api", "roles/bigquery.dataViewer", "datasets")
+    yield Grant("api", "roles/bigquery.user", "project")
+    yield Grant("api", _READ_BUCKET, "bucket")
+    yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("focus", "quarantine"))
+    for function in HTTP:
+        yield Grant(function, PUBLISHER, "topic:sync-requested")
+        yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-ca-root-api-key")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
     for function in ("send_notifications", *_INGEST):

@@ -48,7 +48,7 @@ def look_at_permissions(notes: Notes) -> None:
         return
     look_at_audit_logs(notes, project)
     policies = _Policies(notes, _bindings_of(project))
-    for function in grants.FUNCTIONS:
+    for function in (*grants.FUNCTIONS, *grants.HTTP):
         _look_at_function(notes, policies, function)
     if number is not None:
         _look_at_dead_letters(notes, policies, f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com")

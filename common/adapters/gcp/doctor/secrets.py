@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
 from common.adapters.gcp.secret_manager import EMULATOR_VARIABLE, PREFIX
-from common.config import Settings
+from common.config import ServiceSettings, Settings
 
 _ENABLED = secretmanager_v1.SecretVersion.State.ENABLED
 
@@ -18,7 +18,8 @@ _ENABLED = secretmanager_v1.SecretVersion.State.ENABLED
 def secret_names() -> list[str]:
     """The secrets that a deployment knows: every secret setting, with dashes."""
     kinds = (SecretStr, SecretStr | None)
-    return [PREFIX + name.replace("_", "-") for name, one in Settings.model_fields.items() if one.annotation in kinds]
+    fields = {**Settings.model_fields, **ServiceSettings.model_fields}
+    return [PREFIX + name.replace("_", "-") for name, one in fields.items() if one.annotation in kinds]
 
 
 def look_at_secrets(notes: Notes) -> None:

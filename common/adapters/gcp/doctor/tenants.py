@@ -12,8 +12,8 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
+from common.domain.integrations import ERROR, FETCHED
 from common.records.deliveries import CURRENT
-from common.records.integrations import ACTIVE, ERROR
 from common.records.organizations import may_run
 from common.tenancy.schedules import OFF
 
@@ -47,7 +47,7 @@ def look_at_tenants(notes: Notes, client: firestore.Client) -> Sequence[Tenant] 
         current = below.collection("deliveries").where(filter=FieldFilter("state", "==", CURRENT))
         ((counted,),) = current.count().get(timeout=CALL_SECONDS, retry=None)
         failing = tuple(name for name, status in statuses.items() if status == ERROR)
-        active = sum(status in (ACTIVE, ERROR) for status in statuses.values())
+        active = sum(status in FETCHED for status in statuses.values())
         own = below.collection("settings").document("general").get(timeout=CALL_SECONDS, retry=None).to_dict() or {}
         scheduled = own.get("sync_interval_hours", default_hours()) != OFF
         return Tenant(found.id, may_run(found.to_dict() or {}), active, failing, int(counted.value), scheduled)

@@ -1,0 +1,281 @@
+"""Months of an API's answers as files: `openai://<organization>/<integration>`; a listing asks, since nothing else says what changed.
+
+A file holds all pages of one month, each with what was asked, and its version is its digest: the same answers are the same file.  Pages
+that do not go together are thrown away and asked for again; they are never mixed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, BinaryIO
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from common.domain.period import BillingPeriod
+from common.errors import (
+    AGAIN,
+    BadBill,
+    BadConfiguration,
+    Changed,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Retryable,
+    Throttled,
+)
+from common.formats.answers import Page, read_page
+from common.formats.container import MOST_PAGE_BYTES
+from common.ports.locations import FoundObject, Probe
+from common.providers.answer_api import AT_MOST_PAGES, AnswerApi, ApiKey, Question, rows_in
+from common.providers.answer_pages import envelope
+
+ENDPOINT = "COSTWIRE_{}_ENDPOINT"
+"""Tests: where a peer of a provider's API answers."""
+LONGEST_WAIT_SECONDS = 60.0
+"""What a provider may ask us to wait for; longer, and the message comes again later."""
+_TRIES = 5
+_READINGS = 3
+_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+
+
+class _Again(Retryable):
+    """The same request may succeed soon.  seconds: how long the provider asks to wait, None where it does not say."""
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class _Slower(_Again, Throttled):
+    """The same, once fewer are sent."""
+
+
+class _TooLarge(Exception):
+    """A page that would not fit; fewer days will."""
+
+
+@dataclass(frozen=True)
+class _Month:
+    """The answers about a month, as a file; has_costs: whether there is a row."""
+
+    name: str
+    body: bytes
+    has_costs: bool
+
+    @property
+    def version(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()[:32]
+
+
+class AnswersLocation:
+    """The months that an API answers about, each a file."""
+
+    def __init__(
+        self,
+        uri: str,
+        api: AnswerApi,
+        credential: Callable[[], ApiKey],
+        now: datetime,
+        periods: Sequence[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """periods: read these months, and not those that are due.  now: how far the current month has come."""
+        self.uri = uri
+        self._api, self._credential, self._now, self._sleep = api, credential, now, sleep
+        self._wanted = [BillingPeriod.parse(text) for text in periods] or api.months(now)
+        self._read: dict[str, _Month] = {}
+
+    def list(self, prefix: str = "") -> Sequence[FoundObject]:
+        """The months that have costs, each read now.
+
+        Raises BadConfiguration where the credential may not read costs, Retryable where the API does not answer, or answers otherwise
+        each time.
+        """
+        found = []
+        for month in self._wanted:
+            name = f"{month}.jsonl"
+            if name.startswith(prefix) and self._month(month).has_costs:
+                one = self._month(month)
+                found.append(FoundObject(name, len(one.body), self._now, one.version))
+        return found
+
+    def open(self, name: str, version: str | None = None) -> BinaryIO:
+        """One month.  Raises NotFound, Changed."""
+        month = next((one for one in self._wanted if name == f"{one}.jsonl"), None)
+        if month is None:
+            raise NotFound(f"there is no {name!r} at {self.uri}")
+        one = self._month(month)
+        if version is not None and one.version != version:
+            raise Changed(f"the answers about {month} changed since they were listed; they are read again")
+        return io.BytesIO(one.body)
+
+    def probes(self) -> Sequence[Probe]:
+        """The steps of a dry run: one day of costs is asked for."""
+        of = f" of organization {self._key.organization}" if self._key.organization else ""
+        return [
+            Probe("identity", lambda: f"an admin key{of}"),
+            Probe("reading", self._read_a_day, "to read costs", self._api.key_hint),
+        ]
+
+    def _read_a_day(self) -> str:
+        costs, month = self._api.questions[0], self._wanted[-1]
+        self._page(self._ask(costs, self._api.query(costs, month, self._now, 1)) or "")
+        return f"costs of {month} can be read"
+
+    def _month(self, month: BillingPeriod) -> _Month:
+        name = f"{month}.jsonl"
+        if name not in self._read:
+            self._read[name] = self._whole(name, month)
+        return self._read[name]
+
+    def _whole(self, name: str, month: BillingPeriod) -> _Month:
+        costs, *others = self._api.questions
+        body, rows = self._answers(costs, month)
+        if rows:
+            body += b"".join(self._answers(question, month)[0] for question in others)
+        return _Month(name, body, bool(rows))
+
+    def _answers(self, question: Question, month: BillingPeriod) -> tuple[bytes, int]:
+        """All pages as lines of a file, and how many rows they have.  Pages that do not go together are asked for again."""
+        days = question.most_days
+        for attempt in range(1, _READINGS + 1):
+            try:
+                return self._once(question, month, days)
+            except _TooLarge:
+                if days == 1:
+                    raise BadBill(
+                        f"{self._api.title} answers about one day with more than {MOST_PAGE_BYTES >> 20} MB at {question.path}"
+                    ) from None
+                days = max(1, days // 8)
+            except Changed:
+                if attempt == _READINGS:
+                    raise
+        raise Changed(f"the answers of {self._api.title} are too large; they are asked for in smaller pages")
+
+    def _once(self, question: Question, month: BillingPeriod, days: int) -> tuple[bytes, int]:
+        asked = self._api.query(question, month, self._now, days)
+        lines: list[bytes] = []
+        pages: list[Page] = []
+        cursor: str | None = None
+        while True:
+            text = self._ask(question, [*asked, ("page", cursor)] if cursor else asked)
+            if text is None:
+                return b"", 0
+            page = self._page(text)
+            self._api.check_follows(page, pages[-1] if pages else None)
+            pages.append(page)
+            request = {"path": question.path, "query": [[*pair] for pair in asked]}
+            lines.append(envelope(text, {**request, "page": len(pages)}, self._key.organization))
+            if page.value.get("has_more") is not True:
+                break
+            following = page.value.get("next_page")
+            if not isinstance(following, str) or not following or following == cursor or len(pages) == AT_MOST_PAGES:
+                raise Changed(f"{self._api.title} says that more follow and not where; the answers are read again")
+            cursor = following
+        if len(pages) > 1:
+            self._check_unchanged(question, asked, pages[0])
+        return b"".join(lines), rows_in(pages)
+
+    def _check_unchanged(self, question: Question, asked: Sequence[tuple[str, str]], first: Page) -> None:
+        """While later pages were read, the first may have become another one."""
+        text = self._ask(question, asked)
+        if text is None or self._page(text).value.get("data") != first.value.get("data"):
+            raise Changed(f"the answers of {self._api.title} changed between two pages; they are read again")
+
+    def _page(self, text: str) -> Page:
+        try:
+            page = read_page(text, f"{self._api.title}'s API")
+        except BadBill as error:
+            raise Retryable(f"{error}; {AGAIN}") from None
+        if not isinstance(page.value.get("data"), list):
+            raise Retryable(
+                f"{self._api.title} answers in another form than its reference says: no list `data`; {AGAIN}"
+            )
+        return page
+
+    def _ask(self, question: Question, query: Sequence[tuple[str, str]]) -> str | None:
+        """The body of an answer; None for a question that this account does not have."""
+        again = Retrying(
+            retry=retry_if_exception_type(_Again),
+            stop=stop_after_attempt(_TRIES),
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return again(self._asked, question, query)
+
+    def _asked(self, question: Question, query: Sequence[tuple[str, str]]) -> str | None:
+        what = f"{self._api.title} ({question.path})"
+        try:
+            with self._client.stream("GET", question.path, params=list(query)) as answer:
+                if answer.status_code == 404 and question.optional:
+                    return None
+                if not answer.is_success:
+                    raise self._refused(what, answer, paged=any(name == "page" for name, _ in query))
+                return _body(answer)
+        except httpx.TransportError as error:
+            raise _Again(f"{what}: temporarily unavailable, {type(error).__name__}; {AGAIN}") from error
+        except UnicodeDecodeError:
+            raise Retryable(f"{what}: the answer is not UTF-8 text; {AGAIN}") from None
+
+    def _refused(self, what: str, answer: httpx.Response, paged: bool) -> Exception:
+        status = answer.status_code
+        if status == 429 or status >= 500 or status == 408:
+            seconds = _retry_after(answer)
+            if seconds is not None and seconds > LONGEST_WAIT_SECONDS:
+                return Throttled(f"{what}: asks to wait {seconds:.0f} s ({status}); {AGAIN}")
+            kind = _Slower if status == 429 else _Again
+            return kind(f"{what}: temporarily unavailable ({status}); {AGAIN}", seconds)
+        if status == 401:
+            return NotSignedIn(f"{what}: the key may not read costs ({status}); {self._api.key_hint}")
+        if status == 403:
+            return NotAllowed(f"{what}: the key may not read costs ({status}); {self._api.key_hint}", "to read costs")
+        if paged and status in {400, 404, 410}:
+            return Changed(f"{what}: a page is no longer there ({status}); the answers are read again")
+        return BadConfiguration(f"{what}: the request is refused ({status}); the API may have changed")
+
+    @cached_property
+    def _key(self) -> ApiKey:
+        return self._credential()
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        address = os.environ.get(ENDPOINT.format(self._api.provider.upper())) or self._api.address
+        client = httpx.Client(base_url=address, headers=dict(self._api.headers(self._key)), timeout=_TIMEOUT)
+        weakref.finalize(self, client.close)  # nobody closes a location
+        return client
+
+
+def _body(answer: httpx.Response) -> str:
+    body = bytearray()
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > MOST_PAGE_BYTES:
+            raise _TooLarge
+    return body.decode()
+
+
+def _retry_after(answer: httpx.Response) -> float | None:
+    text: Any = answer.headers.get("retry-after", "")
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        return None
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=8)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    told = error.seconds if isinstance(error, _Again) else None
+    return _backoff(state) if told is None else told

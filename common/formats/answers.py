@@ -1,0 +1,203 @@
+"""Answers of APIs: pages of JSON, of which a bill's rows are the innermost entries.
+
+A raw file of answers is JSON lines of envelopes, one per page:
+
+    {"request": {"path": ..., "query": [[name, value], ...]} or null, "account": text or null, "answer": the body as it came, as text}
+
+so that it holds every byte of an answer and what was asked for.  Numbers are read as their own text, never through a float.  A page alone,
+as a user may have saved it, is recognised too; `common/providers/answer_pages.py` makes a file of such pages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from common.errors import BadBill
+from common.formats.recognition import Answers, SourceFormat, formats
+from common.formats.strict_json import Doubled, NotStrict, has_doubled, is_blank, parse_texts
+
+ACCOUNT = "account"
+_PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
+_EXPONENT = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))[eE]([+-]?[0-9]{1,4})", re.ASCII)
+_ZERO = re.compile(r"[+-]?(?:0+(?:\.0*)?|\.0+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{9,10}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer.  account: whose it is, where the envelope says so.  value: numbers are texts."""
+
+    value: Mapping[str, Any]
+    account: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An innermost entry.  place: its number and those of what it stands in, from 1.  levels: from the inside out."""
+
+    place: tuple[int, ...]
+    levels: tuple[Mapping[str, Any], ...]
+
+    def text(self, name: str) -> str | None:
+        """A field by its name, dots between the steps; of the innermost level that has one."""
+        for level in self.levels:
+            found: Any = level
+            for step in name.split("."):
+                found = found.get(step) if isinstance(found, dict) else None
+            if found is not None:
+                return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+        return None
+
+
+def read_page(text: str, label: str, account: str | None = None) -> Page:
+    """Raises BadBill for what is not strictly one JSON object, or has a key twice somewhere."""
+    try:
+        value = parse_texts(text)
+    except NotStrict as error:
+        why = f": {error}" if str(error) else ""
+        raise BadBill(f"{label} holds an answer that is not JSON{why}; fetch it again") from None
+    if not isinstance(value, dict):
+        raise BadBill(f"{label} holds an answer that is not a JSON object; fetch it again")
+    if has_doubled(value):
+        raise BadBill(
+            f"{label} holds an answer in which a key occurs twice, and which one applies is not known; fetch it again"
+        )
+    return Page(value, account)
+
+
+def read_pages(lines: Iterable[bytes], label: str) -> Iterator[Page]:
+    """The pages of a file of envelopes.  Raises BadBill for a line that is none."""
+    for line in lines:
+        if is_blank(line):
+            continue
+        found = _envelope(line)
+        if found is None:
+            raise BadBill(f"{label} has a line that is not an answer with its request; fetch the bill again")
+        account = found.get(ACCOUNT)
+        yield read_page(found["answer"], label, account if isinstance(account, str) else None)
+
+
+def is_envelope(line: str) -> bool:
+    """Whether a line of text is an answer with its request."""
+    return _envelope(line.encode(errors="replace")) is not None
+
+
+def _envelope(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = parse_texts(line.decode())
+    except (UnicodeDecodeError, NotStrict):
+        return None
+    fits = isinstance(found, dict) and not isinstance(found, Doubled)
+    return found if fits and "request" in found and isinstance(found.get("answer"), str) else None
+
+
+def rows_of(page: Page, answers: Answers, number: int = 1) -> list[Row]:
+    """The rows of a page in their order.  number: of the page in its file."""
+    outermost: Mapping[str, Any] = {ACCOUNT: page.account} if page.account else {}
+    return list(_entries(page.value, answers.rows, (number,), (outermost,)))
+
+
+def _entries(
+    value: Any, steps: tuple[str, ...], place: tuple[int, ...], above: tuple[Mapping[str, Any], ...]
+) -> Iterator[Row]:
+    entries = value.get(steps[0]) if isinstance(value, dict) else None
+    for number, entry in enumerate(entries if isinstance(entries, list) else (), start=1):
+        fields = entry if isinstance(entry, dict) else {}
+        if len(steps) == 1:
+            yield Row((*place, number), (fields, *above))
+        else:
+            own = {name: one for name, one in fields.items() if name != steps[1]}
+            yield from _entries(fields, steps[1:], (*place, number), (own, *above))
+
+
+def is_usage(rows: Iterable[Row], answers: Answers) -> bool:
+    """Whether rows are of an answer about usage, which lies beside a bill and is none."""
+    return any(name in row.levels[0] for row in rows for name in answers.usage)
+
+
+def bill_rows(pages: Iterable[Page], answers: Answers) -> Iterator[Row]:
+    """The rows of all pages but those about usage."""
+    for number, page in enumerate(pages, start=1):
+        rows = rows_of(page, answers, number)
+        if not is_usage(rows, answers):
+            yield from rows
+
+
+def shape_of(value: Mapping[str, Any]) -> Answers | None:
+    """How rows stand in a page, as one of the known formats has it; None where it is no page of any."""
+    fitting = [one for one in _shapes() if _fits(value, one.rows)]
+    return max(fitting, key=lambda one: len(one.rows), default=None)
+
+
+def _fits(value: Any, steps: tuple[str, ...]) -> bool:
+    entries = value.get(steps[0]) if isinstance(value, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return False
+    return len(steps) == 1 or any(_fits(entry, steps[1:]) for entry in entries)
+
+
+@cache
+def _shapes() -> tuple[Answers, ...]:
+    """One for each way in which rows stand, with all that is about usage anywhere."""
+    known = [one.answers for one in formats().values() if one.answers]
+    return tuple(
+        Answers(rows, usage=frozenset().union(*(one.usage for one in known)))
+        for rows in dict.fromkeys(one.rows for one in known)
+    )
+
+
+def column_names(pages: Iterable[Page]) -> tuple[tuple[str, ...], bool]:
+    """The names of all fields of a bill's rows, dots for nested ones, and whether there is a page about costs with rows.
+
+    Where all pages are about usage, the names are those of their rows.
+    """
+    bill: dict[str, None] = {}
+    usage: dict[str, None] = {}
+    for page in pages:
+        answers = shape_of(page.value)
+        rows = rows_of(page, answers) if answers else []
+        names = usage if answers and is_usage(rows, answers) else bill
+        for row in rows:
+            for level in row.levels:
+                names.update(dict.fromkeys(_leaves(level)))
+    return tuple(bill or usage), bool(bill)
+
+
+def _leaves(record: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in record.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def cell(row: Row, name: str, kind: SourceFormat, raw: str) -> str | None:
+    """A canonical column of a row as text: what the second reader reads.  raw: what the column is called in the answers."""
+    text = row.text(raw)
+    answers = kind.answers
+    if text is None or answers is None:
+        return text
+    if name in answers.seconds and _SECONDS.fullmatch(text):
+        return datetime.fromtimestamp(int(text), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if name == kind.currency:
+        return text.upper()
+    return cost_text(text, answers.cents) if name == kind.cost else text
+
+
+def cost_text(text: str, cents: bool) -> str | None:
+    """A cost as a number in whole units: any zero is 0, whatever its exponent; None where cents are no number."""
+    bare = text.strip(" ")
+    if _ZERO.fullmatch(bare):
+        return "0"
+    if not cents:
+        return text
+    if _PLAIN_NUMBER.fullmatch(bare):
+        return f"{bare}E-2"
+    found = _EXPONENT.fullmatch(bare)
+    return f"{found[1]}E{int(found[2]) - 2}" if found else None
