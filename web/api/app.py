@@ -126,7 +126,8 @@ def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.R
 def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, str]) -> Any:
     """What the handler of a route returns for the present request, once the caller is known to be allowed and the request is read.
 
-    path: the values of its parameters.  A response where the request was made before, under its idempotency key.  Raises Problem, NotModified, and what the use case raises.
+    path: the values of its parameters.  Returns a response where the request was made before, under its idempotency key.
+    Raises Problem, NotModified, and what the use case raises.
     """
     doing: _Doing = flask.g.doing
     doing.route = route
