@@ -43,8 +43,9 @@ install-dev: .venv/.installed-dev ## the same with the dependencies of tests and
 run: install ## run the whole pipeline on the bills in costwire/samples/, in a fresh state folder
 	@$(BIN)/costwire demo
 
-serve: install ## serve the HTTP API on this machine, over the state in $$COSTWIRE_HOME (default ./.costwire)
-	@$(BIN)/costwire serve
+# over the samples where nothing was imported yet
+serve: install ## serve the dashboard and the HTTP API on this machine, over $$COSTWIRE_HOME or ./.costwire, else over the samples
+	@$(BIN)/costwire serve $(if $(COSTWIRE_HOME)$(wildcard .costwire),,--samples)
 
 SUITE := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 

@@ -62,6 +62,14 @@ def demo() -> None:
     console.print(styled(f"done in {time.monotonic() - began:.1f} s; everything is in {HOME}", "dim"))
 
 
+def show_samples() -> None:
+    """Use the state of the demo from here on, which is run where it has not been."""
+    if HOME.is_dir():
+        bootstrap.use(EmbeddedRuntime(_settings()))
+    else:
+        demo()
+
+
 def _settings() -> Settings:
     """Those of the environment, but no channel that would send the alerts of sample bills to a real inbox."""
     return settings_of_environment().model_copy(update={"home": HOME, "smtp_host": None, "slack_webhook_url": None})

@@ -1,4 +1,4 @@
-"""Command `serve`: the HTTP API on this machine."""
+"""Command `serve`: the dashboard and the HTTP API on this machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from common.config import PRODUCTION, service_settings_of_environment
 from common.errors import BadConfiguration, GoesOn
 from common.runtime.bootstrap import EmbeddedRuntime, runtime
+from costwire.demo import show_samples
 from costwire.output import console
 from costwire.watch import events, prepare
 
@@ -23,10 +24,17 @@ def serve(
         int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 for any that is free.")
     ] = 8080,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = LOOPBACK[0],
+    samples: Annotated[
+        bool,
+        typer.Option(
+            "--samples",
+            help="Show the sample bills, in ./.costwire-demo; they are imported where they are not there yet.",
+        ),
+    ] = False,
 ) -> None:
-    """Serve the HTTP API until stopped, and do meanwhile what costwire watch does: fetch, check and notify.
+    """Serve the dashboard and the HTTP API until stopped, and do meanwhile what costwire watch does: fetch, check and notify.
 
-    On this machine's own address it needs no key; on another one it needs those of costwire api-keys.
+    On this machine's own address neither needs a login or a key; on another one only the API is served, with the keys of costwire api-keys.
     """
     import waitress  # with Flask: what no other command needs
 
@@ -34,7 +42,10 @@ def serve(
     from web.api.app import Service, create_app
     from web.api.guard import service_of
     from web.api.reading import LARGEST_BODY
+    from web.site import create_site
 
+    if samples:
+        show_samples()
     rt = runtime()
     own = service_settings_of_environment()
     if host in LOOPBACK and own.environment != PRODUCTION:
@@ -49,7 +60,7 @@ def serve(
         prepare(rt)
         threading.Thread(target=_work, args=(rt,), name="worker", daemon=True).start()
     server = waitress.create_server(
-        create_app(rt, service),
+        create_site(rt, service) if service.loopback else create_app(rt, service),
         host=host,
         port=port,
         threads=_THREADS,
@@ -58,7 +69,9 @@ def serve(
         max_request_body_size=2 * LARGEST_BODY,
     )
     address = f"http://{server.effective_host}:{server.effective_port}"
-    console.print(f"serving {address}, {address}/openapi.json lists the operations; Ctrl-C stops", soft_wrap=True)
+    console.print(
+        f"the dashboard is at {address}, and {address}/openapi.json lists the API; Ctrl-C stops", soft_wrap=True
+    )
     server.run()
     raise GoesOn("stopped")
 

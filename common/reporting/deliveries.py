@@ -88,7 +88,7 @@ def show_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> DeliveryRepor
     document = rt.documents.get(below(org_slug, "deliveries", delivery_id))
     if document is None:
         raise NotFound(f"there is no delivery {delivery_id}; costwire deliveries shows them")
-    return _report(document)
+    return _report(document, _watermarks(rt, org_slug).get(delivery_id))
 
 
 def count_past(

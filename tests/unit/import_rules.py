@@ -124,7 +124,7 @@ RULES: dict[str, Rule] = {
         ("messages", "runtime", "ingestion", "normalization", "budgets", "alerts", "tenancy", "retention"),
     ),
     "web": Rule(
-        "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API",
+        "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API, `web/pages` the dashboard",
         (
             *_LEAVES,
             "config",
@@ -137,6 +137,7 @@ RULES: dict[str, Rule] = {
             "normalization",
             "reporting",
             "tenancy",
+            "warehouse",
         ),
     ),
     "costwire": Rule("the command line, and the worker that delivers messages", ("*",)),

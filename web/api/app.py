@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -80,7 +80,7 @@ def create_app(rt: Runtime, service: Service, routes: Sequence[Route] = ROUTES) 
     app.url_map.merge_slashes = False
     app.before_request(partial(_begin, service))
     app.after_request(partial(_end, service))
-    app.register_error_handler(Exception, _failed)
+    app.register_error_handler(Exception, failed)
     for route in routes:
         app.add_url_rule(
             route.rule,
@@ -129,6 +129,16 @@ def _check_local(request: flask.Request) -> None:
 
 
 def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.Response:
+    found = call_route(rt, service, route, path)
+    return found if isinstance(found, flask.Response) else rendered(found, route.status)
+
+
+def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, str]) -> Any:
+    """What the handler of a route returns for the present request, once the caller is known to be allowed and the request is read.
+
+    path: the values of its parameters.  Returns a response where the request was made before, under its idempotency key.
+    Raises Problem, NotModified, and what the use case raises.
+    """
     doing: _Doing = flask.g.doing
     doing.route = route
     if route.needs is not Needs.NOTHING:
@@ -139,10 +149,10 @@ def _answer(rt: Runtime, service: Service, route: Route, **path: str) -> flask.R
     doing.org_slug = _organization(rt, route, doing.caller, path.get(ORG))
     call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
     arguments = read_arguments(route, path)
-    if key := idempotency_key(route):
+    if route.answer is not None and (key := idempotency_key(route)):
         return answered_once(call, route, key, lambda: route.handler(call, **arguments))
     try:
-        return rendered(route.handler(call, **arguments), route.status)
+        return route.handler(call, **arguments)
     finally:
         doing.etag = call.etag
 
@@ -162,7 +172,8 @@ def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) 
     return org_slug
 
 
-def _failed(error: Exception) -> flask.Response:
+def failed(error: Exception) -> flask.Response:
+    """An error as an answer, logged where nobody foresaw it."""
     doing: _Doing = flask.g.doing
     if isinstance(error, NotModified):
         return flask.Response(status=304)
@@ -200,7 +211,8 @@ def _rendered_problem(problem: Problem, doing: _Doing) -> flask.Response:
 def _end(service: Service, answer: flask.Response) -> flask.Response:
     doing: _Doing = flask.g.doing
     answer.headers["X-Request-ID"] = doing.request_id
-    answer.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        answer.headers.setdefault(name, value)
     if doing.allowance is not None:
         answer.headers.update(doing.allowance.headers)
     if service.encrypted:
@@ -209,7 +221,7 @@ def _end(service: Service, answer: flask.Response) -> flask.Response:
         answer.set_etag(doing.etag, weak=True)
         answer.headers["Cache-Control"] = "private, no-cache"
     else:
-        answer.headers["Cache-Control"] = "no-store"
+        answer.headers.setdefault("Cache-Control", "no-store")
     compressed(answer, flask.request.accept_encodings)
     _told(doing, answer.status_code)
     return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -227,9 +228,9 @@ def costs_forecast(call: Call, query: ForecastOf) -> dict[str, Any]:
     return answer.as_json() | {"receipt": receipt(mark, answer.sources, answer.filling_from)}
 
 
-def _costs(call: Call, query: CostsOf, group: str) -> dict[str, Any]:
-    today = call.rt.clock.now().date()
-    question = CostsQuestion(
+def question_of(query: CostsOf, group: str, today: date) -> CostsQuestion:
+    """The question that a query string asks.  Raises InvalidQuestion."""
+    return CostsQuestion(
         group=read_dimensions(group),
         metric=read_metric(query.metric),
         days=read_days(today, query.month, query.last, query.first_day, query.last_day, option=""),
@@ -239,6 +240,11 @@ def _costs(call: Call, query: CostsOf, group: str) -> dict[str, Any]:
         top=query.top,
         known_on=read_day(query.known_on) if query.known_on else None,
     )
+
+
+def _costs(call: Call, query: CostsOf, group: str) -> dict[str, Any]:
+    today = call.rt.clock.now().date()
+    question = question_of(query, group, today)
     mark = charges_mark(call.rt, call.org_slug)
     if not question.currency and not question.known_on:  # rates and the lives of files change without the charges
         call.versioned(mark, today.isoformat())

@@ -59,6 +59,7 @@ class Validated(BaseModel):
 
     location: str
     files: int
+    waiting: str | None = Field(description="Why nothing lies there yet")
 
 
 class IntegrationRemoved(BaseModel):
@@ -85,8 +86,8 @@ def get_integration(call: Call, integration_id: IntegrationId) -> dict[str, Any]
 @routes.post(f"{_PATH}/{{provider}}/validate", answer=Validated)
 def validate_integration(call: Call, provider: Provider, body: Setup) -> dict[str, Any]:
     """Check that a location can be read; nothing is stored."""
-    location, files = look_at(call.rt, _connection(call, provider, body))
-    return {"location": location, "files": files}
+    seen = look_at(call.rt, _connection(call, provider, body))
+    return {"location": seen.uri, "files": seen.files, "waiting": seen.waiting}
 
 
 @routes.post(f"{_PATH}/{{provider}}/setup", answer=Integration, status=201)

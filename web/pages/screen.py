@@ -1,0 +1,79 @@
+"""A screen as data: its address, who may see it, and what its handler returns.  `web/site.py` serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import flask
+from pydantic import BaseModel, ValidationError
+
+from web.api.declare import Call, Needs, Route
+from web.api.problems import Problem
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+Form = TypeVar("Form", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a page shows.  template: in `web/templates`.  section: the entry of the navigation that it belongs to."""
+
+    template: str
+    title: str
+    section: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Goto:
+    """Another address on this site is the answer."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to be stored."""
+
+    name: str
+    mimetype: str
+    content: str
+
+
+@dataclass
+class Screens:
+    """The screens of one module."""
+
+    found: list[Route] = field(default_factory=list)
+
+    def get(self, *paths: str) -> Callable[[Handler], Handler]:
+        """A handler that shows something; it returns a Screen, a Goto or a Download."""
+        return self._adding("GET", paths, Needs.VIEWER)
+
+    def post(self, *paths: str) -> Callable[[Handler], Handler]:
+        """A handler that a form calls; it returns a Goto."""
+        return self._adding("POST", paths, Needs.EDITOR)
+
+    def _adding(self, method: str, paths: tuple[str, ...], needs: Needs) -> Callable[[Handler], Handler]:
+        def add(handler: Handler) -> Handler:
+            for number, path in enumerate(paths):
+                operation = f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}{number or ''}"
+                self.found.append(Route(method, path, operation, needs, handler, None, "Pages"))
+            return handler
+
+        return add
+
+
+def read_form(model: type[Form]) -> Form:
+    """The fields of the form that was sent.  Raises Problem that names the first field that is not valid."""
+    try:
+        return model.model_validate(flask.request.form.to_dict())
+    except ValidationError as error:
+        one = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = ".".join(str(step) for step in one["loc"])
+        raise Problem("invalid_request", f"{name}: {one['msg'].removeprefix('Value error, ')}") from None
+
+
+__all__ = ["Call", "Download", "Goto", "Screen", "Screens", "read_form"]

@@ -1,0 +1,201 @@
+"""The site: the API, and the pages of the dashboard beside it, as one application.
+
+A page is whole at its address and needs no script; the server never asks whether one is running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cache, partial
+from typing import Any
+
+import flask
+import jinja2
+from markupsafe import Markup
+from werkzeug.routing import BaseConverter
+
+from common.domain.alerts import OPEN
+from common.domain.names import org_slug_fault
+from common.errors import CostError
+from common.ports import Runtime
+from common.records.organizations import DEFAULT
+from common.reporting.alerts import list_alerts
+from web import asset_files, formatting
+from web.api.app import Service, call_route, create_app, failed
+from web.api.call import NotModified
+from web.api.declare import Route
+from web.api.problems import Problem
+from web.pages import alerts, budgets, costs, data, overview
+from web.pages.data_state import has_fault
+from web.pages.screen import Download, Goto, Screen
+
+PAGES: tuple[Route, ...] = tuple(
+    route for module in (overview, costs, budgets, alerts, data) for route in module.screens.found
+)
+"""Every page and every form's target."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    # without a referrer a browser sends `Origin: null` with a form, which is what another site's page sends too
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-cache",
+}
+_RESERVED = ("api", "health", "ready")
+
+
+class _Organization(BaseConverter):
+    """A slug in an address.  Our own roots are no organization."""
+
+    regex = rf"(?!(?:{'|'.join(_RESERVED)})(?:/|$))[A-Za-z0-9_]{{3,50}}"
+
+
+def create_site(rt: Runtime, service: Service) -> flask.Flask:
+    """The WSGI application with the API and every page."""
+    app = create_app(rt, service)
+    app.url_map.converters["organization"] = _Organization
+    for route in PAGES:
+        app.add_url_rule(
+            _rule(route.rule),
+            endpoint=f"page.{route.operation}",
+            view_func=partial(_page, rt, service, route),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+    app.add_url_rule(
+        "/", "page.start", lambda: _answer(rt, DEFAULT, Goto(f"/{DEFAULT}")), provide_automatic_options=False
+    )
+    app.add_url_rule(f"{asset_files.PREFIX}/<version>/<name>", "page.asset", _asset, provide_automatic_options=False)
+    nothing = partial(_nothing, rt)
+    app.add_url_rule("/<organization:org>/<path:rest>", "page.none", nothing, provide_automatic_options=False)
+    return app
+
+
+def _rule(rule: str) -> str:
+    return rule.replace("<org>", "<organization:org>")
+
+
+def _page(rt: Runtime, service: Service, route: Route, **path: str) -> flask.Response:
+    try:
+        found = call_route(rt, service, route, path)
+        return _answer(rt, path.get("org", DEFAULT), found)
+    except NotModified:
+        raise
+    except Exception as error:
+        return _failure(rt, path.get("org", DEFAULT), error)
+
+
+def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flask.Response:
+    if isinstance(found, Goto):
+        made = flask.Response(status=303, headers={"Location": found.address})
+        made.headers["Cache-Control"] = "no-store"
+        return _with_headers(made)
+    if isinstance(found, Download):
+        made = flask.Response(found.content, mimetype=found.mimetype)
+        made.headers["Content-Disposition"] = f'attachment; filename="{found.name}"'
+        return _with_headers(made)
+    return _rendered(rt, org_slug, found)
+
+
+def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int = 200) -> flask.Response:
+    shell = {
+        "org": org_slug,
+        "title": screen.title,
+        "section": screen.section,
+        "open_alerts": _known(lambda: len(list_alerts(rt, org_slug, OPEN))),
+        "data_fault": _known(lambda: has_fault(rt, org_slug)),
+        "now": rt.clock.now(),
+    }
+    text = environment().get_template(screen.template).render({**shell, **screen.context})
+    return _with_headers(flask.Response(text, status, mimetype="text/html"))
+
+
+def _known(read: Any) -> Any:
+    """What the navigation shows beside a name; nothing where it cannot be read, since the page itself says why."""
+    try:
+        return read()
+    except CostError:
+        return None
+
+
+def _failure(rt: Runtime, org_slug: str, error: Exception) -> flask.Response:
+    plain = failed(error)
+    details = plain.get_json()
+    org_slug = DEFAULT if org_slug_fault(org_slug) else org_slug
+    screen = Screen("problem.html", details["title"], "", {"problem": details, "again": flask.request.method == "GET"})
+    made = _rendered(rt, org_slug, screen, plain.status_code)
+    made.headers["Cache-Control"] = "no-store"
+    for name in ("Retry-After", "Allow"):
+        if name in plain.headers:
+            made.headers[name] = plain.headers[name]
+    return made
+
+
+def _nothing(rt: Runtime, org: str, rest: str) -> flask.Response:
+    return _failure(rt, org, Problem("not_found", "there is no page at this address"))
+
+
+def _asset(version: str, name: str) -> flask.Response:
+    found = asset_files.answer(version, name)
+    if found is None:
+        raise Problem("not_found", "there is no such file in this version; load the page again")
+    return found
+
+
+def _with_headers(answer: flask.Response) -> flask.Response:
+    for name, value in _HEADERS.items():
+        answer.headers.setdefault(name, value)
+    return answer
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The templates, with what formats values; everything that is not markup is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("web", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(_globals())
+    made.filters.update({"amount": _amount, "day": _day, "sentence": _sentence})
+    return made
+
+
+def _amount(text: str | None, currency: str, sign: bool = False) -> Markup:
+    """Decimal text as documents hold it, shown."""
+    return formatting.number(None if text is None else Decimal(text), currency, sign)
+
+
+def _day(text: str) -> Markup:
+    """A day of a document, shown."""
+    return formatting.day_tag(date.fromisoformat(text[:10]))
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter at its beginning; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def _globals() -> Mapping[str, Any]:
+    names = (
+        "number",
+        "money",
+        "exact",
+        "share",
+        "change",
+        "count",
+        "day_tag",
+        "time_tag",
+        "ago",
+        "long_day",
+        "short_day",
+        "month_name",
+        "legible",
+    )
+    return {**{name: getattr(formatting, name) for name in names}, "asset": asset_files.address, "Markup": Markup}
