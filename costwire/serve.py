@@ -34,6 +34,7 @@ def serve(
     from web.api.app import Service, create_app
     from web.api.guard import service_of
     from web.api.reading import LARGEST_BODY
+    from web.api.routes import ROUTES
 
     rt = runtime()
     own = service_settings_of_environment()
@@ -49,7 +50,7 @@ def serve(
         prepare(rt)
         threading.Thread(target=_work, args=(rt,), name="worker", daemon=True).start()
     server = waitress.create_server(
-        create_app(rt, service),
+        create_app(rt, service, ROUTES),
         host=host,
         port=port,
         threads=_THREADS,
