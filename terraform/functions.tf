@@ -71,13 +71,13 @@ locals {
     send_notifications = {
       description   = "Sends notifications that wait in the outbox"
       memory        = "512Mi"
-      cpu           = "1"
+      cpu           = "0.5"
       max_instances = 1
     }
     clean_up = {
       description   = "Removes what is past its life"
       memory        = "1Gi"
-      cpu           = "1"
+      cpu           = "0.5"
       max_instances = 1
     }
     api = {

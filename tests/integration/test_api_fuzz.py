@@ -19,6 +19,7 @@ from tests.integration.api_tenants import World, filled
 from tests.integration.api_world import DOCUMENT
 from web.api.access import OpenDoor
 from web.api.app import Service, create_app
+from web.api.routes import ROUTES
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -31,7 +32,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def described(world: World) -> Any:
-    return schemathesis.openapi.from_wsgi("/openapi.json", create_app(world.rt, Service(OpenDoor())))
+    return schemathesis.openapi.from_wsgi("/openapi.json", create_app(world.rt, Service(OpenDoor()), ROUTES))
 
 
 @pytest.mark.parametrize(
