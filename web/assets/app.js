@@ -92,8 +92,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     ready();
     document.addEventListener("keydown", keys); document.addEventListener("click", clicks); document.addEventListener("change", changes);
-    // a copy of the page is taken, and a policy forbids copies of inline styles
-    document.body.addEventListener("htmx:beforeHistorySave", () => { const tip = document.getElementById("tip"); if (tip) tip.removeAttribute("style"); });
+    // htmx copies elements and their attributes, and the policy forbids copies of inline styles
+    for (const name of ["htmx:beforeRequest", "htmx:beforeHistorySave", "htmx:beforeSwap"]) document.body.addEventListener(name, () => { const tip = document.getElementById("tip"); if (tip) { tip.hidden = true; tip.removeAttribute("style"); } });
     // an answer that is an error is a page too
     document.body.addEventListener("htmx:beforeSwap", (event) => { const answer = event.detail.xhr; if (answer.status >= 400 && (answer.getResponseHeader("Content-Type") || "").startsWith("text/html")) { event.detail.shouldSwap = true; event.detail.isError = false; } });
     document.body.addEventListener("htmx:afterSettle", () => { ready(); const focused = document.activeElement; if (!focused || focused === document.body) document.getElementById("main").focus({ preventScroll: true }); say(document.title); });
