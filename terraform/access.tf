@@ -113,7 +113,7 @@ locals {
     }
     unpacked = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-focus"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-focus"]
       accounts = ["unpack_files"]
       why      = "passes a file that it has unpacked back to its message"
     }

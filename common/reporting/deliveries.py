@@ -16,7 +16,7 @@ from common.records.arrivals import arrivals_of, usual_lag
 from common.records.deliveries import CURRENT
 from common.records.integrations import load_integration
 from common.records.organizations import below
-from common.records.past_deliveries import past_deliveries
+from common.records.past_deliveries import find_delivery, past_deliveries
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,12 @@ def list_deliveries(
 
 
 def show_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> DeliveryReport:
-    """One delivery by its whole id.  Raises NotFound."""
-    document = rt.documents.get(below(org_slug, "deliveries", delivery_id))
+    """One delivery by its id, or by the beginning of it as it is printed.  Raises NotFound."""
+    wanted = find_delivery(rt.documents, org_slug, delivery_id)
+    document = rt.documents.get(below(org_slug, "deliveries", wanted))
     if document is None:
-        raise NotFound(f"there is no delivery {delivery_id}; costwire deliveries shows them")
-    return _report(document, _watermarks(rt, org_slug).get(delivery_id))
+        raise NotFound(f"there is no delivery {wanted}; costwire deliveries shows them")
+    return _report(document, _watermarks(rt, org_slug).get(wanted))
 
 
 def count_past(
