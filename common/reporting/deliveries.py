@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from common.domain.period import BillingPeriod
+from common.errors import NotFound
 from common.ports import Document, Runtime
+from common.records.deliveries import delivery_path
 from common.records.integrations import load_integration
 from common.records.organizations import below
-from common.records.past_deliveries import past_deliveries
+from common.records.past_deliveries import find_delivery, past_deliveries
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,15 @@ def list_deliveries(
     found = [document for _, document in rt.documents.list(below(org_slug, "deliveries"), wanted or None)]
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
     return [_report(document) for document in found]
+
+
+def show_delivery(rt: Runtime, org_slug: str, prefix: str) -> DeliveryReport:
+    """The delivery whose id is, or begins with, `prefix`.  Raises NotFound for none, for several, and for one whose files were removed."""
+    delivery_id = find_delivery(rt.documents, org_slug, prefix)
+    document = rt.documents.get(delivery_path(org_slug, delivery_id))
+    if document is None:
+        raise NotFound(f"there is no delivery {delivery_id}; costwire deliveries lists them")
+    return _report(document)
 
 
 def count_past(

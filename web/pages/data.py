@@ -8,8 +8,7 @@ from pydantic import Field
 
 from common.domain.money import add
 from common.errors import NotFound
-from common.records.past_deliveries import find_delivery
-from common.reporting.deliveries import count_past, list_deliveries
+from common.reporting.deliveries import count_past, list_deliveries, show_delivery
 from common.reporting.quarantine import list_quarantine
 from common.reporting.restatements import list_restatements, listed_since
 from common.reporting.runs import list_runs
@@ -75,14 +74,13 @@ def deliveries(call: Call, query: PageOf) -> Screen:
 @screens.get("/{org}/data/deliveries/{delivery_id}")
 def delivery(call: Call, delivery_id: str) -> Screen:
     """One delivery, with its proof written out."""
-    wanted = find_delivery(call.rt.documents, call.org_slug, delivery_id)
-    found = next((one for one in list_deliveries(call.rt, call.org_slug) if one.delivery_id == wanted), None)
-    if found is None:
-        raise NotFound(f"there is no delivery {delivery_id[:60]}")
+    found = show_delivery(call.rt, call.org_slug, delivery_id)
     restated = [
-        one for one in list_restatements(call.rt, call.org_slug, found.integration_id) if one.delivery_now == wanted
+        one
+        for one in list_restatements(call.rt, call.org_slug, found.integration_id)
+        if one.delivery_now == found.delivery_id
     ]
-    quarantined = list_quarantine(call.rt, call.org_slug, wanted) if found.quarantined_rows else []
+    quarantined = list_quarantine(call.rt, call.org_slug, found.delivery_id) if found.quarantined_rows else []
     context = {
         "tab": "deliveries",
         "delivery": found,

@@ -1,4 +1,4 @@
-"""CSV for people's spreadsheets: text from a bill never becomes a formula."""
+"""CSV for spreadsheets: text from a bill never becomes a formula."""
 
 from __future__ import annotations
 
