@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated
 
@@ -19,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.late_bills import KINDS, MONTH_DAYS, MONTH_START, LateBill, late_bill
-from common.domain.filling import first_filling_day
+from common.domain.completeness import first_filling_day
 from common.domain.outlook import Source, forecast_sources, project_sources
+from common.providers.arrivals import stated_pattern
 
 MONTH_END = MONTH_START + timedelta(days=MONTH_DAYS)
 PROVIDERS = ("aws", "gcp")
@@ -69,7 +70,7 @@ def three_thrown_away(bill: LateBill) -> Source:
 
 def as_it_is_done(bill: LateBill) -> Source:
     """Days that the provider still fills are forecast."""
-    return _source(bill, first_filling_day(bill.provider, bill.delivered_on) - timedelta(days=1), bill.known)
+    return _source(bill, _filling_from(bill) - timedelta(days=1), bill.known)
 
 
 WAYS: Mapping[str, Callable[[LateBill], Source]] = {
@@ -97,11 +98,15 @@ def measure(way: Callable[[LateBill], Source], some: Iterable[LateBill]) -> Meas
         projected = project_sources(source, MONTH_START, MONTH_END)
         forecast = forecast_sources(source, MONTH_START, MONTH_END)
         assert projected is not None and forecast is not None
-        rest = bill.cost_from(first_filling_day(bill.provider, bill.delivered_on))
+        rest = bill.cost_from(_filling_from(bill))
         found.projection_errors.append(abs(projected - bill.total) / rest)
         found.forecast_errors.append(abs(forecast.expected - bill.total) / rest)
         found.covered.append(forecast.low <= bill.total <= forecast.high)
     return found
+
+
+def _filling_from(bill: LateBill) -> date:
+    return first_filling_day(stated_pattern(bill.provider).lag, datetime.combine(bill.delivered_on, time(), UTC))
 
 
 def _source(bill: LateBill, complete_through: date, known: Mapping[date, Decimal]) -> Source:

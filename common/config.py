@@ -91,6 +91,12 @@ class Settings(BaseSettings):
         gt=0,
     )
 
+    packed_bytes: int = Field(
+        1 << 30,
+        description="Most bytes of a compressed file that is read as it is: a larger one is unpacked first, in the cloud by a job",
+        gt=0,
+    )
+
     fault_seed: int | None = Field(None, description="Tests only: repeat, shuffle and delay messages with this seed")
 
 

@@ -15,11 +15,12 @@ from common.domain.period import BillingPeriod
 from common.ports import Runtime
 from common.reporting.arguments import read_choice, read_days, read_filter
 from common.reporting.flat import Flat
+from common.reporting.receipt import Completeness, Receipt
 from common.reporting.sources import Source
 from common.warehouse.cost_report import Days
 from common.warehouse.dimensions import Filter, Operator
 from costwire.arguments import usage_errors
-from costwire.output import console, print_data, print_json
+from costwire.output import console, money, print_data, print_json
 
 TABLE, CSV, JSON, PARQUET = "table", "csv", "json", "parquet"
 FORMATS = (TABLE, CSV, JSON, PARQUET)
@@ -130,6 +131,33 @@ def _day_words(days: Days, charged: tuple[date, date] | None) -> str:
         return f"{month}, {days.first} to {days.last}" if whole else f"{days.first} to {days.last}"
     first, last = (days.first or (charged and charged[0])), (days.last or (charged and charged[1]))
     return f"{first} to {last}" if first and last else "all days"
+
+
+def completeness_words(found: Completeness) -> str:
+    """How complete the charges are: `filling from 2026-11-18`, `provisional` or `final`."""
+    return f"{found.state} from {found.filling_since}" if found.filling_since else found.state
+
+
+def receipt_words(receipt: Receipt) -> str:
+    """What an answer is worth, as one sentence."""
+    proof, restated, lines = receipt.proof, receipt.restated_days, receipt.quarantine.lines
+    said = [f"{proof.proved:,} of {_counted(proof.deliveries, 'delivery', 'deliveries')} proved"]
+    if proof.rejected:
+        said.append(f"{_counted(proof.rejected, 'newer delivery', 'newer deliveries')} rejected")
+    if receipt.completeness.filling_since:
+        said.append(f"days from {receipt.completeness.filling_since} on are still being reported")
+    if receipt.completeness.late:
+        said.append(f"late: {', '.join(receipt.completeness.late)}")
+    if restated:
+        said.append(f"{_counted(restated, 'day', 'days')} restated")
+    if lines:
+        amounts = ", ".join(f"{money(amount)} {currency}" for currency, amount in receipt.quarantine.amounts.items())
+        said.append(f"{_counted(lines, 'line', 'lines')} in quarantine" + (f", {amounts.rstrip()}" if amounts else ""))
+    return f"{'; '.join(said)}."
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
 
 
 def as_of_words(sources: Iterable[Source]) -> str:

@@ -100,6 +100,7 @@ def print_answer(answer: CostsAnswer, org: str) -> None:
     for one in answer.currencies:
         console.line()
         _print(one, answer)
+    console.print(styled(asking.receipt_words(answer.receipt), "dim"), soft_wrap=True)
     for line in _notes(answer):
         console.print(line, soft_wrap=True)
 
@@ -108,7 +109,8 @@ def print_heading(answer: CostsAnswer) -> None:
     """The period, the as-of and the conditions of what is below."""
     known = f", as known on {answer.question.known_on}" if answer.question.known_on else ""
     period = asking.period_words(answer.question.days, answer.charged_days, answer.question.filters)
-    console.print(f"{period}{known}, {asking.as_of_words(answer.sources)}", soft_wrap=True)
+    complete = asking.completeness_words(answer.receipt.completeness)
+    console.print(f"{period}{known}, {complete}, {asking.as_of_words(answer.sources)}", soft_wrap=True)
     for condition in answer.question.filters:
         console.print(styled(f"where {condition.as_text()}", "dim"), soft_wrap=True)
 
@@ -180,8 +182,6 @@ def _notes(answer: CostsAnswer) -> Iterable[str]:
     asked = answer.question
     if asked.compare:
         yield _comparison(answer)
-    elif answer.filling_from and answer.charged_days and answer.filling_from <= answer.charged_days[1]:
-        yield f"Days from {answer.filling_from} on are still being reported and may grow."
     for one in answer.currencies:
         if one.amounts.unknown:
             yield (

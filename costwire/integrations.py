@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from rich.text import Text
 
 from common.domain.checks import FAILED, PASSED, UNKNOWN
+from common.domain.freshness import in_words
 from common.errors import BadConfiguration
 from common.ingestion.checking import check_integrations
 from common.ingestion.due_checks import Checked
@@ -39,14 +41,11 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
     elif not found:
         console.print("No integrations yet. Start with: costwire import YOUR-BILL.csv", soft_wrap=True)
     else:
-        shown = table("integration", "state", "last sync", "location")
+        shown = table("integration", "state", "last sync", "newest data", "location")
         for one in found:
-            shown.add_row(
-                stacked(one.integration_id, styled(one.provider, "dim")),
-                _state(one),
-                _moment(one.last_sync) or "never",
-                one.location,
-            )
+            named = stacked(one.integration_id, styled(one.provider, "dim"))
+            last = _moment(one.last_sync) or "never"
+            shown.add_row(named, _state(one), last, stacked(*_newest(one)), one.location)
         console.print(shown)
         for one in found:
             if one.error:
@@ -71,13 +70,14 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
         "fetched": "imported by hand, no schedule" if one.one_off else "by the schedule",
         "last sync": _moment(one.last_sync) or "never",
         "next sync": _moment(one.next_sync) or "none is scheduled",
+        **_arrivals(one),
         "last error": one.error or "none",
         "waits for": one.waiting or "nothing",
         "credential": "stored, encrypted" if one.has_credential else "none",
         "deliveries": counts or "none",
     }
     for label, value in facts.items():
-        console.print(joined(styled(f"{label:<12}", "dim"), value), soft_wrap=True)
+        console.print(joined(styled(f"{label:<16}", "dim"), value), soft_wrap=True)
     if one.history:
         shown = table("changed", "by", "what", "state then")
         for change in reversed(one.history):
@@ -223,3 +223,31 @@ def _shown_state(status: str) -> Text:
 
 def _moment(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def _newest(one: IntegrationReport) -> Iterator[str | Text]:
+    """Up to when there are charges, and whether more are overdue."""
+    yield _moment(one.freshness.newest_data) or "not known" if one.freshness else "none"
+    if one.is_late:
+        yield styled("late", "red")
+
+
+def _arrivals(one: IntegrationReport) -> dict[str, str | Text]:
+    """What is known of when its deliveries come."""
+    found = one.freshness
+    if found is None:
+        return {"newest data": "none"}
+    usual, expected = found.pattern, _moment(found.expected_next) or "not known"
+    late = joined(expected, styled(", late", "red")) if one.is_late else expected
+    every = f"every {in_words(usual.interval)}, at most {in_words(usual.longest_interval)}" if usual.interval else None
+    return {
+        "newest data": _moment(found.newest_data) or "not known",
+        "newest delivery": _moment(found.newest_delivery),
+        "expected next": late if not one.one_off and one.status != "disabled" else "not expected",
+        "usual arrival": f"{every} ({_learned(usual.intervals, 'intervals')})" if every else "not known yet",
+        "a day fills for": f"{in_words(usual.lag)} ({_learned(usual.days, 'days')})",
+    }
+
+
+def _learned(count: int, what: str) -> str:
+    return f"learned from {count} {what}" if count else "stated, too few deliveries yet"

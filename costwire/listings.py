@@ -56,7 +56,10 @@ def print_deliveries(org: str, integration: str | None, period: str | None, as_j
                     f"{one.integration_id} {one.billing_period or '(no month)'}",
                     styled(one.delivery_id, "dim"),
                 ),
-                stacked(_styled(one.state), styled(_minute(one.delivered_at), "dim")),
+                stacked(
+                    joined(_styled(one.state), f", {one.watermark}" if one.watermark else ""),
+                    styled(_minute(one.delivered_at), "dim"),
+                ),
                 stacked(f"{one.rows:,}", *_quarantined(one)),
                 _proof(one),
             )

@@ -42,6 +42,7 @@ def serve(
     from web.api.app import Service, create_app
     from web.api.guard import service_of
     from web.api.reading import LARGEST_BODY
+    from web.api.routes import ROUTES
     from web.site import create_site
 
     if samples:
@@ -60,7 +61,7 @@ def serve(
         prepare(rt)
         threading.Thread(target=_work, args=(rt,), name="worker", daemon=True).start()
     server = waitress.create_server(
-        create_site(rt, service) if service.loopback else create_app(rt, service),
+        create_site(rt, service) if service.loopback else create_app(rt, service, ROUTES),
         host=host,
         port=port,
         threads=_THREADS,

@@ -107,7 +107,7 @@ def whole(deployment: Deployment, **changed: Any) -> Whole:
     """What a month of a deployment costs, with some assumptions changed."""
     assumed, fixed, _ = load_scenarios()
     prices, _ = load_prices()
-    world = load_world({**assumed, "cold_share": deployment.cold_share, **changed}, load_measured())
+    world = load_world({**assumed, **deployment.shares, **changed}, load_measured())
     parts = [
         (name, times(quantities, tenant.count))
         for tenant in deployment.tenants
@@ -130,7 +130,7 @@ def million(integrations: int) -> Estimate:
     """A tenant of a million lines beside a thousand others, by its number of integrations."""
     assumed, _, tenants = load_scenarios()
     prices, _ = load_prices()
-    world = load_world({**assumed, "cold_share": load_deployments()["thousand"].cold_share}, load_measured())
+    world = load_world({**assumed, **load_deployments()["thousand"].shares}, load_measured())
     return estimate(replace(tenants["million"], integrations=integrations), world, {}, prices)
 
 

@@ -210,7 +210,8 @@ def _messages(function: str, world: World, number: int, seconds: Decimal) -> Qua
     found["pubsub_byte"] = Decimal(2 * MINIMUM_MESSAGE_BYTES * number)
     found["request"] = Decimal(number)
     found["log_gib"] = world.assumed["log_bytes_per_message"] * number / GIB
-    found["metric_mib"] = world.assumed["metric_bytes_per_message"] * number / MIB
+    points = world.assumed["metric_bytes_per_message"] * world.assumed["metric_share"]
+    found["metric_mib"] = points * number / MIB
     found["span"] = world.assumed["spans_per_message"] * number
     for unit, each in PUSH_DOCUMENTS.items():
         found[unit] = Decimal(each * number)

@@ -99,11 +99,21 @@ def function_sizes() -> dict[str, tuple[Decimal, Decimal]]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Tenants of several kinds in one deployment.  cold_share: of messages, those that start an instance."""
+    """Tenants of several kinds in one deployment.
+
+    cold_share: of messages, those that start an instance.  metric_share: those that add points to metrics, of which a series gets one per
+    minute.
+    """
 
     title: str
     tenants: tuple[Tenant, ...]
     cold_share: Decimal
+    metric_share: Decimal
+
+    @property
+    def shares(self) -> dict[str, Decimal]:
+        """What is assumed of its messages."""
+        return {"cold_share": self.cold_share, "metric_share": self.metric_share}
 
 
 def load_deployments() -> dict[str, Deployment]:
@@ -115,6 +125,7 @@ def load_deployments() -> dict[str, Deployment]:
             one["title"],
             tuple(replace(kinds[kind], count=count) for kind, count in one["tenants"].items()),
             Decimal(one["cold_share"]),
+            Decimal(one["metric_share"]),
         )
         for name, one in data["deployments"].items()
     }

@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from common.adapters.gcp import firestore_indexes, scheduler, secret_manager
+from common.adapters.gcp import cloud_run_jobs, firestore_indexes, scheduler, secret_manager
 from common.config import ServiceSettings, Settings
+from common.ingestion.unpacking import JOB
 from common.messages import BudgetCheckRequested, CleanUpRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
@@ -43,6 +44,7 @@ def facts() -> dict[str, Any]:
             "event": template(BudgetCheckRequested("")),
         },
         "retention": _retention(),
+        "jobs": {"prefix": cloud_run_jobs.PREFIX, "names": [JOB]},
     }
 
 

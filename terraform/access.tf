@@ -1,21 +1,22 @@
 # Who may do what, and why: docs/permissions.md is made from this table by `make facts`.
 #
 # on: project; database:<documents, credentials or processed>; datasets, those of this deployment; topic:<name>; dead-topic:<name>;
-# dead-letters:<topic>, the subscription that keeps them; bucket; objects:<folder>/ in it; key; secret:<name>.
+# dead-letters:<topic>, the subscription that keeps them; bucket; objects:<folder>/ in it; key; secret:<name>; job:<name>.
 # Databases and datasets are bound in the project, by a condition on their names: datasets are made by the code, after Terraform has run.
 # Project-wide stands only what Google Cloud can grant no narrower.
 #
-# Accounts: functions; operators, who set up and may encrypt; custodians, who may decrypt.  A function that opens a stored credential needs
+# Accounts: functions; jobs (jobs.tf); operators, who set up and may encrypt; custodians, who may decrypt.  A function that opens a stored credential needs
 # roles/datastore.viewer on database:credentials and roles/cloudkms.cryptoKeyDecrypter on the key.
 
 locals {
-  ingest = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
+  ingest  = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
+  readers = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files"]
 
   grants = {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["database:documents"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "operators"]
       why      = "reads and writes the documents of tenants"
     }
     processed = {
@@ -27,7 +28,7 @@ locals {
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
       why      = "sends its spans to Cloud Trace"
     }
 
@@ -104,22 +105,34 @@ locals {
       accounts = ["ingest_focus"]
       why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
+    unpack = {
+      roles    = ["roles/run.jobsExecutor"]
+      on       = ["job:unpack_files"]
+      accounts = local.ingest
+      why      = "starts the job that unpacks a large compressed file; what it does stands in documents"
+    }
+    unpacked = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-focus"]
+      accounts = ["unpack_files"]
+      why      = "passes a file that it has unpacked back to its message"
+    }
     ingest_raw = {
       roles    = ["roles/storage.objectUser"]
       on       = ["objects:raw/"]
-      accounts = local.ingest
+      accounts = local.readers
       why      = "lands bills, records their digest, removes what it landed under a temporary name"
     }
     ingest_uploads = {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:uploads/"]
-      accounts = local.ingest
+      accounts = local.readers
       why      = "reads bills that an operator has uploaded"
     }
     names = {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "clean_up", "api"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files", "normalize_focus", "clean_up", "api"]
       why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
@@ -229,6 +242,12 @@ locals {
       accounts = ["api", "manual_sync"]
       why      = "requests fresh bills"
     }
+    api_alerts = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:alert-raised"]
+      accounts = ["api"]
+      why      = "announces the alert of a budget that is exceeded when it is set"
+    }
     api_objects = {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:focus/", "objects:quarantine/"]
@@ -245,13 +264,13 @@ locals {
     customers = {
       roles    = ["roles/datastore.viewer"]
       on       = ["database:credentials"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files"]
       why      = "reads the encrypted credential of the integration whose bills it fetches"
     }
     customers_key = {
       roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
       on       = ["key"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files"]
       why      = "decrypts that credential, to sign in where the bills are"
     }
 
@@ -346,6 +365,7 @@ locals {
   # one binding a member; the keys are known before anything is made
   members = merge(
     { for name, one in module.function : name => { (name) = one.member } },
+    { for name, one in google_service_account.job : name => { (name) = one.member } },
     { operators = { for one in var.operators : one => one } },
     { custodians = { for one in var.custodians : one => one } },
   )
@@ -455,4 +475,14 @@ resource "google_secret_manager_secret_iam_member" "grant" {
   secret_id = google_secret_manager_secret.setting[each.value.name].id
   role      = each.value.role
   member    = each.value.member
+}
+
+resource "google_cloud_run_v2_job_iam_member" "grant" {
+  for_each = { for key, one in local.bindings : key => one if one.kind == "job" }
+
+  project  = local.project
+  location = var.region
+  name     = google_cloud_run_v2_job.this[each.value.name].name
+  role     = each.value.role
+  member   = each.value.member
 }

@@ -71,13 +71,13 @@ locals {
     send_notifications = {
       description   = "Sends notifications that wait in the outbox"
       memory        = "512Mi"
-      cpu           = "1"
+      cpu           = "0.5"
       max_instances = 1
     }
     clean_up = {
       description   = "Removes what is past its life"
       memory        = "1Gi"
-      cpu           = "1"
+      cpu           = "0.5"
       max_instances = 1
     }
     api = {
@@ -114,6 +114,7 @@ locals {
     COSTWIRE_PROCESSED_DATABASE   = local.databases.processed
     COSTWIRE_MAXIMUM_BYTES_BILLED = tostring(var.maximum_bytes_billed)
     COSTWIRE_CHUNK_BYTES          = tostring(var.chunk_bytes)
+    COSTWIRE_PACKED_BYTES         = tostring(var.packed_bytes)
     COSTWIRE_AWS_PRINCIPAL        = var.aws_principal
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_SLACK_HOSTS          = join(",", var.slack_hosts)

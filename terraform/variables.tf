@@ -81,14 +81,25 @@ variable "chunk_bytes" {
   }
 }
 
-variable "check_tick_minutes" {
-  description = "Minutes between two ticks of the budget checks; with many tenants 1, so that fewer are checked at once.  How often a tenant is checked is a setting"
+variable "packed_bytes" {
+  description = "Most bytes of a compressed file that one instance maps as it is: a job unpacks a larger one"
   type        = number
-  default     = 5
+  default     = 1073741824
 
   validation {
-    condition     = contains([1, 5], var.check_tick_minutes)
-    error_message = "check_tick_minutes must be 1 or 5, which divide every interval of checks."
+    condition     = var.packed_bytes > 0
+    error_message = "packed_bytes is a number of bytes, such as 1073741824."
+  }
+}
+
+variable "check_tick_minutes" {
+  description = "Minutes between two ticks of the budget checks, of which each asks for the tenants that are due; 1 with many tenants, so that fewer are checked at once"
+  type        = number
+  default     = 15
+
+  validation {
+    condition     = contains([1, 5, 15], var.check_tick_minutes)
+    error_message = "check_tick_minutes must be 1, 5 or 15."
   }
 }
 

@@ -27,6 +27,7 @@ from web.api.app import Service, call_route, create_app, failed
 from web.api.call import NotModified
 from web.api.declare import Route
 from web.api.problems import Problem
+from web.api.routes import ROUTES
 from web.pages import alerts, budgets, costs, data, overview
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
@@ -56,7 +57,7 @@ class _Organization(BaseConverter):
 
 def create_site(rt: Runtime, service: Service) -> flask.Flask:
     """The WSGI application with the API and every page."""
-    app = create_app(rt, service)
+    app = create_app(rt, service, ROUTES)
     app.url_map.converters["organization"] = _Organization
     for route in PAGES:
         app.add_url_rule(

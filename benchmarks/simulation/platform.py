@@ -113,6 +113,8 @@ class Platform:
             for one in table
         }
         self.published = 0
+        self.metric_points: set[tuple[str, str, int]] = set()
+        """Function, provider and minute of each answer: a series of a log-based metric has one point per minute at most."""
 
     def publish(self, topic: str, body: Any, key: str = "") -> None:
         """A message to every subscription of a topic."""
@@ -150,6 +152,9 @@ class Platform:
             return work.seconds
 
         def end(status: int) -> None:
+            if status != REFUSED:
+                provider = getattr(getattr(one.body, "integration", None), "provider", "")
+                self.metric_points.add((own.function, provider, int(self.loop.now // 60)))
             if status == REFUSED:
                 one.refused += 1
                 told.refused += 1

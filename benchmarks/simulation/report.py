@@ -92,6 +92,10 @@ def text(result: Result) -> str:
     starts = sum(one.usage.cold_starts for one in platform.services.values())
     pushes = sum(one.usage.requests - one.usage.refused for one in platform.services.values())
     lines.append(f"- {starts:,} starts of instances, {100 * starts / pushes:.1f} % of {pushes:,} answered pushes")
+    share = 100 * len(platform.metric_points) / pushes
+    lines.append(
+        f"- metrics get points for {share:.1f} % of the answered pushes: one per function, provider and minute"
+    )
     lines.append(f"- {result.usd:,.0f} USD a day at list price, the fixed cost not included")
     for group in sorted({one.group for one in result.tenants}):
         lines.append(_shown(result, group))

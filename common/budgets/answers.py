@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from common.domain.spread import place
 from common.ports import Clock, DocumentStore, Transaction
+from common.records.arrivals import Arrivals, arrivals_of
 from common.records.charges_version import current_version
 from common.records.organizations import below
 
@@ -43,9 +44,13 @@ class Asked(Protocol):
 
 @dataclass
 class Shared:
-    """What the evaluations of one message share: answers to questions that name no budget, by version and question."""
+    """What the evaluations of one message share.
+
+    answers: to questions that name no budget, by version and question.  arrivals: of each integration, None before they are read.
+    """
 
     answers: dict[tuple[str, str], Rows] = field(default_factory=dict)
+    arrivals: Mapping[str, Arrivals] | None = None
 
 
 class Answers:
@@ -81,6 +86,12 @@ class Answers:
         kept = self._documents.get(_path(org_slug, self._budget_id))
         self._version, self._asked = version, set()
         self._known = _decoded(kept["answers"]) if kept and kept.get("version") == version else {}
+
+    def lags(self, org_slug: str) -> Mapping[str, timedelta]:
+        """The usual lag of each integration that has delivered."""
+        if self._shared.arrivals is None:
+            self._shared.arrivals = arrivals_of(self._documents, org_slug)
+        return {name: one.pattern.lag for name, one in self._shared.arrivals.items()}
 
     def query(self, org_slug: str, sql: str, parameters: Mapping[str, Any] | None = None) -> Rows:
         """The answer that is kept, or else the warehouse's."""

@@ -8,7 +8,7 @@ taken, so the same holds for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from common.alerts.raising import announce
@@ -22,6 +22,7 @@ from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration, BeyondRange, NotFound
 from common.messages import ChargesNormalized
 from common.ports import Clock, Document, DocumentStore, MessageBus, Transaction, Warehouse
+from common.records.arrivals import Arrivals
 from common.records.one_view import shown_in_one_view
 from common.records.organizations import below
 from common.records.standings import standing_path
@@ -47,13 +48,22 @@ def evaluate(
     _for_each_budget(message.org_slug, documents, at)
 
 
-def evaluate_all(org_slug: str, documents: DocumentStore, warehouse: Warehouse, bus: MessageBus, clock: Clock) -> None:
+def evaluate_all(
+    org_slug: str,
+    documents: DocumentStore,
+    warehouse: Warehouse,
+    bus: MessageBus,
+    clock: Clock,
+    arrivals: Mapping[str, Arrivals] | None = None,
+) -> None:
     """Evaluate every budget of a tenant without new charges, as a schedule does: snoozes run out, periods end.
+
+    arrivals: of the tenant's integrations, where they have been read already.
 
     The warehouse is asked only where the tenant's charges, the day or the budget have changed since it was last asked.
     Raises BadConfiguration that names budgets that cannot be read, at the end.
     """
-    shared = Shared()
+    shared = Shared(arrivals=arrivals)
     _for_each_budget(
         org_slug, documents, lambda budget: _evaluate_newest(org_slug, budget, documents, warehouse, bus, clock, shared)
     )
@@ -123,7 +133,7 @@ def _stand(
     asked.renew(org_slug)
     now = clock.now()
     try:
-        spend = read_spend(asked, org_slug, budget, period, now)
+        spend = read_spend(asked, org_slug, budget, period, now, asked.lags(org_slug))
         drivers = read_drivers(asked, org_slug, budget, period, compared_days(spend, period, now))
         one_view = _in_one_view(org_slug, budget, period, documents, asked)
     except BeyondRange as error:

@@ -148,6 +148,14 @@ def list_budgets(rt: Runtime, org_slug: str) -> list[BudgetReport]:
     ]
 
 
+def show_budget(rt: Runtime, org_slug: str, budget_id: str) -> BudgetReport:
+    """The budget of this id with its standing.  Raises NotFound."""
+    found = rt.documents.get(below(org_slug, "budgets", budget_id))
+    if found is None:
+        raise NotFound(f"there is no budget {budget_id}; `costwire budgets list` shows them")
+    return BudgetReport(budget_id, found["name"], found, _newest_facts(rt, org_slug, budget_id))
+
+
 def find_budget(rt: Runtime, org_slug: str, name: str) -> Document:
     """The budget of this name or id.  Raises NotFound."""
     budgets = [document for _, document in rt.documents.list(below(org_slug, "budgets"))]

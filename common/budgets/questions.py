@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from common.budgets.answers import Asked
-from common.budgets.sources import Filling, filling_of, or_zero, sources_of
+from common.budgets.sources import Filling, Lags, filling_of, or_zero, sources_of
 from common.domain.budgets import METRICS, Budget, BudgetPeriod, Scope
 from common.domain.forecast import HISTORY_DAYS
 from common.domain.money import add
@@ -86,8 +86,13 @@ class ChargedDays:
     last_charge: datetime
 
 
-def read_spend(warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPeriod, now: datetime) -> Spend:
-    """Everything in a budget's scope that counts in a period, and the history before it."""
+def read_spend(
+    warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPeriod, now: datetime, lags: Lags | None = None
+) -> Spend:
+    """Everything in a budget's scope that counts in a period, and the history before it.
+
+    lags: of the integrations whose usual one is known.
+    """
     filters, parameters = scope_filters(budget.scope)
     first_day = (period.start - timedelta(days=HISTORY_DAYS)).date()
     history_start = datetime(first_day.year, first_day.month, 1, tzinfo=UTC)
@@ -111,8 +116,8 @@ def read_spend(warehouse: Asked, org_slug: str, budget: Budget, period: BudgetPe
         days_with_charges=tuple(sorted({row["charge_day"] for row in known if period.contains(row["charge_day"])})),
         latest_charge=max((row["latest_charge"] for row in known), default=None),
         ingested_at=max((row["ingested_at"] for row in in_period if row["ingested_at"]), default=None),
-        sources=sources_of(counted),
-        filling=filling_of(counted),
+        sources=sources_of(counted, lags or {}),
+        filling=filling_of(counted, lags or {}),
         not_counted=_other_currencies([row for row in rows if row["in_period"] and row["currency"] != budget.currency]),
     )
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from common.domain.filling import first_filling_day
+from common.domain.completeness import first_filling_day, has_stopped
 from common.domain.money import EXACT
-from common.domain.outlook import Source, has_stopped
+from common.domain.outlook import Source
+from common.providers.arrivals import stated_pattern
 
 Row = Mapping[str, Any]
-Key = tuple[str, date, date]
-"""What the charges of one source share: provider, day of the newest delivery, newest day with a charge."""
+Lags = Mapping[str, timedelta]
+"""Integration -> its usual lag; of one that is not there its provider's is taken."""
 
 
 @dataclass(frozen=True, order=True)
@@ -30,25 +31,36 @@ class Filling:
     stopped: bool
 
 
-def sources_of(rows: Sequence[Row]) -> tuple[Source, ...]:
+@dataclass(frozen=True, order=True)
+class _Key:
+    """What the charges of one source share.  charged_until: the newest day with a charge."""
+
+    provider: str
+    delivered_on: date
+    filling_from: date
+    charged_until: date
+
+
+def sources_of(rows: Sequence[Row], lags: Lags) -> tuple[Source, ...]:
     """Daily totals by source.  rows: of one currency."""
-    return tuple(_source(key, mine) for key, mine in _by_source(rows).items())
+    return tuple(_source(key, mine) for key, mine in _by_source(rows, lags).items())
 
 
-def filling_of(rows: Sequence[Row]) -> tuple[Filling, ...]:
+def filling_of(rows: Sequence[Row], lags: Lags) -> tuple[Filling, ...]:
     """Since when each source that has charges in the period fills its days."""
-    found = _by_source(rows)
-    newest = max((delivered_on for _, delivered_on, _ in found), default=date.min)
-    in_period = {key[:2] for key, mine in found.items() if any(row["in_period"] for row in mine)}
-    return tuple(
+    found = _by_source(rows, lags)
+    newest = max((key.delivered_on for key in found), default=date.min)
+    in_period = {
         Filling(
-            provider or "provider not named",
-            delivered_on,
-            first_filling_day(provider, delivered_on),
-            has_stopped(delivered_on, newest),
+            key.provider or "provider not named",
+            key.delivered_on,
+            key.filling_from,
+            has_stopped(key.delivered_on, newest),
         )
-        for provider, delivered_on in sorted(in_period)
-    )
+        for key, mine in found.items()
+        if any(row["in_period"] for row in mine)
+    }
+    return tuple(sorted(in_period))
 
 
 def or_zero(value: Decimal | None) -> Decimal:
@@ -56,28 +68,33 @@ def or_zero(value: Decimal | None) -> Decimal:
     return Decimal(0) if value is None else value
 
 
-def _by_source(rows: Sequence[Row]) -> dict[Key, list[Row]]:
+def _by_source(rows: Sequence[Row], lags: Lags) -> dict[_Key, list[Row]]:
     # rows without a slice, as of a table restored by hand: as if delivered on the newest day that they have
     unknown: dict[str, date] = {}
     for row in rows:
         provider = row["provider"] or ""
         unknown[provider] = max(unknown.get(provider, date.min), row["charge_day"])
-    found: dict[Key, list[Row]] = {}
+    found: dict[_Key, list[Row]] = {}
     for row in rows:
         provider = row["provider"] or ""
         last = unknown[provider]
-        key = provider, row["delivered_on"] or last, row["charged_until"] or last
+        delivered_at = row["delivered_at"] or datetime.combine(last, time(), UTC)
+        lag = lags.get(row["integration_id"] or "", stated_pattern(provider).lag)
+        key = _Key(
+            provider,
+            delivered_at.astimezone(UTC).date(),
+            first_filling_day(lag, delivered_at),
+            row["charged_until"] or last,
+        )
         found.setdefault(key, []).append(row)
     return found
 
 
-def _source(key: Key, rows: Sequence[Row]) -> Source:
-    provider, delivered_on, charged_until = key
-    whole_by_delivery = first_filling_day(provider, delivered_on) - timedelta(days=1)
+def _source(key: _Key, rows: Sequence[Row]) -> Source:
     return Source(
-        delivered_on=delivered_on,
+        delivered_on=key.delivered_on,
         # a file's own time may be later than what stands in it: the days after its last charge are not taken for free ones
-        complete_through=min(whole_by_delivery, charged_until),
+        complete_through=min(key.filling_from - timedelta(days=1), key.charged_until),
         daily=_by_day(rows),
         counted=_by_day([row for row in rows if row["in_period"]]),
     )

@@ -1,30 +1,12 @@
-"""Days that a source still fills: a day's lines continue to arrive for days, so the newest days look cheaper than they are.
+"""What is said of days that a source still fills: a day's lines continue to arrive for days, so the newest look cheaper than they are.
 
-The days are counted back from the source's own newest delivery, never from today: a source that has stopped delivering
-left its last days as they were at its last delivery.
+Which days these are is decided in completeness.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any
-
-DAYS_FILLING: Mapping[str, int] = {"aws": 2, "oci": 2}
-"""Provider -> days before that of a delivery whose lines are still arriving.  Stated, not learned: no provider promises one."""
-DAYS_FILLING_OTHERS = 3
-STOPPED_AFTER_DAYS = 7
-"""A source whose newest delivery is so many days older than another one's has stopped: it may be closed, and is not forecast."""
-
-
-def days_filling(provider: str | None) -> int:
-    """How many days before that of its delivery a provider still fills."""
-    return DAYS_FILLING.get(provider or "", DAYS_FILLING_OTHERS)
-
-
-def first_filling_day(provider: str | None, delivered_on: date) -> date:
-    """The first day of which a delivery made on `delivered_on` (UTC) may lack lines; the days before it are whole."""
-    return delivered_on - timedelta(days=days_filling(provider))
 
 
 def filling_notes(facts: Mapping[str, Any]) -> list[str]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal, localcontext
 
-from common.domain.filling import STOPPED_AFTER_DAYS
+from common.domain.completeness import has_stopped
 from common.domain.forecast import MIN_DAYS, Expectation, day_total, expect, project
 from common.domain.money import EXACT, add, round_cost
 
@@ -42,11 +42,6 @@ class Forecast:
     low: Decimal
     high: Decimal
     trained_on_days: int
-
-
-def has_stopped(delivered_on: date, newest: date) -> bool:
-    """Whether a source's newest delivery is so much older than another source's that no more is to be expected."""
-    return newest - delivered_on > timedelta(days=STOPPED_AFTER_DAYS)
 
 
 def project_sources(sources: Sequence[Source], start: date, end: date) -> Decimal | None:

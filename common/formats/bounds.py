@@ -42,13 +42,13 @@ def check_bounds(content: Content, compression: str, kind: str, label: str) -> N
     if compression == "none":
         _check_stretches(content, ends, label)
         return
-    most = _most_unpacked(content)
+    most = most_unpacked(content)
     total = running = 0
     try:
         for piece in _unpacked(content, compression):
             total += len(piece)
             if total > most:
-                raise _too_much(content, label, "import it unpacked")
+                raise too_much(content, label, "import it unpacked")
             first = _first_end(piece, ends)
             running += len(piece) if first < 0 else first
             if running > MAX_LINE_BYTES:
@@ -63,7 +63,7 @@ def _check_pages(content: Content, label: str) -> None:
     """By the sizes that the footer declares, of the row groups or of their columns, whichever is more."""
     import pyarrow.parquet as pq
 
-    most = _most_unpacked(content)
+    most = most_unpacked(content)
     with content.open() as stream:
         footer = pq.read_metadata(stream)
     groups = columns = 0
@@ -72,16 +72,18 @@ def _check_pages(content: Content, label: str) -> None:
         groups += group.total_byte_size
         columns += sum(group.column(place).total_uncompressed_size for place in range(group.num_columns))
         if max(groups, columns) > most:
-            raise _too_much(content, label, "as CSV")
+            raise too_much(content, label, "as CSV")
 
 
-def _most_unpacked(content: Content) -> int:
+def most_unpacked(content: Content) -> int:
+    """Bytes that a compressed file may hold."""
     return max(MOST_PLAIN_BYTES, MOST_EXPANSION * content.size_bytes)
 
 
-def _too_much(content: Content, label: str, otherwise: str) -> BadBill:
+def too_much(content: Content, label: str, otherwise: str) -> BadBill:
+    """What a bill that holds more is refused with."""
     return BadBill(
-        f"{label} unpacks to more than {_most_unpacked(content) >> 20:,} MB from {max(1, content.size_bytes >> 20):,} MB, which no bill "
+        f"{label} unpacks to more than {most_unpacked(content) >> 20:,} MB from {max(1, content.size_bytes >> 20):,} MB, which no bill "
         f"does: expected at most 1 GB or {MOST_EXPANSION} times its size; export it again, or {otherwise}"
     )
 

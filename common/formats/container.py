@@ -78,8 +78,7 @@ def opened(source: Readable | Path, label: str, only: Range | None = None) -> It
     if content.size_bytes == 0:
         raise BadBill(f"{label} is empty (0 bytes); export it again")
     with content.open() as stream:
-        head = stream.read(4)
-    compression = next((name for magic, name in MAGIC.items() if head.startswith(magic)), "none")
+        compression = compression_of(stream.read(4))
     with tempfile.TemporaryDirectory(prefix="costwire-") as folder:
         if compression == "zip":
             content, compression = member(content, label)
@@ -99,6 +98,19 @@ def opened(source: Readable | Path, label: str, only: Range | None = None) -> It
             if found.content.failure is None:
                 raise
             raise found.content.failure from error
+
+
+def compression_of(head: bytes) -> str:
+    """How a file is compressed, by its first four bytes: gzip, zstd, zip or none."""
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), "none")
+
+
+def compressed(source: Readable, label: str) -> tuple[Content, str]:
+    """What `decompressed` takes to unpack a file, or the one file in a zip.  Raises BadBill for a zip that cannot be read."""
+    content = Content(source)
+    with content.open() as stream:
+        compression = compression_of(stream.read(4))
+    return member(content, label) if compression == "zip" else (content, compression)
 
 
 def ranged(container: Container, only: Range) -> Container:

@@ -15,9 +15,9 @@ from duckdb.func import FunctionNullHandling
 from common import stopping
 from common.domain.money import COST_SCALE, EXACT, add, read_cost, read_number, round_cost
 from common.errors import resource_error
-from common.formats import kept
+from common.formats import reused
 from common.formats.content import Content, without_files
-from common.formats.kept import SetUp
+from common.formats.reused import SetUp
 from common.formats.source import literal
 from common.formats.strict_json import NotStrict, has_doubled, parse, parse_line
 
@@ -55,7 +55,7 @@ def _database(
     """A connection to a database of its own, or to one that was kept.  One that has failed or spilled is not kept."""
     others = without_files()
     key = (set_up, threads, bool(others))
-    database = (kept.take(key) if keep else None) or _made(threads, others, set_up)
+    database = (reused.take(key) if keep else None) or _made(threads, others, set_up)
     connection = database.cursor() if keep else database
     well = False
     try:
@@ -68,7 +68,7 @@ def _database(
     finally:
         connection.close()
         if keep and well:
-            kept.give(key, database)
+            reused.give(key, database)
         else:
             database.close()
 

@@ -12,7 +12,7 @@ from common.errors import BadBill, BadConfiguration, CostError, Held, NotReady, 
 from common.ingestion.checking import check_and_report
 from common.ingestion.due_checks import is_to_be_taken_back, order_of
 from common.ingestion.known import Known
-from common.ingestion.landed_files import Ports
+from common.ingestion.landed_files import ports_of
 from common.ingestion.landing import ManyUnread, land
 from common.ingestion.listing import Listing
 from common.ingestion.one_file import hand_out, read_file
@@ -25,6 +25,7 @@ from common.providers.discovery import FoundDelivery
 from common.providers.registry import TITLES, provider
 from common.records.deliveries import REJECTED, Delivery
 from common.records.integrations import (
+    LANDS_WITHIN,
     claim_landing,
     is_one_off,
     load_integration,
@@ -50,8 +51,6 @@ MOST_AHEAD = timedelta(hours=1)
 """How far the clocks of a provider may be ahead of this one."""
 WRITTEN_WITHIN = timedelta(hours=1)
 """How long a provider may take to write a newer version over an earlier one; a copy of a bill may have its files in any order."""
-LANDS_WITHIN = timedelta(hours=1)
-"""How long a run keeps others of its integration from landing, after its last message: then it is given up for lost."""
 
 
 def is_ahead(delivered_at: datetime, now: datetime) -> bool:
@@ -73,7 +72,7 @@ def ingest(message: IngestBill, rt: Runtime) -> None:
         return
     if message.file is not None:
         try:
-            read_file(message, message.file, rt)
+            read_file(message, rt)
         except NotReady as error:
             _wait(message, rt, error)
         return
@@ -196,7 +195,7 @@ class _Landing:
             message.org_slug, message.integration_id, message.provider, message.run_id, message.billing_periods
         )
         time_limit = TimeLimit(rt.clock, rt.settings.work_seconds)
-        ports = Ports(rt.documents, rt.objects, rt.bus, rt.clock, self._known, time_limit, rt.settings.chunk_bytes)
+        ports = ports_of(rt, self._known, time_limit)
         expect(lambda: (message.run_id, message.integration_id, {COPYING: self._bytes()}))
         try:
             for one in self._found:

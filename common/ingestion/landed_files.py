@@ -12,7 +12,7 @@ from common.formats.ranges import Range
 from common.formats.recognition import recognise
 from common.ingestion.known import Known
 from common.ingestion.progress import TimeLimit
-from common.ports import Clock, DocumentStore, MessageBus, ObjectStore, StoredObject
+from common.ports import Clock, DocumentStore, MessageBus, ObjectStore, Runtime, StoredObject
 from common.providers.discovery import FoundPart
 from common.providers.provider import Opened
 
@@ -21,7 +21,7 @@ from common.providers.provider import Opened
 class Ports:
     """What landing needs.  known: what is known of the files already; time_limit: how far this message goes.
 
-    chunk_bytes: a file with more text is cut into chunks.
+    chunk_bytes: a file with more text is cut into chunks.  packed_bytes: a larger compressed one is unpacked by a job.
     """
 
     documents: DocumentStore
@@ -31,6 +31,15 @@ class Ports:
     known: Known
     time_limit: TimeLimit
     chunk_bytes: int
+    packed_bytes: int
+
+
+def ports_of(rt: Runtime, known: Known, time_limit: TimeLimit) -> Ports:
+    """What a message needs to land files."""
+    settings = rt.settings
+    return Ports(
+        rt.documents, rt.objects, rt.bus, rt.clock, known, time_limit, settings.chunk_bytes, settings.packed_bytes
+    )
 
 
 @dataclass(frozen=True)

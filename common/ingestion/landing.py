@@ -20,9 +20,11 @@ from common.ingestion.reading import (
     Read,
     Unread,
     fetch_all,
+    keys_of,
     one_format,
     periods,
     read_all,
+    to_unpack,
     unknown_names,
     unread,
 )
@@ -82,7 +84,7 @@ class _Arrival:
 
 
 class ManyUnread(Exception):
-    """The files of a delivery are too many to be read by one message."""
+    """The files of a delivery are too many to be read by one message, or some are to be unpacked first."""
 
     def __init__(self, unread: Sequence[Unread]) -> None:
         super().__init__(f"{len(unread)} files")
@@ -104,6 +106,9 @@ def land(
         return before
     if len(found.parts) > MOST_FILES:
         raise BadBill(_too_many(len(found.parts), MOST_FILES))
+    packed = _to_unpack(listing, found, key, ports)
+    if packed:
+        raise ManyUnread(packed)
     missing = unread(listing, found, ports, rules)
     if len(missing) > FEW and listing.size_of(one.part.name for one in missing) > SMALL_BYTES:
         raise ManyUnread(missing)
@@ -119,6 +124,16 @@ def land(
         ports.known.settle(one.key, lasting.get(one.stored.digest, nowhere))
     _record_outcome(key, fetched, ports, delivery_ids=[one.delivery_id for one in made])
     return made
+
+
+def _to_unpack(listing: Listing, found: FoundDelivery, key: str, ports: Ports) -> list[Unread]:
+    try:
+        return to_unpack(listing, found, ports)
+    except BadBill as error:
+        for one in keys_of(ports.known, listing, found.parts):
+            ports.known.settle(one, None)
+        _record_outcome(key, (), ports, refused=str(error))
+        raise
 
 
 def _land_fetched(

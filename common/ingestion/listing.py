@@ -39,10 +39,14 @@ class Listing:
         """Name -> version."""
         return {found.name: found.version for found in self.files}
 
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """Name -> bytes."""
+        return {found.name: found.size_bytes for found in self.files}
+
     def size_of(self, names: Iterable[str]) -> int:
         """Bytes of some of the files together."""
-        wanted = set(names)
-        return sum(found.size_bytes for found in self.files if found.name in wanted)
+        return sum(self.sizes.get(name, 0) for name in set(names))
 
     @cached_property
     def listed(self) -> Listed:

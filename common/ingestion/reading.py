@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from common.errors import AlreadyExists, BadBill, Changed, NotFound, NotReady
 from common.formats.bounds import check_bounds
+from common.formats.container import compression_of
 from common.formats.control import control_totals
 from common.formats.ranges import Range
 from common.formats.recognition import SourceFormat, formats
@@ -57,11 +59,15 @@ class Read:
 
 @dataclass(frozen=True)
 class Unread:
-    """A part of which not all is known.  cost: the canonical column that its totals are to be of, None where that is not known yet."""
+    """A part of which not all is known.
+
+    cost: the canonical column that its totals are to be of, None where that is not known yet.  packed: a job is to unpack it first.
+    """
 
     part: FoundPart
     key: str
     cost: str | None = None
+    packed: bool = False
 
 
 def unread(listing: Listing, found: FoundDelivery, ports: Ports, rules: ProviderRules) -> list[Unread]:
@@ -114,23 +120,51 @@ def keys_of(known: Known, listing: Listing, parts: Iterable[FoundPart]) -> list[
     return [known.key_of_file(listing.uri, part.name, versions.get(part.name, "")) for part in parts]
 
 
+def to_unpack(listing: Listing, found: FoundDelivery, ports: Ports) -> list[Unread]:
+    """The parts that a job is to unpack before they are read.  Raises BadBill for one that this run has refused."""
+    keys = keys_of(ports.known, listing, found.parts)
+    large = [
+        Unread(part, key, packed=True)
+        for part, key in zip(found.parts, keys, strict=True)
+        if ports.known.stored(key) is None and _is_packed(listing, part, ports)
+    ]
+    for one in large:
+        ports.known.check(one.key)
+    return large
+
+
+def _is_packed(listing: Listing, part: FoundPart, ports: Ports) -> bool:
+    """Whether a part is compressed, and larger than what is read as it is."""
+    if listing.sizes.get(part.name, 0) <= ports.packed_bytes:
+        return False
+    with _opening(listing, part) as stream:
+        return compression_of(stream.read(4)) != "none"
+
+
 def fetched(listing: Listing, part: FoundPart, key: str, ports: Ports) -> Fetched:
     """One part, copied unless it is known."""
     stored = ports.known.stored(key)
     if stored is None:
         ports.time_limit.check()
-        stored = _fetch(listing, part, ports.known.incoming(key), ports)
+        stored = fetch(listing, part, ports.known.incoming(key), ports)
         ports.known.keep(key, part=part.name, uri=stored.uri, size_bytes=stored.size_bytes, digest=stored.digest)
     return Fetched(part, stored, key)
 
 
-def _fetch(listing: Listing, part: FoundPart, name: str, ports: Ports) -> StoredObject:
-    """Copy a part into the store, under a name that says which bytes were meant."""
-    try:
-        with span("fetch part", part=part.name), listing.open(part.name) as stream:
-            stored = ports.objects.put(name, stream)
-    except (AlreadyExists, NotFound) as error:
-        raise Changed(f"{part.name} changed during reading; it is read again") from error
+def _as_it_comes(stream: BinaryIO) -> BinaryIO:
+    return stream
+
+
+def fetch(
+    listing: Listing,
+    part: FoundPart,
+    name: str,
+    ports: Ports,
+    through: Callable[[BinaryIO], BinaryIO] = _as_it_comes,
+) -> StoredObject:
+    """Copy a part into the store, under a name that says which bytes were meant.  Raises Changed, NotReady for one not whole yet."""
+    with span("fetch part", part=part.name), _opening(listing, part) as stream:
+        stored = ports.objects.put(name, through(stream))
     if part.size_bytes is not None and stored.size_bytes != part.size_bytes:
         ports.objects.delete(stored.uri)
         raise NotReady(
@@ -138,6 +172,15 @@ def _fetch(listing: Listing, part: FoundPart, name: str, ports: Ports) -> Stored
         )
     counted(landed_parts=1, landed_bytes=stored.size_bytes)
     return stored
+
+
+@contextmanager
+def _opening(listing: Listing, part: FoundPart) -> Iterator[BinaryIO]:
+    try:
+        with listing.open(part.name) as stream:
+            yield stream
+    except (AlreadyExists, NotFound) as error:
+        raise Changed(f"{part.name} changed during reading; it is read again") from error
 
 
 def read_all(

@@ -22,7 +22,7 @@ from common.formats.recognition import Matched, formats, recognise
 from common.formats.source import file_literal, literal, quoted, read_rows, source_sql, usage_sql
 from common.normalization.mapping import adjustments_sql, choose, focus_select, mapping_sql, pairs_sql, set_up
 from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
-from common.normalization.sums import too_large, written_sums
+from common.normalization.sums import daily_sums, too_large, written_sums
 from common.ports import Runtime
 from common.records.chunks import ChunkResult, Numbers
 from common.records.deliveries import Delivery
@@ -219,7 +219,7 @@ def _pairs(work: _Work, rt: Runtime) -> str | None:
 def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None, pairs_uri: str | None) -> ChunkResult:
     """Rows, sums and failed rules of what is stored, not of what was meant to be."""
     with rt.objects.local(focus_uri) as path:
-        numbers = written_numbers(work.connection, path)
+        numbers = written_numbers(work.connection, path, work.delivery)
     quarantined: list[dict[str, Any]] = []
     if quarantine_uri:
         with rt.objects.local(quarantine_uri) as path:
@@ -243,10 +243,11 @@ def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None
     )
 
 
-def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Numbers:
-    """Rows, sums by currency, billing accounts and failed FOCUS rules of a normalized file.  connection: of a `workbench`."""
+def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path, delivery: Delivery) -> Numbers:
+    """Rows, sums by currency and day, billing accounts and failed FOCUS rules of a normalized file.  connection: of a `workbench`."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
     written, rows = written_sums(connection)
+    days, charged_through = daily_sums(connection, delivery)
     accounts = connection.execute(
         "select distinct x_Provider, BillingAccountId from focus_rows "
         "where x_Provider is not null and BillingAccountId is not null order by all"
@@ -258,6 +259,8 @@ def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path) -> Number
         written=written,
         accounts=[{"provider": provider, "billing_account_id": account} for provider, account in accounts],
         conformance=[_failed(failure) for failure in report.failures],
+        days=days,
+        charged_through=charged_through,
     )
 
 

@@ -34,6 +34,8 @@ class Facts:
     accounts: Sequence[Mapping[str, str]]
     difference: str | None
     beyond: str | None
+    days: Mapping[str, Mapping[str, str]]
+    charged_through: str | None
 
     @property
     def refusal(self) -> str | None:
@@ -64,6 +66,8 @@ def facts_of(delivery: Delivery, results: Sequence[ChunkResult]) -> Facts:
         accounts=_accounts(results),
         difference=failure(proofs),
         beyond=beyond(results),
+        days=_days(results),
+        charged_through=max((one.charged_through for one in results if one.charged_through), default=None),
     )
 
 
@@ -73,6 +77,16 @@ def _by_currency(entries: Any) -> dict[str, Decimal]:
         for entry in by_currency:
             totals[entry["currency"]] = add((totals.get(entry["currency"], Decimal(0)), Decimal(entry[name])))
     return totals
+
+
+def _days(results: Sequence[ChunkResult]) -> dict[str, dict[str, str]]:
+    """What each day cost in all chunks, by currency."""
+    days: dict[str, dict[str, str]] = {}
+    for day, costs in (entry for one in results for entry in one.days.items()):
+        total = days.setdefault(day, {})
+        for currency, cost in costs.items():
+            total[currency] = plain(add((Decimal(total.get(currency, "0")), Decimal(cost))))
+    return dict(sorted(days.items()))
 
 
 def _conformance(results: Sequence[ChunkResult]) -> list[dict[str, Any]]:
@@ -109,5 +123,5 @@ def adjustments(delivery: Delivery, chunks: Sequence[ChunkResult], rt: Runtime) 
         connection.execute(f"copy ({rows}) to {literal(str(target))} {PARQUET}")
         stored = rt.objects.put_file(f"focus/{delivery.folder}/adjustments.parquet", target)
         with rt.objects.local(stored.uri) as path:
-            numbers = written_numbers(connection, path)
+            numbers = written_numbers(connection, path, delivery)
     return ChunkResult(**vars(numbers), focus_uri=stored.uri)

@@ -15,6 +15,7 @@ from common.normalization import alarm
 from common.normalization.facts import Facts, adjustments, facts_of
 from common.normalization.sums import too_large
 from common.ports import Replacement, Runtime
+from common.records.arrivals import note_arrival
 from common.records.charges_version import note_change
 from common.records.chunks import load_chunks
 from common.records.deliveries import (
@@ -176,6 +177,7 @@ def _show(proved: _Mapped, answer: Replacement | None, rt: Runtime) -> bool:
         note_change(rt.documents, delivery.org_slug)  # before anybody is told
         alarm.quiet(delivery, rt)
         rt.bus.publish(_normalized(shown.delivery, shown.replaced is not None, delivery.run_id))
+    note_arrival(rt.documents, delivery)  # before its end is noted, so that whoever repeats this does it too
     note(delivery, shown, rt)
     return shown.delivery is not None
 

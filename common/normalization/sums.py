@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC
 from decimal import Decimal
 
 import duckdb
 
 from common.domain.money import add, plain
+from common.domain.period import BillingPeriod
 from common.errors import BadBill
 from common.records.chunks import Numbers
+from common.records.deliveries import Delivery
 
 BOUND = {"cost": Decimal(10) ** 14, "quantity": Decimal(10) ** 26}
 """What the amounts of a delivery, without their signs, must stay below in a currency: what DECIMAL(38,24) and DECIMAL(38,12) hold, so
@@ -45,6 +48,32 @@ def written_sums(connection: duckdb.DuckDBPyConnection) -> tuple[list[dict[str, 
         for currency, billed, effective, _, *largest in found
     ]
     return totals, sum(row[3] for row in found)
+
+
+def daily_sums(
+    connection: duckdb.DuckDBPyConnection, delivery: Delivery
+) -> tuple[dict[str, dict[str, str]], str | None]:
+    """Of `focus_rows`: what each day of the billing period cost, by currency; and the end of the last charge that had ended at delivery.
+
+    How long a source's days change is learned from these.  Charges of other months are corrections, and left out.
+    """
+    if not delivery.billing_period:
+        return {}, None
+    period = BillingPeriod.parse(delivery.billing_period)
+    column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
+    # the day by arithmetic: a conversion of time zones takes three times as long
+    day = "date '1970-01-01' + cast(epoch_us(ChargePeriodStart) // 86400000000 as integer)"
+    found = connection.execute(
+        f"select {day} as day, coalesce(BillingCurrency, ''), coalesce(sum({column}), 0), "
+        "max(ChargePeriodEnd) filter (where ChargePeriodEnd <= $delivered_at) from focus_rows "
+        "where ChargePeriodStart >= $start and ChargePeriodStart < $end group by all order by all",
+        {"delivered_at": delivery.delivered_at, "start": period.start, "end": period.end},
+    ).fetchall()
+    days: dict[str, dict[str, str]] = {}
+    for on, currency, cost, _ in found:
+        days.setdefault(on.isoformat(), {})[currency] = plain(cost)
+    ended = max((row[3] for row in found if row[3]), default=None)
+    return days, ended.astimezone(UTC).isoformat() if ended else None
 
 
 def beyond(results: Iterable[Numbers]) -> str | None:

@@ -9,6 +9,7 @@ from common.errors import BadConfiguration, NotFound
 from common.formats.recognition import SourceFormat, formats
 from common.messages import ChargesNormalized
 from common.ports import Runtime, Transaction
+from common.records.arrivals import note_arrival
 from common.records.charges_version import note_change
 from common.records.deliveries import (
     CURRENT,
@@ -63,6 +64,7 @@ def withdraw(rt: Runtime, org_slug: str, prefix: str) -> Withdrawn:
     after = _withdrawn(rt, found, f"withdrawn on {moment}")
     for one in wholes:
         _withdrawn(rt, one, f"made of {delivery_id}, which was withdrawn on {moment}")
+    note_arrival(rt.documents, after)
     left = _left_to_make(rt, found) if seen else None
     if left is not None:  # readers see the slice as it was until this is proved, not without rows
         return Withdrawn(after, True, run_id=_land(rt, left, f"withdraw-{delivery_id}"))

@@ -3,6 +3,7 @@
 from common.ports.bus import Delivery, MessageBus
 from common.ports.clock import Clock
 from common.ports.documents import Document, DocumentStore, Order, Transaction
+from common.ports.jobs import Jobs
 from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location, Probe, ProbedLocation, Source, file_uri
 from common.ports.notifier import ONE_PLACE, Channel, Notification, Notifier
@@ -21,6 +22,7 @@ __all__ = [
     "Document",
     "DocumentStore",
     "FoundObject",
+    "Jobs",
     "KeyRing",
     "Location",
     "MessageBus",

@@ -8,6 +8,7 @@ from common.ports.bus import OperatedBus
 from common.ports.clock import Clock
 from common.ports.documents import DocumentStore
 from common.ports.inspection import Inspection
+from common.ports.jobs import Jobs
 from common.ports.keys import KeyRing
 from common.ports.locations import ProbedLocation, Source
 from common.ports.notifier import Channel, Notifier
@@ -64,6 +65,9 @@ class Runtime(Protocol):
 
     @property
     def scheduler(self) -> Scheduler: ...
+
+    @property
+    def jobs(self) -> Jobs: ...
 
     @property
     def workers(self) -> Workers: ...

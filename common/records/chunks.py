@@ -18,13 +18,16 @@ class Numbers:
     """What normalized rows add up to.  All amounts are decimal text.
 
     written: an entry per `currency` with BilledCost, EffectiveCost, gross_cost and gross_quantity.  accounts: `provider` and
-    `billing_account_id` of each.  conformance: an entry per failed rule of FOCUS 1.3: rule, keyword, text, count.
+    `billing_account_id` of each.  conformance: an entry per failed rule of FOCUS 1.3: rule, keyword, text, count.  days: charge day of the
+    billing period -> currency -> cost.  charged_through: the end of the last charge that had ended at the delivery, ISO 8601.
     """
 
     rows: int = 0
     written: Entries = ()
     accounts: Entries = ()
     conformance: Entries = ()
+    days: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    charged_through: str | None = None
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ _LISTS = ("unknown_columns", "notes", "joined_from")
 _LATER = (
     "cost_column", "rows", "quarantined_rows", "totals", "proof", "conformance", "accounts", "difference", "beyond", "reason",
     "proved_at", "replaced", "joined_into", "was_shown", "was_current", "moved", "withdrawn_at", "files_removed_at", "waits_since",
+    "days", "charged_through",
 )  # fmt: skip
 """What a document has only once it is known; null where it was known and is not any more."""
 
@@ -67,6 +68,8 @@ class Delivery:
     when it was last shown; None where they saw none.  was_shown: readers saw it once; was_current: they do, while it is landed again;
     moved: its time was put right, so that another one may be the one to show.  withdrawn_at, files_removed_at: UTC, ISO 8601; without its
     files it can be neither shown nor replayed.  waits_since: UTC, ISO 8601; its chunks are mapped, and its turn to be shown has not come.
+    days: charge day of the billing period -> currency -> decimal text of its cost.  charged_through: the end of the last charge that had
+    ended at delivered_at, ISO 8601.
     cleared: those of these that the document holds as null.  unknown: fields of another release, which stay as they are.
     """
 
@@ -107,6 +110,8 @@ class Delivery:
     withdrawn_at: str | None = None
     files_removed_at: str | None = None
     waits_since: str | None = None
+    days: Mapping[str, Mapping[str, str]] | None = None
+    charged_through: str | None = None
     cleared: frozenset[str] = frozenset()
     unknown: Mapping[str, Any] = field(default_factory=dict)
 

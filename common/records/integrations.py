@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from common.domain.integrations import (
@@ -38,6 +38,8 @@ SYNCHRONIZATION, CHECK = "synchronization", "check"
 """In its history: what changed it."""
 CLAIM = "landing"
 """In an integration's document: the run that lands its files, and until when at the latest."""
+LANDS_WITHIN = timedelta(hours=1)
+"""How long a run keeps others of its integration from landing, after its last sign of life: then it is given up for lost."""
 KNOWN_FILES, KNOWN_DELIVERIES = "known_files", "known_deliveries"
 """What lies below an integration's document: what landing knows of the files at its location."""
 

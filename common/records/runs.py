@@ -258,7 +258,11 @@ def _finish(documents: DocumentStore, clock: Clock, org_slug: str, run_id: str) 
     if run is None or _is_done(run) or run.landing:
         return
     seen = run.delivery_ids
-    deliveries = {one: load(documents, org_slug, one) for one in seen}
+    deliveries: dict[str, Delivery | None] = {}
+    for name in seen:
+        deliveries[name] = one = load(documents, org_slug, name)
+        if (one is None or one.state not in FINISHED) and not (run.lost or {}).get(name):
+            return  # the run waits for it, whatever became of the others
     found = [one for one in deliveries.values() if one is not None and one.state in FINISHED]
     refused = [one for one in found if one.state == REJECTED]
     open_ones = [name for name, one in deliveries.items() if one is None or one.state not in FINISHED]

@@ -15,7 +15,8 @@ from common.warehouse.dimensions import Dimension, Filter, Operator, dimension
 
 CONVERTED_TO = "USD"
 """The one currency that the tenant's rates lead to."""
-_NAME = r'\s*(?P<name>tag:"(?:[^"]|"")*"|[^=~!(]+?)\s*'
+# a name begins and ends with what is no space, so that a run of spaces can be read in one way only
+_NAME = r'\s*(?P<name>tag:"(?:[^"]|"")*"|[^\s=~!(](?:[^=~!(]*?[^\s=~!(])??)\s*'
 _IN_LIST = re.compile(rf"{_NAME}\s(?P<no>not\s+)?in\s*\((?P<values>.*)\)\s*", re.IGNORECASE | re.DOTALL)
 _COMPARED = re.compile(rf"{_NAME}(?P<sign>!=|=|~)(?P<value>.*)", re.DOTALL)
 _QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|\Z)')

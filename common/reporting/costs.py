@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,10 +12,13 @@ from common.domain.money import add, plain
 from common.domain.one_view import OneView, one_view_notes
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
+from common.records.charges_version import current_version
 from common.records.one_view import shown_in_one_view
 from common.reporting.amounts import NOTHING, Amounts, sum_amounts, sum_known
 from common.reporting.arguments import InvalidQuestion
 from common.reporting.conversion import UsedRate, in_dollars
+from common.reporting.receipt import Receipt
+from common.reporting.receipts import receipt_of
 from common.reporting.sources import Source, asked_rows, charged_days, filling_from, within
 from common.warehouse.cost_report import (
     ALL_DAYS,
@@ -97,6 +100,7 @@ class CostsAnswer:
     the first asked day that is not compared.  rates: those that amounts were converted by.
     charged_days: the first and the last day that have charges; None where there are none at all.
     one_view: deliveries with charges in these days whose source does not provide the metric for commitments.
+    receipt: what the answer is worth.
     """
 
     question: CostsQuestion
@@ -108,6 +112,7 @@ class CostsAnswer:
     charged_days: tuple[date, date] | None = None
     since: tuple[str, ...] = ()
     one_view: tuple[OneView, ...] = ()
+    receipt: Receipt = field(default_factory=Receipt)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -131,6 +136,7 @@ class CostsAnswer:
             "changed_since": list(self.since),
             "notes": list(self.notes),
             "currencies": [_currency(one, compared) for one in self.currencies],
+            "receipt": self.receipt.as_json(),
         }
 
 
@@ -157,18 +163,24 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
     Raises BadConfiguration for what is no organization and for a currency without a rate, NotFound where rows that were known then
     are gone.
     """
+    version = current_version(rt.documents, org_slug)
     with asked_rows(rt, org_slug, question.known_on) as rows:
         sources = [one for one in rows.sources if within(one, question.days)]
         since = filling_from(sources, question.days)
         previous = previous_days(question.days, since) if question.compare else None
         sums = read_costs(rows.ask, _query(question, since, previous))
         one_view = _in_one_view(rt, org_slug, question, rows.ask)
+        charges = sum(one.charges for one in sums)
+        named = {one.currency for one in sums}
+        receipt = receipt_of(rt, org_slug, rows, sources, question.days, version, named, charges)
     rates: tuple[UsedRate, ...] = ()
     if question.currency:
         sums, rates = in_dollars(rt, org_slug, sums)
     currencies = tuple(_of_currency(name, sums, question, previous) for name in sorted({one.currency for one in sums}))
     days = charged_days(rows.sources)
-    return CostsAnswer(question, currencies, tuple(sources), previous, since, rates, days, rows.since, one_view)
+    return CostsAnswer(
+        question, currencies, tuple(sources), previous, since, rates, days, rows.since, one_view, receipt
+    )
 
 
 def price_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsPrice:

@@ -8,13 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from common.domain.completeness import Slice, watermark
 from common.domain.period import BillingPeriod
 from common.errors import NotFound
 from common.ports import Document, Runtime
-from common.records.deliveries import delivery_path
+from common.records.arrivals import arrivals_of, usual_lag
+from common.records.deliveries import CURRENT
 from common.records.integrations import load_integration
 from common.records.organizations import below
-from common.records.past_deliveries import find_delivery, past_deliveries
+from common.records.past_deliveries import past_deliveries
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class FailedRule:
 class DeliveryReport:
     """One delivery.  billing_period: empty where its bill names no month.  proof: empty while nothing is proved.
 
-    reason: why it is not shown.  document: all that is recorded, as programs get it.
+    reason: why it is not shown.  watermark: of its month, `filling`, `provisional` or `final`; None where it is not shown or has no
+    rows.  document: all that is recorded, as programs get it.
     """
 
     delivery_id: str
@@ -60,11 +63,12 @@ class DeliveryReport:
     notes: tuple[str, ...]
     unknown_columns: tuple[str, ...]
     failed_rules: tuple[FailedRule, ...]
+    watermark: str | None
     document: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """For programs: the document."""
-        return dict(self.document)
+        """For programs: the document, and how complete its month is."""
+        return {**self.document, "watermark": self.watermark}
 
 
 def list_deliveries(
@@ -75,16 +79,16 @@ def list_deliveries(
     wanted = {name: value for name, value in where.items() if value is not None}
     found = [document for _, document in rt.documents.list(below(org_slug, "deliveries"), wanted or None)]
     found.sort(key=lambda one: (one["delivered_at"], one["delivery_id"]), reverse=True)
-    return [_report(document) for document in found]
+    watermarks = _watermarks(rt, org_slug)
+    return [_report(document, watermarks.get(document["delivery_id"])) for document in found]
 
 
-def show_delivery(rt: Runtime, org_slug: str, prefix: str) -> DeliveryReport:
-    """The delivery whose id is, or begins with, `prefix`.  Raises NotFound for none, for several, and for one whose files were removed."""
-    delivery_id = find_delivery(rt.documents, org_slug, prefix)
-    document = rt.documents.get(delivery_path(org_slug, delivery_id))
+def show_delivery(rt: Runtime, org_slug: str, delivery_id: str) -> DeliveryReport:
+    """One delivery by its whole id.  Raises NotFound."""
+    document = rt.documents.get(below(org_slug, "deliveries", delivery_id))
     if document is None:
-        raise NotFound(f"there is no delivery {delivery_id}; costwire deliveries lists them")
-    return _report(document)
+        raise NotFound(f"there is no delivery {delivery_id}; costwire deliveries shows them")
+    return _report(document, _watermarks(rt, org_slug).get(delivery_id))
 
 
 def count_past(
@@ -106,7 +110,28 @@ def check_integration(rt: Runtime, org_slug: str, integration_id: str) -> None:
     load_integration(rt.documents, org_slug, integration_id)
 
 
-def _report(document: Document) -> DeliveryReport:
+def _watermarks(rt: Runtime, org_slug: str) -> dict[str, str]:
+    """The state of the month of each delivery that is shown, by its id."""
+    arrivals, now = arrivals_of(rt.documents, org_slug), rt.clock.now()
+    shown: dict[str, list[Document]] = {}
+    for _, one in rt.documents.list(below(org_slug, "deliveries"), {"state": CURRENT}):
+        if one.get("rows") and one["billing_period"]:
+            shown.setdefault(one["integration_id"], []).append(one)
+    found: dict[str, str] = {}
+    for name, documents in shown.items():
+        lag = usual_lag(arrivals.get(name), documents[0]["provider"])
+        slices = {one["billing_period"]: _slice(one) for one in documents}
+        states = watermark(slices, lag, now).states
+        found |= {one["delivery_id"]: states[one["billing_period"]] for one in documents}
+    return found
+
+
+def _slice(document: Document) -> Slice:
+    ends_at = BillingPeriod.parse(document["billing_period"]).end
+    return Slice(ends_at, datetime.fromisoformat(document["delivered_at"]))
+
+
+def _report(document: Document, state: str | None) -> DeliveryReport:
     return DeliveryReport(
         delivery_id=document["delivery_id"],
         integration_id=document["integration_id"],
@@ -126,5 +151,6 @@ def _report(document: Document) -> DeliveryReport:
             FailedRule(one["rule"], one["keyword"], one["text"], one["count"])
             for one in document.get("conformance", ())
         ),
+        watermark=state,
         document=document,
     )

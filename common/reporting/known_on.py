@@ -17,7 +17,7 @@ from common.records.deliveries import CURRENT, Delivery
 from common.records.organizations import below
 from common.records.past_deliveries import known_since, past_deliveries, without_files
 from common.warehouse.catalogued import catalogued
-from common.warehouse.cost_report import Ask, ShownSource
+from common.warehouse.cost_report import Ask, ShownSlice
 from common.warehouse.past_rows import asking_files
 from common.warehouse.showing import normalized_files
 from common.warehouse.shown_then import end_of, ever_shown, shown_then
@@ -30,7 +30,7 @@ class Known:
     """The charges as they were known, what they rest on, and what has changed since, in sentences."""
 
     ask: Ask
-    sources: tuple[ShownSource, ...]
+    slices: tuple[ShownSlice, ...]
     since: tuple[str, ...]
 
 
@@ -54,11 +54,16 @@ def known_rows(rt: Runtime, org_slug: str, day: date) -> Iterator[Known]:
     uris = [uri for one in chosen for uri in _files(rt, one, day)]
     with asking_files(rt.objects, uris) as asked:
         spans = {
-            row["integration_id"]: (row["first_start"], row["last_start"]) for row in asked(catalogued("charged"), {})
+            row["delivery_id"]: (row["first_start"], row["last_start"]) for row in asked(catalogued("charged"), {})
         }
-        newest = {one.integration_id: one.delivered_at for one in sorted(chosen, key=lambda one: one.delivered_at)}
-        sources = tuple(ShownSource(name, newest[name], *spans.get(name, (None, None))) for name in sorted(newest))
-        yield Known(asked, sources, _since(shown, chosen, day))
+        slices = tuple(
+            ShownSlice(
+                one.integration_id, one.billing_period, one.delivery_id, one.delivered_at, *spans[one.delivery_id]
+            )
+            for one in chosen
+            if one.delivery_id in spans
+        )
+        yield Known(asked, slices, _since(shown, chosen, day))
 
 
 def _files(rt: Runtime, delivery: Delivery, day: date) -> Sequence[str]:

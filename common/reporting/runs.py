@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from common.errors import NotFound
 from common.ports import Runtime
+from common.records.runs import Run, load_run
 from common.reporting.plain_types import plain_row
 from common.warehouse.catalogued import catalogued
 
@@ -47,3 +49,11 @@ def list_runs(rt: Runtime, org_slug: str, integration_id: str | None = None) -> 
         for row in rt.warehouse.query(org_slug, catalogued("runs"))
         if integration_id in (None, row["integration_id"])
     ]
+
+
+def show_run(rt: Runtime, org_slug: str, run_id: str) -> Run:
+    """One run by its whole id.  Raises NotFound."""
+    found = load_run(rt.documents, org_slug, run_id)
+    if found is None:
+        raise NotFound(f"there is no run {run_id}; costwire runs shows them")
+    return found

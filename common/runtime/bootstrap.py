@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Channel,
         Clock,
         DocumentStore,
+        Jobs,
         KeyRing,
         Notifier,
         ObjectStore,
@@ -124,6 +125,12 @@ class EmbeddedRuntime:
 
         return DocumentScheduler(self.documents, self.bus, self.clock)
 
+    @cached_property
+    def jobs(self) -> Jobs:
+        from common.adapters.embedded.jobs_in_process import JobsInProcess
+
+        return JobsInProcess()
+
     def source(self, integration: Source) -> ProbedLocation:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
@@ -216,6 +223,12 @@ class CloudRuntime:
         from common.adapters.gcp.scheduler import CloudScheduler
 
         return CloudScheduler.connect(self._project, self.settings.region)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        from common.adapters.gcp.cloud_run_jobs import CloudRunJobs
+
+        return CloudRunJobs.connect(self._project, self.settings.region)
 
     @cached_property
     def inspection(self) -> Inspection:

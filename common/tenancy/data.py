@@ -31,6 +31,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "budgets": (),
     "budget_status": (),
     "versions": (),
+    "arrivals": (),
     "alerts": (),
     "notifications": (),
     "preferences": (),

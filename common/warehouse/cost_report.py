@@ -135,18 +135,43 @@ def read_costs(ask: Ask, query: CostsQuery) -> list[CostSum]:
 
 
 @dataclass(frozen=True)
-class ShownSource:
-    """What one integration shows: the time of its newest delivery, and between which starts its charges lie; None without rows."""
+class ShownSlice:
+    """What is shown of one integration's billing period.  first_start, last_start: between which starts its charges lie."""
 
     integration_id: str
+    billing_period: str
+    delivery_id: str
     delivered_at: datetime
-    first_start: datetime | None
-    last_start: datetime | None
+    first_start: datetime
+    last_start: datetime
+
+    def overlaps(self, days: Days) -> bool:
+        """Whether it has charges between the days' ends, as far as these can tell."""
+        return self.first_start.date() <= (days.last or date.max) and self.last_start.date() >= (days.first or date.min)
 
 
-def read_sources(ask: Ask) -> list[ShownSource]:
-    """The integrations that show charges, by id."""
-    return [ShownSource(**row) for row in ask(catalogued("sources"), {})]
+def read_slices(ask: Ask) -> list[ShownSlice]:
+    """The slices that show charges, by integration and billing period."""
+    return [ShownSlice(**row) for row in ask(catalogued("sources"), {})]
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What one replacement changed of the BilledCost of one day in one currency."""
+
+    integration_id: str
+    delivery_replaced: str
+    delivery_now: str
+    replaced_at: datetime
+    charge_date: date
+    currency: str
+    delta: Decimal
+
+
+def read_replaced(ask: Ask, days: Days) -> list[Replaced]:
+    """What replacements changed of some days, the earliest replacement first."""
+    named = {"first_day": days.first or date.min, "last_day": days.last or date.max}
+    return [Replaced(**row) for row in ask(catalogued("restated"), named)]
 
 
 def read_charged_deliveries(ask: Ask, delivery_ids: Sequence[str], days: Days) -> frozenset[str]:

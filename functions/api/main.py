@@ -7,13 +7,14 @@ import functions_framework
 from werkzeug.wrappers import Response
 
 from common.runtime.bootstrap import runtime
+from web.api.routes import ROUTES
 from web.api.serving import answered, app_for_others
 
 
 @cache
 def start() -> flask.Flask:
     """Make the application, once per instance.  Raises BadConfiguration where the service may not start."""
-    return app_for_others(runtime())
+    return app_for_others(runtime(), ROUTES)
 
 
 @functions_framework.http

@@ -2,7 +2,8 @@
 
 import functions_framework
 
-from common.budgets.evaluation import evaluate, evaluate_all
+from common.budgets.checking import check
+from common.budgets.evaluation import evaluate
 from common.messages import BudgetCheckRequested, ChargesNormalized
 from common.runtime.bootstrap import runtime
 from common.runtime.entrypoint import handles
@@ -17,6 +18,6 @@ def evaluate_budgets(message: ChargesNormalized | BudgetCheckRequested) -> None:
     if isinstance(message, ChargesNormalized):
         evaluate(message, rt.documents, rt.warehouse, rt.bus, rt.clock)
     elif message.org_slug:
-        evaluate_all(message.org_slug, rt.documents, rt.warehouse, rt.bus, rt.clock)
+        check(message.org_slug, rt.documents, rt.warehouse, rt.bus, rt.clock)
     else:
         request_due_checks(message, rt.documents, rt.bus, rt.clock)

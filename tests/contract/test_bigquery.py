@@ -29,7 +29,7 @@ from common.focus import TABLE
 from common.ports import Replacement, Slice, Swap
 from common.reporting.arguments import read_filter
 from common.warehouse.catalogued import catalogued
-from common.warehouse.cost_report import CostsQuery, CostSum, Days, Metric, read_costs, read_sources
+from common.warehouse.cost_report import CostsQuery, CostSum, Days, Metric, read_costs, read_slices
 from common.warehouse.daily import DAILY_TABLE
 from common.warehouse.dimensions import SHORT, dimension
 from common.warehouse.promised import view_names
@@ -467,7 +467,7 @@ def test_the_catalogues_questions_are_answered_as_on_the_laptop(tmp_path: Path) 
         answers.append(
             (
                 reports,
-                [(one.first_start, one.last_start) for one in read_sources(ask)],
+                [(one.first_start, one.last_start) for one in read_slices(ask)],
                 restated,
                 opened.ask(catalogued("runs")),
             )

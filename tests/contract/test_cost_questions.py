@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from common.reporting.arguments import read_dimensions, read_filter
-from common.warehouse.cost_report import CostsQuery, Days, Metric, Span, read_costs, read_sources
+from common.warehouse.cost_report import CostsQuery, Days, Metric, Span, read_costs, read_slices
 from tests.contract.backends import chosen
 from tests.contract.warehouse_cases import ORG, Opened, charge
 
@@ -119,7 +119,7 @@ def test_days_before_the_asked_ones_and_days_still_filling_are_summed_apart(open
 
 
 def test_sources_say_when_they_delivered_and_between_which_starts_charges_lie(opened: Opened) -> None:
-    (source,) = read_sources(partial(opened.warehouse.query, ORG))
+    (source,) = read_slices(partial(opened.warehouse.query, ORG))
     assert (source.integration_id, source.delivered_at) == ("aws-main", datetime(2026, 4, 1, tzinfo=UTC))
     assert source.first_start == datetime(2026, 3, 10, tzinfo=UTC)
     assert source.last_start == datetime(2026, 3, 31, 23, 30, tzinfo=UTC)

@@ -95,8 +95,8 @@ _LISTED = (
     ("DELIVERY", "deliveries", "delivery_id"),
     ("KEY", "api-keys list", "key_id"),
 )
-_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values"}
-"""Objects whose keys are data."""
+_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts"}
+"""Objects whose keys are data, and those of the objects in them."""
 
 
 def page(folder: Path) -> str:
@@ -143,7 +143,7 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, str]]:
     path = path or "$"
     yield path, _kind(value)
     if isinstance(value, dict):
-        by_data = path.rpartition(".")[2] in _BY_DATA
+        by_data = path.removesuffix(".{}").rpartition(".")[2] in _BY_DATA
         for name, one in value.items():
             yield from _walk(one, f"{path}.{'{}' if by_data else name}")
     elif isinstance(value, list):

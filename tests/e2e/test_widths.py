@@ -65,7 +65,9 @@ def test_a_pipe_gets_each_row_on_one_line_whatever_columns_says(
 
 def test_a_question_about_an_invoice_names_its_billing_period(call: Call) -> None:
     asked = call("costs", "--where", "BillingPeriodStart=2026-03-01").stdout
-    assert asked.startswith("billing period 2026-03, as of ")
+    assert asked.startswith("billing period 2026-03, filling from 2026-03-31, as of ")
     several = call("costs", "--month", "2026-03", "--where", "BillingPeriodStart in (2026-03-01, 2026-02-01)").stdout
-    assert several.startswith("billing periods 2026-02, 2026-03; charges of 2026-03, 2026-03-01 to 2026-03-31, as of ")
-    assert call("costs").stdout.startswith("2026-03-02 to 2026-03-05, as of ")
+    assert several.startswith(
+        "billing periods 2026-02, 2026-03; charges of 2026-03, 2026-03-01 to 2026-03-31, filling from 2026-03-31, as of "
+    )
+    assert call("costs").stdout.startswith("2026-03-02 to 2026-03-05, filling from 2026-03-31, as of ")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from web.api.app import ROUTES
 from web.api.declare import Needs
 from web.api.problems import CODES
+from web.api.routes import ROUTES
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 BEGIN, END = "<!-- made by python -m tests.integration.api_page -->", "<!-- end -->"

@@ -18,15 +18,16 @@ from common.records.charges_version import note_change
 from tests.contract.warehouse_cases import ORG, charge, write_parquet
 from tests.support import Laptop
 from web.api.access import OpenDoor
-from web.api.app import ROUTES, Service, create_app
+from web.api.app import Service, create_app
 from web.api.openapi import document
+from web.api.routes import ROUTES
 
 DOCUMENT = document(ROUTES)
 
 
 def client(rt: Laptop, service: Service | None = None) -> FlaskClient:
     """What asks the API; without a service as `costwire serve` runs it."""
-    return create_app(rt, service or Service(OpenDoor(), loopback=True)).test_client()
+    return create_app(rt, service or Service(OpenDoor(), loopback=True), ROUTES).test_client()
 
 
 def show(

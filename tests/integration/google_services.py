@@ -21,7 +21,7 @@ GRPC_VARIABLES = (
     "KMS_EMULATOR_HOST", "SECRET_MANAGER_EMULATOR_HOST", "CLOUD_SCHEDULER_EMULATOR_HOST", "FIRESTORE_ADMIN_EMULATOR_HOST",
     "PUBSUB_EMULATOR_HOST",
 )  # fmt: skip
-REST_VARIABLES = ("STORAGE_EMULATOR_HOST", "RESOURCE_MANAGER_EMULATOR_HOST")
+REST_VARIABLES = ("STORAGE_EMULATOR_HOST", "RESOURCE_MANAGER_EMULATOR_HOST", "CLOUD_RUN_EMULATOR_HOST")
 _IAM = {
     "TestIamPermissions": (iam_policy_pb2.TestIamPermissionsRequest, iam_policy_pb2.TestIamPermissionsResponse),
     "GetIamPolicy": (iam_policy_pb2.GetIamPolicyRequest, policy_pb2.Policy),

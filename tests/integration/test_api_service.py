@@ -16,8 +16,9 @@ from tests.integration import api_page
 from tests.integration.api_world import DOCUMENT, checked, client, on, show
 from tests.support import Laptop, laptop
 from web.api.access import OpenDoor
-from web.api.app import ROUTES, Service
+from web.api.app import Service
 from web.api.problems import CODES
+from web.api.routes import ROUTES
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from common.ports import Slice
+from common.reporting.arguments import InvalidQuestion, read_filter
 from costwire import cli
 from tests.contract.warehouse_cases import ORG, charge, write_parquet
 from tests.support import Laptop, laptop
@@ -213,3 +215,18 @@ def test_the_last_days_end_today(rt: Laptop, run: Run, tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_refused_in_words(run: Run, words: list[str], said: str) -> None:
     refused = run("costs", *words, status=2)
     assert said in " ".join(refused.output.split()) and not refused.stdout
+
+
+@pytest.mark.parametrize("text", [" " * 2000, "a" + " " * 2000 + "b", "service" + " " * 2000 + "in", "a " * 1000])
+def test_a_long_condition_is_refused_at_once(text: str) -> None:
+    """500 spaces once took a second of processor time, and the time grew with the cube of their number."""
+    began = time.process_time()
+    with pytest.raises(InvalidQuestion):
+        read_filter(text)
+    assert time.process_time() - began < 0.5
+
+
+def test_a_name_in_a_condition_may_have_spaces_and_is_trimmed() -> None:
+    assert read_filter("  tag:my key  not in ( a , b ) ").as_text() == "tag:my key not in (a, b)"
+    assert read_filter(" service = x ").as_text() == "service=x"
+    assert read_filter("service in (x)").as_text() == "service=x"

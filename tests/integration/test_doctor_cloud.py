@@ -158,6 +158,7 @@ class World(Services):
         for path, place in (
             (f"/v1/projects/{PROJECT}:getIamPolicy", "project"),
             (f"/storage/v1/b/{BUCKET}/iam", "bucket"),
+            (f"/v2/projects/{PROJECT}/locations/{REGION}/jobs/costwire-unpack-files:getIamPolicy", "job:unpack_files"),
         ):
             bindings = [
                 {"role": one.role, "members": list(one.members), "condition": {"title": one.condition.title}}
@@ -638,18 +639,22 @@ def test_without_credentials_no_service_is_asked_and_none_is_well(monkeypatch: p
 
 def test_every_role_of_a_function_is_one_that_terraform_grants() -> None:
     declared_grants = hcl2.loads((ROOT / "terraform" / "access.tf").read_text(encoding="utf-8"))["locals"][0]
-    ingest = [_text(one) for one in declared_grants["ingest"]]
     wanted = {
         (account, _text(role), _text(on))
         for one in declared_grants["grants"].values()
         if isinstance(one, dict)
         for role in one["roles"]
         for on in one["on"]
-        for account in (ingest if isinstance(one["accounts"], str) else map(_text, one["accounts"]))
+        for account in map(_text, _listed(one["accounts"], declared_grants))
     }
     assert {(one.function, one.role, one.on) for one in grants.grants()} == {
         one for one in wanted if one[0] not in ("operators", "custodians")
     }
+
+
+def _listed(accounts: Any, local: Any) -> Any:
+    """Accounts, also where they are named by a local value."""
+    return local[accounts.strip("${}").removeprefix("local.")] if isinstance(accounts, str) else accounts
 
 
 def _text(value: Any) -> str:

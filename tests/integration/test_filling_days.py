@@ -169,9 +169,9 @@ def test_messages_say_which_days_are_still_being_reported(world: World) -> None:
 
 def test_rows_without_a_slice_count_as_delivered_on_their_newest_day() -> None:
     rows = [
-        {"provider": "aws", "delivered_on": None, "charged_until": None, "charge_day": date(2026, 11, number),
+        {"provider": "aws", "integration_id": None, "delivered_at": None, "charged_until": None, "charge_day": date(2026, 11, number),
          "spend": Decimal(100), "in_period": True}
         for number in range(1, 16)
     ]  # fmt: skip
-    (source,) = sources_of(rows)
+    (source,) = sources_of(rows, {})
     assert source.complete_through == date(2026, 11, 12)

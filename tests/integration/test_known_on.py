@@ -81,7 +81,7 @@ def run(rt: Laptop) -> Callable[..., Result]:
 
 def test_the_table_says_what_has_changed_since(run: Callable[..., Result]) -> None:
     said = run("costs", "--as-known-on", "2026-04-10").stdout
-    assert "as known on 2026-04-10, as of 2026-04-10 12:00 UTC" in said
+    assert "as known on 2026-04-10, provisional, as of 2026-04-10 12:00 UTC" in said
     assert (
         "1 bill has been replaced since (bill 2026-03); costwire restatements --since 2026-04-10 shows by how much."
         in said

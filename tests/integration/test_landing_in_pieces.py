@@ -100,6 +100,7 @@ def timeless(value: Any) -> Any:
     """Without the moments at which something was done here."""
     if isinstance(value, dict):
         own = (
+            "at",
             "landed_at",
             "proved_at",
             "started_at",

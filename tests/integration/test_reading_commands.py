@@ -78,8 +78,10 @@ def charges(rt: EmbeddedRuntime, tmp_path: Path) -> None:
 
 def test_costs_shows_each_currency_by_itself(run: Run, charges: None) -> None:
     lines = run("costs").stdout.splitlines()
-    assert lines[0] == "2026-03-10 to 2026-03-31, as of 2026-04-01 00:00 UTC"
-    assert lines[-2] == "Days from 2026-03-29 on are still being reported and may grow."
+    assert lines[0] == "2026-03-10 to 2026-03-31, filling from 2026-03-29, as of 2026-04-01 00:00 UTC"
+    assert (
+        lines[-2] == "0 of 1 delivery proved; days from 2026-03-29 on are still being reported."
+    )  # shown without a delivery
     assert lines[-1].startswith("The currencies EUR, USD are not added up; --in USD")
     assert [line.split() for line in lines[2:-2]] == [
         ["service", "BilledCost", "EUR", "share", "charges"],

@@ -61,7 +61,7 @@ def test_keys_and_costs_by_a_tag_agree(rt: Laptop, key: str) -> None:
 
 def test_the_table_shows_each_currency_and_what_has_no_tag(rt: Laptop) -> None:
     said = run("tags").stdout
-    assert "2026-03-10 to 2026-03-10, as of 2026-04-01 00:00 UTC" in said
+    assert "2026-03-10 to 2026-03-10, filling from 2026-03-29, as of 2026-04-01 00:00 UTC" in said
     assert "Without any tag: 40.00 USD (40.0 %), 1 charges" in said
     assert "Without any tag: 5.00 EUR (100.0 %), 1 charges" in said
     assert [line.split() for line in said.splitlines() if line.startswith("team")] == [

@@ -23,7 +23,7 @@ def grants() -> Iterator[tuple[str, str, str, str]]:
             (name,) = re.findall(r"^\$\{local\.(\w+)\}$", accounts)
             accounts = local[name]
         found += [(one, role, on, grant["why"]) for one in accounts for role in grant["roles"] for on in grant["on"]]
-    order = [*local["functions"], "operators", "custodians"]
+    order = [*local["functions"], *local["jobs"], "operators", "custodians"]
     yield from sorted(found, key=lambda one: order.index(one[0]))
 
 

@@ -60,21 +60,31 @@ def _body(interface: str, type_class: str, interfaces: dict[str, str], classes: 
             }
         else:
             made["attributes"][name] = {"type": _type(kind), "required": not optional}
-    made["computed"] = _computed(classes.get(type_class, ""), made)
+    made["computed"] = _computed(classes.get(type_class, ""), made, classes)
     return made
 
 
-def _computed(of: str, made: Schema) -> dict[str, Any]:
+def _computed(of: str, made: Schema, classes: dict[str, str]) -> dict[str, Any]:
     """What only the provider tells: a getter that nothing can be given to."""
     found: dict[str, Any] = {}
     for camel, shape in _GETTER.findall(of):
         name = _snake(camel)
         known = name in made["attributes"] or name in made["blocks"]
         if not known and not camel.endswith("Input") and camel not in ("internalValue", "fqn"):
-            # lists of objects that only the provider makes are told by name alone
             kind = shape.replace(" | cdktf.IResolvable", "").strip()
-            found[name] = _SCALARS.get(kind, ["map", "string"] if kind.startswith("{") else "object")
+            found[name] = _SCALARS.get(kind) or _objects(kind, classes)
     return found
+
+
+def _objects(kind: str, classes: dict[str, str]) -> Any:
+    """The type of a list of objects that only the provider makes; of those that no class tells the name alone."""
+    if kind.startswith("{"):
+        return ["map", "string"]
+    one = classes.get(f"{kind.removesuffix('List')}OutputReference")
+    if one is None or not kind.endswith("List"):
+        return "object"
+    inner = _computed(one, {"attributes": {}, "blocks": {}}, classes)
+    return ["list", ["object", {name: type_ for name, type_ in inner.items() if type_ != "object"}]]
 
 
 def _type(kind: str) -> Any:

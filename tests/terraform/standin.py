@@ -174,9 +174,20 @@ def _with_facts(type_: str, value: dict[str, Any]) -> dict[str, Any]:
     if type_ == "google_service_account":
         email = f"{value['account_id']}@{value['project']}.iam.gserviceaccount.com"
         return {**value, "email": email, "member": f"serviceAccount:{email}"}
+    if type_ == "google_cloud_run_v2_service":
+        schema = json.loads(SCHEMA.read_text(encoding="utf-8"))["data"][type_]["computed"]["template"]
+        return {**value, "template": _with_image(schema, f"image-of-{value['name']}")}
     if type_ == "google_project":
         return {**value, "number": NUMBER}
     return value
+
+
+def _with_image(kind: Any, image: str) -> Any:
+    """A value of a type of Terraform: lists have one object, texts are unknown save an image."""
+    if isinstance(kind, list) and kind[0] == "list" and isinstance(kind[1], list):
+        fields = {name: image if name == "image" else _with_image(inner, image) for name, inner in kind[1][1].items()}
+        return [fields]
+    return None
 
 
 def serve(name: str) -> None:

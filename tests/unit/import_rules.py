@@ -27,7 +27,7 @@ _WAREHOUSE = (*_BILLS, "validation", "warehouse")
 
 RULES: dict[str, Rule] = {
     "common/domain": Rule(
-        "money, periods, names, budgets, alerts, days still filling, forecast, the outbox, displayed text: pure",
+        "money, periods, names, budgets, alerts, completeness, freshness, forecast, the outbox, displayed text: pure",
         (),
     ),
     "common/errors.py": Rule("what can go wrong, and what the platform does about it", ()),
@@ -66,7 +66,7 @@ RULES: dict[str, Rule] = {
         "use cases: setting and removing, what was spent, what is expected, evaluation",
         (*_BILLS, "alerts", "warehouse"),
     ),
-    "common/alerts": Rule("use cases: raising, acknowledging, sending, what messages say", _BILLS),
+    "common/alerts": Rule("use cases: raising, late sources, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
         (*_WAREHOUSE, "alerts"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.filling import days_filling, first_filling_day
+from common.domain.completeness import first_filling_day
 from common.domain.forecast import day_total, project
 from common.domain.money import add
 from common.domain.outlook import Source, forecast_sources, project_sources
+from common.providers.arrivals import stated_pattern
 
 START, END = date(2026, 11, 1), date(2026, 12, 1)
 
@@ -35,12 +36,13 @@ def source(
     ("provider", "first"), [("aws", 13), ("oci", 13), ("azure", 12), ("gcp", 12), ("focus", 12), (None, 12)]
 )
 def test_days_are_counted_back_from_the_delivery(provider: str | None, first: int) -> None:
-    assert first_filling_day(provider, date(2026, 3, 15)) == date(2026, 3, first)
-    assert days_filling(provider) == 15 - first
+    for hour in (0, 23):
+        delivered = datetime(2026, 3, 15, hour, tzinfo=UTC)
+        assert first_filling_day(stated_pattern(provider).lag, delivered) == date(2026, 3, first)
 
 
 def test_the_first_days_of_a_month_fill_the_last_of_the_month_before() -> None:
-    assert first_filling_day("aws", date(2026, 4, 1)) == date(2026, 3, 30)
+    assert first_filling_day(timedelta(hours=48), datetime(2026, 4, 1, tzinfo=UTC)) == date(2026, 3, 30)
 
 
 @pytest.mark.parametrize(

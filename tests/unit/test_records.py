@@ -51,6 +51,7 @@ PART = {
     "chunk": count, "name": text, "uri": text, "size_bytes": count, "digest": text, "role": text, "other_lines": count,
     "stray_lines": st.booleans(), "control": st.lists(st.fixed_dictionaries(TOTAL), max_size=1),
 }  # fmt: skip
+DAYS = st.dictionaries(text, st.dictionaries(text, amount, max_size=2), max_size=2)
 DELIVERY = shape(
     {
         "delivery_id": text, "org_slug": text, "integration_id": text, "provider": text, "source_format": text, "billing_period": text,
@@ -62,13 +63,14 @@ DELIVERY = shape(
         "cost_column": text, "rows": count, "quarantined_rows": count, "totals": st.dictionaries(text, amount, max_size=2),
         "proof": entries, "conformance": entries, "accounts": entries, "difference": maybe(text), "beyond": maybe(text),
         "reason": maybe(text), "proved_at": moment, "joined_into": text, "was_shown": st.booleans(),
-        "was_current": st.booleans(), "moved": st.booleans(),
+        "was_current": st.booleans(), "moved": st.booleans(), "days": DAYS, "charged_through": maybe(moment),
     },
 )  # fmt: skip
 CHUNK = shape(
     {
         "chunk": count, "focus_uri": text, "quarantine_uri": maybe(text), "pairs_uri": maybe(text), "rows": count, "written": entries,
         "accounts": entries, "conformance": entries, "quarantined": entries, "quarantined_lines": count,
+        "days": DAYS, "charged_through": maybe(moment),
     }
 )  # fmt: skip
 RUN = shape(

@@ -377,6 +377,7 @@ def test_tenants_are_checked_at_minutes_of_their_own(monkeypatch: pytest.MonkeyP
     simulate(Scenario("a day", Mix(tenants=60, large=0), production=production), seed=3)
     at = Counter(minute % 15 for moments in checked.values() for minute in moments)
     ticks = 15 // check_tick_minutes(production)
+    assert ticks == (15 if production else 1)
     assert len(checked) == 60 and len([minute for minute in at if at[minute] > 96]) >= ticks
     assert max(at.values()) < 96 * 60 * 2.5 / ticks
 

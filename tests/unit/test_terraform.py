@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
 from string import Template
 
@@ -32,7 +33,9 @@ WRITTEN = json.loads(facts.TARGET.read_text(encoding="utf-8"))
 LOCALS = hcl.local_values(hcl.ROOT)
 FUNCTIONS = set(facts.functions())
 BY_MESSAGE = {name for name, one in facts.functions().items() if one["trigger"] == "message"}
-NOT_FOR_THE_COMMAND = {f"COSTWIRE_{name}" for name in ("PUSH_AUTH", "TRACES", "WORK_SECONDS", "CHUNK_BYTES")}
+NOT_FOR_THE_COMMAND = {
+    f"COSTWIRE_{name}" for name in ("PUSH_AUTH", "TRACES", "WORK_SECONDS", "CHUNK_BYTES", "PACKED_BYTES")
+}
 NOT_FOR_FUNCTIONS = {
     "home": "state of the embedded runtime",
     "threads": "DuckDB takes the processors that the instance has",
@@ -66,6 +69,12 @@ def test_every_fact_is_used() -> None:
 def test_functions_are_deployed_each_and_no_other() -> None:
     assert set(LOCALS["functions"]) == FUNCTIONS
     assert {one["function"] for one in WRITTEN["subscriptions"].values()} == BY_MESSAGE
+
+
+def test_jobs_are_deployed_each_and_run_code_of_ours() -> None:
+    assert {name.replace("_", "-") for name in LOCALS["jobs"]} == set(WRITTEN["jobs"]["names"])
+    for one in LOCALS["jobs"].values():
+        assert callable(import_module(one["module"]).main)
 
 
 def test_every_topic_has_its_subscriptions_and_dead_letters() -> None:

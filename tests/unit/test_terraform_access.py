@@ -17,6 +17,7 @@ from tests.unit.test_imports import area, files, imports
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = set(facts.functions())
+JOBS = {name.replace("-", "_") for name in facts.facts()["jobs"]["names"]}
 HUMANS = {"operators", "custodians"}
 DECRYPTS = ("roles/cloudkms.cryptoKeyDecrypter", "roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/cloudkms.admin")
 
@@ -38,11 +39,12 @@ def test_grants_name_things_that_exist() -> None:
         "dead-letters": set(SUBSCRIPTIONS),
         "objects": {f"{kind}/" for kind in OBJECTS},
         "secret": set(facts.facts()["secrets"]),
+        "job": JOBS,
     }
     for account, role, on, why in permissions.grants():
         kind, _, name = on.partition(":")
         assert name in names[kind], on
-        assert account in FUNCTIONS | HUMANS
+        assert account in FUNCTIONS | JOBS | HUMANS
         assert re.fullmatch(r"roles/[a-zA-Z.]+", role)
         assert role not in {"roles/owner", "roles/editor", "roles/viewer"}
         assert why
@@ -50,7 +52,7 @@ def test_grants_name_things_that_exist() -> None:
 
 def test_only_custodians_and_what_signs_in_for_customers_may_decrypt_credentials() -> None:
     """A role that may change the key's policy may grant itself the rest; what sends to channels decrypts, and reaches no credential."""
-    sign_in = {one for one in FUNCTIONS if one.startswith("ingest_")}
+    sign_in = {one for one in FUNCTIONS if one.startswith("ingest_")} | JOBS
     found = list(permissions.grants())
     assert {account for account, role, _, _ in found if role in DECRYPTS} == {
         "custodians",

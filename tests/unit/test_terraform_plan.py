@@ -290,9 +290,10 @@ def test_an_evaluation_is_made_upgraded_and_removed(tmp_path: Path) -> None:
     upgrade = changed(evaluation.plan())
     assert {address.split("[")[0] for address in upgrade} == {
         "google_storage_bucket_object.functions",
+        "google_cloud_run_v2_job.this",  # its image is that of the functions
         "module.function",
     }
-    assert all("google_cloudfunctions2_function.this" in one or "object" in one for one in upgrade)
+    assert all("google_cloudfunctions2_function.this" in one or "object" in one or "job" in one for one in upgrade)
 
     evaluation.run("destroy", "-auto-approve", *evaluation.inputs())
     assert json.loads(evaluation.run("show", "-json")).get("values", {}).get("root_module", {}) == {}
@@ -314,6 +315,8 @@ def test_production_is_not_destroyed_by_mistake(tmp_path: Path) -> None:
         'google_firestore_database.separate["credentials"]': ["update"],
         'google_firestore_database.separate["processed"]': ["update"],
         "google_storage_bucket.data": ["update"],
+        # its image is asked for once all that the functions depend on is as planned, so that it is that of the new ones
+        'google_cloud_run_v2_job.this["unpack_files"]': ["update"],
     }
 
 

@@ -21,7 +21,6 @@ from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
 from common.tenancy.organizations import check_organization
-from web.api import costs, health, keys, organizations, syncs
 from web.api.access import Door, check_allowed
 from web.api.call import Call, NotModified
 from web.api.caller import ANYBODY, Caller, Needs
@@ -33,10 +32,6 @@ from web.api.problems import MEDIA_TYPE, Problem, problem_of
 from web.api.reading import LARGEST_BODY, read_arguments
 from web.api.rendering import compressed, rendered
 
-ROUTES: tuple[Route, ...] = tuple(
-    route for module in (health, costs, syncs, keys, organizations) for route in module.routes.found
-)
-"""Every operation of the API."""
 _log = logging.getLogger(logs.LOGGER)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
@@ -63,7 +58,7 @@ class Service:
     encrypted: bool = False
 
 
-def create_app(rt: Runtime, service: Service, routes: Sequence[Route] = ROUTES) -> flask.Flask:
+def create_app(rt: Runtime, service: Service, routes: Sequence[Route]) -> flask.Flask:
     """The WSGI application, with these operations."""
     app = flask.Flask("web.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY

@@ -28,7 +28,7 @@ routes = Routes("Costs")
 _OWN, _OF_ORG = "/api/costs", "/api/v1/organizations/{org}/costs"
 
 Filters = Annotated[
-    list[str],
+    list[Annotated[str, Field(max_length=2000)]],
     Field(
         default_factory=list,
         max_length=20,
@@ -65,6 +65,7 @@ class CostsBy(CostsOf):
 
     group: str = Field(
         "service",
+        max_length=1000,
         description="service, provider, account, region, resource, integration, day, month, any FOCUS column or tag:KEY; "
         "several with commas",
     )

@@ -14,7 +14,7 @@ from common.errors import CostError
 from common.ports import Runtime
 from common.telemetry import logs
 from common.telemetry.withheld import described
-from web.api.app import ROUTES, create_app
+from web.api.app import create_app
 from web.api.declare import Route
 from web.api.guard import service_of
 from web.api.problems import MEDIA_TYPE, RETRY_SECONDS, Problem
@@ -23,7 +23,7 @@ from web.api.rendering import rendered
 _log = logging.getLogger(logs.LOGGER)
 
 
-def app_for_others(rt: Runtime, routes: Sequence[Route] = ROUTES) -> flask.Flask:
+def app_for_others(rt: Runtime, routes: Sequence[Route]) -> flask.Flask:
     """The application as the environment configures it.  Raises BadConfiguration that names everything that is missing."""
     if rt.settings.runtime == "cloud":
         logs.structured(rt.settings.project)

@@ -1,7 +1,7 @@
 -- Spend of a budget's scope by day, currency and source, in the period and in the history before it that the forecast learns from.
--- Source: {charges}, slices.  Grain: charge day, currency, in the period or before, provider, delivered_on, charged_until.
--- delivered_on: the day of the newest billing period's current delivery of an integration; charged_until: the newest day of which the
--- integration has a charge at all.  Integrations of a provider that share both are one source; null where there is no slice of theirs.
+-- Source: {charges}, slices.  Grain: charge day, currency, in the period or before, provider, integration.
+-- delivered_at: the time of the newest billing period's current delivery of the integration; charged_until: the newest day of which it
+-- has a charge at all; null where there is no slice of it.  How many days before it still fills is its own (common/domain/completeness.py).
 -- A slice whose delivery was withdrawn, so that it has no rows, says nothing of when days were delivered.
 -- @charged_from, @charged_until: between them lie all charges that count; BigQuery reads only the partitions there.
 -- {charges}: daily_charges, or the charges themselves for a scope that the roll-up does not have; {number}: how many charges a row of it
@@ -20,7 +20,7 @@ with newest as (
 sources as (
     select
         newest.integration_id,
-        date(slices.delivered_at) as delivered_on,
+        slices.delivered_at,
         date(newest.last_start) as charged_until
     from newest
     inner join slices
@@ -51,7 +51,8 @@ select
     charges.charge_day,
     charges.currency,
     charges.provider,
-    sources.delivered_on,
+    charges.integration_id,
+    sources.delivered_at,
     sources.charged_until,
     sum(charges.cost) as spend,
     sum(charges.number) as charges,
@@ -64,5 +65,6 @@ group by
     charges.charge_day,
     charges.currency,
     charges.provider,
-    sources.delivered_on,
+    charges.integration_id,
+    sources.delivered_at,
     sources.charged_until

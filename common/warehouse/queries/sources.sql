@@ -1,9 +1,11 @@
--- sources: what the charges rest on.  grain: one row per integration that shows charges
+-- sources: what the charges rest on.  grain: one row per integration and billing period that shows charges
 select
     integration_id,
-    max(delivered_at) as delivered_at,
-    min(first_start) as first_start,
-    max(last_start) as last_start
+    billing_period,
+    delivery_id,
+    delivered_at,
+    first_start,
+    last_start
 from slices
-group by integration_id
-order by integration_id
+where last_start is not null
+order by integration_id, billing_period

@@ -13,12 +13,17 @@ _READ_OBJECTS, _READ_BUCKET = "roles/storage.objectViewer", "roles/storage.legac
 FUNCTIONS = tuple(dict.fromkeys(one.function for several in SUBSCRIPTIONS.values() for one in several))
 HTTP = ("api", "manual_sync")
 """Functions that are called over HTTP."""
+JOBS = ("unpack_files",)
 _INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
 
 
 @dataclass(frozen=True)
 class Grant:
-    """on: project; database:<name>; datasets; topic:<name>; dead-topic:<name>; bucket; objects:<folder>/ in it; key; secret:<name>."""
+    """Of a function or a job.
+
+    on: project; database:<name>; datasets; topic:<name>; dead-topic:<name>; bucket; objects:<folder>/ in it; key; secret:<name>;
+    job:<name>.
+    """
 
     function: str
     role: str
@@ -43,6 +48,11 @@ def grants() -> Iterator[Grant]:
     for function in (*FUNCTIONS, *HTTP):
         yield from (Grant(function, "roles/datastore.user", f"database:{one}") for one in ("documents", "processed"))
         yield Grant(function, "roles/telemetry.tracesWriter", "project")
+    for job in JOBS:
+        yield Grant(job, "roles/datastore.user", "database:documents")
+        yield Grant(job, "roles/telemetry.tracesWriter", "project")
+        yield from (Grant(job, PUBLISHER, f"topic:ingest-{provider}") for provider in PROVIDERS)
+        yield from (Grant(function, "roles/run.jobsExecutor", f"job:{job}") for function in _INGEST)
     for several in SUBSCRIPTIONS.values():
         yield from (Grant(one.function, PUBLISHER, f"dead-topic:{one.topic}") for one in several)
     yield from (Grant("dispatch_sync", PUBLISHER, f"topic:ingest-{provider}") for provider in PROVIDERS)
@@ -50,6 +60,7 @@ def grants() -> Iterator[Grant]:
         yield Grant(function, PUBLISHER, "topic:bill-landed")
         yield Grant(function, PUBLISHER, "topic:alert-raised")
         yield Grant(function, PUBLISHER, f"topic:{function.replace('_', '-')}")
+    for function in (*_INGEST, *JOBS):
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
         yield Grant(function, _READ_BUCKET, "bucket")
@@ -76,6 +87,7 @@ def grants() -> Iterator[Grant]:
     yield Grant("clean_up", _READ_BUCKET, "bucket")
     yield Grant("api", "roles/bigquery.dataViewer", "datasets")
     yield Grant("api", "roles/bigquery.user", "project")
+    yield Grant("api", PUBLISHER, "topic:alert-raised")
     yield Grant("api", _READ_BUCKET, "bucket")
     yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("focus", "quarantine"))
     for function in HTTP:
@@ -83,6 +95,6 @@ def grants() -> Iterator[Grant]:
         yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-ca-root-api-key")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
-    for function in ("send_notifications", *_INGEST):
+    for function in ("send_notifications", *_INGEST, *JOBS):
         yield Grant(function, "roles/cloudkms.cryptoKeyDecrypter", "key")
-    yield from (Grant(function, "roles/datastore.viewer", "database:credentials") for function in _INGEST)
+    yield from (Grant(function, "roles/datastore.viewer", "database:credentials") for function in (*_INGEST, *JOBS))

@@ -12,6 +12,7 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud import kms_v1, secretmanager_v1
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
+from common.adapters.gcp import cloud_run_jobs
 from common.adapters.gcp.doctor import grants
 from common.adapters.gcp.doctor.audit import look_at_audit_logs
 from common.adapters.gcp.doctor.notes import CALL_SECONDS, Notes
@@ -47,8 +48,8 @@ def look_at_permissions(notes: Notes) -> None:
     if project is None:
         return
     look_at_audit_logs(notes, project)
-    policies = _Policies(notes, _bindings_of(project))
-    for function in (*grants.FUNCTIONS, *grants.HTTP):
+    policies = _Policies(notes, _bindings_of(project), session)
+    for function in (*grants.FUNCTIONS, *grants.HTTP, *grants.JOBS):
         _look_at_function(notes, policies, function)
     if number is not None:
         _look_at_dead_letters(notes, policies, f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com")
@@ -71,8 +72,8 @@ def _look_at_caller(notes: Notes, session: requests.Session, url: str) -> None:
 class _Policies:
     """Policies of single things, each read once; None where it cannot be read, which is then a finding."""
 
-    def __init__(self, notes: Notes, project: Bindings) -> None:
-        self._notes, self._known = notes, {"project": project}
+    def __init__(self, notes: Notes, project: Bindings, session: requests.Session) -> None:
+        self._notes, self._known, self._session = notes, {"project": project}, session
         self._lost: set[str] = set()
 
     def of(self, place: str) -> Bindings | None:
@@ -95,6 +96,10 @@ class _Policies:
             bucket = bucket_client(deployment).bucket(str(deployment.settings.bucket))
             policy = bucket.get_iam_policy(requested_policy_version=3, timeout=CALL_SECONDS, retry=None)
             return _bindings((one["role"], one["members"], one.get("condition") or {}) for one in policy.bindings)
+        if kind == "job":
+            server = os.environ.get(cloud_run_jobs.EMULATOR_VARIABLE) or cloud_run_jobs.SERVER
+            url = cloud_run_jobs.job_url(server, deployment.project, deployment.settings.region, name.replace("_", "-"))
+            return _bindings_of(_answer(self._session.get(f"{url}:getIamPolicy", timeout=CALL_SECONDS)))
         client: Any
         if kind == "key":
             client, resource = (

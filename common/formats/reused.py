@@ -1,4 +1,4 @@
-"""Databases in memory that this process keeps between their uses: to make one takes longer than to map a small bill."""
+"""In-memory databases that one process uses more than once: to create one takes longer than to map a small bill."""
 
 from __future__ import annotations
 

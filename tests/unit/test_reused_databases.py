@@ -1,4 +1,4 @@
-"""Databases that a process keeps: what one caller leaves reaches no other, and what failed is not kept."""
+"""Databases that a process uses again: what one caller leaves reaches no other, and what failed is closed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from common.formats import kept
+from common.formats import reused
 from common.formats.engine import engine
 
 MADE: list[duckdb.DuckDBPyConnection] = []
@@ -21,10 +21,10 @@ def set_up(connection: duckdb.DuckDBPyConnection) -> None:
 
 @pytest.fixture(autouse=True)
 def _none_kept() -> Iterator[None]:
-    kept.close_all()
+    reused.close_all()
     MADE.clear()
     yield
-    kept.close_all()
+    reused.close_all()
     MADE.clear()
 
 
@@ -69,7 +69,7 @@ def test_a_database_whose_query_failed_or_spilled_is_not_kept(tmp_path: Path) ->
 
 
 def test_no_more_are_kept_than_a_few(tmp_path: Path) -> None:
-    for number in range(kept.MOST + 1):
+    for number in range(reused.MOST + 1):
         with engine(
             tmp_path,
             2,
@@ -77,4 +77,4 @@ def test_no_more_are_kept_than_a_few(tmp_path: Path) -> None:
             keep=True,
         ):  # type: ignore[misc]
             pass
-    assert len(kept._idle) == kept.MOST
+    assert len(reused._idle) == reused.MOST

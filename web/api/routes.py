@@ -1,0 +1,21 @@
+"""Every operation of the API."""
+
+from __future__ import annotations
+
+from web.api import (
+    alerts,
+    budgets,
+    costs,
+    health,
+    history,
+    integrations,
+    keys,
+    organizations,
+    pipelines,
+    syncs,
+)
+from web.api.declare import Route
+
+_MODULES = (health, costs, syncs, pipelines, budgets, alerts, integrations, history, keys, organizations)
+ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
+"""Every operation of the API."""
