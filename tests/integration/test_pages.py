@@ -231,6 +231,15 @@ def test_days_that_are_still_filling_are_hatched_and_left_out_of_the_comparison(
     assert "Still filling up" not in past.text and "costs-hatch" not in past.text
 
 
+def test_the_receipt_stands_below_the_total(full: Laptop) -> None:
+    page = whole(site(full).get("/default/analytics?month=2026-02&group=service"))
+    assert "the delivery equals its source to the last digit" in page.text
+    assert "10 Apr 2026, 05:14 UTC" in page.text and "Still filling up" not in page.text
+    march = whole(site(full).get("/default/analytics?month=2026-03&group=service"))
+    assert "1 of 1 proved" in march.text and "1 newer delivery was rejected; what was shown stays" in march.text
+    assert "3 days restated" in march.text and "1 line in quarantine" in march.text and "▲" in march.text
+
+
 def test_a_side_without_known_charges_is_said(full: Laptop) -> None:
     page = whole(site(full).get("/default/analytics?last=90d&group=service&compare=previous"))
     assert "No charges are known before" in page.text

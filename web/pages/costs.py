@@ -74,7 +74,7 @@ def costs(call: Call, query: CostsPage) -> Screen | Goto:
             raise
         problem = str(error)
         answer = ask_costs(call.rt, call.org_slug, replace(question, top=None, currency=None))
-    receipt = receipt_of(mark, answer)
+    receipt = receipt_of(answer)
     shown: dict[str, Any] = {
         "query": query,
         "links": addresses,

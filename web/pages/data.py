@@ -75,11 +75,12 @@ def deliveries(call: Call, query: PageOf) -> Screen:
 def delivery(call: Call, delivery_id: str) -> Screen:
     """One delivery, with its proof written out."""
     found = show_delivery(call.rt, call.org_slug, delivery_id)
-    wanted = found.delivery_id
     restated = [
-        one for one in list_restatements(call.rt, call.org_slug, found.integration_id) if one.delivery_now == wanted
+        one
+        for one in list_restatements(call.rt, call.org_slug, found.integration_id)
+        if one.delivery_now == found.delivery_id
     ]
-    quarantined = list_quarantine(call.rt, call.org_slug, wanted) if found.quarantined_rows else []
+    quarantined = list_quarantine(call.rt, call.org_slug, found.delivery_id) if found.quarantined_rows else []
     context = {
         "tab": "deliveries",
         "delivery": found,

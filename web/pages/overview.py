@@ -18,7 +18,6 @@ from common.reporting.amounts import Amounts
 from common.reporting.arguments import read_period
 from common.reporting.costs import CostGroup, CostsAnswer, CostsQuestion, CurrencyCosts, ask_costs
 from common.reporting.forecast import CurrencyForecast, ForecastQuestion, ask_forecast
-from common.reporting.marks import charges_mark
 from common.reporting.unclassified import newest_charge
 from common.warehouse.cost_report import Days
 from common.warehouse.dimensions import SHORT
@@ -70,7 +69,6 @@ def overview(call: Call, query: OverviewPage) -> Screen:
         return Screen("overview.html", "Overview", "overview", {**common, "found": None})
     month = read_period(query.month) if query.month else BillingPeriod.of(newest.date())
     days = Days(month.start.date(), month.end.date() - timedelta(days=1))
-    mark = charges_mark(call.rt, call.org_slug)
     answer = ask_costs(call.rt, call.org_slug, CostsQuestion(days=days, compare=True))
     before = ask_costs(call.rt, call.org_slug, _by_day(month.previous()))
     daily = ask_costs(call.rt, call.org_slug, _by_day(month))
@@ -91,7 +89,7 @@ def overview(call: Call, query: OverviewPage) -> Screen:
     )
     found = amounts.get(chosen) or CurrencyCosts(chosen, _NO_CHARGES, ())
     expected = next((one for one in forecast.currencies if one.currency == chosen), None)
-    receipt = receipt_of(mark, answer)
+    receipt = receipt_of(answer)
     addresses = Addresses(call.org_slug, CostsPage.model_validate({"month": str(month), "compare": "previous"}))
     return Screen(
         "overview.html",

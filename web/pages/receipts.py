@@ -9,8 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from common.reporting.costs import CostsAnswer
-from common.reporting.forecast import ForecastAnswer
-from web.api.receipt import receipt
 
 
 @dataclass(frozen=True)
@@ -32,11 +30,9 @@ class ReceiptView:
     quarantined_amounts: tuple[tuple[str, Decimal], ...] = ()
 
 
-def receipt_of(mark: str, answer: CostsAnswer | ForecastAnswer) -> ReceiptView:
-    """The receipt of an answer.  mark: the version of the charges, read before them."""
-    own = getattr(answer, "receipt", None)  # until every answer carries one of its own
-    found = own.as_json() if own is not None else receipt(mark, answer.sources, answer.filling_from)
-    return view(found)
+def receipt_of(answer: CostsAnswer) -> ReceiptView:
+    """The receipt of an answer."""
+    return view(answer.receipt.as_json())
 
 
 def view(found: Mapping[str, Any]) -> ReceiptView:

@@ -273,4 +273,4 @@ create or replace macro aws_service_key(code, meter, is_transfer) as
     end;
 
 -- a model's name without the date of its version: gpt-4o-mini-2024-07-18, claude-haiku-4-5-20251001
-create or replace temp macro model_family(x) as regexp_replace(x, '[-@]([0-9]{4}-[0-9]{2}-[0-9]{2}|20[0-9]{6})$', '');
+create or replace macro model_family(x) as regexp_replace(x, '[-@]([0-9]{4}-[0-9]{2}-[0-9]{2}|20[0-9]{6})$', '');
