@@ -14,7 +14,10 @@ from common.domain.money import EXACT, plain
 from common.domain.outlook import Forecast, forecast_sources, project_sources
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
+from common.records.charges_version import current_version
 from common.reporting.amounts import sum_known, text
+from common.reporting.receipt import Receipt
+from common.reporting.receipts import receipt_of
 from common.reporting.sources import Source, asked_rows, filling_from, within
 from common.warehouse.cost_report import CostsQuery, CostSum, Days, Metric, read_costs
 from common.warehouse.dimensions import SHORT, Filter
@@ -71,13 +74,14 @@ class CurrencyForecast:
 
 @dataclass(frozen=True)
 class ForecastAnswer:
-    """is_open: whether the month has not ended.  filling_from: its first day that may still lack charges."""
+    """is_open: whether the month has not ended.  filling_from: its first day that may still lack charges.  receipt: of the cost to date."""
 
     question: ForecastQuestion
     is_open: bool
     currencies: tuple[CurrencyForecast, ...]
     sources: tuple[Source, ...]
     filling_from: date | None
+    receipt: Receipt
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -91,6 +95,7 @@ class ForecastAnswer:
             "filling_from": self.filling_from.isoformat() if self.filling_from else None,
             "sources": [one.as_json() for one in self.sources],
             "currencies": [one.as_json() for one in self.currencies],
+            "receipt": self.receipt.as_json(),
         }
 
 
@@ -99,15 +104,20 @@ def ask_forecast(rt: Runtime, org_slug: str, question: ForecastQuestion) -> Fore
     days, month = question.days, question.month
     history = Days(month.start.date() - timedelta(days=HISTORY_DAYS), days.last)
     group = (SHORT["integration"], SHORT["day"])
+    version = current_version(rt.documents, org_slug)
     with asked_rows(rt, org_slug, None) as rows:
         sums = read_costs(rows.ask, CostsQuery(group, question.metric, history, question.filters))
         sources = tuple(one for one in rows.sources if within(one, history))
+        own = [one for one in sources if within(one, days)]
+        counted = [one for one in sums if _day(one) >= month.start.date()]
+        charges, named = sum(one.charges for one in counted), {one.currency for one in counted}
+        receipt = receipt_of(rt, org_slug, rows, own, days, version, named, charges)
     is_open = rt.clock.now() < month.end
     currencies = tuple(
         _of_currency(name, [one for one in sums if one.currency == name], question, sources, is_open)
         for name in sorted({one.currency for one in sums})
     )
-    return ForecastAnswer(question, is_open, currencies, sources, filling_from(sources, days))
+    return ForecastAnswer(question, is_open, currencies, sources, filling_from(sources, days), receipt)
 
 
 def _of_currency(

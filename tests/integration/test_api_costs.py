@@ -69,10 +69,11 @@ def command(*words: str) -> Any:
 def test_an_answer_is_that_of_the_command(rt: Laptop, address: str, words: list[str]) -> None:
     rt.clock.moment = datetime(2026, 4, 1, 6, tzinfo=UTC)
     found = checked(client(rt).get(address))
-    receipt = found.pop("receipt")
+    receipt = found["receipt"]
     assert found == command(*words)
     assert found["currencies"]
-    assert receipt["as_of"] == found["as_of"] and receipt["filling_since"] == found["filling_from"]
+    assert receipt["as_of"] == found["as_of"] and receipt["completeness"]["filling_since"] == found["filling_from"]
+    assert receipt["proof"]["deliveries"] > 0
 
 
 def test_amounts_have_every_digit(rt: Laptop) -> None:
@@ -177,5 +178,5 @@ def test_a_forecast_needs_five_whole_days(rt: Laptop, tmp_path: Path) -> None:
 
 def test_nothing_delivered_yet_is_an_empty_answer(empty: Laptop) -> None:
     found = checked(client(empty).get("/api/costs/summary"))
-    assert (found["currencies"], found["receipt"]) == ([], {"as_of": None, "mark": "", "filling_since": None})
+    assert (found["currencies"], found["receipt"]["as_of"], found["receipt"]["rows_read"]) == ([], None, 0)
     assert checked(client(empty).get("/api/costs/forecast"))["currencies"] == []

@@ -1,30 +1,33 @@
-"""The receipt as pages print it, from the two shapes that an answer's receipt may have."""
+"""The receipt as pages print it."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
+from common.reporting.receipt import Completeness, Proof, Quarantine, Receipt, RestatedDay
 from web.pages.receipts import ReceiptView, view
 from web.site import environment
 
 NOW = datetime(2026, 11, 20, 9, 14, tzinfo=UTC)
-FULL = {
-    "currencies": ["USD"],
-    "as_of": "2026-11-20T06:14:00+00:00",
-    "completeness": {"state": "filling", "filling_since": "2026-11-18", "late": ["aws-<b>"]},
-    "proof": {"deliveries": 9, "proved": 9, "rejected": 0},
-    "restated": [
-        {"day": "2026-10-18", "currency": "USD", "delta": "-41.20", "delivery_id": "d"},
-        {"day": "2026-10-18", "currency": "EUR", "delta": "1", "delivery_id": "d"},
-        {"day": "2026-10-19", "currency": "USD", "delta": "2", "delivery_id": "d"},
-    ],
-    "quarantine": {"lines": 12, "amounts": {"USD": "4.10"}},
-    "rows_read": 184220,
-    "mark": "9f3c",
-}
+FULL = Receipt(
+    currencies=("USD",),
+    as_of=datetime(2026, 11, 20, 6, 14, tzinfo=UTC),
+    completeness=Completeness("filling", date(2026, 11, 18), ("aws-<b>",)),
+    proof=Proof(9, 9, 0),
+    restated=(
+        RestatedDay(date(2026, 10, 18), "USD", Decimal("-41.20"), "d"),
+        RestatedDay(date(2026, 10, 18), "EUR", Decimal(1), "d"),
+        RestatedDay(date(2026, 10, 19), "USD", Decimal(2), "d"),
+    ),
+    quarantine=Quarantine(12, {"USD": Decimal("4.10")}),
+    rows_read=184220,
+    mark="9f3c",
+)
 
 
 def words(one: ReceiptView) -> str:
@@ -44,17 +47,18 @@ def test_a_full_receipt_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("proof", "said"),
     [
-        ({"deliveries": 9, "proved": 8, "rejected": 0}, "8 of 9 proved"),
-        ({"deliveries": 9, "proved": 9, "rejected": 1}, "9 of 9 proved 1 newer delivery was rejected; what was shown stays"),
+        (Proof(9, 8, 0), "8 of 9 proved"),
+        (Proof(9, 9, 1), "9 of 9 proved 1 newer delivery was rejected; what was shown stays"),
     ],
-)  # fmt: skip
-def test_a_total_is_proved_only_if_every_delivery_is(proof: dict[str, int], said: str) -> None:
-    found = words(view(FULL | {"proof": proof}))
+)
+def test_a_total_is_proved_only_if_every_delivery_is(proof: Proof, said: str) -> None:
+    found = words(view(replace(FULL, proof=proof)))
     assert said in found and "equal their source" not in found
 
 
-def test_a_receipt_says_nothing_that_its_answer_does_not() -> None:
-    short = view({"as_of": "2026-11-20T06:14:00+00:00", "mark": "9f3c", "filling_since": None})
-    assert words(short) == "as of 20 Nov 2026, 06:14 UTC (3 h ago) All days complete"
-    assert words(view({"as_of": None, "mark": "", "filling_since": None})) == "no delivery yet"
-    assert "Final" in words(view(FULL | {"completeness": {"state": "final", "filling_since": None, "late": []}}))
+def test_an_answer_without_deliveries_says_so() -> None:
+    assert words(view(Receipt())) == "no delivery yet"
+
+
+def test_the_state_of_complete_days_is_named() -> None:
+    assert "Final" in words(view(replace(FULL, completeness=Completeness("final"))))

@@ -21,7 +21,6 @@ from common.reporting.costs import CostsQuestion, ask_costs
 from common.reporting.forecast import ForecastQuestion, ask_forecast
 from common.reporting.marks import charges_mark
 from web.api.declare import Call, Routes
-from web.api.receipt import receipt
 from web.api.shapes import Amount, Asked, Day, Receipt, Source
 
 routes = Routes("Costs")
@@ -222,10 +221,8 @@ def costs_forecast(call: Call, query: ForecastOf) -> dict[str, Any]:
     today = call.rt.clock.now().date()
     month = read_period(query.month) if query.month else BillingPeriod.of(today)
     question = ForecastQuestion(month, read_metric(query.metric), tuple(read_filter(one) for one in query.filter))
-    mark = charges_mark(call.rt, call.org_slug)
-    call.versioned(mark, today.isoformat())
-    answer = ask_forecast(call.rt, call.org_slug, question)
-    return answer.as_json() | {"receipt": receipt(mark, answer.sources, answer.filling_from)}
+    call.versioned(charges_mark(call.rt, call.org_slug), today.isoformat())
+    return ask_forecast(call.rt, call.org_slug, question).as_json()
 
 
 def question_of(query: CostsOf, group: str, today: date) -> CostsQuestion:
@@ -245,8 +242,6 @@ def question_of(query: CostsOf, group: str, today: date) -> CostsQuestion:
 def _costs(call: Call, query: CostsOf, group: str) -> dict[str, Any]:
     today = call.rt.clock.now().date()
     question = question_of(query, group, today)
-    mark = charges_mark(call.rt, call.org_slug)
     if not question.currency and not question.known_on:  # rates and the lives of files change without the charges
-        call.versioned(mark, today.isoformat())
-    answer = ask_costs(call.rt, call.org_slug, question)
-    return answer.as_json() | {"receipt": receipt(mark, answer.sources, answer.filling_from)}
+        call.versioned(charges_mark(call.rt, call.org_slug), today.isoformat())
+    return ask_costs(call.rt, call.org_slug, question).as_json()

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.domain.completeness import FILLING, FINAL, PROVISIONAL
+
 Amount = Annotated[
     str,
     Field(
@@ -24,14 +26,54 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Receipt(BaseModel):
-    """What an answer with money is worth."""
+class Completeness(BaseModel):
+    """Whether the charges of the asked days are all there."""
 
-    as_of: Moment | None = Field(description="The newest delivery that the answer rests on; null without one")
-    mark: str = Field(description="The version of the charges: the answer is the same while it is")
+    state: str = Field(
+        description="filling: lines of some days continue to arrive; provisional: complete, and the month may change; final",
+        json_schema_extra={"enum": [FILLING, PROVISIONAL, FINAL]},
+    )
     filling_since: Day | None = Field(
         description="The first asked day that may still lack charges; null where all are complete"
     )
+    late: list[str] = Field(description="Integrations whose next delivery is overdue")
+
+
+class Proof(BaseModel):
+    """How many of the shown deliveries equal their source to the last digit."""
+
+    deliveries: int
+    proved: int
+    rejected: int = Field(description="Newer deliveries of the same months that were refused; what was shown stays")
+
+
+class RestatedDay(BaseModel):
+    """A day that a newer delivery changed after it was complete."""
+
+    day: Day
+    currency: str
+    delta: Amount = Field(description="Of BilledCost, all changes together")
+    delivery_id: str
+
+
+class Quarantine(BaseModel):
+    """Lines that could not be mapped; they are in no sum."""
+
+    lines: int
+    amounts: dict[str, Amount] = Field(description="By currency, as far as they can be read")
+
+
+class Receipt(BaseModel):
+    """What an answer with money is worth."""
+
+    currencies: list[str]
+    as_of: Moment | None = Field(description="The newest delivery that the answer rests on; null without one")
+    completeness: Completeness
+    proof: Proof
+    restated: list[RestatedDay]
+    quarantine: Quarantine
+    rows_read: int = Field(description="How many charges were added up")
+    mark: str = Field(description="The same while the charges and what is said of them here are the same")
 
 
 class Source(BaseModel):

@@ -219,7 +219,7 @@ def _chart(
         return None, None
     each = usual_step(*days, query.each)
     steps = buckets(*days, each)
-    restated = receipt.restated or {}
+    restated = receipt.restated
     since = receipt.filling_since or answer.filling_from
     series = ask_series(call.rt, call.org_slug, answer, found, charted, steps, each, since)
     bars = [

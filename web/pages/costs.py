@@ -26,7 +26,7 @@ from web.pages.cost_address import (
 )
 from web.pages.cost_controls import controls_of
 from web.pages.cost_table import table_and_chart
-from web.pages.receipts import receipt_of
+from web.pages.receipts import view
 from web.pages.screen import Call, Download, Goto, Screen, Screens
 from web.pages.spreadsheets import safe_csv
 
@@ -74,7 +74,7 @@ def costs(call: Call, query: CostsPage) -> Screen | Goto:
             raise
         problem = str(error)
         answer = ask_costs(call.rt, call.org_slug, replace(question, top=None, currency=None))
-    receipt = receipt_of(answer)
+    receipt = view(answer.receipt)
     shown: dict[str, Any] = {
         "query": query,
         "links": addresses,

@@ -28,7 +28,7 @@ from web.pages.alerts import sentence
 from web.pages.budget_views import nearest
 from web.pages.cost_address import Addresses, CostsPage
 from web.pages.data_views import sources_of
-from web.pages.receipts import receipt_of
+from web.pages.receipts import view
 from web.pages.screen import Call, Screen, Screens
 
 screens = Screens()
@@ -89,7 +89,7 @@ def overview(call: Call, query: OverviewPage) -> Screen:
     )
     found = amounts.get(chosen) or CurrencyCosts(chosen, _NO_CHARGES, ())
     expected = next((one for one in forecast.currencies if one.currency == chosen), None)
-    receipt = receipt_of(answer)
+    receipt = view(answer.receipt)
     addresses = Addresses(call.org_slug, CostsPage.model_validate({"month": str(month), "compare": "previous"}))
     return Screen(
         "overview.html",

@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
-from common.reporting.costs import CostsAnswer
+from common.reporting.receipt import Receipt, RestatedDay
 
 
 @dataclass(frozen=True)
 class ReceiptView:
-    """What an answer is worth.  deliveries, proved, rejected, restated, quarantined: None where the answer does not say.
+    """What an answer is worth.
 
     late: integrations whose next delivery is overdue.  restated: day -> what changed, as (currency, amount).
     """
 
-    as_of: datetime | None = None
-    filling_since: date | None = None
-    state: str | None = None
-    late: tuple[str, ...] = ()
-    deliveries: int | None = None
-    proved: int = 0
-    rejected: int = 0
-    restated: Mapping[date, tuple[tuple[str, Decimal], ...]] | None = None
-    quarantined: int | None = None
-    quarantined_amounts: tuple[tuple[str, Decimal], ...] = ()
+    as_of: datetime | None
+    filling_since: date | None
+    state: str
+    late: tuple[str, ...]
+    deliveries: int
+    proved: int
+    rejected: int
+    restated: Mapping[date, tuple[tuple[str, Decimal], ...]]
+    quarantined: int
+    quarantined_amounts: tuple[tuple[str, Decimal], ...]
 
 
-def receipt_of(answer: CostsAnswer) -> ReceiptView:
-    """The receipt of an answer."""
-    return view(answer.receipt.as_json())
-
-
-def view(found: Mapping[str, Any]) -> ReceiptView:
-    """The receipt in JSON, as the API answers it, for a page."""
-    completeness = found.get("completeness") or {}
-    proof = found.get("proof") or {}
-    quarantine = found.get("quarantine") or {}
-    since = completeness.get("filling_since") or found.get("filling_since")
+def view(found: Receipt) -> ReceiptView:
+    """A receipt for a page."""
     return ReceiptView(
-        as_of=datetime.fromisoformat(found["as_of"]) if found.get("as_of") else None,
-        filling_since=date.fromisoformat(since) if since else None,
-        state=completeness.get("state"),
-        late=tuple(completeness.get("late", ())),
-        deliveries=proof.get("deliveries"),
-        proved=proof.get("proved", 0),
-        rejected=proof.get("rejected", 0),
-        restated=_restated(found["restated"]) if "restated" in found else None,
-        quarantined=quarantine.get("lines"),
-        quarantined_amounts=tuple((name, Decimal(amount)) for name, amount in quarantine.get("amounts", {}).items()),
+        as_of=found.as_of,
+        filling_since=found.completeness.filling_since,
+        state=found.completeness.state,
+        late=found.completeness.late,
+        deliveries=found.proof.deliveries,
+        proved=found.proof.proved,
+        rejected=found.proof.rejected,
+        restated=_restated(found.restated),
+        quarantined=found.quarantine.lines,
+        quarantined_amounts=tuple(found.quarantine.amounts.items()),
     )
 
 
-def _restated(found: list[Mapping[str, str]]) -> dict[date, tuple[tuple[str, Decimal], ...]]:
+def _restated(found: Sequence[RestatedDay]) -> dict[date, tuple[tuple[str, Decimal], ...]]:
     days: dict[date, tuple[tuple[str, Decimal], ...]] = {}
     for one in found:
-        day = date.fromisoformat(one["day"])
-        days[day] = (*days.get(day, ()), (one["currency"], Decimal(one["delta"])))
+        days[one.day] = (*days.get(one.day, ()), (one.currency, one.delta))
     return days
