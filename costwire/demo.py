@@ -34,7 +34,7 @@ _BUDGET = manage.BudgetRequest("Cloud spend", Decimal(33000), "USD", scope=Scope
 
 
 def demo() -> None:
-    """Run the whole pipeline on the sample bills: import six sources, prove totals, evaluate a budget, send its alerts.
+    """Run the whole pipeline on the sample bills: import seven bills, prove totals, evaluate a budget, send its alerts.
 
     State is stored in ./.costwire-demo, which is recreated each time; your own data is not changed, and nothing leaves this machine.
     """
@@ -45,7 +45,7 @@ def demo() -> None:
     tenant_of(rt, _ORG, writes=True)
     subscribe_all(rt)
     manage.add_budget(rt, _ORG, _BUDGET)
-    _heading("1. Six bills become FOCUS 1.3 rows; each total is proved to the last digit")
+    _heading("1. Seven bills become FOCUS 1.3 rows; each total is proved to the last digit")
     print_outcomes(list(_imported(rt)))
     _heading("2. What the bills of March 2026 cost")
     costs.costs(by="provider", where=["BillingPeriodStart=2026-03-01"])
