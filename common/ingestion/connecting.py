@@ -112,7 +112,7 @@ def _read_credential(asked: Connection) -> CredentialFile | None:
     if asked.secret is None or asked.provider not in PROVIDERS:
         return None
     check_size(asked.secret)
-    read = credential_reader(Place.of(asked.place).scheme, asked.provider)
+    read = credential_reader(Place.of(canonical(asked.place)).scheme, asked.provider)
     return read(asked.secret) if read else None
 
 
