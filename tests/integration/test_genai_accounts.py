@@ -111,7 +111,7 @@ def test_an_account_without_costs_waits_and_is_no_error(rt: Laptop, peer: Peer) 
     peer.results.clear()
     outcome = fetch(rt)
     assert outcome.reasons == () and "no costs yet" in outcome.waiting[0]
-    assert load_integration(rt.documents, "default", name)["status"] == "active"
+    assert load_integration(rt.documents, "default", name)["status"] == "pending"
 
 
 def test_a_revoked_key_puts_the_integration_into_error_with_the_fix(rt: Laptop, peer: Peer) -> None:
