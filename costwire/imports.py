@@ -12,7 +12,7 @@ from common.errors import NotFound
 from common.ingestion import connecting, importing, syncing
 from common.ingestion.ingest import is_ahead
 from common.ports.keys import MAX_PLAINTEXT_BYTES, check_size
-from common.providers.registry import PROVIDERS, TITLES
+from common.providers.registry import ASKED, PROVIDERS, TITLES
 from common.runtime.bootstrap import runtime
 from costwire.export import read_period
 from costwire.output import AsJson, Org, console, print_json, progress
@@ -95,6 +95,8 @@ def connect(
 ) -> None:
     """Register an integration and check that its location can be read.  `costwire sync` then fetches its bills."""
     _check_provider(provider, *PROVIDERS)
+    if location is None and provider not in ASKED:
+        raise typer.BadParameter(f"--location is missing: give the place where {TITLES[provider]} delivers its bills")
     rt = runtime()
     secret = read_credential(credential) if credential is not None else None
     asked = connecting.Connection(

@@ -13,7 +13,7 @@ from common.ingestion.listing import Listing
 from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.providers.provider import CredentialFile
-from common.providers.registry import ASKED, PROVIDERS, TITLES, credential_reader, provider
+from common.providers.registry import ASKED, PROVIDERS, credential_reader, provider
 from common.records.integrations import integration_path, save_integration
 from common.records.names import check_integration_id
 from common.records.organizations import check_known, open_tenant
@@ -55,9 +55,7 @@ class Connection:
         own = f"{self.provider}://{self.org_slug}/{self.name}" if self.provider in ASKED else None
         found = own if self.location is None else self.location
         if found is None:
-            raise BadConfiguration(
-                f"--location is missing: give the place where {TITLES.get(self.provider, self.provider)} delivers its bills"
-            )
+            raise BadConfiguration(f"location is missing: give the place where {self.provider} delivers its bills")
         if Place.of(found).scheme in ASKED and found != own:
             raise BadConfiguration(f"location is {found}, expected none: the API is asked, leave out --location")
         return found

@@ -76,7 +76,7 @@ def test_a_uri_that_names_no_path_here_is_refused(uri):
         open_location(uri)
 
 
-@pytest.mark.parametrize("scheme", ["ftp", "https", "AzBlob"])
+@pytest.mark.parametrize("scheme", ["ftp", "sftp", "AzBlob"])
 def test_another_scheme_is_named_and_the_rest_is_not(scheme):
     with pytest.raises(BadConfiguration, match=f"scheme {scheme.lower()}://") as caught:
         open_location(f"{scheme}://account/bills?sig=secret-token")

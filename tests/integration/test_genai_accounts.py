@@ -131,7 +131,7 @@ def test_a_key_that_opens_nothing_is_refused_before_anything_is_stored(rt: Lapto
 
 
 def test_other_providers_still_need_a_location(rt: Laptop) -> None:
-    with pytest.raises(BadConfiguration, match="--location is missing"):
+    with pytest.raises(BadConfiguration, match="location is missing"):
         connect(rt, Connection("default", "aws", None, scheduled=False))
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from common.budgets.checking import check
 from common.domain.freshness import Freshness
-from common.messages import BudgetCheckRequested
 from common.normalization.withdrawing import withdraw
 from common.records.arrivals import Arrivals, load_arrivals
 from common.records.deliveries import REJECTED, REPLACED, WITHDRAWN, Delivery
@@ -48,7 +47,7 @@ def connect(rt: Laptop, folder: Path) -> None:
 def look(rt: Laptop, moment: datetime) -> None:
     """The scheduled check, and the messages that it leads to."""
     rt.clock.moment = moment
-    check(BudgetCheckRequested("check", ORG), rt.documents, rt.warehouse, rt.bus, rt.clock)
+    check(ORG, rt.documents, rt.warehouse, rt.bus, rt.clock)
     list(work(rt, rt.clock.sleep))
 
 
@@ -125,7 +124,7 @@ def test_what_is_imported_by_hand_paused_or_removed_is_not_waited_for(rt: Laptop
     connect(rt, tmp_path)
     look(rt, FIRST + timedelta(days=9))
     assert [one["state"] for one in late_alerts(rt)] == ["open"]
-    pause(rt, ORG, "bill")
+    pause(rt, ORG, "bill", "test")
     look(rt, FIRST + timedelta(days=10))
     assert [one["state"] for one in late_alerts(rt)] == ["resolved"]
     remove(rt, ORG, "bill")

@@ -36,6 +36,8 @@ WORDS: dict[str, list[str]] = {
     "services set": ["services.csv"],
     "channels add": ["ops", "--email", "ada@example.com"],
     **{f"channels {word}": ["ops"] for word in ("test", "remove")},
+    "api-keys add": ["Pipeline"],
+    **{f"api-keys {word}": ["some-key"] for word in ("rotate", "revoke")},
     "retention set": ["versions", "90"],
 }
 """What a command cannot do without."""

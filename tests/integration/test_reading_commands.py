@@ -170,7 +170,7 @@ def test_costs_of_nothing_say_what_to_do(run: Run, rt: EmbeddedRuntime, tmp_path
     [
         ("--by", "colour"),
         ("--by", "tag:"),
-        ("--from", "yesterday"),
+        ("--from", "soon"),
         ("--metric", "UnblendedCost"),
         ("--from", "2026-03-02", "--to", "2026-03-01"),
     ],
