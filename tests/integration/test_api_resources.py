@@ -33,7 +33,7 @@ def test_a_delivery_has_its_proof_written_out(world: World) -> None:
     (proof,) = [one for one in shown["proof"] if one["currency"] == "USD"]
     assert (proof["source"], proof["difference"]) == ("7.25", "0")
     assert shown["quarantined_rows"] == 1
-    assert get(world, f"{ORG}/deliveries/{world.acme.names['delivery_id'][:8]}", 404)["code"] == "not_found"
+    assert get(world, f"{ORG}/deliveries/{'0' * 20}", 404)["code"] == "not_found"
 
 
 def test_pages_follow_each_other_and_hold_everything_once(world: World) -> None:
@@ -144,7 +144,7 @@ def test_an_integration_is_validated_set_up_and_removed(world: World, tmp_path: 
     found = checked(refused, 422)
     assert "Invalid service account JSON format" in found["detail"] and "planted" not in str(found)
     made = checked(world.ask.post(f"{base}/gcp/setup", json=body, headers=editor), 201)
-    assert (made["integration_id"], made["provider"], made["status"]) == ("second", "gcp", "active")
+    assert (made["integration_id"], made["provider"], made["status"]) == ("second", "gcp", "validating")
     assert get(world, f"{base}/second")["has_credential"] is False
     assert checked(world.ask.delete(f"{base}/second", headers=editor)) == {"integration_id": "second", "deliveries": 0}
     assert get(world, f"{base}/second", 404)["code"] == "not_found"

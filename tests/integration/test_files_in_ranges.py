@@ -78,7 +78,7 @@ def brought(home: Path, path: Path, provider: str = "aws", **settings: Any) -> t
 
 
 @FEW
-@given(LINES, st.integers(800, 4000), st.integers(50, 500))
+@given(LINES, st.integers(2000, 6000), st.integers(50, 500))
 def test_any_cuts_give_what_the_whole_gives(drawn, chunk_bytes, piece_bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(cutting, "_PIECE_BYTES", piece_bytes)
@@ -96,7 +96,7 @@ def test_any_cuts_give_what_the_whole_gives(drawn, chunk_bytes, piece_bytes) -> 
 
 
 REAL = {
-    "aws/cur_legacy_commitments_ice_a.csv": 10_000,
+    "aws/cur_legacy_commitments_ice_a.csv": 15_000,
     "aws/cur_legacy_nise_2026-03_usd.csv": 30_000,
     "aws/cur2_nise_2026-01_usd.snappy.parquet": 80_000,
     "azure/ea_nise_2026-03_usd.csv": 30_000,
@@ -144,8 +144,8 @@ def bill_with_everything(folder: Path) -> Path:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_repeated_and_shuffled_messages_of_ranges_change_nothing(tmp_path: Path, seed: int) -> None:
     path = bill_with_everything(tmp_path)
-    calm, chunks = brought(tmp_path / "calm", path, chunk_bytes=3_000)
-    rough, _ = brought(tmp_path / "rough", path, chunk_bytes=3_000, fault_seed=seed, work_seconds=0)
+    calm, chunks = brought(tmp_path / "calm", path, chunk_bytes=7_000)
+    rough, _ = brought(tmp_path / "rough", path, chunk_bytes=7_000, fault_seed=seed, work_seconds=0)
     whole, _ = brought(tmp_path / "whole", path)
     assert chunks > 4
     assert rough == calm == whole
@@ -168,7 +168,7 @@ def test_a_worker_that_is_killed_before_and_after_it_noted_a_range_changes_nothi
         return result
 
     monkeypatch.setattr(normalizing, "normalize_chunk", killed_twice)
-    rough, chunks = brought(tmp_path / "rough", path, chunk_bytes=3_000)
+    rough, chunks = brought(tmp_path / "rough", path, chunk_bytes=7_000)
     assert chunks > 4 and len(killed) == 2 * chunks
     assert rough == whole
 
@@ -184,19 +184,19 @@ def test_a_landing_goes_on_at_the_range_where_it_stopped(tmp_path: Path, monkeyp
         return totals(container, *rest)
 
     monkeypatch.setattr(ranging, "control_totals", counted)
-    _, chunks = brought(tmp_path / "home", bill_with_everything(tmp_path), chunk_bytes=3_000, work_seconds=0)
+    _, chunks = brought(tmp_path / "home", bill_with_everything(tmp_path), chunk_bytes=7_000, work_seconds=0)
     assert len(read) == len(set(read)) and 2 * len(read) == chunks  # a delivery for each of two months
 
 
 def test_a_bill_that_was_cut_otherwise_before_stays_as_it_was(tmp_path: Path) -> None:
     path = bill_with_everything(tmp_path)
-    with laptop(tmp_path / "home", chunk_bytes=3_000) as rt:
+    with laptop(tmp_path / "home", chunk_bytes=7_000) as rt:
         rt.bring(path)
         before, parts = everything(rt), [one["parts"] for one in rt.deliveries()]
     other = tmp_path / "elsewhere" / "bill.csv"
     other.parent.mkdir()
     other.write_bytes(path.read_bytes())
-    with laptop(tmp_path / "home", chunk_bytes=5_000) as rt:
+    with laptop(tmp_path / "home", chunk_bytes=11_000) as rt:
         assert [one.error for one in rt.bring(other) if one.final] == []
         assert everything(rt) == before
         assert [one["parts"] for one in rt.deliveries()] == parts

@@ -39,7 +39,7 @@ class Completeness(BaseModel):
     late: list[str] = Field(description="Integrations whose next delivery is overdue")
 
 
-class Proof(BaseModel):
+class DeliveriesProved(BaseModel):
     """How many of the shown deliveries equal their source to the last digit."""
 
     deliveries: int
@@ -56,7 +56,7 @@ class RestatedDay(BaseModel):
     delivery_id: str
 
 
-class Quarantine(BaseModel):
+class NotCounted(BaseModel):
     """Lines that could not be mapped; they are in no sum."""
 
     lines: int
@@ -69,9 +69,9 @@ class Receipt(BaseModel):
     currencies: list[str]
     as_of: Moment | None = Field(description="The newest delivery that the answer rests on; null without one")
     completeness: Completeness
-    proof: Proof
+    proof: DeliveriesProved
     restated: list[RestatedDay]
-    quarantine: Quarantine
+    quarantine: NotCounted
     rows_read: int = Field(description="How many charges were added up")
     mark: str = Field(description="The same while the charges and what is said of them here are the same")
 
