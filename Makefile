@@ -56,11 +56,8 @@ coverage: install-dev ## the same, and say which lines and branches it did not r
 	@rm -f .coverage .coverage.*
 	$(SUITE) --cov --cov-report=term:skip-covered
 
-PEERS := $(BIN)/python -m tests.emulators $(if $(REQUIRE),--require-all) -- $(BIN)/python -m tests.emulators.suite
-
 test-cloud: install-dev ## run the contract tests and the whole flow against emulators; REQUIRE=1 fails where one is not available
-	$(PEERS) contract integration
-	$(PEERS) cloud
+	$(BIN)/python -m tests.emulators $(if $(REQUIRE),--require-all) -- $(BIN)/python -m tests.emulators.suite
 
 check: install-dev ## run linters and type checks
 	$(BIN)/ruff format --check .

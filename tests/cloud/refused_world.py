@@ -29,8 +29,8 @@ from common.telemetry.work import DEAD_LETTERED
 from functions.ingest_aws.main import ingest_aws
 from tests import commands
 from tests.cloud.deployed import Deployment
+from tests.cloud.flow import wait_until
 from tests.cloud.refusals import HttpRefuser
-from tests.cloud.test_end_to_end import wait_until
 from tests.support import cur_line, cur_text
 
 LINES = [cur_line(number, "1.25") for number in range(20)]

@@ -17,6 +17,7 @@ from common.records.integrations import save_integration
 from common.records.runs import FAILED, queue_run
 from common.telemetry.work import DEAD_LETTERED
 from tests.cloud.deployed import missing_peers
+from tests.cloud.flow import wait_until
 from tests.cloud.refused_world import (
     GOOD,
     LINES,
@@ -32,7 +33,6 @@ from tests.cloud.refused_world import (
     replay,
     untouched,
 )
-from tests.cloud.test_end_to_end import wait_until
 from tests.support import cur_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing_peers()), reason=missing_peers())]
