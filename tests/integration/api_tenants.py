@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,14 @@ def filled(folder: Path) -> Iterator[World]:
     with laptop(folder / "home") as rt:
         acme, other = (_tenant(rt, folder, org) for org in (ACME, OTHER))
         yield World(rt, client(rt, Service(KeyDoor(rt, ROOT_KEY))), acme, other)
+
+
+@contextmanager
+def copied(prepared: World, folder: Path) -> Iterator[World]:
+    """The same world in a folder of its own, for a test that changes it."""
+    with laptop(shutil.copytree(prepared.rt.home, folder / "home")) as rt:
+        rt.clock.moment = prepared.rt.clock.moment
+        yield World(rt, client(rt, Service(KeyDoor(rt, ROOT_KEY))), prepared.acme, prepared.other)
 
 
 def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:

@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 
 from common.reporting.deliveries import list_deliveries
-from tests.integration.api_tenants import ACME, World, filled
+from tests.integration.api_tenants import ACME, World, copied, filled
 from tests.integration.api_world import checked
 
 ORG = f"/api/v1/organizations/{ACME}"
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> World:
+    with filled(tmp_path_factory.mktemp("world")) as made:
+        return made
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with filled(tmp_path) as made:
+def world(prepared: World, tmp_path: Path) -> Iterator[World]:
+    with copied(prepared, tmp_path) as made:
         yield made
 
 

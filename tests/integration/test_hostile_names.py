@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import logging
+import shutil
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
@@ -42,11 +43,20 @@ def check(text: str, allowed: str = "\n") -> None:
     assert not found, (found, text)
 
 
-@pytest.fixture
-def rt(tmp_path: Path) -> Iterator[Laptop]:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Laptop:
     """A laptop with a bill whose names hold all of it, a line of which is in quarantine, and a budget that it breaks."""
-    with laptop(tmp_path / "home") as made:
-        fill(made, tmp_path)
+    folder = tmp_path_factory.mktemp("hostile")
+    with laptop(folder / "home") as made:
+        fill(made, folder)
+        return made
+
+
+@pytest.fixture
+def rt(prepared: Laptop, tmp_path: Path) -> Iterator[Laptop]:
+    """A copy of it."""
+    with laptop(shutil.copytree(prepared.home, tmp_path / "home")) as made:
+        made.clock.moment = prepared.clock.moment
         yield made
 
 
