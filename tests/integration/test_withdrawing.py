@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from common.errors import BadConfiguration, NotFound
@@ -152,7 +152,7 @@ CASES = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(CASES)
 def test_whatever_is_withdrawn_and_restored_the_newest_that_counts_is_shown(
     steps: list[tuple[str, int]],
