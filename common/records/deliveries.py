@@ -146,6 +146,14 @@ class Delivery:
         pair = self._pair
         return pair is not None and all(part.role == pair.effective for part in self.parts)
 
+    @property
+    def proved_column(self) -> str:
+        """The column of its rows that adds up to what the source says."""
+        kind = formats().get(self.source_format)
+        if self.proves_effective_cost:
+            return "EffectiveCost"
+        return kind.proves if kind else "BilledCost"
+
     def repeats(self, part: Part) -> bool:
         """Whether a part is the effective view beside the billed one: it has the same money again, which does not count."""
         pair = self._pair

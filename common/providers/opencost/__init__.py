@@ -1,0 +1,7 @@
+"""Allocations of Kubernetes clusters, as OpenCost and Kubecost answer."""
+
+from common.providers.answer_pages import GatheredPages, discover_answers
+from common.providers.examining import examine_nothing
+from common.providers.provider import Provider
+
+PROVIDER = Provider("opencost", discover_answers, examine_nothing, gather=GatheredPages)
