@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
 from common.formats.recognition import Pair, SourceFormat, formats
@@ -83,7 +83,7 @@ def _dated(delivery: Delivery, known: Sequence[Delivery]) -> Delivery:
 
 
 def _halves(delivery: Delivery, known: Sequence[Delivery]) -> list[Delivery]:
-    if delivery.joined_at is None:
+    if delivery.joined_at is None or formats()[delivery.source_format].pair is None:
         return []
     return [one for one in known if one.delivery_id in delivery.joined_from]
 
@@ -121,7 +121,10 @@ def _by_day(own: Delivery, pieces: Sequence[Delivery], source_format: SourceForm
         newest |= {part.name: (part, one) for part in one.parts}
     whole = [newest[name][0] for name in sorted(newest)]
     needed = {one.delivery_id: one for _, one in newest.values()}
-    return _made(own, [*needed.values()], whole, max(one.delivered_at for one in needed.values()), source_format)
+    made = _made(own, [*needed.values()], whole, max(one.delivered_at for one in needed.values()), source_format)
+    # of two that end with the same listing, the one whose other days are newer has the greater rank
+    times = [one.delivered_at.timestamp() for _, one in newest.values()]
+    return replace(made, joined_at=datetime.fromtimestamp(sum(times) / len(times), UTC))
 
 
 def _is_of_days(delivery: Delivery) -> bool:
