@@ -216,7 +216,7 @@ def _sum_of_parts(fields: Mapping[str, Any], answers: Answers) -> str | None:
     if stated is None or len(known) < len(parts):
         return None
     total = add(known)
-    return plain(total) if abs(subtract(total, stated)) <= answers.tolerance else None
+    return plain(total) if subtract(total, stated).copy_abs() <= answers.tolerance else None
 
 
 def _number(value: Any) -> str | None:

@@ -55,7 +55,7 @@ def test_no_question_about_a_bill_counts_its_nodes_twice(rt: Laptop) -> None:
     assert costs(rt, "provider", Metric.ESTIMATED_COST) == {"opencost": Decimal("18.77011")}
 
 
-def test_estimates_are_told_by_namespace_label_cluster_and_kind(rt: Laptop) -> None:
+def test_estimates_add_up_by_namespace_label_cluster_and_kind(rt: Laptop) -> None:
     bring(rt, TWO_DAYS)
     assert costs(rt, "namespace", Metric.ESTIMATED_COST) == {
         "shop": Decimal("8.44253"), "ingress": Decimal("3.14224"), "kube-system": Decimal("1.75978"), "batch": Decimal("1.53036"),
