@@ -1,7 +1,7 @@
 """Days of a cluster's allocations as files, at the address of its OpenCost or Kubecost; a listing asks, since nothing says what changed.
 
-A file holds the answer about one closed day (UTC), and its version is its digest.  A server may have forgotten the days before, so a day
-without allocations is no file, and what was landed of it stays.
+A file has the answer about one closed day (UTC), and its version is its digest.  A server may have forgotten earlier days: a day without
+allocations does not appear as a file, and what was landed of it stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Questions to an API over HTTP: waits that it asks for are kept, what may succeed soon is asked again, and refusals get their fix."""
+"""Questions to an API over HTTP: it waits as long as the API says, retries what may succeed soon, and adds the fix to a refusal."""
 
 from __future__ import annotations
 
