@@ -53,6 +53,8 @@ def add_budget(
     account: Annotated[_Values, typer.Option("--account", help="Sub account or billing account; repeatable.")] = None,
     service: Annotated[_Values, typer.Option("--service", help="Service name; repeatable.")] = None,
     region: Annotated[_Values, typer.Option("--region", help="Region id or name; repeatable.")] = None,
+    cluster: Annotated[_Values, typer.Option("--cluster", help="Kubernetes cluster; repeatable.")] = None,
+    namespace: Annotated[_Values, typer.Option("--namespace", help="Kubernetes namespace; repeatable.")] = None,
     tag: Annotated[
         _Values, typer.Option("--tag", help="key=value; repeatable.  Values of one key combine with OR.")
     ] = None,
@@ -84,7 +86,7 @@ def add_budget(
             amount=read_amount(amount),
             currency=currency.upper(),
             period=period,
-            scope=_scope(provider, account, service, region, tag),
+            scope=_scope(provider, account, service, region, cluster, namespace, tag),
             metric=metric,
             thresholds=_percents(threshold, DEFAULT_THRESHOLDS),
             forecast_thresholds=_percents(forecast_threshold, DEFAULT_FORECAST_THRESHOLDS),
@@ -111,6 +113,8 @@ def set_budget(
     account: Annotated[_Values, typer.Option("--account", help="Sub account or billing account; repeatable.")] = None,
     service: Annotated[_Values, typer.Option("--service", help="Service name; repeatable.")] = None,
     region: Annotated[_Values, typer.Option("--region", help="Region id or name; repeatable.")] = None,
+    cluster: Annotated[_Values, typer.Option("--cluster", help="Kubernetes cluster; repeatable.")] = None,
+    namespace: Annotated[_Values, typer.Option("--namespace", help="Kubernetes namespace; repeatable.")] = None,
     tag: Annotated[_Values, typer.Option("--tag", help="key=value; repeatable.")] = None,
     everything: Annotated[
         bool, typer.Option("--all-charges", help="Count all charges; alone, or before new scope options.")
@@ -139,7 +143,7 @@ def set_budget(
     org = tenant_of(rt, org)
     with usage_errors():
         before = manage.find_budget(rt, org, name)
-        given = _scope(provider, account, service, region, tag)
+        given = _scope(provider, account, service, region, cluster, namespace, tag)
         scope = _changed(Scope() if everything else from_document(before).scope, given)
         changes = BudgetChanges(
             amount=read_amount(amount) if amount is not None else None,
@@ -212,9 +216,12 @@ def _print_set(rt: Runtime, org: str, report: BudgetReport, as_json: bool) -> No
         console.print("Unsent notifications are retried by the next costwire sync.")
 
 
+_DIMENSIONS = ("providers", "accounts", "services", "regions", "clusters", "namespaces", "tags")
+
+
 def _changed(scope: Scope, given: Scope) -> Scope:
     """The scope with each dimension that is given."""
-    named = {name: getattr(given, name) for name in ("providers", "accounts", "services", "regions", "tags")}
+    named = {name: getattr(given, name) for name in _DIMENSIONS}
     return replace(scope, **{name: values for name, values in named.items() if values})
 
 
@@ -247,12 +254,22 @@ def _money(amount: Decimal | None) -> str:
     return "-" if amount is None else money(amount)
 
 
-def _scope(providers: _Values, accounts: _Values, services: _Values, regions: _Values, tags: _Values) -> Scope:
+def _scope(
+    providers: _Values,
+    accounts: _Values,
+    services: _Values,
+    regions: _Values,
+    clusters: _Values,
+    namespaces: _Values,
+    tags: _Values,
+) -> Scope:
     return Scope(
         providers=tuple(value.lower() for value in providers or ()),
         accounts=tuple(accounts or ()),
         services=tuple(services or ()),
         regions=tuple(regions or ()),
+        clusters=tuple(clusters or ()),
+        namespaces=tuple(namespaces or ()),
         tags=read_tags(tags or ()),
     )
 

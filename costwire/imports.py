@@ -80,7 +80,8 @@ def connect(
         str | None,
         typer.Option(
             "--location",
-            help="Where the provider delivers its bills: gs://bucket/folder, file:///folder; of OpenAI and Anthropic, the API by default.",
+            help="Where the provider delivers its bills: gs://bucket/folder, file:///folder; of a cluster the address of its OpenCost; "
+            "of OpenAI and Anthropic, the API by default.",
         ),
     ] = None,
     integration: Annotated[

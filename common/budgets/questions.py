@@ -17,7 +17,7 @@ from common.domain.forecast import HISTORY_DAYS
 from common.domain.money import add
 from common.domain.outlook import Source
 from common.focus import TABLE
-from common.warehouse.daily import DAILY_TABLE
+from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
 
 RECENT_BILLING_PERIODS = 3
 """Looked through first where a budget has no charges in the newest period."""
@@ -255,6 +255,8 @@ def scope_filters(scope: Scope) -> tuple[str, dict[str, Any]]:
         ("accounts", scope.accounts, ("SubAccountId", "BillingAccountId")),
         ("services", scope.services, ("ServiceName",)),
         ("regions", scope.regions, ("RegionId", "RegionName")),
+        ("clusters", scope.clusters, ("x_Cluster",)),
+        ("namespaces", scope.namespaces, ("x_Namespace",)),
     ):
         if values:
             choices = " or ".join(f"coalesce({column}, '') in unnest(@{name})" for column in columns)
@@ -282,8 +284,10 @@ def _sql(name: str, budget: Budget, filters: str) -> str:
     if budget.metric not in METRICS:
         raise ValueError(f"metric {budget.metric} is not a cost column")
     counted_by = "BillingPeriodStart" if budget.counts_by_billing_period else "ChargePeriodStart"
-    # tag sets are without bound, so the roll-up has none
-    table = _CHARGES if budget.scope.tags else _DAILY
+    # tag sets are without bound, and few organizations have clusters, so the roll-up has neither
+    scope = budget.scope
+    is_whole = scope.tags or scope.clusters or scope.namespaces or budget.metric not in DAILY_COLUMNS
+    table = _CHARGES if is_whole else _DAILY
     return _text(name).format(**vars(table), metric=budget.metric, counted_by=counted_by, scope=filters)
 
 

@@ -9,13 +9,15 @@ from common.domain.budgets import Budget, Scope
 from common.domain.nearest import did_you_mean
 from common.focus import TABLE
 from common.ports import Runtime
-from common.warehouse.daily import DAILY_TABLE
+from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
 
 _COLUMNS = {
     "provider": ("x_Provider",),
     "account": ("SubAccountId", "BillingAccountId"),
     "service": ("ServiceName",),
     "region": ("RegionId", "RegionName"),
+    "cluster": ("x_Cluster",),
+    "namespace": ("x_Namespace",),
 }
 
 
@@ -36,14 +38,16 @@ def scope_warnings(rt: Runtime, org_slug: str, budget: Budget) -> list[str]:
 
 
 def _wanted(scope: Scope) -> Iterable[tuple[str, tuple[str, ...]]]:
-    return zip(_COLUMNS, (scope.providers, scope.accounts, scope.services, scope.regions), strict=True)
+    named = (scope.providers, scope.accounts, scope.services, scope.regions, scope.clusters, scope.namespaces)
+    return zip(_COLUMNS, named, strict=True)
 
 
 def _values(rt: Runtime, org_slug: str, columns: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for column in columns:
+        table = DAILY_TABLE if column in DAILY_COLUMNS else TABLE
         rows = rt.warehouse.query(
-            org_slug, f"select distinct {column} as value from {DAILY_TABLE} where {column} is not null"
+            org_slug, f"select distinct {column} as value from {table} where {column} is not null"
         )
         found |= {str(row["value"]) for row in rows}
     return found

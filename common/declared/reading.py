@@ -37,7 +37,7 @@ BUDGET = (
     "org", "name", "amount", "currency", "period", "scope", "metric", "thresholds", "forecast_thresholds", "owner", "channels",
     "starts_on", "ends_on",
 )  # fmt: skip
-SCOPE = ("providers", "accounts", "services", "regions", "tags")
+SCOPE = ("providers", "accounts", "services", "regions", "clusters", "namespaces", "tags")
 _One = TypeVar("_One", bound=Declared)
 
 
@@ -133,6 +133,8 @@ def _scope(table: Table) -> Scope:
         accounts=scope.texts("accounts"),
         services=scope.texts("services"),
         regions=scope.texts("regions"),
+        clusters=scope.texts("clusters"),
+        namespaces=scope.texts("namespaces"),
         tags={key: tags.texts(key) for key in tags.keys()},  # noqa: SIM118 - a table is not a mapping
     )
 

@@ -123,6 +123,8 @@ def budget_fields(budget: Budget) -> Fields:
         "accounts": scope.accounts,
         "services": scope.services,
         "regions": scope.regions,
+        "clusters": scope.clusters,
+        "namespaces": scope.namespaces,
     }
     tags = {key: sorted(set(values)) for key, values in scope.tags.items()}
     return {

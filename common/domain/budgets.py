@@ -17,7 +17,7 @@ from common.domain.channels import channel_name_fault
 from common.domain.money import EXACT, plain, read_cost
 from common.domain.period import BillingPeriod
 
-METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+METRICS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "x_EstimatedCost")
 MONTHS_OF_KIND = {"monthly": 1, "quarterly": 3, "yearly": 12}
 CUSTOM = "custom"
 KINDS = (*MONTHS_OF_KIND, CUSTOM)
@@ -63,11 +63,20 @@ class Scope:
     accounts: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def describe(self) -> str:
         """The scope in words for people."""
-        named = {"provider": self.providers, "account": self.accounts, "service": self.services, "region": self.regions}
+        named = {
+            "provider": self.providers,
+            "account": self.accounts,
+            "service": self.services,
+            "region": self.regions,
+            "cluster": self.clusters,
+            "namespace": self.namespaces,
+        }
         parts = [f"{name} {' or '.join(values)}" for name, values in named.items() if values]
         parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
         return ", ".join(parts) or ALL_CHARGES
@@ -210,6 +219,8 @@ def as_document(budget: Budget) -> dict[str, Any]:
             "accounts": list(budget.scope.accounts),
             "services": list(budget.scope.services),
             "regions": list(budget.scope.regions),
+            "clusters": list(budget.scope.clusters),
+            "namespaces": list(budget.scope.namespaces),
             "tags": {key: list(values) for key, values in budget.scope.tags.items()},
         },
         "owner": budget.owner,
@@ -238,6 +249,8 @@ def from_document(document: Mapping[str, Any]) -> Budget:
             accounts=tuple(scope.get("accounts", ())),
             services=tuple(scope.get("services", ())),
             regions=tuple(scope.get("regions", ())),
+            clusters=tuple(scope.get("clusters", ())),
+            namespaces=tuple(scope.get("namespaces", ())),
             tags={key: tuple(values) for key, values in scope.get("tags", {}).items()},
         ),
         owner=document.get("owner"),

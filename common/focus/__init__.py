@@ -31,6 +31,20 @@ GENAI_COLUMNS: dict[str, str] = {
 }
 """What a charge for a model has; null for any other charge, and where the bill does not say it."""
 
+KUBERNETES_COLUMNS: dict[str, str] = {
+    "x_Cluster": TEXT_TYPE,
+    "x_Namespace": TEXT_TYPE,
+    "x_ControllerKind": TEXT_TYPE,
+    "x_Controller": TEXT_TYPE,
+    "x_Pod": TEXT_TYPE,
+    "x_Node": TEXT_TYPE,
+    "x_AllocationKind": TEXT_TYPE,
+    "x_CostKind": TEXT_TYPE,
+    "x_EstimatedCost": COST_TYPE,
+    "x_Efficiency": COST_TYPE,
+}
+"""What a part of a cluster has; null for any other charge.  x_EstimatedCost is in no cost of FOCUS: a bill may have the same nodes."""
+
 OWN_COLUMNS: dict[str, str] = {
     "x_OrgSlug": TEXT_TYPE,
     "x_IntegrationId": TEXT_TYPE,
@@ -41,6 +55,7 @@ OWN_COLUMNS: dict[str, str] = {
     "x_CostCategories": TEXT_TYPE,
     "x_Source": TEXT_TYPE,
     **GENAI_COLUMNS,
+    **KUBERNETES_COLUMNS,
 }
 """Our columns behind the FOCUS ones.  x_CostCategories and x_Source are JSON text: provider facts that FOCUS has no column for."""
 

@@ -4,6 +4,8 @@ A raw file of answers is JSON lines of envelopes, one per page:
 
     {"request": {"path": ..., "query": [[name, value], ...]} or null, "account": text or null, "answer": the body as it came, as text}
 
+and `"currency": code` where answers name none,
+
 so that it holds every byte of an answer and what was asked for.  Numbers are read as their own text, never through a float.  A page alone,
 as a user may have saved it, is recognised too; `common/providers/answer_pages.py` makes a file of such pages.
 """
@@ -13,16 +15,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from common.domain.money import add, fits_cost, plain, read_cost, round_cost, subtract
 from common.errors import BadBill
 from common.formats.recognition import Answers, SourceFormat, formats
 from common.formats.strict_json import Doubled, NotStrict, has_doubled, is_blank, parse_texts
 
-ACCOUNT = "account"
+ACCOUNT, CURRENCY = "account", "currency"
+EACH = "*"
+"""The step to the values of a map."""
+SUM = "sum_of_parts"
+"""The column of a cost that the answers state in parts only."""
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 _EXPONENT = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))[eE]([+-]?[0-9]{1,4})", re.ASCII)
 _ZERO = re.compile(r"[+-]?(?:0+(?:\.0*)?|\.0+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
@@ -31,10 +38,11 @@ _SECONDS = re.compile(r"[0-9]{9,10}", re.ASCII)
 
 @dataclass(frozen=True)
 class Page:
-    """One answer.  account: whose it is, where the envelope says so.  value: numbers are texts."""
+    """One answer.  account: whose it is, and currency, where the envelope says so.  value: numbers are texts."""
 
     value: Mapping[str, Any]
     account: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Row:
         return None
 
 
-def read_page(text: str, label: str, account: str | None = None) -> Page:
+def read_page(text: str, label: str) -> Page:
     """Raises BadBill for what is not strictly one JSON object, or has a key twice somewhere."""
     try:
         value = parse_texts(text)
@@ -68,7 +76,7 @@ def read_page(text: str, label: str, account: str | None = None) -> Page:
         raise BadBill(
             f"{label} holds an answer in which a key occurs twice, and which one applies is not known; fetch it again"
         )
-    return Page(value, account)
+    return Page(value)
 
 
 def read_pages(lines: Iterable[bytes], label: str) -> Iterator[Page]:
@@ -79,8 +87,8 @@ def read_pages(lines: Iterable[bytes], label: str) -> Iterator[Page]:
         found = _envelope(line)
         if found is None:
             raise BadBill(f"{label} has a line that is not an answer with its request; fetch the bill again")
-        account = found.get(ACCOUNT)
-        yield read_page(found["answer"], label, account if isinstance(account, str) else None)
+        said = {name: found[name] for name in (ACCOUNT, CURRENCY) if isinstance(found.get(name), str)}
+        yield replace(read_page(found["answer"], label), **said)
 
 
 def is_envelope(line: str) -> bool:
@@ -99,21 +107,28 @@ def _envelope(line: bytes) -> dict[str, Any] | None:
 
 def rows_of(page: Page, answers: Answers, number: int = 1) -> list[Row]:
     """The rows of a page in their order.  number: of the page in its file."""
-    outermost: Mapping[str, Any] = {ACCOUNT: page.account} if page.account else {}
+    said = {ACCOUNT: page.account, CURRENCY: page.currency}
+    outermost: Mapping[str, Any] = {name: text for name, text in said.items() if text}
     return list(_entries(page.value, answers.rows, (number,), (outermost,)))
 
 
 def _entries(
     value: Any, steps: tuple[str, ...], place: tuple[int, ...], above: tuple[Mapping[str, Any], ...]
 ) -> Iterator[Row]:
-    entries = value.get(steps[0]) if isinstance(value, dict) else None
-    for number, entry in enumerate(entries if isinstance(entries, list) else (), start=1):
+    for number, entry in enumerate(_below(value, steps[0]), start=1):
         fields = entry if isinstance(entry, dict) else {}
         if len(steps) == 1:
             yield Row((*place, number), (fields, *above))
         else:
-            own = {name: one for name, one in fields.items() if name != steps[1]}
+            own = {name: one for name, one in fields.items() if name != steps[1] and steps[1] != EACH}
             yield from _entries(fields, steps[1:], (*place, number), (own, *above))
+
+
+def _below(value: Any, step: str) -> list[Any]:
+    if not isinstance(value, dict):
+        return []
+    entries = list(value.values()) if step == EACH else value.get(step)
+    return entries if isinstance(entries, list) else []
 
 
 def is_usage(rows: Iterable[Row], answers: Answers) -> bool:
@@ -136,8 +151,9 @@ def shape_of(value: Mapping[str, Any]) -> Answers | None:
 
 
 def _fits(value: Any, steps: tuple[str, ...]) -> bool:
-    entries = value.get(steps[0]) if isinstance(value, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    is_there = isinstance(value, dict) and (steps[0] == EACH or isinstance(value.get(steps[0]), list))
+    entries = _below(value, steps[0])
+    if not is_there or not all(isinstance(entry, dict) for entry in entries):
         return False
     return len(steps) == 1 or any(_fits(entry, steps[1:]) for entry in entries)
 
@@ -146,10 +162,8 @@ def _fits(value: Any, steps: tuple[str, ...]) -> bool:
 def _shapes() -> tuple[Answers, ...]:
     """One for each way in which rows stand, with all that is about usage anywhere."""
     known = [one.answers for one in formats().values() if one.answers]
-    return tuple(
-        Answers(rows, usage=frozenset().union(*(one.usage for one in known)))
-        for rows in dict.fromkeys(one.rows for one in known)
-    )
+    usage = frozenset[str]().union(*(one.usage for one in known))
+    return tuple({one.rows: replace(one, usage=usage, seconds=frozenset(), cents=False) for one in known}.values())
 
 
 def column_names(pages: Iterable[Page]) -> tuple[tuple[str, ...], bool]:
@@ -165,22 +179,26 @@ def column_names(pages: Iterable[Page]) -> tuple[tuple[str, ...], bool]:
         names = usage if answers and is_usage(rows, answers) else bill
         for row in rows:
             for level in row.levels:
-                names.update(dict.fromkeys(_leaves(level)))
+                names.update(dict.fromkeys(_leaves(level, answers.nested if answers else frozenset())))
+        if rows and answers and answers.parts:
+            names[SUM] = None
     return tuple(bill or usage), bool(bill)
 
 
-def _leaves(record: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _leaves(record: Mapping[str, Any], nested: frozenset[str], prefix: str = "") -> Iterator[str]:
     for key, value in record.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
+        if isinstance(value, dict) and value and prefix + key not in nested:
+            yield from _leaves(value, nested, f"{prefix}{key}.")
         else:
             yield prefix + key
 
 
 def cell(row: Row, name: str, kind: SourceFormat, raw: str) -> str | None:
     """A canonical column of a row as text: what the second reader reads.  raw: what the column is called in the answers."""
-    text = row.text(raw)
     answers = kind.answers
+    if answers is not None and answers.parts and name == kind.cost:
+        return _sum_of_parts(row.levels[0], answers)
+    text = row.text(raw)
     if text is None or answers is None:
         return text
     if name in answers.seconds and _SECONDS.fullmatch(text):
@@ -188,6 +206,21 @@ def cell(row: Row, name: str, kind: SourceFormat, raw: str) -> str | None:
     if name == kind.currency:
         return text.upper()
     return cost_text(text, answers.cents) if name == kind.cost else text
+
+
+def _sum_of_parts(fields: Mapping[str, Any], answers: Answers) -> str | None:
+    """None where a part is no number, or the parts are not what the answer states."""
+    parts = [read_cost(_number(fields[name])) for name in answers.parts if name in fields]
+    stated = read_cost(_number(fields.get(answers.stated)))
+    known = [round_cost(part) for part in parts if part is not None and fits_cost(part)]
+    if stated is None or len(known) < len(parts):
+        return None
+    total = add(known)
+    return plain(total) if subtract(total, stated).copy_abs() <= answers.tolerance else None
+
+
+def _number(value: Any) -> str | None:
+    return cost_text(value, cents=False) if isinstance(value, str) else None
 
 
 def cost_text(text: str, cents: bool) -> str | None:

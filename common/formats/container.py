@@ -21,7 +21,7 @@ import zstandard
 
 from common.errors import BadBill
 from common.formats import answers
-from common.formats.bounds import MOST_COLUMNS, TRUNCATED, breaks_off, check_bounds, too_wide
+from common.formats.bounds import MAX_LINE_BYTES, MOST_COLUMNS, TRUNCATED, breaks_off, check_bounds, too_wide
 from common.formats.cells import cells_of, count_cells
 from common.formats.content import Content, between, file_at
 from common.formats.ranges import Range
@@ -307,7 +307,7 @@ def _told_apart(names: Sequence[str]) -> dict[str, str]:
 
 def _answers(content: Content, compression: str, decoded: str, label: str) -> Container | None:
     """A file of answers, or one answer; None for other JSON."""
-    if answers.is_envelope(next(filter(str.strip, decoded.split("\n")), "")):
+    if answers.is_envelope(_first_line(content, compression, decoded)):
         with decompressed(content, compression) as stream:
             names, has_costs = answers.column_names(answers.read_pages(_unmarked(stream), label))
         if not has_costs:
@@ -320,6 +320,15 @@ def _answers(content: Content, compression: str, decoded: str, label: str) -> Co
     if not names:
         raise BadBill(f"{label} is an answer without a row in it; it counts only beside others of the same question")
     return Container(content, "page", compression, names)
+
+
+def _first_line(content: Content, compression: str, decoded: str) -> str:
+    """The first line that is not blank; of a page, which may be longer than what was looked at, all of it."""
+    first = next(filter(str.strip, decoded.split("\n")), "")
+    if len(decoded.encode()) < _MAX_HEADER_BYTES or "\n" in decoded.strip():
+        return first
+    with decompressed(content, compression) as stream:
+        return stream.readline(MAX_LINE_BYTES).decode("utf-8-sig", errors="replace")
 
 
 def _unmarked(stream: BinaryIO) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -78,12 +79,25 @@ class Answers:
     rows: the lists that lead to a row, from the outside in: ("data", "results") are the results of each entry of `data`; a row has the
     fields of all it stands in.  seconds: columns that are Unix seconds, read as ISO 8601.  cents: the cost is in hundredths.
     usage: fields of the rows of answers about usage, any one of them: such answers lie beside a bill and are none.
+    A step `*` are the values of a map.  parts: the cost is the sum of these fields of a row, and no number where one of them is null or
+    they differ from the field `stated` by more than rounding to `digits` behind the point explains; a part that is missing is 0.
+    nested: columns that are maps, whose keys are no columns.  currency: of answers that name none.
     """
 
     rows: tuple[str, ...]
     seconds: frozenset[str] = frozenset()
     cents: bool = False
     usage: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()
+    stated: str = ""
+    digits: int = 0
+    nested: frozenset[str] = frozenset()
+    currency: str | None = None
+
+    @property
+    def tolerance(self) -> Decimal:
+        """How far the sum of rounded parts may lie from the rounded total."""
+        return Decimal(5 * (len(self.parts) + 1)).scaleb(-self.digits - 1) if self.parts else Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,9 @@ class SourceFormat:
     others.  null_texts: words that mean null in CSV, beside the empty cell.
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
     fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
-    answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS.
+    answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS;
+    kubernetes: those of KUBERNETES_COLUMNS.  proves: the column of its rows that the source's cost becomes.
+    by_day: of files named after a day the newest of each day adds up; a file of another name restates the month.
     folder: the provider's, where its mapping lies.
     """
 
@@ -126,6 +142,9 @@ class SourceFormat:
     more_rows: str | None = None
     answers: Answers | None = None
     genai: bool = False
+    kubernetes: bool = False
+    proves: str = "BilledCost"
+    by_day: bool = False
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 
     @property
@@ -214,6 +233,11 @@ def _answers(table: dict[str, Any]) -> Answers:
         frozenset(table.get("seconds", ())),
         bool(table.get("cents")),
         frozenset(table.get("usage", ())),
+        tuple(table.get("parts", ())),
+        table.get("stated", ""),
+        int(table.get("digits", 0)),
+        frozenset(table.get("nested", ())),
+        table.get("currency"),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import duckdb
 
+from common.formats.answers import CURRENCY, EACH
 from common.formats.bounds import MAX_LINE_BYTES
 from common.formats.container import Container
 from common.formats.recognition import Answers, Bag, Matched
@@ -270,15 +271,18 @@ def _entries(container: Container, kind: Answers) -> str:
     tokens = f"regexp_extract_all(answer, {literal(_STRING_OR_NOT)})"
     quoting = f"case when starts_with(token, '\"') then token else regexp_replace(token, {literal(_NUMBER)}, '\"\\0\"', 'g') end"
     rows = (
-        "select account, cast(page as varchar) as place, "
+        "select account, currency, cast(page as varchar) as place, "
         f"cast(array_to_string(list_transform({tokens}, lambda token: {quoting}), '') as json) as level_0 from ("
-        "select json_extract_string(json, '$.account') as account, json_extract_string(json, '$.answer') as answer, "
+        "select json_extract_string(json, '$.account') as account, json_extract_string(json, '$.currency') as currency, "
+        "json_extract_string(json, '$.answer') as answer, "
         f"row_number() over () as page from read_ndjson_objects({file_literal(container.content.name)}, hive_partitioning = false, "
         f"compression = {literal(container.compression)}, maximum_object_size = {MAX_LINE_BYTES}))"
     )
-    carried = "account"
+    carried = "account, currency"
     for number, step in enumerate(kind.rows, start=1):
         inner = f"cast(json_extract(level_{number - 1}, {literal(_json_path(step))}) as json[])"
+        if step == EACH:
+            inner = f"json_extract(level_{number - 1}, '$.*')"
         listed = f"select {carried}, place, {inner} as entries from ({rows})"
         rows = (
             f"select {carried}, unnest(entries) as level_{number}, "
@@ -300,13 +304,35 @@ def _answered(matched: Matched, name: str) -> str:
         return "account"
     path = literal(_json_path(raw))
     levels = ", ".join(f"json_extract_string(level_{number}, {path})" for number in range(len(kind.rows), 0, -1))
-    text = f"coalesce({levels})"
+    innermost = f"level_{len(kind.rows)}"
+    if kind.parts and name == matched.format.cost:
+        return _sum_of_parts(kind, innermost)
+    text = f"coalesce({levels}{', currency' if raw == CURRENCY else ''})"
     if name in kind.seconds:
         moment = f"strftime(make_timestamp(cast({text} as bigint) * 1000000), '%Y-%m-%dT%H:%M:%SZ')"
         return f"case when regexp_full_match({text}, '[0-9]{{9,10}}') then {moment} else {text} end"
     if name == matched.format.currency:
         return f"upper({text})"
     return _answered_cost(text, kind.cents) if name == matched.format.cost else text
+
+
+def _sum_of_parts(kind: Answers, innermost: str) -> str:
+    """A part that is null has a JSON type, and one that is missing has none."""
+    paths = [literal(_json_path(name)) for name in (*kind.parts, kind.stated)]
+    texts, types = (
+        f"{function}({innermost}, [{', '.join(paths)}])" for function in ("json_extract_string", "json_type")
+    )
+    # numbers are quoted by now
+    costs = [f"to_cost({_answered_cost(f'found.texts[{number + 1}]', cents=False)})" for number in range(len(paths))]
+    parts = [
+        f"case when found.types[{number}] is null then 0 when found.types[{number}] = 'VARCHAR' then {cost} end"
+        for number, cost in enumerate(costs[:-1], start=1)
+    ]
+    total = f"cast({' + '.join(parts)} as decimal(38, 24))"
+    return (
+        f"(select case when abs({total} - {costs[-1]}) <= {kind.tolerance} then cast({total} as varchar) end "
+        f"from (select {texts} as texts, {types} as types) as found)"
+    )
 
 
 def _answered_cost(text: str, cents: bool) -> str:

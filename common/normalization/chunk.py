@@ -190,7 +190,8 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
-    return focus_select(f"({mapping})", ours, formats()[delivery.source_format].genai)
+    kind = formats()[delivery.source_format]
+    return focus_select(f"({mapping})", ours, kind.genai, kind.kubernetes)
 
 
 def _copy(work: _Work, select: str, target: Path) -> None:
@@ -246,7 +247,7 @@ def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None
 def written_numbers(connection: duckdb.DuckDBPyConnection, path: Path, delivery: Delivery) -> Numbers:
     """Rows, sums by currency and day, billing accounts and failed FOCUS rules of a normalized file.  connection: of a `workbench`."""
     connection.execute(f"create or replace temp view focus_rows as select * from {_parquet(path)}")
-    written, rows = written_sums(connection)
+    written, rows = written_sums(connection, delivery.proved_column)
     days, charged_through = daily_sums(connection, delivery)
     accounts = connection.execute(
         "select distinct x_Provider, BillingAccountId from focus_rows "

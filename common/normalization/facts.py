@@ -50,7 +50,7 @@ class Facts:
 
 def facts_of(delivery: Delivery, results: Sequence[ChunkResult]) -> Facts:
     """The numbers of a delivery, and whether they are its source's.  results: of its chunks, and the adjustments."""
-    column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
+    column = delivery.proved_column
     written = _by_currency((result.written, column) for result in results)
     quarantined = _by_currency((result.quarantined, "amount") for result in results)
     if "" in quarantined and delivery.fallback_currency:

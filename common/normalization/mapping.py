@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 
 import duckdb
 
-from common.focus import GENAI_COLUMNS, columns
+from common.focus import GENAI_COLUMNS, KUBERNETES_COLUMNS, columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
 from common.records.own_services import SERVICE_TABLES, OwnService
@@ -122,10 +122,12 @@ def adjustments_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".adjustments")
 
 
-def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", genai: bool = False) -> str:
+def focus_select(
+    mapped: str, ours: str = "source_row_id, quarantine_reason", genai: bool = False, kubernetes: bool = False
+) -> str:
     """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine.
 
-    genai: whether the mapping gives the columns of charges for models.
+    genai, kubernetes: whether the mapping gives the columns of charges for models, and of parts of a cluster.
     """
     parts = []
     for column in columns():
@@ -133,10 +135,12 @@ def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", ge
         if column.name == "ChargeCategory":
             value = f"case when quarantine_reason is null then {value} end"
         parts.append(f"{value} as {quoted(column.name)}")
-    models = ", ".join(
-        f"cast({quoted(name) if genai else 'null'} as {kind}) as {quoted(name)}" for name, kind in GENAI_COLUMNS.items()
+    special = ", ".join(
+        f"cast({quoted(name) if given else 'null'} as {kind}) as {quoted(name)}"
+        for given, names in ((genai, GENAI_COLUMNS), (kubernetes, KUBERNETES_COLUMNS))
+        for name, kind in names.items()
     )
-    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {models} from {mapped}"
+    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {special} from {mapped}"
 
 
 def _provider_sql(source_format: str, kind: str = "") -> str | None:

@@ -23,18 +23,21 @@ _COLUMNS = {
 }
 
 
-def written_sums(connection: duckdb.DuckDBPyConnection) -> tuple[list[dict[str, str]], int]:
-    """Of `focus_rows`: by currency the sums of BilledCost and EffectiveCost, and the largest sum without signs; and how many rows.
+def written_sums(connection: duckdb.DuckDBPyConnection, proved: str = "BilledCost") -> tuple[list[dict[str, str]], int]:
+    """Of `focus_rows`: by currency the sums of BilledCost, EffectiveCost and the proved column, and the largest sum without signs; and how
+    many rows.
 
     Raises BadBill where a sum outgrows its column.
     """
+    added_up = {**_COLUMNS, "cost": tuple(dict.fromkeys((*_COLUMNS["cost"], proved)))}
     gross = ", ".join(
         f"greatest({', '.join(f'coalesce(sum(abs({name})), 0)' for name in (*names, names[0]))})"
-        for names in _COLUMNS.values()
+        for names in added_up.values()
     )
     try:
         found = connection.execute(
-            f"select BillingCurrency, sum(BilledCost), sum(EffectiveCost), count(*), {gross} from focus_rows group by all order by all"
+            f"select BillingCurrency, sum(BilledCost), sum(EffectiveCost), coalesce(sum({proved}), 0), count(*), {gross} "
+            "from focus_rows group by all order by all"
         ).fetchall()
     except duckdb.OutOfRangeException:
         raise too_large() from None
@@ -43,11 +46,12 @@ def written_sums(connection: duckdb.DuckDBPyConnection) -> tuple[list[dict[str, 
             "currency": currency or "",
             "BilledCost": plain(billed),
             "EffectiveCost": plain(effective),
+            proved: plain(amount),
             **{name: plain(most) for name, most in zip(_gross_names(), largest, strict=True)},
         }
-        for currency, billed, effective, _, *largest in found
+        for currency, billed, effective, amount, _, *largest in found
     ]
-    return totals, sum(row[3] for row in found)
+    return totals, sum(row[4] for row in found)
 
 
 def daily_sums(
@@ -60,7 +64,7 @@ def daily_sums(
     if not delivery.billing_period:
         return {}, None
     period = BillingPeriod.parse(delivery.billing_period)
-    column = "EffectiveCost" if delivery.proves_effective_cost else "BilledCost"
+    column = delivery.proved_column
     # the day by arithmetic: a conversion of time zones takes three times as long
     day = "date '1970-01-01' + cast(epoch_us(ChargePeriodStart) // 86400000000 as integer)"
     found = connection.execute(

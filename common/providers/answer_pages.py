@@ -23,12 +23,16 @@ from common.providers.discovery import FoundDelivery, data_files, is_data, one_d
 from common.providers.registry import ASKED
 
 GATHERED = "answers.jsonl"
-_PERIODS = (("start_time", "end_time"), ("starting_at", "ending_at"))
+_PERIODS = (("start_time", "end_time"), ("starting_at", "ending_at"), ("start", "end"))
 
 
 @dataclass(frozen=True)
 class _Saved:
-    """A page as a file.  kind: which fields its rows have, empty where it has no row.  first, behind: its days, None where it has none."""
+    """A page as a file.
+
+    kind: which fields its rows have, or whose allocations they are; empty where it has no row.  first, behind: its days, None where it has
+    none.  currency: of answers that name none.
+    """
 
     name: str
     text: str
@@ -36,6 +40,7 @@ class _Saved:
     first: str | None
     behind: str | None
     has_more: bool
+    currency: str | None = None
 
 
 class GatheredPages:
@@ -85,9 +90,14 @@ def discover_answers(location: Location, periods: Sequence[str] = ()) -> list[Fo
     return [one_delivery(location, [item]) for item in sorted(found, key=lambda one: (one.modified_at, one.name))]
 
 
-def envelope(answer: str, request: Mapping[str, Any] | None = None, account: str | None = None) -> bytes:
-    """The line of a page in a file of answers.  answer: the body as it came."""
-    line = {"request": request, "account": account, "answer": answer}
+def envelope(
+    answer: str,
+    request: Mapping[str, Any] | None = None,
+    account: str | None = None,
+    currency: str | None = None,
+) -> bytes:
+    """The line of a page in a file of answers.  answer: the body as it came.  currency: where the answer names none."""
+    line = {"request": request, "account": account, "answer": answer} | ({"currency": currency} if currency else {})
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
@@ -104,7 +114,7 @@ def gathered(files: Mapping[str, bytes]) -> bytes:
     empty = by_kind.pop((), [])
     for same in by_kind.values():
         _check_whole(same, empty)
-    return b"".join(envelope(page.text) for page in pages)
+    return b"".join(envelope(page.text, currency=page.currency) for page in pages)
 
 
 def _is_page(name: str) -> bool:
@@ -126,6 +136,12 @@ def _read(name: str, body: bytes) -> _Saved:
     if shape is None:
         raise BadBill(f"{name} is not an answer about costs or usage; fetch it again")
     rows = rows_of(page, shape)
+    if shape.parts:  # allocations: each has its window
+        fields = [row.levels[0] for row in rows]
+        windows = [one["window"] for one in fields if isinstance(one.get("window"), dict)]
+        clusters = sorted({str((one.get("properties") or {}).get("cluster")) for one in fields})
+        kind, (first, behind) = tuple(["allocations", *clusters] if rows else []), _days(windows)
+        return _Saved(name, text, kind, first, behind, has_more=False, currency=shape.currency)
     entries = [one for one in page.value[shape.rows[0]] if isinstance(one, dict)]
     first, behind = _days(entries)
     kind = tuple(sorted(rows[0].levels[0])) if rows else ()

@@ -17,6 +17,7 @@ TITLES = {
     "openai": "OpenAI",
     "anthropic": "Anthropic",
     "deepseek": "DeepSeek",
+    "opencost": "OpenCost",
     "focus": "FOCUS",
 }
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""
@@ -25,6 +26,9 @@ PROVIDERS = tuple(TITLES)
 
 ASKED = frozenset({"openai", "anthropic"})
 """Providers that leave no bills anywhere: their API is asked, with a scheme of their name."""
+
+CLUSTERS = frozenset({"opencost"})
+"""Providers whose API is asked at an address that the user gives."""
 
 _OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci", **{name: name for name in ASKED}}
 """Scheme of a place -> whose credential opens it, whichever provider's bills lie there."""
@@ -35,7 +39,7 @@ def credential_reader(scheme: str, name: str) -> ReadCredential | None:
 
     name: the provider of the bills, whose credential opens a place that has no owner.
     """
-    if scheme == "https":
+    if scheme == "https" and name not in CLUSTERS:
         from common.providers.signed_address import read_credential
 
         return read_credential

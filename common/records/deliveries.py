@@ -61,7 +61,8 @@ class Delivery:
 
     delivered_at: the provider's time.  seen_at: the newest time that its files themselves had, where a user stated another.
     joined_from: the deliveries whose parts it is made of, where they arrived one by one; completeness: how many belong together here;
-    joined_at: the provider's time of the older one of a pair.  cost_column: of the source, where it is not the format's own.
+    joined_at: the provider's time of the older one of a pair; the mean time of the files of days.
+    cost_column: of the source, where it is not the format's own.
     Once its chunks are done: rows and quarantined_rows; totals: currency -> decimal text of what was written; proof, conformance: an
     entry per currency and per failed rule; accounts: `provider` and `billing_account_id` of each; difference, beyond: why it cannot be
     shown, None where it can.  reason: why it is not shown.  proved_at: UTC, ISO 8601.  replaced: the delivery that readers saw before it,
@@ -145,6 +146,14 @@ class Delivery:
         """The effective view of a month alone says nothing of what was invoiced: its proof runs on EffectiveCost."""
         pair = self._pair
         return pair is not None and all(part.role == pair.effective for part in self.parts)
+
+    @property
+    def proved_column(self) -> str:
+        """The column of its rows that adds up to what the source says."""
+        kind = formats().get(self.source_format)
+        if self.proves_effective_cost:
+            return "EffectiveCost"
+        return kind.proves if kind else "BilledCost"
 
     def repeats(self, part: Part) -> bool:
         """Whether a part is the effective view beside the billed one: it has the same money again, which does not count."""

@@ -7,9 +7,11 @@ so the last of several at once sees them all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 
 from common.formats.recognition import Pair, SourceFormat, formats
 from common.records.deliveries import NOT_COUNTED, Delivery, identify
@@ -23,6 +25,8 @@ def joined(own: Delivery, others: Sequence[Delivery], source_format: SourceForma
     """
     pieces = [one for one in others if one.state not in NOT_COUNTED and not one.joined_from]
     pieces = [own, *(one for one in pieces if one.delivery_id != own.delivery_id)]
+    if source_format.by_day:
+        return _by_day(own, pieces, source_format)
     if source_format.adds_up:
         return _added_up(own, pieces, source_format)
     # of greatest rank, so that it does not matter which half came last
@@ -46,6 +50,8 @@ def completeness(parts: Sequence[Part], source_format: SourceFormat) -> int:
     return len({part.role for part in parts} & source_format.pair.roles) or 1 if source_format.pair else 1
 
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""What a file is called that holds a day."""
 PARTED = "its two halves are of different run days"
 
 
@@ -77,7 +83,7 @@ def _dated(delivery: Delivery, known: Sequence[Delivery]) -> Delivery:
 
 
 def _halves(delivery: Delivery, known: Sequence[Delivery]) -> list[Delivery]:
-    if delivery.joined_at is None:
+    if delivery.joined_at is None or formats()[delivery.source_format].pair is None:
         return []
     return [one for one in known if one.delivery_id in delivery.joined_from]
 
@@ -104,6 +110,25 @@ def _added_up(own: Delivery, pieces: Sequence[Delivery], source_format: SourceFo
             needed.append(one)
     whole = sorted(parts.values(), key=lambda part: (part.name, part.digest))
     return _made(own, needed, whole, max(one.delivered_at for one in pieces), source_format)
+
+
+def _by_day(own: Delivery, pieces: Sequence[Delivery], source_format: SourceFormat) -> Delivery:
+    """The newest file of each day; a file of another name is a whole month and stays alone."""
+    if not _is_of_days(own):
+        return own
+    newest: dict[str, tuple[Part, Delivery]] = {}
+    for one in sorted(filter(_is_of_days, pieces), key=lambda one: (one.delivered_at, one.delivery_id)):
+        newest |= {part.name: (part, one) for part in one.parts}
+    whole = [newest[name][0] for name in sorted(newest)]
+    needed = {one.delivery_id: one for _, one in newest.values()}
+    made = _made(own, [*needed.values()], whole, max(one.delivered_at for one in needed.values()), source_format)
+    # of two that end with the same listing, the one whose other days are newer has the greater rank
+    times = [one.delivered_at.timestamp() for _, one in newest.values()]
+    return replace(made, joined_at=datetime.fromtimestamp(sum(times) / len(times), UTC))
+
+
+def _is_of_days(delivery: Delivery) -> bool:
+    return all(_DAY.fullmatch(PurePosixPath(part.name).stem) for part in delivery.parts)
 
 
 def _others(own: Delivery, pieces: Sequence[Delivery], pair: Pair) -> list[Delivery]:

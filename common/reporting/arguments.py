@@ -134,10 +134,10 @@ def read_filter(text: str) -> Filter:
 def read_metric(text: str) -> Metric:
     """A metric by its column or without `Cost`, in any case: `billed`, `EffectiveCost`.  Raises InvalidQuestion."""
     known = {folded(metric): metric for metric in Metric}
-    known |= {name.removesuffix("cost"): metric for name, metric in known.items()}
+    known |= {name.removesuffix("cost").removeprefix("x"): metric for name, metric in known.items()}
     if found := known.get(folded(text)):
         return found
-    short = [metric.removesuffix("Cost").lower() for metric in Metric]
+    short = [metric.removesuffix("Cost").removeprefix("x_").lower() for metric in Metric]
     raise InvalidQuestion(f"'{text}' is not a metric, expected {', '.join(short)}{did_you_mean(text, known)}")
 
 

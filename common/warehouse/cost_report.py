@@ -23,6 +23,12 @@ class Metric(StrEnum):
     EFFECTIVE_COST = "EffectiveCost"
     LIST_COST = "ListCost"
     CONTRACTED_COST = "ContractedCost"
+    ESTIMATED_COST = "x_EstimatedCost"
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Of an estimate: charges that have none are not asked for, as their costs are no part of it."""
+        return (f"{self} is not null",) if self is Metric.ESTIMATED_COST else ()
 
 
 class Span(StrEnum):
@@ -77,7 +83,7 @@ class CostsQuery:
     @property
     def sql(self) -> str:
         """The question in BigQuery SQL."""
-        filters = [one.sql(number) for number, one in enumerate(self.filters)]
+        filters = [*self.metric.conditions, *(one.sql(number) for number, one in enumerate(self.filters))]
         between = "(ChargePeriodStart >= @{0} and ChargePeriodStart < @{1})"
         days = between.format("from_time", "until_time")
         if self.previous:

@@ -84,6 +84,8 @@ SHORT: Mapping[str, Dimension] = {
         Dimension("region", "RegionId", "RegionName"),
         Dimension("resource", "ResourceId", "ResourceName"),
         Dimension("integration", "x_IntegrationId"),
+        Dimension("cluster", "x_Cluster"),
+        Dimension("namespace", "x_Namespace"),
         Dimension("day", "date(ChargePeriodStart)", kind=_DAY),
         Dimension("month", "date_trunc(date(ChargePeriodStart), month)", kind=_MONTH),
     )

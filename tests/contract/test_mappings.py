@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from common.focus import GENAI_COLUMNS, columns
+from common.focus import GENAI_COLUMNS, KUBERNETES_COLUMNS, columns
 from common.formats import container
 from common.formats import recognition as formats
 from common.formats.engine import engine
@@ -23,7 +23,7 @@ from common.normalization.mapping import focus_select, mapping_sql, prepare
 
 CASES = Path(__file__).parent.parent / "fixtures" / "mappings"
 DECIMALS = {column.name for column in columns() if column.data_type == "Decimal"}
-DECIMALS |= {name for name, kind in GENAI_COLUMNS.items() if kind.startswith("DECIMAL")}
+DECIMALS |= {name for name, kind in (GENAI_COLUMNS | KUBERNETES_COLUMNS).items() if kind.startswith("DECIMAL")}
 TIMES = {column.name for column in columns() if column.data_type == "DateTime"}
 
 
@@ -58,7 +58,9 @@ def map_file(path: Path, settings: dict[str, str]) -> tuple[str, list[dict[str, 
         if usage := usage_sql(opened, matched):
             connection.execute(f"create temp table usage as {usage}")
         mapping = mapping_sql(matched.format.name)
-        result = connection.execute(focus_select(f"({mapping})", genai=matched.format.genai))
+        result = connection.execute(
+            focus_select(f"({mapping})", genai=matched.format.genai, kubernetes=matched.format.kubernetes)
+        )
         names = [entry[0] for entry in result.description]
         return matched.format.name, [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

@@ -66,6 +66,29 @@ PROMISED = {
         "cost_per_million_tokens": NUMERIC,
         "list_per_million_tokens": NUMERIC,
     },
+    "kubernetes_costs": {
+        "date": DAY,
+        "cluster": TEXT,
+        "namespace": TEXT,
+        "controller_kind": TEXT,
+        "controller": TEXT,
+        "allocation_kind": TEXT,
+        "cost_kind": TEXT,
+        "currency": TEXT,
+        "estimated_cost": BIGNUMERIC,
+        "known_cost": BIGNUMERIC,
+        "used_cost": NUMERIC,
+    },
+    "kubernetes_clusters": {
+        "date": DAY,
+        "cluster": TEXT,
+        "currency": TEXT,
+        "estimated_cost": BIGNUMERIC,
+        "idle_cost": BIGNUMERIC,
+        "shared_cost": BIGNUMERIC,
+        "idle_share": NUMERIC,
+        "efficiency": NUMERIC,
+    },
     "gcp_billing_costs": {
         "cost_id": TEXT,
         "org_slug": TEXT,
@@ -169,7 +192,10 @@ def test_other_currencies_are_converted_by_the_rate_of_their_billing_month(opene
     assert opened.ask("select sum(total_cost) as t from cost_summary")[0]["t"] == Decimal("122.0000001")
 
 
-@pytest.mark.parametrize("view", [name for name in PROMISED if name not in ("gcp_billing_costs", "genai_costs")])
+_NOT_CONVERTED = ("gcp_billing_costs", "genai_costs", "kubernetes_costs", "kubernetes_clusters")
+
+
+@pytest.mark.parametrize("view", [name for name in PROMISED if name not in _NOT_CONVERTED])
 def test_a_missing_rate_is_an_error_that_names_it(opened: Opened, view: str) -> None:
     opened.set_rates(RATES)
     opened.show("d1", google("1", "1", day=opened.day(-21), BillingCurrency="GBP", hours=1))
@@ -323,6 +349,32 @@ def test_gcp_billing_summary_converts(opened: Opened) -> None:
     opened.show("d1", google("10", "7", BillingCurrency="EUR"), google("1", "1", row="2"))
     row = opened.ask("select * from gcp_billing_summary")[0]
     assert (row["daily_cost"], row["daily_credits"], row["net_cost"]) == (12, Decimal("-3.3"), Decimal("8.7"))
+
+
+def test_kubernetes_views_show_idle_and_used_parts_of_estimates(opened: Opened) -> None:
+    def part(cost: str, kind: str = "workload", **values: Any) -> dict[str, Any]:
+        named = {"x_Cluster": "c1", "x_AllocationKind": kind, "x_CostKind": "cpu", "x_EstimatedCost": cost} | values
+        return charge(BilledCost="0", **named)
+
+    opened.show(
+        "d1",
+        part("3", x_Namespace="shop", x_Efficiency="0.25"),
+        part("1", x_Namespace="shop", x_Efficiency="0.75"),
+        part("2", x_Namespace="shop", x_CostKind="shared"),
+        part("-1", "idle"),
+        charge(BilledCost="5"),
+    )
+    (cluster,) = opened.ask("select * from kubernetes_clusters")
+    named = ("estimated_cost", "idle_cost", "shared_cost", "idle_share", "efficiency")
+    assert [cluster[name] for name in named] == [Decimal(5), Decimal(-1), Decimal(2), Decimal("-0.2"), Decimal("0.375")]
+    rows = opened.ask(
+        "select allocation_kind, cost_kind, estimated_cost, known_cost, used_cost from kubernetes_costs order by 3"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("idle", "cpu", Decimal(-1), None, None),
+        ("workload", "shared", Decimal(2), None, None),
+        ("workload", "cpu", Decimal(4), Decimal(4), Decimal("1.5")),
+    ]
 
 
 def test_genai_costs_compares_what_tokens_cost_with_the_list(opened: Opened) -> None:

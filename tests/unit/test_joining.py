@@ -101,3 +101,27 @@ def test_a_delivery_that_contains_another_has_the_greater_rank(pieces: list[Deli
         for other in alike:
             mine, its = ({part.digest for part in it.parts} for it in (one, other))
             assert not mine < its or one.rank < other.rank
+
+
+@given(
+    st.lists(
+        st.tuples(hours, st.sets(st.integers(1, 5), min_size=1)), min_size=1, max_size=6, unique_by=lambda one: one[0]
+    ),
+    st.randoms(),
+)
+def test_of_files_named_after_days_the_newest_of_each_day_counts_in_any_order(listings, chance) -> None:  # type: ignore[no-untyped-def]
+    newest = {f"2026-03-0{day}.jsonl": f"{day}-{hour}" for hour, days in sorted(listings) for day in days}
+    pieces = []
+    for hour, days in listings:
+        made = piece("opencost_allocation", hour, *(("whole", f"{day}-{hour}") for day in sorted(days)))
+        named = [replace(part, name=f"2026-03-0{part.digest[0]}.jsonl") for part in made.parts]
+        pieces.append(replace(made, parts=tuple(named)))
+    chance.shuffle(pieces)
+    assert {part.name: part.digest for part in landed(pieces).parts} == newest
+
+
+def test_a_file_of_a_whole_month_is_never_joined_with_days() -> None:
+    month = piece("opencost_allocation", 2, ("whole", "saved"))
+    day = piece("opencost_allocation", 3, ("whole", "2026-03-01"))
+    assert joined(month, [day, month], formats()["opencost_allocation"]) == month
+    assert joined(day, [day, month], formats()["opencost_allocation"]).parts == day.parts

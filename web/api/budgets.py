@@ -33,12 +33,15 @@ class ScopeOf(Asked):
     accounts: list[str] = Field(default_factory=list, max_length=1000)
     services: list[str] = Field(default_factory=list, max_length=1000)
     regions: list[str] = Field(default_factory=list, max_length=200)
+    clusters: list[str] = Field(default_factory=list, max_length=200)
+    namespaces: list[str] = Field(default_factory=list, max_length=1000)
     tags: dict[str, list[str]] = Field(default_factory=dict, max_length=50, description="Tag key and accepted values")
 
     def scope(self) -> Scope:
         """As the domain has it."""
         tags = {name: tuple(values) for name, values in self.tags.items()}
-        return Scope(tuple(self.providers), tuple(self.accounts), tuple(self.services), tuple(self.regions), tags)
+        named = {name: tuple(getattr(self, name)) for name in type(self).model_fields if name != "tags"}
+        return Scope(**named, tags=tags)
 
 
 class BudgetWanted(Asked):

@@ -36,7 +36,7 @@ Filters = Annotated[
         examples=[["region=us-east-1"]],
     ),
 ]
-Metric = Annotated[str, Field("billed", description="billed, effective, list or contracted")]
+Metric = Annotated[str, Field("billed", description="billed, effective, list, contracted or estimated")]
 
 
 class CostsOf(Asked):

@@ -15,22 +15,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from common.adapters.answers.asking import TIMEOUT, Asker, TooLarge
 from common.domain.period import BillingPeriod
 from common.errors import (
     AGAIN,
     BadBill,
-    BadConfiguration,
     Changed,
-    NotAllowed,
     NotFound,
-    NotSignedIn,
     Retryable,
-    Throttled,
 )
 from common.formats.answers import Page, read_page
 from common.formats.container import MOST_PAGE_BYTES
@@ -40,27 +36,7 @@ from common.providers.answer_pages import envelope
 
 ENDPOINT = "COSTWIRE_{}_ENDPOINT"
 """Tests: where a peer of a provider's API answers."""
-LONGEST_WAIT_SECONDS = 60.0
-"""What a provider may ask us to wait for; longer, and the message comes again later."""
-_TRIES = 5
 _READINGS = 3
-_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-
-
-class _Again(Retryable):
-    """The same request may succeed soon.  seconds: how long the provider asks to wait, None where it does not say."""
-
-    def __init__(self, message: str, seconds: float | None = None) -> None:
-        super().__init__(message)
-        self.seconds = seconds
-
-
-class _Slower(_Again, Throttled):
-    """The same, once fewer are sent."""
-
-
-class _TooLarge(Exception):
-    """A page that would not fit; fewer days will."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +126,7 @@ class AnswersLocation:
         for attempt in range(1, _READINGS + 1):
             try:
                 return self._once(question, month, days)
-            except _TooLarge:
+            except TooLarge:
                 if days == 1:
                     raise BadBill(
                         f"{self._api.title} answers about one day with more than {MOST_PAGE_BYTES >> 20} MB at {question.path}"
@@ -203,45 +179,11 @@ class AnswersLocation:
         return page
 
     def _ask(self, question: Question, query: Sequence[tuple[str, str]]) -> str | None:
-        """The body of an answer; None for a question that this account does not have."""
-        again = Retrying(
-            retry=retry_if_exception_type(_Again),
-            stop=stop_after_attempt(_TRIES),
-            wait=_wait,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return again(self._asked, question, query)
+        return self._asker.ask(question.path, query, question.optional)
 
-    def _asked(self, question: Question, query: Sequence[tuple[str, str]]) -> str | None:
-        what = f"{self._api.title} ({question.path})"
-        try:
-            with self._client.stream("GET", question.path, params=list(query)) as answer:
-                if answer.status_code == 404 and question.optional:
-                    return None
-                if not answer.is_success:
-                    raise self._refused(what, answer, paged=any(name == "page" for name, _ in query))
-                return _body(answer)
-        except httpx.TransportError as error:
-            raise _Again(f"{what}: temporarily unavailable, {type(error).__name__}; {AGAIN}") from error
-        except UnicodeDecodeError:
-            raise Retryable(f"{what}: the answer is not UTF-8 text; {AGAIN}") from None
-
-    def _refused(self, what: str, answer: httpx.Response, paged: bool) -> Exception:
-        status = answer.status_code
-        if status == 429 or status >= 500 or status == 408:
-            seconds = _retry_after(answer)
-            if seconds is not None and seconds > LONGEST_WAIT_SECONDS:
-                return Throttled(f"{what}: asks to wait {seconds:.0f} s ({status}); {AGAIN}")
-            kind = _Slower if status == 429 else _Again
-            return kind(f"{what}: temporarily unavailable ({status}); {AGAIN}", seconds)
-        if status == 401:
-            return NotSignedIn(f"{what}: the key may not read costs ({status}); {self._api.key_hint}")
-        if status == 403:
-            return NotAllowed(f"{what}: the key may not read costs ({status}); {self._api.key_hint}", "to read costs")
-        if paged and status in {400, 404, 410}:
-            return Changed(f"{what}: a page is no longer there ({status}); the answers are read again")
-        return BadConfiguration(f"{what}: the request is refused ({status}); the API may have changed")
+    @cached_property
+    def _asker(self) -> Asker:
+        return Asker(self._api.title, lambda: self._client, self._api.key_hint, sleep=self._sleep)
 
     @cached_property
     def _key(self) -> ApiKey:
@@ -250,32 +192,6 @@ class AnswersLocation:
     @cached_property
     def _client(self) -> httpx.Client:
         address = os.environ.get(ENDPOINT.format(self._api.provider.upper())) or self._api.address
-        client = httpx.Client(base_url=address, headers=dict(self._api.headers(self._key)), timeout=_TIMEOUT)
+        client = httpx.Client(base_url=address, headers=dict(self._api.headers(self._key)), timeout=TIMEOUT)
         weakref.finalize(self, client.close)  # nobody closes a location
         return client
-
-
-def _body(answer: httpx.Response) -> str:
-    body = bytearray()
-    for piece in answer.iter_bytes():
-        body += piece
-        if len(body) > MOST_PAGE_BYTES:
-            raise _TooLarge
-    return body.decode()
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    text: Any = answer.headers.get("retry-after", "")
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        return None
-
-
-_backoff = wait_random_exponential(multiplier=0.5, max=8)
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    told = error.seconds if isinstance(error, _Again) else None
-    return _backoff(state) if told is None else told

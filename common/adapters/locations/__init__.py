@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from common.adapters.locations.files import FileLocation
 from common.errors import BadConfiguration
 from common.ports.locations import ProbedLocation, Source
+from common.providers.registry import CLUSTERS
 
 if TYPE_CHECKING:
     from common.providers.gcp.credential import GoogleCredential
@@ -89,6 +90,16 @@ def _web(source: Source, credential: Credential) -> ProbedLocation:
     return WebLocation(source.location, _opening(credential if is_given else lambda: None, read_credential))
 
 
+def _allocations(source: Source, credential: Credential) -> ProbedLocation:
+    from common.adapters.answers.allocations import AllocationsLocation
+    from common.providers.opencost.api import read_credential
+
+    is_given = source.secret is not None or source.credential_ref is not None
+    given = _opening(credential if is_given else lambda: None, read_credential)
+    now = source.asked_at or datetime.now(UTC)
+    return AllocationsLocation(source.location, given, now, source.periods, private=source.may_name_addresses)
+
+
 def _answers(source: Source, credential: Credential) -> ProbedLocation:
     from importlib import import_module
 
@@ -109,6 +120,9 @@ def _answers(source: Source, credential: Credential) -> ProbedLocation:
     return AnswersLocation(source.location, api, given, source.asked_at or datetime.now(UTC), source.periods)
 
 
+_WEB = ("http", "https")
+"""Schemes of a cluster's address; of any other provider https is a file."""
+
 PLACES: dict[str, Place] = {
     "az": _blob_storage,
     "oci": _oci,
@@ -127,6 +141,8 @@ def open_source(source: Source, credential: Credential) -> ProbedLocation:
     """The place that the source's URI names; a path is a `file`.  Raises BadConfiguration for a scheme that is not known."""
     found = _SCHEME.match(source.location)
     scheme = found[1].lower() if found else "file"
+    if source.provider in CLUSTERS and scheme in _WEB:
+        return _allocations(source, credential)
     if scheme not in PLACES:
         # the rest of the URI may hold a token
         raise BadConfiguration(

@@ -32,6 +32,10 @@ create or replace macro to_quantity(x) as
         else try_cast(exact_decimal(x, 12) as decimal(37, 12))
     end as decimal(38, 12));
 
+-- a number of bytes as GiB, DECIMAL(38,12) rounded down; null where it is no number or has more than 25 digits
+create or replace macro to_gibibytes(x) as
+    try(cast(cast(cast(to_quantity(x) as hugeint) * 1000000000000 // 1073741824 as decimal(38, 0)) * 0.000000000001 as decimal(38, 12)));
+
 -- a UTC time from ISO text with or without seconds, fraction and zone (no zone means UTC); null where it is none
 -- the common spellings have no zone or Z: read without the calendar library, four times as fast
 create or replace macro to_time(x) as
@@ -52,6 +56,9 @@ create or replace macro fit_price(price, quantity) as
         when quantity = round(quantity, 6) then cast(round(price, 18) as decimal(38, 24))
         else cast(round(price, 12) as decimal(38, 24))
     end;
+
+-- a name that is one: OpenCost writes __unallocated__ and the like where there is none
+create or replace macro named_or_null(x) as case when not regexp_full_match(x, '__[a-z]+__') then nullif(trim(x), '') end;
 
 -- price * quantity without rounding, for a price from fit_price; null where it needs more than 14 integer digits
 create or replace macro multiply(price, quantity) as
