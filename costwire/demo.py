@@ -29,12 +29,12 @@ from costwire.worker import subscribe_all
 SAMPLES = Path(__file__).parent / "samples"
 HOME = Path(".costwire-demo")
 _ORG = "default"
-_INTEGRATIONS = ("azure", "aws", "gcp", "oci", "openai", "focus")
+_INTEGRATIONS = ("azure", "aws", "gcp", "oci", "openai", "focus", "opencost")
 _BUDGET = manage.BudgetRequest("Cloud spend", Decimal(33000), "USD", scope=Scope(providers=("aws", "azure", "gcp")))
 
 
 def demo() -> None:
-    """Run the whole pipeline on the sample bills: import seven bills, prove totals, evaluate a budget, send its alerts.
+    """Run the whole pipeline on the sample bills: import seven bills and a cluster, prove totals, evaluate a budget, send its alerts.
 
     State is stored in ./.costwire-demo, which is recreated each time; your own data is not changed, and nothing leaves this machine.
     """
@@ -45,12 +45,14 @@ def demo() -> None:
     tenant_of(rt, _ORG, writes=True)
     subscribe_all(rt)
     manage.add_budget(rt, _ORG, _BUDGET)
-    _heading("1. Seven bills become FOCUS 1.3 rows; each total is proved to the last digit")
+    _heading("1. Seven bills and a cluster become FOCUS 1.3 rows; each total is proved to the last digit")
     print_outcomes(list(_imported(rt)))
     _heading("2. What the bills of March 2026 cost")
     costs.costs(by="provider", where=["BillingPeriodStart=2026-03-01"])
     _heading("3. One of them is OpenAI's: what each model cost, by kind of token")
     costs.costs(by="x_Model,x_TokenKind", where=["BillingPeriodStart=2026-03-01", "provider=openai"])
+    _heading("   Beside them: what OpenCost estimates of the cluster's namespaces, which is in no cost of a bill")
+    costs.costs(by="namespace", metric="estimated")
     _heading("4. A budget that was set before the bills arrived: its spend is the sum of three of the rows in 2")
     budgets.list_budgets()
     _heading("5. Its alerts, and the messages that were sent")

@@ -33,7 +33,8 @@ def test_every_key_of_a_file_is_read() -> None:
         + '[[budgets]]\norg = "acme"\nname = "Fair"\namount = 3000\ncurrency = "EUR"\nperiod = "custom"\nmetric = "EffectiveCost"\n'
         + 'thresholds = [100, "87.5"]\nforecast_thresholds = []\nowner = "o@example.com"\nchannels = ["slack"]\n'
         + 'starts_on = 2026-11-01\nends_on = "2026-12-15"\n'
-        + 'scope = { providers = ["AWS"], accounts = "1", services = ["S"], regions = ["r"], tags = { team = ["a", "b"] } }\n',
+        + 'scope = { providers = ["AWS"], accounts = "1", services = ["S"], regions = ["r"], '
+        + 'clusters = ["c"], namespaces = ["n"], tags = { team = ["a", "b"] } }\n',
         FOLDER,
     )
     assert found.organizations == (DeclaredOrganization("acme", "Acme", "Scale"),)
@@ -43,7 +44,7 @@ def test_every_key_of_a_file_is_read() -> None:
     assert (budget.thresholds, budget.forecast_thresholds) == ((Decimal("87.5"), Decimal(100)), ())
     assert (budget.owner, budget.channels) == ("o@example.com", ("slack",))
     assert (budget.starts_on, budget.ends_on) == (date(2026, 11, 1), date(2026, 12, 15))
-    assert budget.scope == Scope(("aws",), ("1",), ("S",), ("r",), {"team": ("a", "b")})
+    assert budget.scope == Scope(("aws",), ("1",), ("S",), ("r",), {"team": ("a", "b")}, ("c",), ("n",))
 
 
 def test_a_key_that_is_left_out_has_the_default_of_the_commands() -> None:
