@@ -12,10 +12,11 @@ from web.api import (
     keys,
     organizations,
     pipelines,
+    quotas,
     syncs,
 )
 from web.api.declare import Route
 
-_MODULES = (health, costs, syncs, pipelines, budgets, alerts, integrations, history, keys, organizations)
+_MODULES = (health, costs, syncs, pipelines, budgets, alerts, integrations, history, keys, quotas, organizations)
 ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
 """Every operation of the API."""
