@@ -6,7 +6,9 @@ down: who finds no room looks which of the named runs have ended, and drops them
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from common.domain import quotas
@@ -17,6 +19,8 @@ from common.records.organizations import TRIAL, below, check_running, organizati
 from common.records.runs import ENDED, WAITING, Run, run_path
 
 IN_PROGRESS = "in_progress"
+_TURNS = tuple(threading.Lock() for _ in range(64))
+"""Threads of one process take turns: Firestore lets transactions on the same counters fail and repeat, a hundred of them for a minute."""
 
 
 def start_runs(documents: DocumentStore, clock: Clock, plans: bool, runs: Sequence[Run]) -> list[str]:
@@ -44,7 +48,8 @@ def start_runs(documents: DocumentStore, clock: Clock, plans: bool, runs: Sequen
             transaction.set(path, document)
         return [name for name, one in known.items() if one is None or one["status"] != WAITING]
 
-    return documents.transact(work)
+    with _turn(org_slug):
+        return documents.transact(work)
 
 
 def check(refusal: Refusal | None) -> None:
@@ -129,6 +134,10 @@ def _young(named: Mapping[str, str], now: datetime) -> Iterable[tuple[str, str]]
 
 def _goes_on(run: Document | None) -> bool:
     return run is not None and run["status"] not in ENDED
+
+
+def _turn(org_slug: str) -> AbstractContextManager[object]:
+    return _TURNS[hash(org_slug) % len(_TURNS)]
 
 
 def _in_progress_path(org_slug: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from backends import DOCUMENTS, SetClock, chosen
 from common.domain.quotas import Usage
 from common.errors import BadConfiguration, QuotaExceeded
 from common.ports import DocumentStore
-from common.records import organizations
+from common.records import organizations, usage
 from common.records.runs import Run, end_waiting, fail_run, load_run
 from common.records.usage import start_runs, usage_of
 
@@ -61,6 +62,21 @@ def test_of_a_hundred_requests_at_once_exactly_as_many_start_as_the_plan_allows(
     store: DocumentStore, clock: SetClock
 ) -> None:
     allow(store, runs_per_day=37, concurrent_runs=90)
+    assert started_at_once(store, clock, REQUESTS) == 37
+    assert usage_of(store, ORG, NOON) == Usage(today=37, this_month=37, in_progress=37)
+    assert len(store.list(f"orgs/{ORG}/runs")) == 37
+
+
+def test_processes_that_count_at_once_start_no_run_too_many(
+    store: DocumentStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "_turn", lambda org_slug: nullcontext())  # as between processes
+    allow(store, runs_per_day=2)
+    assert started_at_once(store, clock, 4) == 2
+
+
+def started_at_once(store: DocumentStore, clock: SetClock, requests: int) -> int:
+    """How many of some requests that are made at once started a run."""
 
     def one(number: int) -> bool:
         try:
@@ -68,11 +84,8 @@ def test_of_a_hundred_requests_at_once_exactly_as_many_start_as_the_plan_allows(
         except QuotaExceeded:
             return False
 
-    with ThreadPoolExecutor(REQUESTS) as several:
-        started = sum(several.map(one, range(REQUESTS)))
-    assert started == 37
-    assert usage_of(store, ORG, NOON) == Usage(today=37, this_month=37, in_progress=37)
-    assert len(store.list(f"orgs/{ORG}/runs")) == 37
+    with ThreadPoolExecutor(requests) as several:
+        return sum(several.map(one, range(requests)))
 
 
 def test_a_day_ends_at_midnight_and_a_month_on_its_last_day_without_any_job(
@@ -93,8 +106,8 @@ def test_a_day_ends_at_midnight_and_a_month_on_its_last_day_without_any_job(
     assert monthly.resets_at == datetime(2026, 12, 1, tzinfo=UTC)
     clock.move(days=1)
     assert start(store, clock, "c") == ["c"]
-    usage = usage_of(store, ORG, clock.now())
-    assert (usage.today, usage.this_month) == (1, 1)
+    counted = usage_of(store, ORG, clock.now())
+    assert (counted.today, counted.this_month) == (1, 1)
 
 
 def test_a_request_for_more_runs_than_are_left_starts_none(store: DocumentStore, clock: SetClock) -> None:
