@@ -46,6 +46,13 @@ class Settings(BaseSettings):
         description="Tests and private networks: organizations' channels may use private addresses, http and a mail server without TLS",
     )
 
+    stripe_api_key: SecretStr | None = Field(
+        None, description="Restricted key of Stripe, by which plans are paid for; with plans only"
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        None, description="Signing secret of the Stripe webhook that leads to stripe_webhook"
+    )
+
     project: str | None = Field(None, description="Google Cloud project of the deployment")
     region: str = Field("us-central1", description="Region of functions, bucket, datasets, keys and scheduler jobs")
     env: str = Field("prod", description="Name of the deployment: the last part of each dataset's name, <org>_<env>")

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from common.domain.legible import one_line
+from common.domain.plan_status import ACTIVE, TRIAL
 from common.errors import BadConfiguration, CostError
 from common.ports import Document
 from common.records import organizations as tenants
@@ -21,7 +22,7 @@ from costwire.output import AsJson, console, joined, print_json, progress, style
 
 app = typer.Typer(help="Manage the organizations whose bills are monitored.", no_args_is_help=True)
 Slug = Annotated[str, typer.Argument(help="The organization's slug, as `costwire tenants list` shows it.")]
-_STYLES = {tenants.TRIAL: "green", tenants.ACTIVE: "green"}
+_STYLES = {TRIAL: "green", ACTIVE: "green"}
 
 
 @app.command("add")
@@ -171,4 +172,4 @@ def _figures(used: int, limit: int | None) -> tuple[str, str]:
 
 def _status(one: OrganizationReport) -> Text:
     words, ends = styled(one.status, _STYLES.get(one.status, "red")), one.trial_ends_at
-    return joined(words, f" until {ends:%Y-%m-%d}") if one.status == tenants.TRIAL and ends else words
+    return joined(words, f" until {ends:%Y-%m-%d}") if one.status == TRIAL and ends else words

@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from common.domain import quotas
+from common.domain.plan_status import TRIAL
 from common.domain.quotas import Limits, Refusal, Usage
 from common.errors import BadConfiguration, NotFound, QuotaExceeded
 from common.ports import Clock, Document, DocumentStore, Transaction
-from common.records.organizations import TRIAL, below, check_running, organization_path
+from common.records.organizations import below, check_running, organization_path
 from common.records.runs import ENDED, WAITING, Run, run_path
 
 IN_PROGRESS = "in_progress"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.domain.plan_status import ACTIVE, TRIAL
 from common.ports import Document, Runtime
 from common.records import organizations
 from common.records.organizations import below
@@ -43,7 +44,7 @@ def add_organization(rt: Runtime, name: str, org_slug: str | None, plan: str) ->
 
     Raises AlreadyExists for a slug that is taken, BadConfiguration for a name, slug or plan that is not valid.
     """
-    status = organizations.TRIAL if rt.settings.plans else organizations.ACTIVE
+    status = TRIAL if rt.settings.plans else ACTIVE
     document = organizations.add(rt.documents, rt.clock.now(), name, org_slug, plan, status)
     return organizations.shown(document, rt.settings.plans)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from common.domain import quotas
+from common.domain.plan_status import EXPIRED
 from common.domain.quotas import Limits, Usage
 from common.ports import Runtime
 from common.records import organizations
@@ -58,7 +59,7 @@ def quota_of(rt: Runtime, org_slug: str) -> Quota:
     return Quota(
         org_slug,
         plan=str(document["plan"]) if plans else None,
-        status=organizations.EXPIRED if plans and trial_is_over(stored, now) else str(document["status"]),
+        status=EXPIRED if plans and trial_is_over(stored, now) else str(document["status"]),
         trial_ends_at=datetime.fromisoformat(ends) if ends else None,
         limits=limits_now(document),
         usage=usage_of(rt.documents, org_slug, now),
