@@ -6,6 +6,7 @@ The SDK takes 0.24 s to import, and a few calls do not need it.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
@@ -138,7 +139,9 @@ class StripeApi:
                 "COSTWIRE_STRIPE_API_KEY is not set; plans are paid for by Stripe, so give a restricted key"
             )
         headers = {"Authorization": f"Bearer {key}", "Stripe-Version": VERSION}
-        return httpx.Client(base_url=self._base, headers=headers, timeout=_TIMEOUT, follow_redirects=False)
+        client = httpx.Client(base_url=self._base, headers=headers, timeout=_TIMEOUT, follow_redirects=False)
+        weakref.finalize(self, client.close)  # nobody closes a runtime
+        return client
 
 
 def _error(answer: httpx.Response) -> Mapping[str, Any]:
