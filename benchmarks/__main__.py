@@ -14,6 +14,7 @@ from benchmarks import machine
 from benchmarks.figures import Figure
 from benchmarks.latency import measure_cold_starts, measure_landing, measure_questions
 from benchmarks.measure import Failed
+from benchmarks.payments import measure_payments
 from benchmarks.peer import Absent
 from benchmarks.plan import Plan
 from benchmarks.report import rewrite, save, show
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "bill": measure_bill,
     "export": measure_export,
     "doubled": measure_doubled,
+    "payments": measure_payments,
 }
 
 

@@ -20,6 +20,10 @@ class Settings(BaseSettings):
         "embedded", description="Where state lives: embedded, in a folder; cloud, in Google Cloud's services"
     )
     home: Path = Field(Path(".costwire"), description="Folder for all state of the embedded runtime")
+    plans: bool = Field(
+        False,
+        description="on: organizations have plans with quotas and trials; off: every organization is active and unlimited",
+    )
     threads: int | None = Field(None, description="Threads that DuckDB may use; all cores by default", ge=1)
     smtp_host: str | None = Field(None, description="Mail server; e-mail is off without it")
     smtp_port: int = Field(587, description="Port of the mail server")
@@ -40,6 +44,13 @@ class Settings(BaseSettings):
     allow_private_channels: bool = Field(
         False,
         description="Tests and private networks: organizations' channels may use private addresses, http and a mail server without TLS",
+    )
+
+    stripe_api_key: SecretStr | None = Field(
+        None, description="Restricted key of Stripe, by which plans are paid for; with plans only"
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        None, description="Signing secret of the Stripe webhook that leads to stripe_webhook"
     )
 
     project: str | None = Field(None, description="Google Cloud project of the deployment")

@@ -15,6 +15,7 @@ CostError
    |  `- UnknownFormat
    |- NoSpace            the disk is full: free some, then replay
    |- NoMemory           a step needs more memory than it may take
+   |- QuotaExceeded      the organization's plan allows no more for now
    `- BadConfiguration
       |- NotSignedIn     a provider does not accept a credential
       |- NotAllowed      an identity that a provider accepts lacks a permission
@@ -125,6 +126,14 @@ class NoSpace(Permanent):
 
 class NoMemory(Permanent):
     """A step needs more memory than it may take.  What was there before is untouched."""
+
+
+class QuotaExceeded(Permanent):
+    """A plan allows no more.  limit: how many it allows; used: how many count now; resets_at: None where no clock frees one."""
+
+    def __init__(self, message: str, limit: int, used: int, resets_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.limit, self.used, self.resets_at = limit, used, resets_at
 
 
 class DecryptionFailed(Permanent):

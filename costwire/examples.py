@@ -79,6 +79,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "tenants": ("costwire tenants list",),
     "tenants add": ('costwire tenants add "Acme Corp" --slug acme',),
     "tenants list": ("costwire tenants list",),
+    "tenants show": ("costwire tenants show acme",),
     "tenants suspend": ("costwire tenants suspend acme",),
     "tenants resume": ("costwire tenants resume acme",),
     "tenants remove": ("costwire tenants remove acme",),

@@ -1,4 +1,4 @@
-"""`costwire tenants add|list|suspend|resume|remove|restore`: the organizations of a deployment."""
+"""`costwire tenants add|list|show|suspend|resume|remove|restore`: the organizations of a deployment."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import typer
 from rich.text import Text
 
 from common.domain.legible import one_line
+from common.domain.plan_status import ACTIVE, TRIAL
 from common.errors import BadConfiguration, CostError
 from common.ports import Document
 from common.records import organizations as tenants
 from common.runtime.bootstrap import runtime
 from common.tenancy import data as tenant_data
 from common.tenancy.organizations import OrganizationReport, add_organization, list_organizations
+from common.tenancy.quotas import quota_of
 from costwire.output import AsJson, console, joined, print_json, progress, styled, table
 
 app = typer.Typer(help="Manage the organizations whose bills are monitored.", no_args_is_help=True)
 Slug = Annotated[str, typer.Argument(help="The organization's slug, as `costwire tenants list` shows it.")]
-_STYLES = {tenants.TRIAL: "green", tenants.ACTIVE: "green"}
+_STYLES = {TRIAL: "green", ACTIVE: "green"}
 
 
 @app.command("add")
@@ -32,13 +34,14 @@ def add_tenant(
     plan: Annotated[str, typer.Option("--plan", help=f"One of {', '.join(tenants.plans())}.")] = "Starter",
     as_json: AsJson = False,
 ) -> None:
-    """Add an organization, on trial for 14 days."""
+    """Add an organization."""
     document = add_organization(runtime(), name, slug, plan)
     if as_json:
         print_json(document)
         return
     org_slug = document["org_slug"]
-    console.print(f"{org_slug} exists, on trial until {document['trial_ends_at'][:10]}", soft_wrap=True)
+    ends = document["trial_ends_at"]
+    console.print(f"{org_slug} exists{f', on trial until {ends[:10]}' if ends else ''}", soft_wrap=True)
     console.print(f"next: costwire connect PROVIDER --location URI --org {org_slug}", soft_wrap=True)
 
 
@@ -55,6 +58,32 @@ def list_tenants(as_json: AsJson = False) -> None:
         for one in found:
             last_sync = f"{one.last_sync:%Y-%m-%d %H:%M}" if one.last_sync else "never"
             shown.add_row(one.org_slug, one.name, one.plan, _status(one), str(one.integrations), last_sync)
+        console.print(shown)
+
+
+@app.command("show")
+def show_tenant(slug: Slug, as_json: AsJson = False) -> None:
+    """Show an organization's plan and how much of its limits is used."""
+    quota = quota_of(runtime(), slug)
+    if as_json:
+        print_json(quota.as_json())
+        return
+    shown = table("", "used", "limit", "resets", numbers=("used", "limit"))
+    limits, usage = quota.limits, quota.usage
+    shown.add_row(
+        "runs today", *_figures(usage.today, limits.runs_per_day), f"{quota.day_resets_at:%Y-%m-%d %H:%M} UTC"
+    )
+    shown.add_row(
+        "runs this month",
+        *_figures(usage.this_month, limits.runs_per_month),
+        f"{quota.month_resets_at:%Y-%m-%d %H:%M} UTC",
+    )
+    shown.add_row("runs in progress", *_figures(usage.in_progress, limits.concurrent_runs), "")
+    shown.add_row("providers", *_figures(quota.providers, limits.providers), "")
+    plan = f" on plan {quota.plan}" if quota.plan else ", without limits"
+    ends = f" until {quota.trial_ends_at:%Y-%m-%d}" if quota.trial_ends_at else ""
+    console.print(f"{quota.org_slug} is {quota.status}{plan}{ends}", soft_wrap=True)
+    if quota.plan:
         console.print(shown)
 
 
@@ -137,6 +166,10 @@ def _tell(document: Document, as_json: bool) -> None:
         console.print(f"{document['org_slug']} is {document['status']}", soft_wrap=True)
 
 
+def _figures(used: int, limit: int | None) -> tuple[str, str]:
+    return str(used), "none" if limit is None else str(limit)
+
+
 def _status(one: OrganizationReport) -> Text:
     words, ends = styled(one.status, _STYLES.get(one.status, "red")), one.trial_ends_at
-    return joined(words, f" until {ends:%Y-%m-%d}") if one.status == tenants.TRIAL and ends else words
+    return joined(words, f" until {ends:%Y-%m-%d}") if one.status == TRIAL and ends else words

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from common.errors import GoesOn, Retryable
 from common.runtime.bootstrap import EmbeddedRuntime, embedded
-from common.tenancy.schedules import ensure_budget_check, ensure_clean_up
+from common.tenancy.schedules import ensure_budget_check, ensure_clean_up, ensure_plans
 from costwire.dead_letters import end_unrequested, record_dead_letters
 from costwire.output import console, joined, styled
 from costwire.worker import Outcome, deliver, subscribe_all
@@ -41,6 +41,7 @@ def prepare(rt: EmbeddedRuntime) -> None:
     subscribe_all(rt)
     ensure_budget_check(rt)
     ensure_clean_up(rt)
+    ensure_plans(rt)
     end_unrequested(rt)
 
 

@@ -16,13 +16,13 @@ from pydantic import SecretStr
 from common.adapters.gcp import cloud_run_jobs, firestore_indexes, scheduler, secret_manager
 from common.config import ServiceSettings, Settings
 from common.ingestion.unpacking import JOB
-from common.messages import BudgetCheckRequested, CleanUpRequested
+from common.messages import BudgetCheckRequested, CleanUpRequested, SubscriptionChanged
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
 from common.ports.bus import MAX_PUSHES
 from common.retention.lives import KINDS, LIFECYCLE
 from common.telemetry.metrics import METRICS, Metric
-from common.tenancy.schedules import clean_up_schedule
+from common.tenancy.schedules import clean_up_schedule, plans_schedule
 
 TARGET = Path(__file__).parents[1] / "terraform" / "facts.json"
 
@@ -44,6 +44,7 @@ def facts() -> dict[str, Any]:
             "event": template(BudgetCheckRequested("")),
         },
         "retention": _retention(),
+        "plans": _plans(),
         "jobs": {"prefix": cloud_run_jobs.PREFIX, "names": [JOB]},
     }
 
@@ -76,6 +77,18 @@ def _retention() -> dict[str, Any]:
         "attributes": {scheduler.ATTRIBUTE: "true"},
         "event": template(tick.message),
         "lifecycle_days": {kind.name: kind.days for kind in KINDS if kind.by == LIFECYCLE},
+    }
+
+
+def _plans() -> dict[str, Any]:
+    """The tick that compares plans with the subscriptions of the payment provider."""
+    tick = plans_schedule()
+    return {
+        "job": scheduler.PREFIX + tick.name,
+        "cron": tick.cron,
+        "topic": SubscriptionChanged.topic,
+        "attributes": {scheduler.ATTRIBUTE: "true"},
+        "event": template(tick.message),
     }
 
 

@@ -16,19 +16,19 @@ locals {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["database:documents"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "update_plans", "operators"]
       why      = "reads and writes the documents of tenants"
     }
     processed = {
       roles    = ["roles/datastore.user"]
       on       = ["database:processed"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "stripe_webhook", "update_plans"]
       why      = "records which events or requests it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "stripe_webhook", "update_plans"]
       why      = "sends its spans to Cloud Trace"
     }
 
@@ -267,6 +267,43 @@ locals {
       why      = "compares the operator's key"
     }
 
+    stripe_events = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:subscription-changed"]
+      accounts = ["stripe_webhook"]
+      why      = "passes on that a subscription may have changed"
+    }
+    stripe_secret = {
+      roles    = ["roles/secretmanager.secretAccessor"]
+      on       = ["secret:costwire-stripe-webhook-secret"]
+      accounts = ["stripe_webhook"]
+      why      = "verifies the signatures of Stripe's events"
+    }
+    stripe_key = {
+      roles    = ["roles/secretmanager.secretAccessor"]
+      on       = ["secret:costwire-stripe-api-key"]
+      accounts = ["api", "update_plans"]
+      why      = "asks Stripe for subscriptions, and for pages to pay on"
+    }
+    plans_ask = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:subscription-changed"]
+      accounts = ["update_plans"]
+      why      = "asks for each organization that differs from its subscription"
+    }
+    plans_alert = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:alert-raised"]
+      accounts = ["update_plans"]
+      why      = "announces that a trial ends, or that a payment failed"
+    }
+    plans_dead = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["dead-topic:subscription-changed"]
+      accounts = ["update_plans"]
+      why      = "dead-letters a message with its reason"
+    }
+
     customers = {
       roles    = ["roles/datastore.viewer"]
       on       = ["database:credentials"]
@@ -318,7 +355,7 @@ locals {
     }
     operate_secrets = {
       roles    = ["roles/secretmanager.secretVersionManager"]
-      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password", "secret:costwire-ca-root-api-key"]
+      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password", "secret:costwire-ca-root-api-key", "secret:costwire-stripe-api-key", "secret:costwire-stripe-webhook-secret"]
       accounts = ["operators"]
       why      = "adds values; it cannot read them"
     }
@@ -334,7 +371,7 @@ locals {
         "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
         "dead-letters:ingest-oci", "dead-letters:ingest-openai", "dead-letters:ingest-anthropic", "dead-letters:ingest-deepseek", "dead-letters:ingest-opencost", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
         "dead-letters:charges-normalized", "dead-letters:budget-check-requested", "dead-letters:alert-raised",
-        "dead-letters:clean-up-requested",
+        "dead-letters:clean-up-requested", "dead-letters:subscription-changed",
       ]
       accounts = ["operators"]
       why      = "lists and replays dead letters"

@@ -95,12 +95,24 @@ locals {
     manual_sync = {
       description   = "Requests fresh bills over HTTP"
       memory        = "512Mi"
-      cpu           = "1"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    stripe_webhook = {
+      description   = "Takes Stripe's events"
+      memory        = "512Mi"
+      cpu           = "0.25"
+      max_instances = 1
+    }
+    update_plans = {
+      description   = "Makes an organization's plan what its subscription is, notices trials that end"
+      memory        = "512Mi"
+      cpu           = "0.25"
       max_instances = 1
     }
   }
 
-  # trigger -> what an instance works on at a time
+  # trigger -> what an instance works on at a time; one with less than a whole processor takes one request
   concurrency = {
     message = 1
     http    = 16
@@ -122,6 +134,7 @@ locals {
     COSTWIRE_CHUNK_BYTES          = tostring(var.chunk_bytes)
     COSTWIRE_PACKED_BYTES         = tostring(var.packed_bytes)
     COSTWIRE_AWS_PRINCIPAL        = var.aws_principal
+    COSTWIRE_PLANS                = tostring(var.plans)
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_SLACK_HOSTS          = join(",", var.slack_hosts)
     COSTWIRE_TRACES               = var.traces
@@ -175,7 +188,7 @@ module "function" {
   size = {
     memory        = each.value.memory
     cpu           = each.value.cpu
-    concurrency   = local.concurrency[local.facts.functions[each.key].trigger]
+    concurrency   = tonumber(each.value.cpu) < 1 ? 1 : local.concurrency[local.facts.functions[each.key].trigger]
     max_instances = lookup(var.max_instances, each.key, each.value.max_instances)
   }
 

@@ -20,6 +20,8 @@ check_tick_minutes = 1 # checks of many tenants, spread over every minute of the
 #   evaluate_budgets = 10
 # }
 
+# plans = true # organizations have plans and pay by Stripe (docs/plans.md); without, each is active and unlimited
+
 # operators       = ["group:finops-platform@example.com"]
 # custodians      = ["group:finops-keys@example.com"] # rotate the key, so can read credentials; others than the operators
 # alert_email     = "finops-platform@example.com"

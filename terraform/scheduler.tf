@@ -21,3 +21,28 @@ resource "google_cloud_scheduler_job" "budget_check" {
     max_backoff_duration = "60s"
   }
 }
+
+# with plans alone: compares them with Stripe's subscriptions, and notices trials that end
+resource "google_cloud_scheduler_job" "plans" {
+  count = var.plans ? 1 : 0
+
+  project     = local.project
+  region      = var.region
+  name        = local.facts.plans.job
+  description = "Asks for plans to be compared with their subscriptions"
+  schedule    = local.facts.plans.cron
+  time_zone   = "Etc/UTC"
+
+  pubsub_target {
+    topic_name = module.topic[local.facts.plans.topic].id
+    attributes = local.facts.plans.attributes
+    # no id and no time: each publication gets those of its Pub/Sub message
+    data = base64encode(jsonencode(local.facts.plans.event))
+  }
+
+  retry_config {
+    retry_count          = 3
+    min_backoff_duration = "5s"
+    max_backoff_duration = "60s"
+  }
+}

@@ -64,6 +64,12 @@ variable "maximum_bytes_billed" {
   default     = 1099511627776
 }
 
+variable "plans" {
+  description = "Whether organizations have plans with quotas and trials, paid for by Stripe; without, every organization is active and unlimited"
+  type        = bool
+  default     = false
+}
+
 variable "aws_principal" {
   description = "ARN of the identity in AWS that assumes the roles of customers' accounts, named in the policies that they are given; empty for none"
   type        = string

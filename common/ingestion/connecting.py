@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.domain import quotas
 from common.domain.names import identifier
 from common.domain.places import Place, canonical
 from common.errors import BadConfiguration, NotReady
@@ -14,10 +15,11 @@ from common.ports import Document, Runtime, Source
 from common.ports.keys import check_size
 from common.providers.provider import CredentialFile
 from common.providers.registry import ASKED, PROVIDERS, credential_reader, provider
-from common.records.integrations import integration_path, save_integration
+from common.records.integrations import integration_path, is_one_off, save_integration
 from common.records.names import check_integration_id
-from common.records.organizations import check_known, open_tenant
+from common.records.organizations import below, check_known, open_tenant, organization_path
 from common.records.places import check_settable
+from common.records.usage import check, limits_now
 from common.tenancy import credentials
 from common.tenancy.external_ids import external_id_of
 from common.tenancy.schedules import ensure_schedule
@@ -80,9 +82,10 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
 
     Raises NotFound for an organization that does not exist, BadConfiguration for a location that cannot be read, is the platform's own or
     another organization's (cloud), or whose costs another integration counts already; for a credential above 64 KiB, an unknown provider
-    or an id that is not valid; nothing is saved then.
+    or an id that is not valid; QuotaExceeded where the plan has no room for one more provider.  Nothing is saved then.
     """
     check_known(rt.documents, asked.org_slug)
+    _check_provider(rt, asked)
     given = _given(rt, asked)
     seen = _looked_at(rt, asked, given)
     name = asked.name
@@ -103,6 +106,16 @@ def connect(rt: Runtime, asked: Connection) -> Connected:
     if asked.scheduled:
         ensure_schedule(rt, asked.org_slug)
     return Connected(document, seen.uri, seen.files)
+
+
+def _check_provider(rt: Runtime, asked: Connection) -> None:
+    """Raises QuotaExceeded where the plan has no room for one more provider."""
+    organization = rt.documents.get(organization_path(asked.org_slug))
+    if not rt.settings.plans or organization is None:
+        return
+    integrations = [one for _, one in rt.documents.list(below(asked.org_slug, "integrations"))]
+    connected = frozenset(str(one["provider"]) for one in integrations if not is_one_off(one))
+    check(quotas.refused_provider(str(organization["plan"]), limits_now(organization), connected, asked.provider))
 
 
 def _read_credential(asked: Connection) -> CredentialFile | None:

@@ -19,7 +19,8 @@ from common.providers.registry import TITLES
 from common.records.integrations import integration_path, save_integration
 from common.records.organizations import check_known, open_tenant
 from common.records.places import UPLOADS
-from common.records.runs import queue_run
+from common.records.runs import Run
+from common.records.usage import start_runs
 
 Say = Callable[[str], None]
 
@@ -110,9 +111,11 @@ def _request(rt: Runtime, bill: BillOnDisk, found: FoundBill, say: Say) -> str:
     )  # fmt: skip
     run_id = run_id_of(request.run_id, name)
     corrects = bill.delivered_at is not None
-    queue_run(
-        rt.documents, rt.clock, bill.org_slug, run_id, name, request.trigger, uri, delivered_at, corrects, bill.force
-    )
+    run = Run(
+        run_id, bill.org_slug, name, request.trigger, rt.clock.now().isoformat(),
+        location=uri, delivered_at=delivered_at.isoformat() if delivered_at else None, corrects=corrects, force=bill.force,
+    )  # fmt: skip
+    start_runs(rt.documents, rt.clock, rt.settings.plans, [run])
     publish(rt, request)
     return run_id
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from common.domain.integrations import DISABLED
-from common.errors import NotFound
+from common.errors import CostError, NotFound
 from common.ingestion.requesting import Requested, new_request_id, publish, run_id_of
 from common.messages import SyncRequested
 from common.ports import Runtime
 from common.records.integrations import load_integration
 from common.records.organizations import below, check_known
+from common.records.runs import Run, fail_queued
+from common.records.usage import start_runs
 
 
 def sync(
@@ -22,7 +25,8 @@ def sync(
 ) -> Requested:
     """Request a synchronization of each integration that is meant; None means any.
 
-    Raises NotFound for an organization or an integration that does not exist, and where nothing is meant.
+    Raises NotFound for an organization or an integration that does not exist, and where nothing is meant; BadConfiguration for an
+    organization that may not run, QuotaExceeded where its plan has no room for all of the runs.  Nothing is requested then.
     """
     check_known(rt.documents, org_slug)
     if integration_id:
@@ -35,9 +39,17 @@ def sync(
     ]
     if not names:
         raise NotFound("there is nothing to sync; connect a location first: costwire connect PROVIDER --location URI")
-    request_id = new_request_id()
-    for name in names:
-        publish(rt, SyncRequested(request_id, "manual", org_slug, name, tuple(billing_periods)))
+    request_id, now = new_request_id(), rt.clock.now().isoformat()
+    runs = [Run(run_id_of(request_id, name), org_slug, name, "manual", now) for name in names]
+    start_runs(rt.documents, rt.clock, rt.settings.plans, runs)
+    for place, name in enumerate(names):
+        try:
+            publish(rt, SyncRequested(request_id, "manual", org_slug, name, tuple(billing_periods)))
+        except CostError as error:
+            with suppress(CostError):
+                for later in names[place + 1 :]:
+                    fail_queued(rt.documents, rt.clock, org_slug, run_id_of(request_id, later), str(error))
+            raise
     return Requested(org_slug, tuple(run_id_of(request_id, name) for name in names))
 
 

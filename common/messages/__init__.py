@@ -203,6 +203,31 @@ class AlertRaised(Message):
         return f"{self.org_slug}/{self.alert_id}"
 
 
+@dataclass(frozen=True)
+class SubscriptionChanged(Message):
+    """Something of a payment customer may have changed: its subscription is to be fetched.
+
+    kind: Stripe's type of the event, "schedule" for a tick of the clock.  org_slug: where it is known already.  customer_id None: the
+    object that object_type and object_id name has to be asked.  Without any of these: of all.
+    """
+
+    topic: ClassVar[str] = "subscription-changed"
+    event_id: str = field(metadata=FROM_EVENT_ID)
+    kind: str
+    org_slug: str | None = None
+    customer_id: str | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.event_id
+
+    @property
+    def ordering_key(self) -> str:
+        return self.customer_id or self.object_id or ""
+
+
 MESSAGES: tuple[type[Message], ...] = (
     SyncRequested,
     IngestBill,
@@ -212,6 +237,7 @@ MESSAGES: tuple[type[Message], ...] = (
     BudgetCheckRequested,
     AlertRaised,
     CleanUpRequested,
+    SubscriptionChanged,
 )
 
 

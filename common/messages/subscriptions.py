@@ -45,6 +45,8 @@ _ALL = (
     Subscription("send_notifications", "alert-raised", "send_notifications", 120, 10, 300, ordered=True),
     # ordered: one clean-up of an organization at a time
     Subscription("clean_up", "clean-up-requested", "clean_up", 600, 60, 600, ordered=True),
+    # ordered: a customer's changes one at a time
+    Subscription("update_plans", "subscription-changed", "update_plans", 300, 10, 300, ordered=True),
 )  # fmt: skip
 
 SUBSCRIPTIONS: dict[str, tuple[Subscription, ...]] = {

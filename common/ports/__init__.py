@@ -8,6 +8,7 @@ from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location, Probe, ProbedLocation, Source, file_uri
 from common.ports.notifier import ONE_PLACE, Channel, Notification, Notifier
 from common.ports.objects import ObjectStore, Readable, StoredObject
+from common.ports.payments import Checkout, Payments
 from common.ports.runtime import Runtime
 from common.ports.scheduler import Schedule, Scheduler
 from common.ports.secrets import Secrets
@@ -17,6 +18,7 @@ from common.ports.workers import Workers
 __all__ = [
     "ONE_PLACE",
     "Channel",
+    "Checkout",
     "Clock",
     "Delivery",
     "Document",
@@ -30,6 +32,7 @@ __all__ = [
     "Notifier",
     "ObjectStore",
     "Order",
+    "Payments",
     "Probe",
     "ProbedLocation",
     "Readable",

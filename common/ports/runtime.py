@@ -13,6 +13,7 @@ from common.ports.keys import KeyRing
 from common.ports.locations import ProbedLocation, Source
 from common.ports.notifier import Channel, Notifier
 from common.ports.objects import ObjectStore
+from common.ports.payments import Payments
 from common.ports.scheduler import Scheduler
 from common.ports.secrets import Secrets
 from common.ports.warehouse import Warehouse
@@ -68,6 +69,11 @@ class Runtime(Protocol):
 
     @property
     def jobs(self) -> Jobs: ...
+
+    @property
+    def payments(self) -> Payments:
+        """Who pays for which plan."""
+        ...
 
     @property
     def workers(self) -> Workers: ...

@@ -10,15 +10,17 @@ from importlib.resources import files
 from typing import Any
 
 from common.domain.names import make_slug
+from common.domain.plan_status import ACTIVE, CANCELLED, MAY_RUN, SUSPENDED, TRIAL
 from common.errors import AlreadyExists, BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Transaction
 from common.records.names import check_org_slug
 
-TRIAL, ACTIVE, SUSPENDED, CANCELLED, EXPIRED = "TRIAL", "ACTIVE", "SUSPENDED", "CANCELLED", "EXPIRED"
-MAY_RUN = (TRIAL, ACTIVE)
 TRIAL_DAYS = 14
 DEFAULT = "default"
 """The organization that every installation has, without anybody adding it."""
+PLAN_CHANGES = "plan_changes"
+"""The collection below an organization that says how its plan and its status changed."""
+OPERATOR = "operator"
 _LONGEST_NAME = 200
 _LIMITS = ("runs_per_day", "runs_per_month", "concurrent_runs", "seats", "providers")
 
@@ -52,7 +54,7 @@ def add(
     plan: str = "Starter",
     status: str = TRIAL,
 ) -> Document:
-    """Add a tenant, on trial unless its status says otherwise.
+    """Add a tenant, on trial unless its status says otherwise.  Where the deployment has no plans it is to be ACTIVE.
 
     Raises AlreadyExists for a slug that is taken, BadConfiguration for a name or a plan that is not valid.
     """
@@ -64,10 +66,11 @@ def add(
         "plan": plan,
         "status": status,
         "trial_ends_at": (now + timedelta(days=TRIAL_DAYS)).isoformat() if status == TRIAL else None,
-        "limits": _limits(plan),
+        "limits": limits_of(plan),
         "currency": "USD",
         "time_zone": "UTC",
-        "stripe": {"customer_id": None, "subscription_id": None, "price_id": None},
+        "stripe_customer_id": None,
+        "stripe": {"subscription_id": None, "price_id": None, "status": None, "seen_at": None},
         "created_at": now.isoformat(),
         "updated_at": now.isoformat(),
     }
@@ -92,10 +95,10 @@ def change_terms(documents: DocumentStore, now: datetime, org_slug: str, name: s
 
     def change(organization: Document) -> None:
         if organization.get("plan") != plan:
-            organization |= {"plan": plan, "limits": _limits(plan)}
+            organization |= {"plan": plan, "limits": limits_of(plan)}
         organization["name"] = name.strip()
 
-    return _change(documents, now, org_slug, change)
+    return change_document(documents, now, org_slug, change)
 
 
 def ensure_default(documents: DocumentStore, now: datetime) -> Document:
@@ -134,32 +137,55 @@ def load(documents: DocumentStore, org_slug: str) -> Document:
     return document
 
 
-def may_run(organization: Document) -> bool:
-    """Whether bills of this tenant may be fetched."""
-    return organization.get("status") in MAY_RUN
+def status_of(organization: Document, plans: bool) -> str:
+    """The status that counts.  plans: the setting; without plans only an operator suspends, and only a removal cancels."""
+    status = str(organization.get("status"))
+    by_operator = "status_before" in organization or organization.get("removal_began_at")
+    return status if plans or by_operator else ACTIVE
 
 
-def check_may_run(documents: DocumentStore, org_slug: str) -> None:
+def shown(organization: Document, plans: bool) -> Document:
+    """The document as users see it: without plans it has no trial and no limits."""
+    if plans:
+        return organization
+    unlimited = dict.fromkeys(organization.get("limits", {}))
+    return {**organization, "status": status_of(organization, plans), "trial_ends_at": None, "limits": unlimited}
+
+
+def may_run(organization: Document, plans: bool) -> bool:
+    """Whether bills of this tenant may be fetched.  plans: the setting."""
+    return status_of(organization, plans) in MAY_RUN
+
+
+def check_may_run(documents: DocumentStore, org_slug: str, plans: bool) -> None:
     """Raises NotFound for a tenant that is not there, BadConfiguration for one that may not run."""
-    check_running(load(documents, org_slug))
+    check_running(load(documents, org_slug), plans)
 
 
-def check_running(organization: Document) -> None:
+def check_running(organization: Document, plans: bool) -> None:
     """Raises BadConfiguration for a tenant that may not run."""
-    org_slug, status = organization["org_slug"], str(organization.get("status"))
-    if status not in MAY_RUN:
-        fix = f"; costwire tenants resume {org_slug} reactivates it" if status == SUSPENDED else ""
-        raise BadConfiguration(f"organization {org_slug} is {status.lower()}{fix}")
+    org_slug, status = organization["org_slug"], status_of(organization, plans)
+    if status in MAY_RUN:
+        return
+    fix = ""
+    if organization.get("removal_began_at") is None:
+        suspended = "status_before" in organization
+        fix = (
+            f"; costwire tenants resume {org_slug} reactivates it"
+            if suspended
+            else "; a paid subscription activates it"
+        )
+    raise BadConfiguration(f"organization {org_slug} is {status.lower()}{fix}")
 
 
 def suspend(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
     """Nothing new starts for the tenant; what it has stays readable.  Again changes nothing."""
 
     def change(organization: Document) -> None:
-        if organization["status"] in MAY_RUN:
+        if "status_before" not in organization and not organization.get("removal_began_at"):
             organization |= {"status_before": organization["status"], "status": SUSPENDED}
 
-    return _change(documents, now, org_slug, change)
+    return change_document(documents, now, org_slug, change)
 
 
 def resume(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
@@ -170,10 +196,10 @@ def resume(documents: DocumentStore, now: datetime, org_slug: str) -> Document:
             raise BadConfiguration(
                 f"organization {org_slug} is being removed; costwire tenants remove {org_slug} --yes completes the removal"
             )
-        if organization["status"] not in MAY_RUN:
+        if "status_before" in organization or organization["status"] not in MAY_RUN:
             organization["status"] = organization.pop("status_before", None) or ACTIVE
 
-    return _change(documents, now, org_slug, change)
+    return change_document(documents, now, org_slug, change)
 
 
 def begin_removal(documents: DocumentStore, now: datetime, org_slug: str) -> bool:
@@ -183,17 +209,44 @@ def begin_removal(documents: DocumentStore, now: datetime, org_slug: str) -> boo
         organization |= {"status": CANCELLED, "removal_began_at": organization.get("removal_began_at", now.isoformat())}
 
     try:
-        _change(documents, now, org_slug, change)
+        change_document(documents, now, org_slug, change, by=None)
     except NotFound:
         return False
     return True
 
 
-def _limits(plan: str) -> Document:
+def _plan_change(before: Document, after: Document, now: datetime, by: str, event_id: str | None) -> Document | None:
+    """What is noted of a change; None where it concerns neither the plan nor the status."""
+    old, new = ({name: one.get(name) for name in ("plan", "status")} for one in (before, after))
+    if old == new:
+        return None
+    return {"at": now.isoformat(), "by": by, "event_id": event_id, "before": old, "after": new}
+
+
+def note_event(documents: DocumentStore, now: datetime, org_slug: str, kind: str, event_id: str) -> None:
+    """Note an event of the payment provider that changes nothing by itself, as a refund.  Safe to repeat."""
+    path = f"{below(org_slug, PLAN_CHANGES)}/{event_id}"
+    documents.set(path, {"at": now.isoformat(), "by": kind, "event_id": event_id, "before": None, "after": None})
+
+
+def limits_of(plan: str) -> Document:
+    """What a plan allows."""
     return {limit: plans()[plan][limit] for limit in _LIMITS}
 
 
-def _change(documents: DocumentStore, now: datetime, org_slug: str, change: Callable[[Document], None]) -> Document:
+def change_document(
+    documents: DocumentStore,
+    now: datetime,
+    org_slug: str,
+    change: Callable[[Document], None],
+    by: str | None = OPERATOR,
+    event_id: str | None = None,
+) -> Document:
+    """Change a tenant's document that others may be changing meanwhile; returns it.  Raises NotFound.
+
+    Another plan or status is noted in `plan_changes` in the same transaction.  by: who or what changes it, None for what is not noted;
+    event_id: of the payment provider's event that led to it.
+    """
     path = organization_path(org_slug)
 
     def work(transaction: Transaction) -> Document:
@@ -204,6 +257,8 @@ def _change(documents: DocumentStore, now: datetime, org_slug: str, change: Call
         change(after)
         if after != before:
             after["updated_at"] = now.isoformat()
+            if by and (noted := _plan_change(before, after, now, by, event_id)):
+                transaction.set(f"{below(org_slug, PLAN_CHANGES)}/{now:%Y%m%dT%H%M%S%f}-{event_id or by}", noted)
             transaction.set(path, after)
         return after
 

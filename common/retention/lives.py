@@ -86,6 +86,7 @@ KINDS: tuple[Kind, ...] = (
         "landings", "progress of landings that were never finished, with the copies of their files", 8, 8, 8, "the start of the run",
         "those of a run that has not ended",
     ),
+    Kind("usage", "how many runs started, by day", 90, 90, 90, "the end of its month", "those that are in progress"),
     Kind("sizes", "the daily sizes that growth is computed from", 90, 90, 90, "its day", ""),
     Kind("uploads", "files uploaded for an import on a deployment", 7, 7, 7, "the upload", "", by=LIFECYCLE),
     Kind("processed", "events that a function has finished", 8, 8, 8, "its end", "", by=EXPIRY),

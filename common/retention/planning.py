@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from common.domain import alerts, outbox
+from common.domain import alerts, outbox, quotas
 from common.ports import Document, Order, Runtime, Slice
 from common.records.deliveries import Delivery
 from common.records.integrations import KNOWN_FILES, integration_path
@@ -110,7 +110,7 @@ def _documents(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> Itera
 
     listed = {
         kind: dict(rt.documents.list(below(org_slug, kind)))
-        for kind in ("alerts", "notifications", "landings", "sizes")
+        for kind in ("alerts", "notifications", "landings", "sizes", "usage")
     }
     yield from found("runs", _old_runs(rt, org_slug, lives, now))
     yield from found(
@@ -134,6 +134,8 @@ def _documents(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> Itera
         "landings",
         (name for name, one in listed["landings"].items() if _is_left(_run(rt, org_slug, one), now, lives)),
     )
+    oldest = quotas.month_of(now - lives["usage"])
+    yield from found("usage", (name for name in listed["usage"] if name < oldest))
     yield from found("sizes", (name for name in listed["sizes"] if name < (now - lives["sizes"]).date().isoformat()))
 
 

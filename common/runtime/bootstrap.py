@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         KeyRing,
         Notifier,
         ObjectStore,
+        Payments,
         ProbedLocation,
         Runtime,
         Scheduler,
@@ -153,6 +154,11 @@ class EmbeddedRuntime:
         return _sending(self, self.settings, channel)
 
     @cached_property
+    def payments(self) -> Payments:
+        """Stripe; its key is read at the first call."""
+        return _payments(self)
+
+    @cached_property
     def inspection(self) -> Inspection:
         from common.adapters.embedded.home_inspection import HomeInspection
 
@@ -231,6 +237,11 @@ class CloudRuntime:
         return CloudRunJobs.connect(self._project, self.settings.region)
 
     @cached_property
+    def payments(self) -> Payments:
+        """Stripe; its key is read at the first call."""
+        return _payments(self)
+
+    @cached_property
     def inspection(self) -> Inspection:
         from common.adapters.gcp.doctor.inspection import DeploymentInspection
 
@@ -275,6 +286,12 @@ class CloudRuntime:
         return str(value)
 
 
+def _payments(rt: Runtime) -> Payments:
+    from common.adapters.stripe.api import StripeApi
+
+    return StripeApi(lambda: rt.secrets.get("stripe-api-key"))
+
+
 def _opened(rt: Runtime, source: Source) -> ProbedLocation:
     """Each place asks for the credential by itself, since most need none."""
     from common.adapters.locations import open_source
@@ -317,11 +334,14 @@ def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:
 
 
 def with_secrets(settings: Settings, secrets: Secrets) -> Settings:
-    """The settings, with what is secret in them and not set taken from the platform's secrets of the same name, with dashes."""
+    """The settings, with what is secret in them and not set taken from the platform's secrets of the same name, with dashes.
+
+    Those of payments are not for channels.
+    """
     missing = [
         name
         for name, field in Settings.model_fields.items()
-        if field.annotation == (SecretStr | None) and getattr(settings, name) is None
+        if field.annotation == (SecretStr | None) and getattr(settings, name) is None and not name.startswith("stripe_")
     ]
     found = {name: secrets.get(name.replace("_", "-")) for name in missing}
     return settings.model_copy(update={name: SecretStr(value) for name, value in found.items() if value})

@@ -39,7 +39,7 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
             if org_slug:
                 organization = load_tenant(runtime().documents, org_slug)
                 if message.of_running:
-                    check_running(organization)
+                    check_running(organization, runtime().settings.plans)
             function(message)
 
         def attempt(event: Message | Mapping[str, Any], around: Around = _plainly) -> None:

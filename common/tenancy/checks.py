@@ -6,28 +6,28 @@ from datetime import datetime, timedelta
 
 from common.domain.spread import is_due
 from common.messages import BudgetCheckRequested
-from common.ports import Clock, DocumentStore, MessageBus
+from common.ports import DocumentStore, Runtime
 from common.records.organizations import may_run
 from common.tenancy.schedules import check_interval_minutes
 
 _REQUESTED = "settings/budget_checks"
 
 
-def request_due_checks(message: BudgetCheckRequested, documents: DocumentStore, bus: MessageBus, clock: Clock) -> None:
+def request_due_checks(message: BudgetCheckRequested, rt: Runtime) -> None:
     """Ask for a check of every organization whose minute has come since the last tick, where it may run.
 
     Ticks may come at any rate.  The next one makes up for those that were missed; a repeated one asks for nothing, or once more for the
     same.  Raises BadConfiguration for an interval that does not divide an hour.
     """
-    every, now = check_interval_minutes(documents), clock.now()
-    after = _requested_until(documents, now) or now - timedelta(minutes=every)
+    every, now = check_interval_minutes(rt.documents), rt.clock.now()
+    after = _requested_until(rt.documents, now) or now - timedelta(minutes=every)
     due = [
         org_slug
-        for org_slug, organization in documents.list("orgs")
-        if may_run(organization) and is_due(org_slug, every, after, now)
+        for org_slug, organization in rt.documents.list("orgs")
+        if may_run(organization, rt.settings.plans) and is_due(org_slug, every, after, now)
     ]
-    bus.publish_all([BudgetCheckRequested(message.check_id, org_slug) for org_slug in due])
-    documents.set(_REQUESTED, {"until": now.isoformat()})
+    rt.bus.publish_all([BudgetCheckRequested(message.check_id, org_slug) for org_slug in due])
+    rt.documents.set(_REQUESTED, {"until": now.isoformat()})
 
 
 def _requested_until(documents: DocumentStore, now: datetime) -> datetime | None:

@@ -38,6 +38,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "settings": (),
     "subscriptions": (),
     "usage": (),
+    "plan_changes": (),
     "past_deliveries": (),
     "retention": (),
     "sizes": (),
@@ -57,7 +58,7 @@ def suspend(rt: Runtime, org_slug: str) -> Document:
     """Nothing new starts, and nothing ticks in vain.  Again changes nothing."""
     organization = tenants.suspend(rt.documents, rt.clock.now(), org_slug)
     remove_schedules(rt.scheduler, org_slug)
-    return organization
+    return tenants.shown(organization, rt.settings.plans)
 
 
 def resume(rt: Runtime, org_slug: str) -> Document:
@@ -65,7 +66,7 @@ def resume(rt: Runtime, org_slug: str) -> Document:
     organization = tenants.resume(rt.documents, rt.clock.now(), org_slug)
     if rt.documents.list(below(org_slug, "integrations")):
         ensure_schedule(rt, org_slug)
-    return organization
+    return tenants.shown(organization, rt.settings.plans)
 
 
 @dataclass(frozen=True)

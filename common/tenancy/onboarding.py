@@ -21,7 +21,7 @@ class Onboarded:
 
 
 def onboard(rt: Runtime, name: str, org_slug: str | None, plan: str, by: str) -> Onboarded:
-    """Add an organization, on trial, and make its first key.  Its dataset is created by its first delivery.
+    """Add an organization, on trial where there are plans, and make its first key.  Its dataset is created by its first delivery.
 
     Raises AlreadyExists for a slug that is taken, BadConfiguration for a name, slug or plan that is not valid.  Where making the key
     failed, `costwire api-keys add` makes one.

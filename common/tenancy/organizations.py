@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.domain.plan_status import ACTIVE, TRIAL
 from common.ports import Document, Runtime
 from common.records import organizations
 from common.records.organizations import below
@@ -39,16 +40,19 @@ class OrganizationReport:
 
 
 def add_organization(rt: Runtime, name: str, org_slug: str | None, plan: str) -> Document:
-    """Add an organization, on trial; returns its document.  org_slug None: built from name and time.
+    """Add an organization, on trial where there are plans; returns its document.  org_slug None: built from name and time.
 
     Raises AlreadyExists for a slug that is taken, BadConfiguration for a name, slug or plan that is not valid.
     """
-    return organizations.add(rt.documents, rt.clock.now(), name, org_slug, plan)
+    status = TRIAL if rt.settings.plans else ACTIVE
+    document = organizations.add(rt.documents, rt.clock.now(), name, org_slug, plan, status)
+    return organizations.shown(document, rt.settings.plans)
 
 
 def change_organization(rt: Runtime, org_slug: str, name: str, plan: str) -> Document:
     """Change an organization's display name and plan; returns its document.  Raises NotFound, BadConfiguration."""
-    return organizations.change_terms(rt.documents, rt.clock.now(), org_slug, name, plan)
+    document = organizations.change_terms(rt.documents, rt.clock.now(), org_slug, name, plan)
+    return organizations.shown(document, rt.settings.plans)
 
 
 def check_organization(rt: Runtime, org_slug: str, writes: bool = False) -> None:
@@ -67,7 +71,13 @@ def list_organizations(rt: Runtime) -> list[OrganizationReport]:
     return [_report(rt, org_slug, document) for org_slug, document in rt.documents.list("orgs")]
 
 
+def show_organization(rt: Runtime, org_slug: str) -> OrganizationReport:
+    """One organization.  Raises NotFound."""
+    return _report(rt, org_slug, organizations.load(rt.documents, org_slug))
+
+
 def _report(rt: Runtime, org_slug: str, document: Document) -> OrganizationReport:
+    document = organizations.shown(document, rt.settings.plans)
     integrations = [one for _, one in rt.documents.list(below(org_slug, "integrations"))]
     synchronized = [datetime.fromisoformat(one["last_sync"]) for one in integrations if one.get("last_sync")]
     ends = document.get("trial_ends_at")

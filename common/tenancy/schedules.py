@@ -11,7 +11,7 @@ from typing import Any
 
 from common.domain.spread import place
 from common.errors import BadConfiguration
-from common.messages import BudgetCheckRequested, CleanUpRequested, SyncRequested
+from common.messages import BudgetCheckRequested, CleanUpRequested, SubscriptionChanged, SyncRequested
 from common.ports import DocumentStore, Runtime, Schedule, Transaction
 from common.records.names import check_org_slug
 from common.records.organizations import below
@@ -26,6 +26,7 @@ CHECK_TICK_MINUTES = 5
 OFF = 0
 BUDGET_CHECK = "budget-check"
 CLEAN_UP = "clean-up"
+PLANS = "plans"
 _SYNC = "sync-"
 
 
@@ -147,6 +148,21 @@ def clean_up_schedule() -> Schedule:
 def ensure_clean_up(rt: Runtime) -> Schedule:
     """Make the platform's schedule of clean-ups, of all tenants.  Safe to repeat."""
     schedule = clean_up_schedule()
+    rt.scheduler.put(schedule)
+    return schedule
+
+
+def plans_schedule() -> Schedule:
+    """Once a day: plans are compared with the subscriptions of the payment provider, and trials that end are noticed."""
+    return Schedule(PLANS, "10 3 * * *", SubscriptionChanged("", "schedule"))
+
+
+def ensure_plans(rt: Runtime) -> Schedule | None:
+    """Make the platform's schedule of plans; None where there are none.  Safe to repeat."""
+    schedule = plans_schedule()
+    if not rt.settings.plans:
+        rt.scheduler.remove(schedule.name)
+        return None
     rt.scheduler.put(schedule)
     return schedule
 

@@ -15,5 +15,4 @@ def dispatch_sync(message: SyncRequested) -> None:
 
     Raises NotFound for a tenant or an integration that is named and not there, BadConfiguration for a tenant that may not run.
     """
-    rt = runtime()
-    dispatch(message, rt.documents, rt.bus, rt.clock)
+    dispatch(message, runtime())

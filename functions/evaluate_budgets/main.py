@@ -20,4 +20,4 @@ def evaluate_budgets(message: ChargesNormalized | BudgetCheckRequested) -> None:
     elif message.org_slug:
         check(message.org_slug, rt.documents, rt.warehouse, rt.bus, rt.clock)
     else:
-        request_due_checks(message, rt.documents, rt.bus, rt.clock)
+        request_due_checks(message, rt)

@@ -60,7 +60,7 @@ def test_an_organization_is_onboarded_with_one_call_whose_key_opens_it(ask: Flas
     done = ask.post("/api/v1/organizations", json={"name": "New & Co"}, headers={"X-CA-Root-Key": ROOT_KEY})
     found = checked(done, 201)
     slug = found["organization"]["org_slug"]
-    assert slug.startswith("new_co_") and found["organization"]["status"] == "TRIAL"
+    assert slug.startswith("new_co_") and found["organization"]["status"] == "ACTIVE"
     assert found["secret"].startswith(f"{slug}_api_") and found["key"]["role"] == "owner"
     assert done.headers["Cache-Control"] == "no-store"
     for headers in (with_key(found["secret"]), {"Authorization": f"Bearer {found['secret']}"}):

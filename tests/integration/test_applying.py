@@ -76,7 +76,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 def test_a_new_deployment_is_made_from_one_file(place: Place) -> None:
     said = place.applied(ALL)
-    assert place.stored()["acme"]["status"] == "TRIAL" and place.stored()["acme"]["plan"] == "Starter"
+    assert place.stored()["acme"]["status"] == "ACTIVE" and place.stored()["acme"]["plan"] == "Starter"
     assert place.integration()["config"] == {"location": (place.folder / "bills").as_uri()}
     assert (place.budget()["amount"], place.budget()["owner"]) == ("100.5", "o@example.com")
     assert "Plan: 3 to create.\n" in said and "Applied: 3 of 3 changes." in said

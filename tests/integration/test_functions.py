@@ -111,11 +111,18 @@ def http_answers(name: str, source: Path, home: Path, **variables: str) -> list[
     return [(one[0], one[1]) for one in told.values()]
 
 
-@pytest.mark.parametrize(("name", "costs"), [("api", (401, "no_key")), ("manual_sync", (404, "not_found"))])
-def test_a_function_that_is_called_over_http_answers_by_keys(
-    name: str, costs: tuple[int, str], source: Path, tmp_path: Path
+HTTP_ANSWERS = {
+    "api": [(200, None), (401, "no_key"), (401, "invalid_key")],
+    "manual_sync": [(200, None), (404, "not_found"), (401, "invalid_key")],
+    "stripe_webhook": [(405, None), (405, None), (411, None)],
+}
+
+
+@pytest.mark.parametrize(("name", "answers"), HTTP_ANSWERS.items())
+def test_a_function_that_is_called_over_http_answers_alone(
+    name: str, answers: list[tuple[int, str | None]], source: Path, tmp_path: Path
 ) -> None:
-    assert http_answers(name, source, tmp_path) == [(200, None), costs, (401, "invalid_key")]
+    assert http_answers(name, source, tmp_path) == answers
 
 
 def test_a_function_that_lacks_what_production_needs_answers_nothing(source: Path, tmp_path: Path) -> None:
@@ -123,7 +130,7 @@ def test_a_function_that_lacks_what_production_needs_answers_nothing(source: Pat
 
 
 def test_every_function_has_a_test_by_its_trigger() -> None:
-    assert {name for name, one in facts.functions().items() if one["trigger"] == "http"} == {"api", "manual_sync"}
+    assert {name for name, one in facts.functions().items() if one["trigger"] == "http"} == set(HTTP_ANSWERS)
 
 
 def test_the_same_sources_make_the_same_archive(tmp_path: Path) -> None:

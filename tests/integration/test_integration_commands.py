@@ -35,7 +35,7 @@ def as_json(*words: str) -> Any:
 def fetched(rt: Laptop) -> list[str]:
     """The integrations that a tick of the schedule fetches."""
     before = {name for name, _ in rt.documents.list("orgs/default/runs")}
-    dispatch(SyncRequested("tick", "scheduler", "default"), rt.documents, rt.bus, rt.clock)
+    dispatch(SyncRequested("tick", "scheduler", "default"), rt)
     found = {name: run for name, run in rt.documents.list("orgs/default/runs") if name not in before}
     for name in found:
         rt.documents.delete(f"orgs/default/runs/{name}")

@@ -116,8 +116,9 @@ def test_a_tenant_that_cannot_be_is_refused(rt: Laptop, words: Any, error: type[
 def test_another_plan_brings_its_limits_and_leaves_the_status_as_it_is(rt: Laptop) -> None:
     tenants.add(rt.documents, rt.clock.now(), "Third", "third_1", "Starter")
     changed = change_organization(rt, "third_1", " Third Ltd ", "Scale")
-    assert (changed["name"], changed["plan"], changed["status"]) == ("Third Ltd", "Scale", "TRIAL")
-    assert changed["limits"] == {limit: tenants.plans()["Scale"][limit] for limit in changed["limits"]}
+    assert (changed["name"], changed["plan"], changed["status"]) == ("Third Ltd", "Scale", "ACTIVE")
+    stored = tenants.load(rt.documents, "third_1")
+    assert stored["limits"] == tenants.limits_of("Scale") and stored["status"] == "TRIAL"
     assert change_organization(rt, "third_1", "Third Ltd", "Scale") == changed
     with pytest.raises(BadConfiguration, match="plan is 'Huge', expected one of"):
         change_organization(rt, "third_1", "Third", "Huge")
@@ -165,13 +166,13 @@ def test_a_tick_for_everybody_passes_over_who_may_not_run(rt: Laptop) -> None:
     for org in (ORG, OTHER):
         bring(rt, org, ["1"])
     tenants.suspend(rt.documents, rt.clock.now(), ORG)
-    dispatch(SyncRequested("tick", "schedule"), rt.documents, rt.bus, rt.clock)
+    dispatch(SyncRequested("tick", "schedule"), rt)
     assert rt.documents.get(run_path(OTHER, "tick.aws")) and not rt.documents.get(run_path(ORG, "tick.aws"))
 
 
 def test_nobody_is_told(rt: Laptop) -> None:
     with pytest.raises(NotFound, match="there is no organization nobody_1; costwire tenants list shows them"):
-        dispatch(SyncRequested("tick", "manual", "nobody_1"), rt.documents, rt.bus, rt.clock)
+        dispatch(SyncRequested("tick", "manual", "nobody_1"), rt)
     for act in (tenants.suspend, tenants.resume):
         with pytest.raises(NotFound, match="there is no organization nobody_1"):
             act(rt.documents, rt.clock.now(), "nobody_1")
@@ -216,7 +217,7 @@ def test_an_interrupted_removal_can_be_repeated_and_nothing_starts_meanwhile(
         with pytest.raises(KeyboardInterrupt):
             tenant_data.remove(rt, ORG)
     with pytest.raises(BadConfiguration, match=f"organization {ORG} is cancelled"):
-        tenants.check_may_run(rt.documents, ORG)
+        tenants.check_may_run(rt.documents, ORG, plans=False)
     with pytest.raises(BadConfiguration, match=f"is being removed; costwire tenants remove {ORG} --yes"):
         tenants.resume(rt.documents, rt.clock.now(), ORG)
     tenant_data.remove(rt, ORG)
@@ -332,8 +333,8 @@ def test_the_commands_from_first_to_last_day(tmp_path: Path) -> None:
     assert "No organizations yet" in costwire(home, "tenants", "list")
     made = json.loads(costwire(home, "tenants", "add", "Acme Corp", "--plan", "Scale", "--json"))
     slug = made["org_slug"]
-    assert slug.startswith("acme_corp_") and (made["status"], made["plan"]) == ("TRIAL", "Scale")
-    assert "on trial until" in costwire(home, "tenants", "add", "Other", "--slug", "other_1")
+    assert slug.startswith("acme_corp_") and (made["status"], made["plan"]) == ("ACTIVE", "Scale")
+    assert "trial" not in costwire(home, "tenants", "add", "Other", "--slug", "other_1")
     bill = tmp_path / "bill.csv"
     bill.write_text(cur_text([cur_line(1, "1.5")]))
     costwire(home, "import", str(bill), "--org", slug)

@@ -91,6 +91,7 @@ RULES: dict[str, Rule] = {
     "common/adapters/aws": Rule("places of AWS", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/azure": Rule("places of Azure", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/oci": Rule("places of OCI", (*_DATA, "providers", "adapters.shared")),
+    "common/adapters/stripe": Rule("who pays for which plan", (*_DATA, "adapters.shared")),
     "common/adapters/answers": Rule("answers of providers' APIs", (*_DATA, "formats", "providers", "adapters.shared")),
     "common/adapters/locations": Rule(
         "where bills are left",
@@ -117,6 +118,7 @@ RULES: dict[str, Rule] = {
             "adapters.gcp",
             "adapters.locations",
             "adapters.notifiers",
+            "adapters.stripe",
         ),
     ),
     "functions": Rule(

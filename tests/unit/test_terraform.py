@@ -16,14 +16,14 @@ import pytest
 from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor.audit import LOGGED
 from common.config import ServiceSettings, Settings
-from common.messages import BudgetCheckRequested, CleanUpRequested
+from common.messages import BudgetCheckRequested, CleanUpRequested, SubscriptionChanged
 from common.messages.scheduled import from_template, identified
 from common.messages.subscriptions import SUBSCRIPTIONS
 from common.ports.documents import Order
 from common.records.sizes import OBJECTS
 from common.retention.inventory import OF_DELIVERIES
 from common.telemetry.metrics import METRICS
-from common.tenancy.schedules import clean_up_schedule
+from common.tenancy.schedules import clean_up_schedule, plans_schedule
 from deployment import facts
 from deployment.preflight import GIB_PER_VCPU
 from tests.terraform import hcl
@@ -199,6 +199,12 @@ def test_folders_of_the_bucket_are_those_of_the_code() -> None:
     assert set(WRITTEN["retention"]["lifecycle_days"]) <= set(OBJECTS) - set(OF_DELIVERIES), (
         "age alone does not tell which bills are current"
     )
+
+
+def test_the_tick_of_plans_is_a_message_of_ours() -> None:
+    tick = WRITTEN["plans"]
+    assert identified(from_template(tick["event"]), "1") == SubscriptionChanged("1", "schedule")
+    assert (tick["topic"], tick["cron"]) == ("subscription-changed", plans_schedule().cron)
 
 
 def test_the_tick_of_clean_up_is_a_message_of_ours() -> None:

@@ -60,6 +60,6 @@ def list_all_organizations(call: Call) -> dict[str, Any]:
 
 @routes.post(_PATH, needs=Needs.ROOT, answer=Onboarded, status=201, secret=True)
 def onboard_organization(call: Call, body: Onboarding) -> dict[str, Any]:
-    """Add an organization, on trial, with its first key."""
+    """Add an organization with its first key."""
     done = onboard(call.rt, body.name, body.org_slug, body.plan, call.caller.name)
     return {"organization": done.organization, **with_secret(done.key, call.rt.clock.now())}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
@@ -20,9 +22,11 @@ from common.errors import (
     NoSpace,
     NotFound,
     Permanent,
+    QuotaExceeded,
     Retryable,
 )
 from common.reporting.arguments import InvalidQuestion
+from web.api.shapes import Moment
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
@@ -46,6 +50,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "foreign_host": (421, "The Host header names another host"),
     "not_possible": (422, "This cannot be done as it is"),
     "idempotency_key_reused": (422, "The idempotency key was used for another request"),
+    "quota_exceeded": (429, "The plan allows no more for now"),
     "too_many_requests": (429, "Too many requests"),
     "internal": (500, "Something went wrong"),
     "unavailable": (503, "Not available for the moment"),
@@ -102,10 +107,20 @@ def problem_of(error: Exception) -> Problem | None:
     """Our own errors as problems, in their own words; None for an error that nobody foresaw."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, QuotaExceeded):
+        return _of_quota(error)
     for rule in _RULES:
         if isinstance(error, rule.kinds):
             return Problem(rule.code, str(error), rule.headers)
     return Problem("internal", "") if isinstance(error, CostError) else None
+
+
+def _of_quota(error: QuotaExceeded) -> Problem:
+    resets_at, headers = error.resets_at, {}
+    if resets_at is not None:
+        headers["Retry-After"] = format_datetime(resets_at.astimezone(UTC), usegmt=True)
+    moment = resets_at.isoformat() if resets_at else None
+    return Problem("quota_exceeded", str(error), headers, limit=error.limit, used=error.used, resets_at=moment)
 
 
 class InvalidField(BaseModel):
@@ -128,4 +143,7 @@ class ProblemDetails(BaseModel):
     )
     detail: str = Field(description="What was found, what was expected and what to do, in one line")
     request_id: str = Field(description="The request's id, as in the header X-Request-ID")
+    limit: int | None = Field(None, description="Of a quota: how many the plan allows")
+    used: int | None = Field(None, description="Of a quota: how many count now")
+    resets_at: Moment | None = Field(None, description="Of a quota: when it resets; null where no clock frees one")
     errors: list[InvalidField] | None = Field(None, description="The fields that are not valid, each once")

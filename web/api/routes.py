@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from web.api import (
     alerts,
+    billing,
     budgets,
     costs,
     health,
@@ -12,10 +13,24 @@ from web.api import (
     keys,
     organizations,
     pipelines,
+    quotas,
     syncs,
 )
 from web.api.declare import Route
 
-_MODULES = (health, costs, syncs, pipelines, budgets, alerts, integrations, history, keys, organizations)
+_MODULES = (
+    health,
+    costs,
+    syncs,
+    pipelines,
+    budgets,
+    alerts,
+    integrations,
+    history,
+    keys,
+    quotas,
+    billing,
+    organizations,
+)
 ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
 """Every operation of the API."""

@@ -11,8 +11,11 @@ from common.providers.registry import PROVIDERS
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 _READ_OBJECTS, _READ_BUCKET = "roles/storage.objectViewer", "roles/storage.legacyBucketReader"
 FUNCTIONS = tuple(dict.fromkeys(one.function for several in SUBSCRIPTIONS.values() for one in several))
-HTTP = ("api", "manual_sync")
+KEYED = ("api", "manual_sync")
+"""Functions that are called over HTTP, with keys of ours."""
+HTTP = (*KEYED, "stripe_webhook")
 """Functions that are called over HTTP."""
+_WITHOUT_DOCUMENTS = frozenset({"stripe_webhook"})
 JOBS = ("unpack_files",)
 _INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
 
@@ -46,7 +49,8 @@ class Grant:
 def grants() -> Iterator[Grant]:
     """Every grant of every function."""
     for function in (*FUNCTIONS, *HTTP):
-        yield from (Grant(function, "roles/datastore.user", f"database:{one}") for one in ("documents", "processed"))
+        databases = ("processed",) if function in _WITHOUT_DOCUMENTS else ("documents", "processed")
+        yield from (Grant(function, "roles/datastore.user", f"database:{one}") for one in databases)
         yield Grant(function, "roles/telemetry.tracesWriter", "project")
     for job in JOBS:
         yield Grant(job, "roles/datastore.user", "database:documents")
@@ -90,7 +94,12 @@ def grants() -> Iterator[Grant]:
     yield Grant("api", PUBLISHER, "topic:alert-raised")
     yield Grant("api", _READ_BUCKET, "bucket")
     yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("focus", "quarantine"))
-    for function in HTTP:
+    yield Grant("stripe_webhook", PUBLISHER, "topic:subscription-changed")
+    yield Grant("stripe_webhook", "roles/secretmanager.secretAccessor", "secret:costwire-stripe-webhook-secret")
+    yield from (Grant("update_plans", PUBLISHER, f"topic:{one}") for one in ("subscription-changed", "alert-raised"))
+    for function in ("api", "update_plans"):
+        yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-stripe-api-key")
+    for function in KEYED:
         yield Grant(function, PUBLISHER, "topic:sync-requested")
         yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-ca-root-api-key")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):

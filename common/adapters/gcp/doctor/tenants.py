@@ -50,7 +50,14 @@ def look_at_tenants(notes: Notes, client: firestore.Client) -> Sequence[Tenant] 
         active = sum(status in FETCHED for status in statuses.values())
         own = below.collection("settings").document("general").get(timeout=CALL_SECONDS, retry=None).to_dict() or {}
         scheduled = own.get("sync_interval_hours", default_hours()) != OFF
-        return Tenant(found.id, may_run(found.to_dict() or {}), active, failing, int(counted.value), scheduled)
+        return Tenant(
+            found.id,
+            may_run(found.to_dict() or {}, notes.deployment.settings.plans),
+            active,
+            failing,
+            int(counted.value),
+            scheduled,
+        )
 
     @cache
     def default_hours() -> int | None:
