@@ -15,6 +15,7 @@ from common.ports.notifier import Channel, Notifier
 from common.ports.objects import ObjectStore
 from common.ports.scheduler import Scheduler
 from common.ports.secrets import Secrets
+from common.ports.senders import Senders
 from common.ports.warehouse import Warehouse
 from common.ports.workers import Workers
 
@@ -68,6 +69,9 @@ class Runtime(Protocol):
 
     @property
     def jobs(self) -> Jobs: ...
+
+    @property
+    def senders(self) -> Senders: ...
 
     @property
     def workers(self) -> Workers: ...
