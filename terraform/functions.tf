@@ -1,5 +1,5 @@
 locals {
-  # One message at a time in an instance: its memory is known, and DuckDB has all of it; requests over HTTP are small and wait for others.  What an instance writes to its
+  # One message at a time in an instance: its memory is known, and DuckDB has all of it; requests over HTTP are small and wait for others, or share an instance.  What an instance writes to its
   # temporary folder lies in memory too.  All instances together fit a new project's quota of 20 vCPU and 40 GiB (var.cpu_quota).
   functions = {
     dispatch_sync = {
@@ -89,16 +89,19 @@ locals {
     manual_sync = {
       description   = "Requests fresh bills over HTTP"
       memory        = "512Mi"
-      cpu           = "1"
+      cpu           = "0.5"
+      max_instances = 1
+    }
+    provider_webhook = {
+      description   = "Starts a synchronization when a provider announces new files"
+      memory        = "512Mi"
+      cpu           = "0.5"
       max_instances = 1
     }
   }
 
-  # trigger -> what an instance works on at a time
-  concurrency = {
-    message = 1
-    http    = 16
-  }
+  # what an instance works on at a time: Cloud Run takes more than one request only with a whole vCPU
+  concurrency = { for name, one in local.functions : name => local.facts.functions[name].trigger == "http" && tonumber(one.cpu) >= 1 ? 16 : 1 }
 
   cpu_asked = sum([for name, one in local.functions : tonumber(one.cpu) * lookup(var.max_instances, name, one.max_instances)])
 
@@ -169,7 +172,7 @@ module "function" {
   size = {
     memory        = each.value.memory
     cpu           = each.value.cpu
-    concurrency   = local.concurrency[local.facts.functions[each.key].trigger]
+    concurrency   = local.concurrency[each.key]
     max_instances = lookup(var.max_instances, each.key, each.value.max_instances)
   }
 

@@ -11,7 +11,10 @@ from common.providers.registry import PROVIDERS
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 _READ_OBJECTS, _READ_BUCKET = "roles/storage.objectViewer", "roles/storage.legacyBucketReader"
 FUNCTIONS = tuple(dict.fromkeys(one.function for several in SUBSCRIPTIONS.values() for one in several))
-HTTP = ("api", "manual_sync")
+KEYED = ("api", "manual_sync")
+"""Functions that are called over HTTP with a key."""
+WEBHOOK = "provider_webhook"
+HTTP = (*KEYED, WEBHOOK)
 """Functions that are called over HTTP."""
 JOBS = ("unpack_files",)
 _INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
@@ -46,7 +49,9 @@ class Grant:
 def grants() -> Iterator[Grant]:
     """Every grant of every function."""
     for function in (*FUNCTIONS, *HTTP):
-        yield from (Grant(function, "roles/datastore.user", f"database:{one}") for one in ("documents", "processed"))
+        documents = "viewer" if function == WEBHOOK else "user"
+        yield Grant(function, f"roles/datastore.{documents}", "database:documents")
+        yield Grant(function, "roles/datastore.user", "database:processed")
         yield Grant(function, "roles/telemetry.tracesWriter", "project")
     for job in JOBS:
         yield Grant(job, "roles/datastore.user", "database:documents")
@@ -90,8 +95,8 @@ def grants() -> Iterator[Grant]:
     yield Grant("api", PUBLISHER, "topic:alert-raised")
     yield Grant("api", _READ_BUCKET, "bucket")
     yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("focus", "quarantine"))
-    for function in HTTP:
-        yield Grant(function, PUBLISHER, "topic:sync-requested")
+    yield from (Grant(function, PUBLISHER, "topic:sync-requested") for function in HTTP)
+    for function in KEYED:
         yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-ca-root-api-key")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
