@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -14,9 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from werkzeug.test import TestResponse
 
-from common.errors import Retryable
 from common.messages import SyncRequested
 from common.messages.cloudevent import decode
+from common.ports import ProbedLocation, Source
 from common.records.integrations import save_integration
 from common.records.organizations import ensure_default
 from common.runtime.senders import WebSenders
@@ -40,13 +41,28 @@ _CERTIFICATE_OF_KEY = KEY.certificate().encode()
 
 
 class World(Laptop):
-    """The embedded runtime, with the web as far as the tests have it.  visited: what was fetched, in order; away: it answers nothing."""
+    """The embedded runtime, with the web as far as the tests have it.
+
+    web: what an address answers, instead of the provider's certificate.  visited: what was fetched, in order.
+    """
 
     @cached_property
     def visited(self) -> list[str]:
         return []
 
-    away = False
+    @cached_property
+    def bucket(self) -> Path:
+        """What lies at the location of an integration, as a folder."""
+        made = self.home / "bucket"
+        made.mkdir()
+        return made
+
+    def source(self, integration: Source) -> ProbedLocation:
+        return super().source(replace(integration, location=self.bucket.as_uri()))
+
+    @cached_property
+    def web(self) -> dict[str, bytes | Exception]:
+        return {}
 
     @cached_property
     def senders(self) -> WebSenders:
@@ -54,9 +70,10 @@ class World(Laptop):
 
     def _get(self, url: str) -> bytes:
         self.visited.append(url)
-        if self.away:
-            raise Retryable("a provider's keys cannot be fetched (ConnectTimeout)")
-        return _CERTIFICATE_OF_KEY
+        found = self.web.get(url, _CERTIFICATE_OF_KEY)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def integration(
         self, location: str = LOCATION, provider: str = "aws", sender: str | None = None, name: str = "bills"
@@ -191,8 +208,3 @@ def pushed(
     """A notification of Cloud Storage as Pub/Sub pushes it."""
     given = {"eventType": "OBJECT_FINALIZE", "bucketId": bucket, "objectId": name, "payloadFormat": "NONE"} | attributes
     return {"message": {"attributes": given, "messageId": message_id}, "subscription": "projects/p/subscriptions/s"}
-
-
-def long_ago(rt: World) -> datetime:
-    """When no message that is still tried was published."""
-    return rt.clock.now() - timedelta(hours=2)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from common.domain.places import AZURE
 from common.errors import BadConfiguration
@@ -22,7 +21,7 @@ VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 _CREATED = "Microsoft.Storage.BlobCreated"
 _GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SENDER = re.compile(rf"({_GUID})/(api://[A-Za-z0-9._~:/-]{{1,200}}|{_GUID})")
-_HOST = re.compile(r"([a-z0-9]{3,24})\.(?:blob|dfs)\.core\.windows\.net")
+_ADDRESS = re.compile(r"https://([a-z0-9]{3,24})\.(?:blob|dfs)\.core\.windows\.net/.*", re.DOTALL)
 _SUBJECT = re.compile(r"/blobServices/default/containers/([a-z0-9$-]{1,63})/blobs/(.+)", re.DOTALL)
 _ORIGIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _CALLS_A_MINUTE = "120"
@@ -87,8 +86,8 @@ def _written(event: Mapping[str, Any]) -> Iterator[str]:
     # with a hierarchical namespace a file is created empty and has its content once it is flushed
     if data.get("api") == "CreateFile" or data.get("contentLength") == 0:
         return
-    host = _HOST.fullmatch(urlsplit(text_of(data, "url")).hostname or "")
+    address = _ADDRESS.fullmatch(text_of(data, "url"))
     subject = _SUBJECT.fullmatch(text_of(event, "subject"))
-    if host is None or subject is None:
+    if address is None or subject is None:
         raise NotGenuine("the event names no blob")
-    yield f"{AZURE}://{host[1]}/{subject[1]}/{subject[2]}"
+    yield f"{AZURE}://{address[1]}/{subject[1]}/{subject[2]}"
