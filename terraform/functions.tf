@@ -197,3 +197,11 @@ module "function" {
     time_sleep.build_access,
   ]
 }
+
+# the address that Event Grid calls may hold an integration's secret; the function writes a line of its own about each call
+resource "google_logging_project_exclusion" "webhook_requests" {
+  project     = local.project
+  name        = "costwire-webhook-requests"
+  description = "Requests to provider_webhook, whose addresses may hold secrets"
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${module.function["provider_webhook"].name}\" AND log_id(\"run.googleapis.com/requests\")"
+}
