@@ -118,6 +118,10 @@ def test_a_function_that_is_called_over_http_answers_by_keys(
     assert http_answers(name, source, tmp_path) == [(200, None), costs, (401, "invalid_key")]
 
 
+def test_the_function_for_providers_answers_all_strangers_alike(source: Path, tmp_path: Path) -> None:
+    assert http_answers("provider_webhook", source, tmp_path) == [(400, None)] * 3
+
+
 def test_a_function_that_lacks_what_production_needs_answers_nothing(source: Path, tmp_path: Path) -> None:
     assert http_answers("api", source, tmp_path, ENVIRONMENT="production") == [(503, "not_ready")] * 3
 
