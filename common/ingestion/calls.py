@@ -39,26 +39,24 @@ class Kind:
     """How the storage of one provider calls.
 
     hear: authenticates and reads a call.  check_sender: the form of who may send; raises BadConfiguration.  has_secret: callers may be
-    known by a secret.  needs_sender: no call is taken before a sender is named.
+    known by a secret, where no sender is named.
     """
 
     hear: Callable[[Runtime, Webhook, Call], Heard]
     check_sender: Callable[[str], str]
     has_secret: bool
-    needs_sender: bool = False
 
 
 def _of_aws(rt: Runtime, webhook: Webhook, call: Call) -> Heard:
-    """SNS by its signature and the topic that the integration names, EventBridge by the secret."""
-    if not has_secret(webhook, call.headers.get(SECRET_HEADER)):
-        body = _object(call)
-        if not aws.is_sns(body):
-            raise NotGenuine("the secret is missing or wrong")
-        message = aws.read_sns(body, webhook.sender, rt.clock.now())
+    """SNS by its signature where the integration names a topic, else EventBridge by the secret."""
+    if webhook.sender:
+        message = aws.read_sns(_object(call), webhook.sender, rt.clock.now())
         rt.senders.check_signature(message.signed)
         if message.kind == aws.NOTIFICATION:
             return Heard(SNS, (aws.notice_of_sns(message),))
         return Heard(SNS, visit=message.subscribe_url)
+    if not has_secret(webhook, call.headers.get(SECRET_HEADER)):
+        raise NotGenuine("the secret is missing or wrong, and no topic is named")
     return Heard(EVENTBRIDGE, (aws.notice_of_eventbridge(_object(call)),))
 
 
@@ -89,7 +87,7 @@ def _of_google(rt: Runtime, webhook: Webhook, call: Call) -> Heard:
 KINDS: Mapping[str, Kind] = {
     "s3": Kind(_of_aws, aws.check_topic, has_secret=True),
     "az": Kind(_of_azure, azure.check_sender, has_secret=True),
-    "gs": Kind(_of_google, gcp.check_account, has_secret=False, needs_sender=True),
+    "gs": Kind(_of_google, gcp.check_account, has_secret=False),
 }
 """Scheme of an integration's place -> how its storage calls."""
 

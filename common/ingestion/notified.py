@@ -51,11 +51,16 @@ def receive(rt: Runtime, call: Call) -> Received:
     Raises NotGenuine for a call that nobody sent who may send it, of which an integration that does not exist is not told apart;
     Retryable where it could not be checked or done.
     """
-    integration = _integration(rt, call)
+    if org_slug_fault(call.org_slug) or integration_id_fault(call.integration_id):
+        raise NotGenuine("the address is not one of an integration")
+    # both are read in any case, so that the time of an answer does not show which integrations exist
+    integration = rt.documents.get(integration_path(call.org_slug, call.integration_id))
     webhook = load_webhook(rt.documents, call.org_slug, call.integration_id)
+    if integration is None or webhook is None:
+        raise NotGenuine("there is no such integration, or it has no webhook")
     kind = KINDS.get(Place.of(str(integration["config"]["location"])).scheme)
-    if webhook is None or kind is None:
-        raise NotGenuine("the integration has no webhook")
+    if kind is None:
+        raise NotGenuine("the integration's place cannot call")
     heard = kind.hear(rt, webhook, call)
     if heard.visit:
         rt.senders.visit(heard.visit)
@@ -64,15 +69,6 @@ def receive(rt: Runtime, call: Call) -> Received:
         return Received(HANDSHAKE, heard.sender, answer=heard.answer, headers=heard.headers)
     outcome, run_ids = _started(rt, call, integration, heard.notices)
     return Received(outcome, heard.sender, run_ids)
-
-
-def _integration(rt: Runtime, call: Call) -> Document:
-    if org_slug_fault(call.org_slug) or integration_id_fault(call.integration_id):
-        raise NotGenuine("the address is not one of an integration")
-    integration = rt.documents.get(integration_path(call.org_slug, call.integration_id))
-    if integration is None:
-        raise NotGenuine("there is no such integration")
-    return integration
 
 
 def _started(rt: Runtime, call: Call, integration: Document, notices: Sequence[Notice]) -> tuple[str, Sequence[str]]:

@@ -150,10 +150,10 @@ class _Own:
             self.again(topic),
             f"aws sns subscribe --topic-arn {topic} --protocol https --notification-endpoint {_word(self.address)}",
         )
-        return [
-            Step("SNS, which signs its calls (AWS CLI)", "\n".join(by_topic)),
-            Step("or EventBridge, which sends the secret (Terraform)", self._eventbridge(bucket, suffix)),
-        ]
+        steps = [Step("SNS, which signs its calls (AWS CLI)", "\n".join(by_topic))]
+        if self.sender:
+            return steps
+        return [*steps, Step("or EventBridge, which sends the secret (Terraform)", self._eventbridge(bucket, suffix))]
 
     def _eventbridge(self, bucket: str, suffix: str) -> str:
         key = {"wildcard": f"{self.folder}*{suffix}"}

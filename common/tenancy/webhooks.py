@@ -8,6 +8,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field, replace
 
+from common.errors import BadConfiguration
 from common.ports import Runtime, Transaction
 from common.records.integrations import load_integration
 from common.records.webhooks import Webhook, webhook_path
@@ -29,8 +30,9 @@ def set_up(
 ) -> SetUp:
     """Make an integration's webhook, or change the one it has.
 
-    sender: who alone may call; None leaves it as it is.  with_secret: callers are known by a secret.  rotate: a new one, from now on
-    in place of the earlier.  by: who asks for it.  Raises NotFound for an integration that does not exist.
+    sender: who alone may call, from now on without a secret; None leaves it as it is.  with_secret: others are known by a secret.  rotate:
+    a new one in place of the earlier.  by: who asks for it.  Raises NotFound for an integration that does not exist, BadConfiguration for
+    a rotation where no secret is used.
     """
     load_integration(rt.documents, org_slug, integration_id)
     now, path = rt.clock.now().isoformat(), webhook_path(org_slug, integration_id)
@@ -40,8 +42,14 @@ def set_up(
         document = transaction.get(path)
         before = Webhook.from_document(document) if document else Webhook(integration_id, now, now, by)
         after = replace(before, sender=sender or before.sender)
-        is_new = with_secret and (rotate or before.sha256 is None)
-        if is_new:
+        if rotate and (after.sender or not with_secret):
+            raise BadConfiguration(
+                f"calls about {integration_id} are known by their sender, so no secret is used; --remove forgets the sender"
+            )
+        is_new = with_secret and after.sender is None and (rotate or before.sha256 is None)
+        if after.sender:
+            after = replace(after, sha256=None, fingerprint=None)
+        elif is_new:
             after = replace(after, sha256=_digest(fresh), fingerprint=fresh[-4:])
         if document is None or after != before:
             transaction.set(path, replace(after, updated_at=now).as_document())

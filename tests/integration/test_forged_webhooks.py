@@ -256,10 +256,14 @@ def test_a_rotated_secret_ends_at_once(rt: World) -> None:
 
 
 def test_proof_of_one_integration_is_worth_nothing_at_another(rt: World) -> None:
-    first, second = rt.integration(name="first"), rt.integration(name="second", sender=TOPIC)
+    first, second = rt.integration(name="first"), rt.integration(name="second")
+    rt.integration(name="second", sender=TOPIC)
     refused(rt, rt.call(eventbridge(), "/v1/default/second", x_costwire_secret=first))
     refused(rt, rt.call(eventbridge(), "/v1/default/first", x_costwire_secret=second))
     refused(rt, rt.call(Sns(rt.clock.now()).body(), "/v1/default/first"))
+    refused(
+        rt, rt.call(eventbridge(), "/v1/default/second", x_costwire_secret=second)
+    )  # a topic is named, which alone may call
 
 
 # ---- tokens ----
@@ -316,8 +320,8 @@ def test_a_token_of_entra_for_something_else_is_refused(
 
 
 def test_the_secret_alone_is_refused_where_a_token_is_wanted(rt: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = rt.integration(AZURE, "azure")
     entra(rt, monkeypatch)
-    secret = str(set_up(rt, "default", "bills", None, True, True, "test").secret)
     refused(rt, rt.call([event_grid()], x_costwire_secret=secret))
     refused(rt, rt.call([event_grid()], Authorization=f"Bearer {secret}"))
 
@@ -477,7 +481,7 @@ def test_a_body_without_a_length_is_read_no_further_than_it_may_be(rt: World) ->
 
 
 def test_no_log_line_has_what_a_caller_sent(rt: World, caplog: pytest.LogCaptureFixture) -> None:
-    secret = rt.integration(sender=TOPIC)
+    secret = rt.integration()
     planted = "planted-4711"
     with caplog.at_level(logging.DEBUG):
         rt.call({"id": planted}, x_costwire_secret=secret)
@@ -488,6 +492,7 @@ def test_no_log_line_has_what_a_caller_sent(rt: World, caplog: pytest.LogCapture
             Authorization=f"Bearer {planted}",
         )
         rt.call(planted.encode(), f"/{planted}")
+        rt.integration(sender=TOPIC)
         rt.call(Sns(rt.clock.now(), message=planted, certificate=f"https://{planted}/x").body())
         rt.call(Sns(rt.clock.now(), message=planted).body())
         rt.call(Sns(rt.clock.now(), message=planted).body(Signature=planted, Token=planted))

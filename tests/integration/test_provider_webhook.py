@@ -369,5 +369,5 @@ def test_each_call_is_one_line_of_the_log(rt: World, caplog: pytest.LogCaptureFi
     assert [one["call"] for one in lines] == ["started", "repeated", "ignored", "refused"]
     assert {one["org_slug"] + "/" + one["integration_id"] for one in lines} == {"default/bills"}
     assert lines[0]["run_ids"] == [f"{rt.requests()[0].run_id}.bills"]
-    assert lines[-1]["reason"] == "the secret is missing or wrong"
+    assert lines[-1]["reason"] == "the secret is missing or wrong, and no topic is named"
     assert LOCATION not in str(lines) and secret not in str(lines) and "whsec_forged" not in str(lines)

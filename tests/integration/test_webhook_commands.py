@@ -72,7 +72,9 @@ def test_the_secret_is_shown_once_and_works(rt: World) -> None:
 def test_a_named_sender_stays_until_another_is_named(rt: World) -> None:
     connected(rt, "aws")
     shown("--sender", TOPIC)
-    assert shown("--rotate")["sender"] == TOPIC
+    again = shown()
+    assert (again["sender"], again["secret"], again["fingerprint"]) == (TOPIC, None, None)
+    assert "so no secret is used" in str(typed("bills", "--rotate").exception)
     assert rt.call(Sns(rt.clock.now()).body()).status_code == 200
     assert shown("--sender", TOPIC + "2")["sender"] == TOPIC + "2"
     assert rt.call(Sns(rt.clock.now()).body()).status_code == 400

@@ -55,14 +55,9 @@ def check_topic(text: str) -> str:
     return text
 
 
-def is_sns(body: Mapping[str, Any]) -> bool:
-    """Whether a call has the form of SNS's."""
-    return "TopicArn" in body or "Signature" in body
-
-
-def read_sns(body: Mapping[str, Any], topic: str | None, now: datetime) -> SnsMessage:
+def read_sns(body: Mapping[str, Any], topic: str, now: datetime) -> SnsMessage:
     """The message, where it names the topic of the integration and only addresses of SNS in the topic's region.  Raises NotGenuine."""
-    found = _TOPIC.fullmatch(topic or "")
+    found = _TOPIC.fullmatch(topic)
     if found is None or text_of(body, "TopicArn") != topic:
         raise NotGenuine("the topic is not the one that the integration names")
     kind = text_of(body, "Type")
@@ -75,7 +70,7 @@ def read_sns(body: Mapping[str, Any], topic: str | None, now: datetime) -> SnsMe
     digest = _DIGESTS.get(text_of(body, "SignatureVersion"))
     if digest is None:
         raise NotGenuine("the version of the signature is unknown")
-    subscribe_url = _subscribe_url(body, found[1], str(topic)) if kind == CONFIRMATION else None
+    subscribe_url = _subscribe_url(body, found[1], topic) if kind == CONFIRMATION else None
     signed = Signed(address, _signed_text(body, kind), _signature(body), digest)
     return SnsMessage(kind, text_of(body, "MessageId"), str(body["Message"]), signed, subscribe_url)
 
