@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     aws_principal: str | None = Field(
         None, description="ARN of Costwire's own identity in AWS, which assumes the roles of customers' accounts"
     )
+    webhook_url: str | None = Field(
+        None, description="Address of the function provider_webhook, for what costwire integrations webhook prints"
+    )
     kms_key: str | None = Field(
         None, description="Key of tenants' credentials: projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>"
     )

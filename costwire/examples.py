@@ -62,6 +62,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "integrations pause": ("costwire integrations pause aws-main",),
     "integrations resume": ("costwire integrations resume aws-main",),
     "integrations permissions": ("costwire integrations permissions aws --location s3://my-bucket/exports --id aws-main",),
+    "integrations webhook": (
+        "costwire integrations webhook aws-main",
+        "costwire integrations webhook aws-main --sender arn:aws:sns:eu-west-1:111122223333:costwire-aws-main",
+    ),
     "integrations remove": ("costwire integrations remove aws-main",),
     "budgets": ("costwire budgets list",),
     "budgets add": (

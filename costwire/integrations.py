@@ -17,6 +17,7 @@ from common.errors import BadConfiguration
 from common.ingestion.checking import check_integrations
 from common.ingestion.due_checks import Checked
 from common.ingestion.permissions import permissions_for
+from common.ingestion.webhook_setup import set_up_webhook
 from common.providers.registry import TITLES
 from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
 from common.runtime.bootstrap import runtime
@@ -187,6 +188,53 @@ def permissions(
         f"next: costwire connect {provider} --location {location} --credential FILE, where FILE holds {found.example}",
         soft_wrap=True,
     )
+
+
+@app.command("webhook")
+def webhook(
+    name: Name,
+    sender: Annotated[
+        str | None,
+        typer.Option(
+            "--sender",
+            help="Who alone may call: the ARN of an SNS topic, a service account that pushes, or TENANT/APPLICATION of Entra ID.",
+        ),
+    ] = None,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new secret; the earlier one ends at once.")] = False,
+    remove_it: Annotated[bool, typer.Option("--remove", help="Accept no more calls.")] = False,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Have its provider announce new files, so that a month is fetched within seconds; print what to set up there, to copy.
+
+    The secret is shown once, when it is made.
+    """
+    rt = runtime()
+    org = tenant_of(rt, org)
+    if remove_it:
+        integrations.remove_webhook(rt, org, name)
+        if as_json:
+            print_json({"removed": name})
+        else:
+            console.print(
+                f"calls about {name} are no longer accepted; remove the subscription at the provider too",
+                soft_wrap=True,
+            )
+        return
+    found = set_up_webhook(rt, org, name, sender, rotate, REQUESTED_BY)
+    if as_json:
+        print_json(found.as_json())
+        return
+    facts = {"address": found.address, "accepted": found.sender or "none named: give --sender, or use the secret"}
+    if found.secret:
+        facts["secret"] = f"{found.secret}, shown only now"
+    elif found.fingerprint:
+        facts["secret"] = f"ends in {found.fingerprint}; --rotate makes another one"
+    for label, value in facts.items():
+        console.print(joined(styled(f"{label:<16}", "dim"), value), soft_wrap=True)
+    for step in found.steps:
+        console.print(styled(f"{step.title}:", "dim"), soft_wrap=True)
+        print_lines(step.text, "  ")
 
 
 def _print_checks(checked: Checked) -> None:

@@ -22,13 +22,13 @@ locals {
     processed = {
       roles    = ["roles/datastore.user"]
       on       = ["database:processed"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "stripe_webhook", "update_plans"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "provider_webhook", "stripe_webhook", "update_plans"]
       why      = "records which events or requests it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "stripe_webhook", "update_plans"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "provider_webhook", "stripe_webhook", "update_plans"]
       why      = "sends its spans to Cloud Trace"
     }
 
@@ -242,10 +242,16 @@ locals {
       why      = "queries which deliveries are shown, deletes restatements past their life"
     }
 
+    webhook_documents = {
+      roles    = ["roles/datastore.viewer"]
+      on       = ["database:documents"]
+      accounts = ["provider_webhook"]
+      why      = "reads the integration that a call is about, its webhook and its runs"
+    }
     api_sync = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:sync-requested"]
-      accounts = ["api", "manual_sync"]
+      accounts = ["api", "manual_sync", "provider_webhook"]
       why      = "requests fresh bills"
     }
     api_alerts = {

@@ -1,11 +1,11 @@
 locals {
-  # One message at a time in an instance: its memory is known, and DuckDB has all of it; requests over HTTP are small and wait for others.  What an instance writes to its
+  # One message at a time in an instance: its memory is known, and DuckDB has all of it; requests over HTTP are small and wait for others, or share an instance.  What an instance writes to its
   # temporary folder lies in memory too.  All instances together fit a new project's quota of 20 vCPU and 40 GiB (var.cpu_quota).
   functions = {
     dispatch_sync = {
       description   = "Fans a request for fresh bills out over tenants and integrations"
       memory        = "512Mi"
-      cpu           = "0.5"
+      cpu           = "0.25"
       max_instances = 1
     }
     ingest_aws = {
@@ -95,7 +95,13 @@ locals {
     manual_sync = {
       description   = "Requests fresh bills over HTTP"
       memory        = "512Mi"
-      cpu           = "0.5"
+      cpu           = "0.25"
+      max_instances = 1
+    }
+    provider_webhook = {
+      description   = "Starts a synchronization when a provider announces new files"
+      memory        = "512Mi"
+      cpu           = "0.25"
       max_instances = 1
     }
     stripe_webhook = {
@@ -112,11 +118,8 @@ locals {
     }
   }
 
-  # trigger -> what an instance works on at a time; one with less than a whole processor takes one request
-  concurrency = {
-    message = 1
-    http    = 16
-  }
+  # what an instance works on at a time: Cloud Run takes more than one request only with a whole vCPU
+  concurrency = { for name, one in local.functions : name => local.facts.functions[name].trigger == "http" && tonumber(one.cpu) >= 1 ? 16 : 1 }
 
   cpu_asked = sum([for name, one in local.functions : tonumber(one.cpu) * lookup(var.max_instances, name, one.max_instances)])
 
@@ -188,7 +191,7 @@ module "function" {
   size = {
     memory        = each.value.memory
     cpu           = each.value.cpu
-    concurrency   = tonumber(each.value.cpu) < 1 ? 1 : local.concurrency[local.facts.functions[each.key].trigger]
+    concurrency   = local.concurrency[each.key]
     max_instances = lookup(var.max_instances, each.key, each.value.max_instances)
   }
 
@@ -212,4 +215,12 @@ module "function" {
     google_service_account_iam_member.push_token,
     time_sleep.build_access,
   ]
+}
+
+# the address that Event Grid calls may hold an integration's secret; the function writes a line of its own about each call
+resource "google_logging_project_exclusion" "webhook_requests" {
+  project     = local.project
+  name        = "costwire-webhook-requests"
+  description = "Requests to provider_webhook, whose addresses may hold secrets"
+  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${module.function["provider_webhook"].name}\" AND log_id(\"run.googleapis.com/requests\")"
 }

@@ -6,7 +6,7 @@ output "environment" {
       "COSTWIRE_DOCUMENTS_DATABASE", "COSTWIRE_CREDENTIALS_DATABASE", "COSTWIRE_PROCESSED_DATABASE", "COSTWIRE_MAXIMUM_BYTES_BILLED",
       "COSTWIRE_SLACK_HOSTS", "COSTWIRE_AWS_PRINCIPAL", "COSTWIRE_PLANS",
     ] : name => local.environment[name]
-  })
+  }, { COSTWIRE_WEBHOOK_URL = module.function["provider_webhook"].uri })
 }
 
 output "delete_protection" {

@@ -94,7 +94,7 @@ def _alert(rt: Runtime, org_slug: str, integration_id: str, one: Check, run_id: 
 
 
 def _never(rt: Runtime, integration_id: str) -> Checked:
-    words = "not checked yet; the next synchronization does it"
+    words = "never yet; the next synchronization does it"
     check = Check(ACCESS, UNKNOWN, words, NOT_CHECKED, fix=f"costwire sync --integration {integration_id}")
     return Checked(integration_id, rt.clock.now(), (check,))
 
@@ -165,7 +165,7 @@ def _explained(name: str, error: CostError, again: _Again, probe: Probe | None =
 
 
 def _left_out(name: str) -> Check:
-    return Check(name, UNKNOWN, "not checked, since an earlier check did not pass", NOT_CHECKED)
+    return Check(name, UNKNOWN, "an earlier check did not pass", NOT_CHECKED)
 
 
 def _of_export(rt: Runtime, location: ProbedLocation, integration: Document, again: _Again) -> Sequence[Check]:

@@ -35,6 +35,7 @@ from common.records.integrations import (
 )
 from common.records.listed import Listed, listed_of
 from common.records.runs import (
+    WEBHOOK,
     Refusal,
     Run,
     begin_run,
@@ -115,6 +116,12 @@ def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Docu
         raise BadConfiguration(
             f"{TITLES[message.provider]} integration not active; costwire integrations resume {integration_id} reactivates it"
         )
+    notified = run is not None and run.trigger == WEBHOOK
+    if notified:
+        # before it lists: a file that is announced from now on needs another run, one that was announced while this one waited does not
+        if not _claimed(message, rt, run):
+            return
+        begin_run(rt.documents, org_slug, message.run_id)
     place = rt.source(source_of(org_slug, integration, run.location if run else None, message.billing_periods))
     listing = Listing.of(provider(message.provider).bills_at(place))
     before = listed_of(integration)
@@ -122,9 +129,10 @@ def _ingest(message: IngestBill, rt: Runtime, run: Run | None, integration: Docu
         note_unchanged(rt.documents, rt.clock, org_slug, message.run_id)
         note_looked(rt.documents, rt.clock.now(), org_slug, integration_id)
         return
-    if _is_at_home(run, integration) and not _claimed(message, rt, run):
-        return
-    begin_run(rt.documents, org_slug, message.run_id)
+    if not notified:
+        if _is_at_home(run, integration) and not _claimed(message, rt, run):
+            return
+        begin_run(rt.documents, org_slug, message.run_id)
     landing = _Landing(message, rt, run, integration, listing)
     if not landing.go_on():
         return

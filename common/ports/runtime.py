@@ -16,6 +16,7 @@ from common.ports.objects import ObjectStore
 from common.ports.payments import Payments
 from common.ports.scheduler import Scheduler
 from common.ports.secrets import Secrets
+from common.ports.senders import Senders
 from common.ports.warehouse import Warehouse
 from common.ports.workers import Workers
 
@@ -74,6 +75,9 @@ class Runtime(Protocol):
     def payments(self) -> Payments:
         """Who pays for which plan."""
         ...
+
+    @property
+    def senders(self) -> Senders: ...
 
     @property
     def workers(self) -> Workers: ...

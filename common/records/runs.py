@@ -18,6 +18,8 @@ WAITING = "waiting"
 """The states.  waiting: ended since what it was to fetch is not complete yet; a later run looks again."""
 ENDED = frozenset({SUCCEEDED, FAILED, REFUSED, WAITING})
 
+WEBHOOK = "webhook"
+"""The trigger of a run that its provider asked for, by a call that names new files."""
 
 _ALONE = ("landing", "lost", "tries", "unread", "unchanged", "joined", "listed")
 """What a document has only while there is something to say."""

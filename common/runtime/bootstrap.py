@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from common.ports.bus import LocalBus, OperatedBus
     from common.ports.inspection import Inspection
+    from common.ports.senders import Senders
 
 _LEFTOVER_SECONDS = 24 * 3600
 
@@ -135,6 +136,12 @@ class EmbeddedRuntime:
     def source(self, integration: Source) -> ProbedLocation:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
+
+    @cached_property
+    def senders(self) -> Senders:
+        from common.runtime.senders import WebSenders
+
+        return WebSenders()
 
     @cached_property
     def workers(self) -> Workers:
@@ -250,6 +257,12 @@ class CloudRuntime:
     def source(self, integration: Source) -> ProbedLocation:
         """The place of an integration's bills.  Raises BadConfiguration for a scheme that is not known, or a place that is not its own."""
         return _opened(self, integration)
+
+    @cached_property
+    def senders(self) -> Senders:
+        from common.runtime.senders import WebSenders
+
+        return WebSenders()
 
     @cached_property
     def workers(self) -> Workers:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from common.config import Settings
 
 GOOGLE_CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"
-_ISSUERS = ("https://accounts.google.com", "accounts.google.com")
+ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 _SKEW_SECONDS = 10
 _KEPT_SECONDS = 300.0
 _MIN_SECONDS_BETWEEN_FETCHES = 30.0
@@ -28,11 +28,21 @@ class Refusal(Exception):
         self.why = why
 
 
-class Certificates:
-    """The issuer's public certificates by key id, kept as long as their server says; a new key is looked up at once, but not often."""
+def _by_key_id(answer: Any) -> Mapping[str, str]:
+    if not isinstance(answer, dict):
+        raise ValueError("no certificates")
+    return answer
 
-    def __init__(self, url: str = GOOGLE_CERTIFICATES) -> None:
+
+class Certificates:
+    """The issuer's public certificates by key id, kept as long as their server says; a new key is looked up at once, but not often.
+
+    read: key id -> certificate, of the JSON that its server answers; raises ValueError.
+    """
+
+    def __init__(self, url: str = GOOGLE_CERTIFICATES, read: Callable[[Any], Mapping[str, str]] = _by_key_id) -> None:
         self._url = url
+        self._read = read
         self._known: Mapping[str, str] = {}
         self._fresh_until = 0.0
         self._fetched_at = float("-inf")
@@ -51,9 +61,7 @@ class Certificates:
         try:
             answer = httpx.get(self._url, timeout=5.0)
             answer.raise_for_status()
-            known = answer.json()
-            if not isinstance(known, dict):
-                raise ValueError("no certificates")
+            known = self._read(answer.json())
         except (httpx.HTTPError, ValueError) as error:
             raise Refusal(
                 503, f"the issuer's certificates cannot be fetched ({type(error).__name__}); Pub/Sub retries"
@@ -81,8 +89,8 @@ def authenticate(authorization: str | None, settings: Settings) -> None:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Refusal(401, "there is no bearer token: the push subscription needs an OIDC token")
-    claims = _verified(token.strip(), settings.push_audience)
-    if claims.get("iss") not in _ISSUERS:
+    claims = claims_of(token.strip(), settings.push_audience, certificates)
+    if claims.get("iss") not in ISSUERS:
         raise Refusal(401, "the token is of another issuer than accounts.google.com")
     if claims.get("email") != settings.push_service_account or claims.get("email_verified") is not True:
         raise Refusal(
@@ -90,8 +98,8 @@ def authenticate(authorization: str | None, settings: Settings) -> None:
         )
 
 
-def _verified(token: str, audience: str) -> Mapping[str, Any]:
-    """The claims of a token whose signature, audience and time are right."""
+def claims_of(token: str, audience: str, certificates: Certificates) -> Mapping[str, Any]:
+    """The claims of a token whose signature, audience and time are right.  Raises Refusal."""
     from google.auth import jwt
 
     try:

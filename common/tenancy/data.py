@@ -23,6 +23,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "integrations": ("known_deliveries", "known_files"),
     "channels": (),
     "external_ids": (),
+    "webhooks": (),
     "runs": (),
     "deliveries": ("chunks",),
     "landings": (),

@@ -10,7 +10,7 @@ from common.records.alerts import INTEGRATION_ERROR
 from common.records.deliveries import CURRENT
 from common.records.integrations import integration_path, load_integration, note_change, remove_integration
 from common.records.organizations import below
-from common.tenancy import credentials
+from common.tenancy import credentials, webhooks
 
 
 def pause(rt: Runtime, org_slug: str, integration_id: str, requested_by: str) -> Document:
@@ -24,7 +24,7 @@ def resume(rt: Runtime, org_slug: str, integration_id: str, requested_by: str) -
 
 
 def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
-    """Erase its credential, then forget it; what it delivered stays, and its alerts are resolved.
+    """Erase its webhook and its credential, then forget it; what it delivered stays, and its alerts are resolved.
 
     Returns how many of its deliveries still count.
 
@@ -32,6 +32,7 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
     """
     known = load_integration(rt.documents, org_slug, integration_id)
     places.release(rt.documents, org_slug, integration_id, str(known["config"]["location"]))
+    webhooks.remove(rt, org_slug, integration_id)
     rt.sealed.delete(credentials.credential_path(org_slug, integration_id))
     remove_integration(rt.documents, org_slug, integration_id)
     for alert_id, alert in rt.documents.list(below(org_slug, "alerts"), {"type": INTEGRATION_ERROR}):
@@ -39,6 +40,12 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
             lapse(rt.documents, org_slug, alert_id, rt.clock.now())
     found = rt.documents.list(below(org_slug, "deliveries"), {"integration_id": integration_id, "state": CURRENT})
     return len(found)
+
+
+def remove_webhook(rt: Runtime, org_slug: str, integration_id: str) -> None:
+    """Take no more calls of its provider.  Again changes nothing.  Raises NotFound for an integration that does not exist."""
+    load_integration(rt.documents, org_slug, integration_id)
+    webhooks.remove(rt, org_slug, integration_id)
 
 
 def _move(rt: Runtime, org_slug: str, integration_id: str, event: str, requested_by: str) -> Document:

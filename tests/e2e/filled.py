@@ -22,7 +22,7 @@ LARGE = "12345678901.123456789012345678901234"
 @contextmanager
 def filled_home(folder: Path) -> Iterator[Call]:
     """Yields call(*words, status=0): a bill that replaced another, quarantine, a broken budget, rates, a second organization."""
-    bootstrap.use(EmbeddedRuntime(Settings(home=folder / "home")))
+    bootstrap.use(EmbeddedRuntime(Settings(home=folder / "home", webhook_url="https://webhooks.example.com")))
 
     def call(*words: str, status: int = 0) -> Result:
         done = CliRunner().invoke(app, list(words), catch_exceptions=False)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from common.records.integrations import save_integration
+from common.runtime.bootstrap import runtime
 from tests.e2e.filled import Call, filled_home
 from tests.support import cur_line, cur_text
 
@@ -88,6 +90,7 @@ COMMANDS = (
     "rates list",
     "services unknown",
     "services list",
+    "integrations webhook from-s3",
 )
 """Each is called in this order: what is imported later retracts the alerts.  ALERT, DELIVERY and KEY are the first that are listed."""
 _LISTED = (
@@ -111,6 +114,9 @@ def _answer(call: Call, folder: Path, words: str) -> Any:
         (folder / "bill.csv").write_text(cur_text([cur_line(1, "7"), cur_line(2, "not a number")]))
         (folder / "place").mkdir()
         (folder / "declared.toml").write_text('[[organizations]]\nslug = "acme_1"\nname = "Acme"\nplan = "Scale"\n')
+    if words.startswith("integrations webhook"):
+        rt = runtime()
+        save_integration(rt.documents, rt.clock.now(), "default", "from-s3", "aws", "s3://my-bucket/exports")
     typed = shlex.split(words)
     for name, listed, key in _LISTED:
         if name in typed:

@@ -125,12 +125,18 @@ def test_a_function_that_is_called_over_http_answers_alone(
     assert http_answers(name, source, tmp_path) == answers
 
 
+def test_the_function_for_providers_answers_all_strangers_alike(source: Path, tmp_path: Path) -> None:
+    assert http_answers("provider_webhook", source, tmp_path) == [(400, None)] * 3
+
+
 def test_a_function_that_lacks_what_production_needs_answers_nothing(source: Path, tmp_path: Path) -> None:
     assert http_answers("api", source, tmp_path, ENVIRONMENT="production") == [(503, "not_ready")] * 3
 
 
 def test_every_function_has_a_test_by_its_trigger() -> None:
-    assert {name for name, one in facts.functions().items() if one["trigger"] == "http"} == set(HTTP_ANSWERS)
+    assert {name for name, one in facts.functions().items() if one["trigger"] == "http"} == {
+        *HTTP_ANSWERS, "provider_webhook",
+    }  # fmt: skip
 
 
 def test_the_same_sources_make_the_same_archive(tmp_path: Path) -> None:

@@ -145,3 +145,16 @@ def test_of_several_paths_what_is_not_a_bill_is_skipped_and_named(tmp_path: Path
         runs = len(rt.documents.list("orgs/default/runs"))
         missing = CliRunner().invoke(app, ["import", str(bill), str(tmp_path / "nowhere")])
         assert isinstance(missing.exception, NotFound) and len(rt.documents.list("orgs/default/runs")) == runs
+
+
+def test_a_check_that_was_left_out_says_so_once(tmp_path: Path) -> None:
+    folder = tmp_path / "bills"
+    folder.mkdir()
+    path = cur(folder / "bill.csv", "10")
+    with laptop(tmp_path / "home") as rt:
+        connect(rt, Connection("default", "aws", str(folder), "bill"))
+        path.unlink()
+        folder.rmdir()
+        printed = " ".join(typed("integrations", "check", "bill", status=1).split())
+        assert "not checked: an earlier check did not pass" in printed
+        assert "not checked: not checked" not in printed

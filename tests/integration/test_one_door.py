@@ -32,7 +32,10 @@ WORDS: dict[str, list[str]] = {
     "sql": ["select 1 as one"],
     **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
     "integrations permissions": ["aws", "--location", "s3://bucket/exports"],
-    **{f"integrations {word}": ["some-integration"] for word in ("show", "check", "pause", "resume", "remove")},
+    **{
+        f"integrations {word}": ["some-integration"]
+        for word in ("show", "check", "pause", "resume", "remove", "webhook")
+    },
     "services set": ["services.csv"],
     "channels add": ["ops", "--email", "ada@example.com"],
     **{f"channels {word}": ["ops"] for word in ("test", "remove")},

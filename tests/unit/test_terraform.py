@@ -42,6 +42,7 @@ NOT_FOR_FUNCTIONS = {
     "push_audience": "Cloud Run checks the token, see COSTWIRE_PUSH_AUTH",
     "push_service_account": "Cloud Run checks the token, see COSTWIRE_PUSH_AUTH",
     "allow_private_channels": "webhooks of tenants must not reach what the functions can",
+    "webhook_url": "an output of functions, which the command prints",
     "fault_seed": "tests only",
 }
 

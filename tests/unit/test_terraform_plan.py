@@ -28,8 +28,8 @@ pytestmark = [
 ]
 MEMBERS = {"operators": "group:ops@example.com", "custodians": "group:keys@example.com"}
 CUSTOMER_KEY = "projects/my-keys/locations/us-central1/keyRings/costwire/cryptoKeys/stores"
-KEYED = ("api", "manual_sync")
-BY_HTTP = (*KEYED, "stripe_webhook")
+BY_KEYS = ("api", "manual_sync")
+BY_HTTP = (*BY_KEYS, "provider_webhook", "stripe_webhook")
 GRANTS = ("grant", "named", "bucket", "folder")
 FILLED = {
     "operators": [MEMBERS["operators"]],
@@ -78,11 +78,10 @@ def test_functions_get_settings_that_the_code_reads(planned: list[Planned]) -> N
         assert "COSTWIRE_SMTP_USER" not in given  # null variables are left out, not made empty
         by_http = build["entry_point"] in BY_HTTP
         assert service["ingress_settings"] == ("ALLOW_ALL" if by_http else "ALLOW_INTERNAL_ONLY")
-        at_once = (
-            16 if by_http and float(service["available_cpu"]) >= 1 else 1
-        )  # Cloud Run allows no more below a processor
-        assert service["max_instance_request_concurrency"] == at_once
-        assert given.get("ENVIRONMENT") == ("production" if build["entry_point"] in KEYED else None)
+        # more than one request in an instance needs a whole vCPU
+        shared = by_http and float(service["available_cpu"]) >= 1
+        assert service["max_instance_request_concurrency"] == (16 if shared else 1)
+        assert given.get("ENVIRONMENT") == ("production" if build["entry_point"] in BY_KEYS else None)
         deadlines = [
             each.ack_deadline_seconds
             for table in SUBSCRIPTIONS.values()

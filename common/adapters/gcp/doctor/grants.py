@@ -13,9 +13,8 @@ _READ_OBJECTS, _READ_BUCKET = "roles/storage.objectViewer", "roles/storage.legac
 FUNCTIONS = tuple(dict.fromkeys(one.function for several in SUBSCRIPTIONS.values() for one in several))
 KEYED = ("api", "manual_sync")
 """Functions that are called over HTTP, with keys of ours."""
-HTTP = (*KEYED, "stripe_webhook")
+HTTP = (*KEYED, "provider_webhook", "stripe_webhook")
 """Functions that are called over HTTP."""
-_WITHOUT_DOCUMENTS = frozenset({"stripe_webhook"})
 JOBS = ("unpack_files",)
 _INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
 
@@ -46,11 +45,17 @@ class Grant:
         return self.on.replace(":", " ") if self.holder == "project" and self.on != "project" else ""
 
 
+def _databases(function: str) -> Iterator[tuple[str, str]]:
+    """(database, what a function may be to it): webhooks, which strangers call, change no document."""
+    yield "processed", "user"
+    if function != "stripe_webhook":
+        yield "documents", "viewer" if function == "provider_webhook" else "user"
+
+
 def grants() -> Iterator[Grant]:
     """Every grant of every function."""
     for function in (*FUNCTIONS, *HTTP):
-        databases = ("processed",) if function in _WITHOUT_DOCUMENTS else ("documents", "processed")
-        yield from (Grant(function, "roles/datastore.user", f"database:{one}") for one in databases)
+        yield from (Grant(function, f"roles/datastore.{role}", f"database:{one}") for one, role in _databases(function))
         yield Grant(function, "roles/telemetry.tracesWriter", "project")
     for job in JOBS:
         yield Grant(job, "roles/datastore.user", "database:documents")
@@ -99,8 +104,8 @@ def grants() -> Iterator[Grant]:
     yield from (Grant("update_plans", PUBLISHER, f"topic:{one}") for one in ("subscription-changed", "alert-raised"))
     for function in ("api", "update_plans"):
         yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-stripe-api-key")
+    yield from (Grant(function, PUBLISHER, "topic:sync-requested") for function in (*KEYED, "provider_webhook"))
     for function in KEYED:
-        yield Grant(function, PUBLISHER, "topic:sync-requested")
         yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-ca-root-api-key")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
