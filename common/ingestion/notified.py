@@ -74,7 +74,12 @@ def receive(rt: Runtime, call: Call) -> Received:
 def _started(rt: Runtime, call: Call, integration: Document, notices: Sequence[Notice]) -> tuple[str, Sequence[str]]:
     months = _months(integration, notices)
     organization = rt.documents.get(organization_path(call.org_slug)) or {}
-    if not months or integration["status"] == DISABLED or is_one_off(integration) or not may_run(organization):
+    if (
+        not months
+        or integration["status"] == DISABLED
+        or is_one_off(integration)
+        or not may_run(organization, rt.settings.plans)
+    ):
         return IGNORED, ()
     events = [_path(call, "event", one.event_id) for one in notices]
     if not any(_is_over(rt, rt.processed.get(one)) for one in events):
