@@ -5,7 +5,7 @@ locals {
     dispatch_sync = {
       description   = "Fans a request for fresh bills out over tenants and integrations"
       memory        = "512Mi"
-      cpu           = "0.5"
+      cpu           = "0.25"
       max_instances = 1
     }
     ingest_aws = {
@@ -48,6 +48,12 @@ locals {
       description   = "Lands DeepSeek's costs in the bucket, with control totals"
       memory        = "1Gi"
       cpu           = "0.5"
+      max_instances = 1
+    }
+    ingest_saas = {
+      description   = "Lands bills of an organization's ledger of subscriptions in the bucket, with control totals"
+      memory        = "512Mi"
+      cpu           = "0.25"
       max_instances = 1
     }
     ingest_focus = {

@@ -31,6 +31,9 @@ GENAI_COLUMNS: dict[str, str] = {
 }
 """What a charge for a model has; null for any other charge, and where the bill does not say it."""
 
+SUBSCRIPTION_CATEGORY = "x_SubscriptionCategory"
+"""What a subscription to software is for, as `design`; null for any other charge."""
+
 OWN_COLUMNS: dict[str, str] = {
     "x_OrgSlug": TEXT_TYPE,
     "x_IntegrationId": TEXT_TYPE,
@@ -41,6 +44,7 @@ OWN_COLUMNS: dict[str, str] = {
     "x_CostCategories": TEXT_TYPE,
     "x_Source": TEXT_TYPE,
     **GENAI_COLUMNS,
+    SUBSCRIPTION_CATEGORY: TEXT_TYPE,
 }
 """Our columns behind the FOCUS ones.  x_CostCategories and x_Source are JSON text: provider facts that FOCUS has no column for."""
 

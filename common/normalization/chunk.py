@@ -190,7 +190,8 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
-    return focus_select(f"({mapping})", ours, formats()[delivery.source_format].genai)
+    known = formats()[delivery.source_format]
+    return focus_select(f"({mapping})", ours, known.genai, known.given)
 
 
 def _copy(work: _Work, select: str, target: Path) -> None:

@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 
 import duckdb
 
-from common.focus import GENAI_COLUMNS, columns
+from common.focus import GENAI_COLUMNS, SUBSCRIPTION_CATEGORY, TEXT_TYPE, columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
 from common.records.own_services import SERVICE_TABLES, OwnService
@@ -122,10 +122,12 @@ def adjustments_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".adjustments")
 
 
-def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", genai: bool = False) -> str:
+def focus_select(
+    mapped: str, ours: str = "source_row_id, quarantine_reason", genai: bool = False, given: Sequence[str] = ()
+) -> str:
     """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine.
 
-    genai: whether the mapping gives the columns of charges for models.
+    genai: whether the mapping gives the columns of charges for models.  given: other columns of our own that it gives.
     """
     parts = []
     for column in columns():
@@ -133,10 +135,12 @@ def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", ge
         if column.name == "ChargeCategory":
             value = f"case when quarantine_reason is null then {value} end"
         parts.append(f"{value} as {quoted(column.name)}")
-    models = ", ".join(
-        f"cast({quoted(name) if genai else 'null'} as {kind}) as {quoted(name)}" for name, kind in GENAI_COLUMNS.items()
+    has = {*(GENAI_COLUMNS if genai else ()), *given}
+    some = ", ".join(
+        f"cast({quoted(name) if name in has else 'null'} as {kind}) as {quoted(name)}"
+        for name, kind in {**GENAI_COLUMNS, SUBSCRIPTION_CATEGORY: TEXT_TYPE}.items()
     )
-    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {models} from {mapped}"
+    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {some} from {mapped}"
 
 
 def _provider_sql(source_format: str, kind: str = "") -> str | None:

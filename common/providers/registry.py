@@ -17,14 +17,15 @@ TITLES = {
     "openai": "OpenAI",
     "anthropic": "Anthropic",
     "deepseek": "DeepSeek",
+    "saas": "SaaS subscriptions",
     "focus": "FOCUS",
 }
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""
 
 PROVIDERS = tuple(TITLES)
 
-ASKED = frozenset({"openai", "anthropic"})
-"""Providers that leave no bills anywhere: their API is asked, with a scheme of their name."""
+ASKED = frozenset({"openai", "anthropic", "saas"})
+"""Providers that leave no bills anywhere: their API, or an organization's own ledger, is asked, with a scheme of their name."""
 
 _OWNERS = {"s3": "aws", "az": "azure", "gs": "gcp", "bq": "gcp", "oci": "oci", **{name: name for name in ASKED}}
 """Scheme of a place -> whose credential opens it, whichever provider's bills lie there."""
