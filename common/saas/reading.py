@@ -153,7 +153,7 @@ def _pairs(value: Any) -> dict[str, str]:
         return {str(key): str(what) for key, what in value.items()}
     pairs = [part.partition("=") for part in str(value).split(";") if part.strip()]
     if any(not key.strip() or not equals for key, equals, _ in pairs):
-        raise InvalidSubscription(f"'{str(value)[:40]}' is no list of pairs, expected as key=value; key=value")
+        raise InvalidSubscription(f"'{str(value)[:40]}' is not a list of pairs, expected key=value; key=value")
     return {key.strip(): what.strip() for key, _, what in pairs}
 
 
