@@ -37,6 +37,9 @@ from costwire.worker import deliver_due, subscribe_all
 
 app = typer.Typer(help="Add, change, list and remove budgets.", no_args_is_help=True)
 _Values = list[str] | None
+_Categories = Annotated[
+    _Values, typer.Option("--subscription-category", help="Of subscriptions to software, as design; repeatable.")
+]
 
 
 @app.command("add")
@@ -56,6 +59,7 @@ def add_budget(
     tag: Annotated[
         _Values, typer.Option("--tag", help="key=value; repeatable.  Values of one key combine with OR.")
     ] = None,
+    subscription_category: _Categories = None,
     metric: Annotated[str, typer.Option("--metric", help=f"One of {', '.join(METRICS)}.")] = "BilledCost",
     threshold: Annotated[
         _Values, typer.Option("--threshold", help="Percent of the amount; repeatable.  50, 80, 95 and 100 by default.")
@@ -84,7 +88,7 @@ def add_budget(
             amount=read_amount(amount),
             currency=currency.upper(),
             period=period,
-            scope=_scope(provider, account, service, region, tag),
+            scope=_scope(provider, account, service, region, tag, subscription_category),
             metric=metric,
             thresholds=_percents(threshold, DEFAULT_THRESHOLDS),
             forecast_thresholds=_percents(forecast_threshold, DEFAULT_FORECAST_THRESHOLDS),
@@ -112,6 +116,7 @@ def set_budget(
     service: Annotated[_Values, typer.Option("--service", help="Service name; repeatable.")] = None,
     region: Annotated[_Values, typer.Option("--region", help="Region id or name; repeatable.")] = None,
     tag: Annotated[_Values, typer.Option("--tag", help="key=value; repeatable.")] = None,
+    subscription_category: _Categories = None,
     everything: Annotated[
         bool, typer.Option("--all-charges", help="Count all charges; alone, or before new scope options.")
     ] = False,
@@ -139,7 +144,7 @@ def set_budget(
     org = tenant_of(rt, org)
     with usage_errors():
         before = manage.find_budget(rt, org, name)
-        given = _scope(provider, account, service, region, tag)
+        given = _scope(provider, account, service, region, tag, subscription_category)
         scope = _changed(Scope() if everything else from_document(before).scope, given)
         changes = BudgetChanges(
             amount=read_amount(amount) if amount is not None else None,
@@ -214,7 +219,10 @@ def _print_set(rt: Runtime, org: str, report: BudgetReport, as_json: bool) -> No
 
 def _changed(scope: Scope, given: Scope) -> Scope:
     """The scope with each dimension that is given."""
-    named = {name: getattr(given, name) for name in ("providers", "accounts", "services", "regions", "tags")}
+    named = {
+        name: getattr(given, name)
+        for name in ("providers", "accounts", "services", "regions", "tags", "subscription_categories")
+    }
     return replace(scope, **{name: values for name, values in named.items() if values})
 
 
@@ -247,13 +255,16 @@ def _money(amount: Decimal | None) -> str:
     return "-" if amount is None else money(amount)
 
 
-def _scope(providers: _Values, accounts: _Values, services: _Values, regions: _Values, tags: _Values) -> Scope:
+def _scope(
+    providers: _Values, accounts: _Values, services: _Values, regions: _Values, tags: _Values, categories: _Values
+) -> Scope:
     return Scope(
         providers=tuple(value.lower() for value in providers or ()),
         accounts=tuple(accounts or ()),
         services=tuple(services or ()),
         regions=tuple(regions or ()),
         tags=read_tags(tags or ()),
+        subscription_categories=tuple(value.lower() for value in categories or ()),
     )
 
 

@@ -16,7 +16,7 @@ from common.domain.budgets import METRICS, Budget, BudgetPeriod, Scope
 from common.domain.forecast import HISTORY_DAYS
 from common.domain.money import add
 from common.domain.outlook import Source
-from common.focus import TABLE
+from common.focus import SUBSCRIPTION_CATEGORY, TABLE
 from common.warehouse.daily import DAILY_TABLE
 
 RECENT_BILLING_PERIODS = 3
@@ -255,6 +255,7 @@ def scope_filters(scope: Scope) -> tuple[str, dict[str, Any]]:
         ("accounts", scope.accounts, ("SubAccountId", "BillingAccountId")),
         ("services", scope.services, ("ServiceName",)),
         ("regions", scope.regions, ("RegionId", "RegionName")),
+        ("subscription_categories", scope.subscription_categories, (SUBSCRIPTION_CATEGORY,)),
     ):
         if values:
             choices = " or ".join(f"coalesce({column}, '') in unnest(@{name})" for column in columns)
@@ -282,8 +283,8 @@ def _sql(name: str, budget: Budget, filters: str) -> str:
     if budget.metric not in METRICS:
         raise ValueError(f"metric {budget.metric} is not a cost column")
     counted_by = "BillingPeriodStart" if budget.counts_by_billing_period else "ChargePeriodStart"
-    # tag sets are without bound, so the roll-up has none
-    table = _CHARGES if budget.scope.tags else _DAILY
+    # tag sets are without bound, and few charges are of subscriptions, so the roll-up has neither
+    table = _CHARGES if budget.scope.tags or budget.scope.subscription_categories else _DAILY
     return _text(name).format(**vars(table), metric=budget.metric, counted_by=counted_by, scope=filters)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from common.budgets.questions import tag_path
 from common.domain.budgets import Budget, Scope
 from common.domain.nearest import did_you_mean
-from common.focus import TABLE
+from common.focus import SUBSCRIPTION_CATEGORY, TABLE
 from common.ports import Runtime
 from common.warehouse.daily import DAILY_TABLE
 
@@ -29,6 +29,10 @@ def scope_warnings(rt: Runtime, org_slug: str, budget: Budget) -> list[str]:
         if wanted:
             known = _values(rt, org_slug, _COLUMNS[dimension])
             found += [_missing(dimension, value, known) for value in wanted if value not in known]
+    if budget.scope.subscription_categories:
+        known = _distinct(rt, org_slug, SUBSCRIPTION_CATEGORY, TABLE)
+        wanted = budget.scope.subscription_categories
+        found += [_missing("subscription category", value, known) for value in wanted if value not in known]
     for key, wanted in budget.scope.tags.items():
         known = _tag_values(rt, org_slug, key)
         found += [_missing(f"tag {key}", value, known) for value in wanted if value not in known]
@@ -42,11 +46,13 @@ def _wanted(scope: Scope) -> Iterable[tuple[str, tuple[str, ...]]]:
 def _values(rt: Runtime, org_slug: str, columns: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for column in columns:
-        rows = rt.warehouse.query(
-            org_slug, f"select distinct {column} as value from {DAILY_TABLE} where {column} is not null"
-        )
-        found |= {str(row["value"]) for row in rows}
+        found |= _distinct(rt, org_slug, column, DAILY_TABLE)
     return found
+
+
+def _distinct(rt: Runtime, org_slug: str, column: str, table: str) -> set[str]:
+    rows = rt.warehouse.query(org_slug, f"select distinct {column} as value from {table} where {column} is not null")
+    return {str(row["value"]) for row in rows}
 
 
 def _tag_values(rt: Runtime, org_slug: str, key: str) -> set[str]:

@@ -123,6 +123,7 @@ def budget_fields(budget: Budget) -> Fields:
         "accounts": scope.accounts,
         "services": scope.services,
         "regions": scope.regions,
+        "subscription_categories": scope.subscription_categories,
     }
     tags = {key: sorted(set(values)) for key, values in scope.tags.items()}
     return {

@@ -64,11 +64,14 @@ class Scope:
     services: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    subscription_categories: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """The scope in words for people."""
         named = {"provider": self.providers, "account": self.accounts, "service": self.services, "region": self.regions}
         parts = [f"{name} {' or '.join(values)}" for name, values in named.items() if values]
+        if self.subscription_categories:
+            parts.append(f"subscription category {' or '.join(self.subscription_categories)}")
         parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
         return ", ".join(parts) or ALL_CHARGES
 
@@ -216,6 +219,8 @@ def as_document(budget: Budget) -> dict[str, Any]:
         "channels": list(budget.channels),
         "created_at": budget.created_at,
     }
+    if budget.scope.subscription_categories:
+        document["scope"]["subscription_categories"] = list(budget.scope.subscription_categories)
     if budget.starts_on is not None and budget.ends_on is not None:
         document |= {"starts_on": budget.starts_on.isoformat(), "ends_on": budget.ends_on.isoformat()}
     return document
@@ -239,6 +244,7 @@ def from_document(document: Mapping[str, Any]) -> Budget:
             services=tuple(scope.get("services", ())),
             regions=tuple(scope.get("regions", ())),
             tags={key: tuple(values) for key, values in scope.get("tags", {}).items()},
+            subscription_categories=tuple(scope.get("subscription_categories", ())),
         ),
         owner=document.get("owner"),
         channels=tuple(document.get("channels", ())),

@@ -34,11 +34,19 @@ class ScopeOf(Asked):
     services: list[str] = Field(default_factory=list, max_length=1000)
     regions: list[str] = Field(default_factory=list, max_length=200)
     tags: dict[str, list[str]] = Field(default_factory=dict, max_length=50, description="Tag key and accepted values")
+    subscription_categories: list[str] = Field(default_factory=list, max_length=100)
 
     def scope(self) -> Scope:
         """As the domain has it."""
         tags = {name: tuple(values) for name, values in self.tags.items()}
-        return Scope(tuple(self.providers), tuple(self.accounts), tuple(self.services), tuple(self.regions), tags)
+        return Scope(
+            tuple(self.providers),
+            tuple(self.accounts),
+            tuple(self.services),
+            tuple(self.regions),
+            tags,
+            tuple(self.subscription_categories),
+        )
 
 
 class BudgetWanted(Asked):

@@ -87,6 +87,8 @@ def _filters(one: Budget) -> list[Filter] | None:
         return None
     found = [Filter(SHORT["provider"], Operator.IS, scope.providers)] if scope.providers else []
     found += [Filter(SHORT["service"], Operator.IS, scope.services)] if scope.services else []
+    if scope.subscription_categories:
+        found.append(Filter(SHORT["subscription-category"], Operator.IS, scope.subscription_categories))
     found += [Filter(dimension(f"tag:{key}"), Operator.IS, values) for key, values in scope.tags.items()]
     return found
 
