@@ -99,7 +99,7 @@ class SourceFormat:
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
     fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
     answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS.
-    given: other columns of our own that its mapping gives.
+    given: other columns of our own that its mapping gives.  displayed: files with cells as a spreadsheet displays them are read too.
     folder: the provider's, where its mapping lies.
     """
 
@@ -128,6 +128,7 @@ class SourceFormat:
     answers: Answers | None = None
     genai: bool = False
     given: tuple[str, ...] = ()
+    displayed: bool = False
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 
     @property
