@@ -14,10 +14,9 @@ _DAY_SQL = " *[0-9]{1,2}/[0-9]{1,2}/([0-9]{2}|[0-9]{4}) *"
 _AMOUNT_SQL = " *-?[$]([0-9]{1,3}(,[0-9]{3})+|[0-9]+)([.][0-9]+)? *"
 
 
-def displayed(names: Sequence[str], cells: Sequence[str]) -> frozenset[str]:
-    """Of the columns of a file, those whose cell in its first line is displayed so."""
-    pairs = zip(names, cells, strict=False)
-    return frozenset(name for name, cell in pairs if _DAY.fullmatch(cell) or _AMOUNT.fullmatch(cell))
+def is_displayed(cells: Sequence[str]) -> bool:
+    """Whether a file was saved by a spreadsheet, by the cells of its first line."""
+    return any(_DAY.fullmatch(cell) or _AMOUNT.fullmatch(cell) for cell in cells)
 
 
 def plain_text(text: str | None) -> str | None:

@@ -99,7 +99,7 @@ class SourceFormat:
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
     fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
     answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS.
-    given: other columns of our own that its mapping gives.  displayed: files with cells as a spreadsheet displays them are read too.
+    given: other columns of our own that its mapping gives.  displayed: columns that are read as a spreadsheet displays them too.
     folder: the provider's, where its mapping lies.
     """
 
@@ -128,7 +128,7 @@ class SourceFormat:
     answers: Answers | None = None
     genai: bool = False
     given: tuple[str, ...] = ()
-    displayed: bool = False
+    displayed: tuple[str, ...] = ()
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 
     @property
@@ -192,7 +192,7 @@ def formats() -> Mapping[str, SourceFormat]:
 
 def _read(table: dict[str, Any], folder: Traversable) -> SourceFormat:
     raw: dict[str, Any] = {**table, "folder": folder}
-    for name in ("required", "columns", "null_texts", "given"):
+    for name in ("required", "columns", "null_texts", "given", "displayed"):
         raw[name] = tuple(raw.get(name, ()))
     raw["nested"] = frozenset(raw.get("nested", ()))
     raw["aliases"] = {name: tuple(values) for name, values in raw.get("aliases", {}).items()}

@@ -109,7 +109,9 @@ def csv_batches(container: Container, wanted: Wanted, matched: Matched, careful:
                 check_utf8=False,
             ),
         )
-        plain = container.displayed & at.keys() if matched.format.displayed else frozenset()
+        plain = (
+            {matched.columns.get(name) for name in matched.format.displayed} & at.keys() if container.displayed else ()
+        )
         for batch in reader:
             columns = {name: batch.column(spot) for name, spot in at.items()}
             columns |= {name: pa.array(map(plain_text, columns[name].to_pylist()), pa.string()) for name in plain}

@@ -116,7 +116,7 @@ def _column(container: Container, matched: Matched, name: str) -> str:
             else "cast(null as varchar)"
         )
     cell = _cell(container, matched.columns[name])
-    return plain_sql(cell) if matched.format.displayed and matched.columns[name] in container.displayed else cell
+    return plain_sql(cell) if container.displayed and name in matched.format.displayed else cell
 
 
 def _cell(container: Container, raw: str) -> str:

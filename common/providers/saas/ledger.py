@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import BinaryIO
 
 from common.domain.money import plain
-from common.domain.saas.lines import NOTHING, TAX, Entry, Line, bills
+from common.domain.saas.lines import NOTHING, TAX, USE, Entry, Line, bills
 from common.domain.saas.subscription import DAILY
 from common.errors import Changed, NotFound
 from common.ports.locations import FoundObject, Probe
@@ -103,7 +103,7 @@ def _cells(line: Line) -> dict[str, str | None]:
         "currency": one.currency,
         "billed_cost": plain(line.billed_cost),
         "effective_cost": plain(line.effective_cost),
-        "invoice_number": charge.number if charge else None,
+        "invoice_number": charge.number if charge and line.kind != USE else None,
         "description": _description(line),
         "tags": json.dumps(dict(one.tags), sort_keys=True, ensure_ascii=False) if one.tags else None,
     }
@@ -140,7 +140,7 @@ def _description(line: Line) -> str:
     if line.kind == TAX:
         return f"{name}: tax"
     seats = "" if line.seats is None else f", {line.seats} {'seat' if line.seats == 1 else 'seats'}"
-    if line.kind == "use":
+    if line.kind == USE:
         return f"{name}{seats}, {line.start}"
     prefix = {"term": "", "seats": "added seats, ", "credit": "given back, "}[line.kind]
     paid = "" if one.mode == DAILY else ", whole term"
