@@ -109,9 +109,8 @@ def csv_batches(container: Container, wanted: Wanted, matched: Matched, careful:
                 check_utf8=False,
             ),
         )
-        plain = (
-            {matched.columns.get(name) for name in matched.format.displayed} & at.keys() if container.displayed else ()
-        )
+        shown = [matched.columns[name] for name in matched.format.displayed if name in matched.columns]
+        plain = [name for name in shown if name in at] if container.displayed else []
         for batch in reader:
             columns = {name: batch.column(spot) for name, spot in at.items()}
             columns |= {name: pa.array(map(plain_text, columns[name].to_pylist()), pa.string()) for name in plain}
