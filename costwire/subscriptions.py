@@ -291,7 +291,10 @@ def _report(rt: Runtime, requested: Requested | None, as_json: bool, about: dict
         return
     outcome = None if requested is None else wait(rt, requested)
     deliveries = outcome.deliveries if outcome else ()
-    print_json({**about, "deliveries": [one.as_document() for one in deliveries]})
+    shown = [
+        {"delivery_id": one.delivery_id, "billing_period": one.billing_period, "state": one.state} for one in deliveries
+    ]
+    print_json({**about, "deliveries": shown})
     if outcome is not None and outcome.reasons:
         raise CostError("; ".join(outcome.reasons))
 
