@@ -18,7 +18,7 @@ from common.providers.registry import TITLES
 from common.reporting.outcomes import DeliveryOutcome
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
-from common.saas.manage import INTEGRATION, PROVIDER, put_subscription
+from common.saas.manage import INTEGRATION, PROVIDER, put_subscriptions
 from common.saas.reading import read_subscriptions
 from costwire import alerts, budgets, costs
 from costwire.installed import command, from_here
@@ -89,8 +89,7 @@ def _imported(rt: EmbeddedRuntime) -> Iterator[DeliveryOutcome]:
                 raise CostError("; ".join(outcome.reasons))
             yield from what_happened(rt, outcome)
         say(f"{TITLES[PROVIDER]}: {from_here(LEDGER)}")
-        for one in read_subscriptions(LEDGER, LEDGER.read_text(encoding="utf-8")):
-            put_subscription(rt, _ORG, one, "demo")
+        put_subscriptions(rt, _ORG, read_subscriptions(LEDGER, LEDGER.read_text(encoding="utf-8")), "demo")
         connect(rt, Connection(_ORG, PROVIDER, None, INTEGRATION, scheduled=False))
         yield from what_happened(rt, wait(rt, request_all(rt, _ORG, "demo", (INTEGRATION,)), say))
 

@@ -12,20 +12,16 @@ import typer
 from common.domain.money import read_number
 from common.domain.saas.subscription import DAILY, MODES, InvalidSubscription, Invoiced
 from common.domain.saas.terms import CUSTOM, CYCLES
-from common.errors import CostError
-from common.ingestion.requesting import Requested
-from common.ports import Runtime
 from common.runtime.bootstrap import runtime
 from common.saas import manage
 from common.saas.catalogue import categories, vendors
-from common.saas.manage import Changes, Written
+from common.saas.manage import Changes
 from common.saas.reading import read_subscriptions, subscription_of
-from common.saas.shown import Shown, list_subscriptions, show_subscription
+from common.saas.shown import list_subscriptions, show_subscription
 from costwire.arguments import read_table, usage_errors
-from costwire.output import AsJson, Org, console, exact, print_json, table
-from costwire.run_report import report
+from costwire.output import AsJson, Org, console, print_json, table
+from costwire.subscriptions_shown import print_list, print_one, print_written, report_ledger
 from costwire.tenant import tenant_of
-from costwire.waiting import wait
 from costwire.worker import subscribe_here
 
 app = typer.Typer(help="Record subscriptions to software; each becomes proved FOCUS rows.", no_args_is_help=True)
@@ -90,7 +86,7 @@ def add_subscription(
     rt = runtime()
     org = tenant_of(rt, org, writes=True)
     subscribe_here(rt)
-    _print_written(rt, org, manage.add_subscription(rt, org, wanted, _BY), "added", as_json)
+    print_written(rt, org, manage.add_subscription(rt, org, wanted, _BY), "added", as_json)
 
 
 @app.command("set")
@@ -107,11 +103,11 @@ def set_subscriptions(
     org = tenant_of(rt, org, writes=True)
     subscribe_here(rt)
     with usage_errors():
-        changed = [one.subscription_id for one in wanted if manage.put_subscription(rt, org, one, str(file.name))]
+        changed = manage.put_subscriptions(rt, org, wanted, file.name)
     requested = manage.fetch_ledger(rt, org)
     if not as_json:
         console.print(f"{len(wanted)} subscriptions in {file.name}: {len(changed)} added or changed")
-    _report(rt, requested, as_json, {"changed": changed})
+    report_ledger(rt, requested, as_json, {"changed": changed})
 
 
 @app.command("list")
@@ -126,7 +122,7 @@ def list_all(org: Org = "default", as_json: AsJson = False) -> None:
             "No subscriptions yet.  Add one: costwire subscriptions add VENDOR PLAN --price 30 --currency USD --start 2026-01-01"
         )
     else:
-        _print_list(found)
+        print_list(found)
 
 
 @app.command("show")
@@ -137,7 +133,7 @@ def show(subscription: _Id, org: Org = "default", as_json: AsJson = False) -> No
     if as_json:
         print_json(found.as_json())
     else:
-        _print_one(found)
+        print_one(found)
 
 
 @app.command("change")
@@ -183,7 +179,7 @@ def change(
     subscribe_here(rt)
     with usage_errors():
         written = manage.change_subscription(rt, org, subscription, changes, _BY)
-    _print_written(rt, org, written, "changed", as_json)
+    print_written(rt, org, written, "changed", as_json)
 
 
 @app.command("cancel")
@@ -200,7 +196,7 @@ def cancel(
     subscribe_here(rt)
     with usage_errors():
         written = manage.cancel_subscription(rt, org, subscription, _day("--on", on), at_once, _BY)
-    _print_written(rt, org, written, "cancelled", as_json)
+    print_written(rt, org, written, "cancelled", as_json)
 
 
 @app.command("disable")
@@ -211,7 +207,7 @@ def disable(subscription: _Id, on: _On = None, org: Org = "default", as_json: As
     subscribe_here(rt)
     with usage_errors():
         written = manage.disable_subscription(rt, org, subscription, _day("--on", on), _BY)
-    _print_written(rt, org, written, "disabled", as_json)
+    print_written(rt, org, written, "disabled", as_json)
 
 
 @app.command("enable")
@@ -222,7 +218,7 @@ def enable(subscription: _Id, on: _On = None, org: Org = "default", as_json: AsJ
     subscribe_here(rt)
     with usage_errors():
         written = manage.enable_subscription(rt, org, subscription, _day("--on", on), _BY)
-    _print_written(rt, org, written, "enabled", as_json)
+    print_written(rt, org, written, "enabled", as_json)
 
 
 @app.command("invoice")
@@ -248,7 +244,7 @@ def invoice(
             raise InvalidSubscription("nothing is to be noted; give --amount, --tax, --number or --billed-on")
         told = Invoiced(day, _amount("amount", amount), number, _day("--billed-on", billed_on), _amount("tax", tax))
         written = manage.note_invoice(rt, org, subscription, told, _BY)
-    _print_written(rt, org, written, "invoiced", as_json)
+    print_written(rt, org, written, "invoiced", as_json)
 
 
 @app.command("vendors")
@@ -269,69 +265,6 @@ def list_vendors(as_json: AsJson = False) -> None:
         made.add_row(one.name, one.category, ", ".join(one.cycles), ", ".join(one.aliases))
     console.print(made)
     console.print(f"categories: {', '.join(categories())}", soft_wrap=True)
-
-
-def _print_written(rt: Runtime, org: str, written: Written, what: str, as_json: bool) -> None:
-    one = written.recorded.subscription
-    if not as_json:
-        console.print(
-            f"{one.subscription_id} is {what}" if written.changed else f"{one.subscription_id} stays as it is",
-            soft_wrap=True,
-        )
-        if written.requested is None:
-            console.print(f"no charge has begun yet; the first term begins on {one.start}")
-    _report(rt, written.requested, as_json, show_subscription(rt, org, one.subscription_id).as_json())
-
-
-def _report(rt: Runtime, requested: Requested | None, as_json: bool, about: dict[str, object]) -> None:
-    """What the bill of the ledger became, as `costwire sync` prints it; for programs also what was written."""
-    if not as_json:
-        if requested is not None:
-            report(rt, requested, as_json, changed_only=True)
-        return
-    outcome = None if requested is None else wait(rt, requested)
-    deliveries = outcome.deliveries if outcome else ()
-    shown = [
-        {"delivery_id": one.delivery_id, "billing_period": one.billing_period, "state": one.state} for one in deliveries
-    ]
-    print_json({**about, "deliveries": shown})
-    if outcome is not None and outcome.reasons:
-        raise CostError("; ".join(outcome.reasons))
-
-
-def _print_list(found: list[Shown]) -> None:
-    made = table(
-        "id", "vendor", "plan", "category", "state", "seats", "price", "currency", "cycle", "renews on",
-        numbers=("seats", "price"),
-    )  # fmt: skip
-    for one in found:
-        this = one.subscription
-        made.add_row(
-            this.subscription_id, this.vendor, this.plan, this.category, one.state, "-" if one.seats is None else f"{one.seats:,}",
-            exact(one.price), this.currency, this.every or this.cycle, str(one.renewal.day if one.renewal else "-"),
-        )  # fmt: skip
-    console.print(made)
-
-
-def _print_one(one: Shown) -> None:
-    this = one.subscription
-    console.print(f"{this.subscription_id}: {this.vendor} {this.plan}, {this.category}, {one.state}", soft_wrap=True)
-    if one.renewal:
-        notice = f", alert from {one.renewal.notice_from}" if one.renewal.notice_from else ""
-        console.print(f"renews on {one.renewal.day} for {exact(one.renewal.amount)} {this.currency}{notice}")
-    made = table(
-        "charge", "from", "until", "seats", "formula", "invoiced", "difference", "tax", "", "month",
-        numbers=("seats", "formula", "invoiced", "difference", "tax"),
-    )  # fmt: skip
-    for charge in one.charges:
-        made.add_row(
-            charge.kind, str(charge.start), str(charge.end), "-" if charge.seats is None else f"{charge.seats:,}",
-            exact(charge.formula), exact(charge.amount), exact(charge.difference), exact(charge.tax),
-            this.currency, f"{charge.billed_on:%Y-%m}",
-        )  # fmt: skip
-    console.print(made)
-    for version in one.recorded.versions:
-        console.print(f"{version.at[:16].replace('T', ' ')} {version.by}: {version.what}", soft_wrap=True)
 
 
 def _amount(name: str, text: str | None) -> Decimal | None:

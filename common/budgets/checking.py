@@ -13,6 +13,6 @@ def check(org_slug: str, documents: DocumentStore, warehouse: Warehouse, bus: Me
 
     Raises BadConfiguration that names budgets that cannot be read, after the others.
     """
-    check_renewals(org_slug, documents, bus, clock.now())
     arrivals = check_sources(org_slug, documents, bus, clock.now())
+    check_renewals(org_slug, documents, bus, clock.now())
     evaluate_all(org_slug, documents, warehouse, bus, clock, arrivals)

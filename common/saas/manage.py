@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from decimal import Decimal
@@ -29,7 +29,7 @@ from common.ingestion.requesting import Requested
 from common.ingestion.syncing import sync
 from common.ports import Runtime
 from common.records.integrations import integration_path
-from common.records.subscriptions import Recorded, load_recorded, record, recorded_of
+from common.records.subscriptions import Recorded, check_currency, load_recorded, record, recorded_of
 from common.saas.catalogue import categories, vendor_named
 
 INTEGRATION = "subscriptions"
@@ -92,6 +92,14 @@ def put_subscription(rt: Runtime, org_slug: str, wanted: Subscription, by: str) 
         if wanted.cancelled_on is None:
             wanted = replace(wanted, cancelled_on=before.cancelled_on, cancels=before.cancels)
     return record(rt.documents, org_slug, wanted, _now(rt), by, "set by a file", new=False)
+
+
+def put_subscriptions(rt: Runtime, org_slug: str, wanted: Sequence[Subscription], by: str) -> list[str]:
+    """The same of several; the ids of those that changed.  Nothing is written where a category or a currency is not known."""
+    for one in wanted:
+        check_category(one.category)
+        check_currency(one.currency)
+    return [one.subscription_id for one in wanted if put_subscription(rt, org_slug, one, by)]
 
 
 def change_subscription(rt: Runtime, org_slug: str, subscription_id: str, changes: Changes, by: str) -> Written:
