@@ -12,6 +12,7 @@ from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
 from common.domain.period import BillingPeriod
+from common.domain.saas.subscription import InvalidSubscription
 from common.errors import BadConfiguration, NotFound
 from common.reporting import arguments
 from common.reporting.arguments import InvalidQuestion
@@ -22,7 +23,7 @@ def usage_errors() -> Iterator[None]:
     """Arguments that make no question, budget or channel leave as BadParameter, in their own words."""
     try:
         yield
-    except (InvalidBudget, InvalidChannel, InvalidKeyRequest, InvalidQuestion) as error:
+    except (InvalidBudget, InvalidChannel, InvalidKeyRequest, InvalidQuestion, InvalidSubscription) as error:
         raise typer.BadParameter(str(error)) from None
 
 

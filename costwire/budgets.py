@@ -37,6 +37,9 @@ from costwire.worker import deliver_due, subscribe_all
 
 app = typer.Typer(help="Add, change, list and remove budgets.", no_args_is_help=True)
 _Values = list[str] | None
+_Categories = Annotated[
+    _Values, typer.Option("--subscription-category", help="Of subscriptions to software, as design; repeatable.")
+]
 
 
 @app.command("add")
@@ -58,6 +61,7 @@ def add_budget(
     tag: Annotated[
         _Values, typer.Option("--tag", help="key=value; repeatable.  Values of one key combine with OR.")
     ] = None,
+    subscription_category: _Categories = None,
     metric: Annotated[str, typer.Option("--metric", help=f"One of {', '.join(METRICS)}.")] = "BilledCost",
     threshold: Annotated[
         _Values, typer.Option("--threshold", help="Percent of the amount; repeatable.  50, 80, 95 and 100 by default.")
@@ -86,7 +90,7 @@ def add_budget(
             amount=read_amount(amount),
             currency=currency.upper(),
             period=period,
-            scope=_scope(provider, account, service, region, cluster, namespace, tag),
+            scope=_scope(provider, account, service, region, cluster, namespace, tag, subscription_category),
             metric=metric,
             thresholds=_percents(threshold, DEFAULT_THRESHOLDS),
             forecast_thresholds=_percents(forecast_threshold, DEFAULT_FORECAST_THRESHOLDS),
@@ -116,6 +120,7 @@ def set_budget(
     cluster: Annotated[_Values, typer.Option("--cluster", help="Kubernetes cluster; repeatable.")] = None,
     namespace: Annotated[_Values, typer.Option("--namespace", help="Kubernetes namespace; repeatable.")] = None,
     tag: Annotated[_Values, typer.Option("--tag", help="key=value; repeatable.")] = None,
+    subscription_category: _Categories = None,
     everything: Annotated[
         bool, typer.Option("--all-charges", help="Count all charges; alone, or before new scope options.")
     ] = False,
@@ -143,7 +148,7 @@ def set_budget(
     org = tenant_of(rt, org)
     with usage_errors():
         before = manage.find_budget(rt, org, name)
-        given = _scope(provider, account, service, region, cluster, namespace, tag)
+        given = _scope(provider, account, service, region, cluster, namespace, tag, subscription_category)
         scope = _changed(Scope() if everything else from_document(before).scope, given)
         changes = BudgetChanges(
             amount=read_amount(amount) if amount is not None else None,
@@ -216,7 +221,16 @@ def _print_set(rt: Runtime, org: str, report: BudgetReport, as_json: bool) -> No
         console.print("Unsent notifications are retried by the next costwire sync.")
 
 
-_DIMENSIONS = ("providers", "accounts", "services", "regions", "clusters", "namespaces", "tags")
+_DIMENSIONS = (
+    "providers",
+    "accounts",
+    "services",
+    "regions",
+    "clusters",
+    "namespaces",
+    "tags",
+    "subscription_categories",
+)
 
 
 def _changed(scope: Scope, given: Scope) -> Scope:
@@ -262,6 +276,7 @@ def _scope(
     clusters: _Values,
     namespaces: _Values,
     tags: _Values,
+    categories: _Values,
 ) -> Scope:
     return Scope(
         providers=tuple(value.lower() for value in providers or ()),
@@ -271,6 +286,7 @@ def _scope(
         clusters=tuple(clusters or ()),
         namespaces=tuple(namespaces or ()),
         tags=read_tags(tags or ()),
+        subscription_categories=tuple(value.lower() for value in categories or ()),
     )
 
 

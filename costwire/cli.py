@@ -42,6 +42,7 @@ from costwire import (
     serve,
     services,
     sql,
+    subscriptions,
     tags,
     tenants,
     validate,
@@ -131,6 +132,7 @@ app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(rates.app, name="rates")
 app.add_typer(retention.app, name="retention", short_help="Show or set how long everything is stored.")
 app.add_typer(services.app, name="services")
+app.add_typer(subscriptions.app, name="subscriptions")
 
 
 NOT_YET = 75

@@ -18,6 +18,8 @@ from common.providers.registry import TITLES
 from common.reporting.outcomes import DeliveryOutcome
 from common.runtime import bootstrap
 from common.runtime.bootstrap import EmbeddedRuntime
+from common.saas.manage import INTEGRATION, PROVIDER, put_subscriptions
+from common.saas.reading import read_subscriptions
 from costwire import alerts, budgets, costs
 from costwire.installed import command, from_here
 from costwire.output import console, progress, styled
@@ -27,6 +29,7 @@ from costwire.waiting import wait
 from costwire.worker import subscribe_all
 
 SAMPLES = Path(__file__).parent / "samples"
+LEDGER = SAMPLES / "saas" / "subscriptions.toml"
 HOME = Path(".costwire-demo")
 _ORG = "default"
 _INTEGRATIONS = ("azure", "aws", "gcp", "oci", "openai", "focus", "opencost")
@@ -34,7 +37,7 @@ _BUDGET = manage.BudgetRequest("Cloud spend", Decimal(33000), "USD", scope=Scope
 
 
 def demo() -> None:
-    """Run the whole pipeline on the sample bills: import seven bills and a cluster, prove totals, evaluate a budget, send its alerts.
+    """Run the whole pipeline on the sample bills: import eight bills and a cluster, prove totals, evaluate a budget, send its alerts.
 
     State is stored in ./.costwire-demo, which is recreated each time; your own data is not changed, and nothing leaves this machine.
     """
@@ -45,7 +48,7 @@ def demo() -> None:
     tenant_of(rt, _ORG, writes=True)
     subscribe_all(rt)
     manage.add_budget(rt, _ORG, _BUDGET)
-    _heading("1. Seven bills and a cluster become FOCUS 1.3 rows; each total is proved to the last digit")
+    _heading("1. Eight bills and a cluster become FOCUS 1.3 rows; each total is proved to the last digit")
     print_outcomes(list(_imported(rt)))
     _heading("2. What the bills of March 2026 cost")
     costs.costs(by="provider", where=["BillingPeriodStart=2026-03-01"])
@@ -87,6 +90,10 @@ def _imported(rt: EmbeddedRuntime) -> Iterator[DeliveryOutcome]:
             if outcome.reasons:
                 raise CostError("; ".join(outcome.reasons))
             yield from what_happened(rt, outcome)
+        say(f"{TITLES[PROVIDER]}: {from_here(LEDGER)}")
+        put_subscriptions(rt, _ORG, read_subscriptions(LEDGER, LEDGER.read_text(encoding="utf-8")), "demo")
+        connect(rt, Connection(_ORG, PROVIDER, None, INTEGRATION, scheduled=False))
+        yield from what_happened(rt, wait(rt, request_all(rt, _ORG, "demo", (INTEGRATION,)), say))
 
 
 def _messages() -> None:

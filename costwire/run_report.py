@@ -18,10 +18,12 @@ from costwire.retention import clean_up_if_due
 from costwire.waiting import wait
 
 
-def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[str] = ()) -> None:
+def report(
+    rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[str] = (), changed_only: bool = False
+) -> None:
     """Wait until the runs have ended and print what they brought; failed runs make exit status 1, else waiting ones 75.
 
-    skipped: what is said of paths that are not bills.
+    skipped: what is said of paths that are not bills.  changed_only: print nothing of months that are as they were.
     """
     told = set(messages_sent(rt, requested.org_slug))
     with progress("looking for the bill", quiet=as_json) as say:
@@ -37,7 +39,7 @@ def report(rt: Runtime, requested: Requested, as_json: bool, skipped: Sequence[s
             }
         )
     else:
-        print_outcomes(happened)
+        print_outcomes(one for one in happened if not changed_only or one.delivery.run_id in requested.run_ids)
         for run in outcome.runs:
             if run.get("unchanged"):
                 console.print(f"{run['integration_id']}: nothing new at its location", soft_wrap=True)

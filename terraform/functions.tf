@@ -56,6 +56,12 @@ locals {
       cpu           = "0.25"
       max_instances = 1
     }
+    ingest_saas = {
+      description   = "Lands bills of an organization's ledger of subscriptions in the bucket, with control totals"
+      memory        = "512Mi"
+      cpu           = "0.25"
+      max_instances = 1
+    }
     ingest_focus = {
       description   = "Lands native FOCUS bills in the bucket, with control totals"
       memory        = "2Gi"

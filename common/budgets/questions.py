@@ -16,7 +16,7 @@ from common.domain.budgets import METRICS, Budget, BudgetPeriod, Scope
 from common.domain.forecast import HISTORY_DAYS
 from common.domain.money import add
 from common.domain.outlook import Source
-from common.focus import TABLE
+from common.focus import SUBSCRIPTION_CATEGORY, TABLE
 from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
 
 RECENT_BILLING_PERIODS = 3
@@ -257,6 +257,7 @@ def scope_filters(scope: Scope) -> tuple[str, dict[str, Any]]:
         ("regions", scope.regions, ("RegionId", "RegionName")),
         ("clusters", scope.clusters, ("x_Cluster",)),
         ("namespaces", scope.namespaces, ("x_Namespace",)),
+        ("subscription_categories", scope.subscription_categories, (SUBSCRIPTION_CATEGORY,)),
     ):
         if values:
             choices = " or ".join(f"coalesce({column}, '') in unnest(@{name})" for column in columns)
@@ -284,10 +285,10 @@ def _sql(name: str, budget: Budget, filters: str) -> str:
     if budget.metric not in METRICS:
         raise ValueError(f"metric {budget.metric} is not a cost column")
     counted_by = "BillingPeriodStart" if budget.counts_by_billing_period else "ChargePeriodStart"
-    # tag sets are without bound, and few organizations have clusters, so the roll-up has neither
+    # tag sets are without bound, and few charges are of clusters or subscriptions, so the roll-up has none of them
     scope = budget.scope
-    is_whole = scope.tags or scope.clusters or scope.namespaces or budget.metric not in DAILY_COLUMNS
-    table = _CHARGES if is_whole else _DAILY
+    is_whole = scope.tags or scope.clusters or scope.namespaces or scope.subscription_categories
+    table = _CHARGES if is_whole or budget.metric not in DAILY_COLUMNS else _DAILY
     return _text(name).format(**vars(table), metric=budget.metric, counted_by=counted_by, scope=filters)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from common.budgets.questions import tag_path
 from common.domain.budgets import Budget, Scope
 from common.domain.nearest import did_you_mean
-from common.focus import TABLE
+from common.focus import SUBSCRIPTION_CATEGORY, TABLE
 from common.ports import Runtime
 from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
 
@@ -18,6 +18,7 @@ _COLUMNS = {
     "region": ("RegionId", "RegionName"),
     "cluster": ("x_Cluster",),
     "namespace": ("x_Namespace",),
+    "subscription category": (SUBSCRIPTION_CATEGORY,),
 }
 
 
@@ -38,7 +39,15 @@ def scope_warnings(rt: Runtime, org_slug: str, budget: Budget) -> list[str]:
 
 
 def _wanted(scope: Scope) -> Iterable[tuple[str, tuple[str, ...]]]:
-    named = (scope.providers, scope.accounts, scope.services, scope.regions, scope.clusters, scope.namespaces)
+    named = (
+        scope.providers,
+        scope.accounts,
+        scope.services,
+        scope.regions,
+        scope.clusters,
+        scope.namespaces,
+        scope.subscription_categories,
+    )
     return zip(_COLUMNS, named, strict=True)
 
 

@@ -37,7 +37,7 @@ BUDGET = (
     "org", "name", "amount", "currency", "period", "scope", "metric", "thresholds", "forecast_thresholds", "owner", "channels",
     "starts_on", "ends_on",
 )  # fmt: skip
-SCOPE = ("providers", "accounts", "services", "regions", "clusters", "namespaces", "tags")
+SCOPE = ("providers", "accounts", "services", "regions", "clusters", "namespaces", "tags", "subscription_categories")
 _One = TypeVar("_One", bound=Declared)
 
 
@@ -136,6 +136,7 @@ def _scope(table: Table) -> Scope:
         clusters=scope.texts("clusters"),
         namespaces=scope.texts("namespaces"),
         tags={key: tags.texts(key) for key in tags.keys()},  # noqa: SIM118 - a table is not a mapping
+        subscription_categories=tuple(value.lower() for value in scope.texts("subscription_categories")),
     )
 
 

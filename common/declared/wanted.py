@@ -125,6 +125,7 @@ def budget_fields(budget: Budget) -> Fields:
         "regions": scope.regions,
         "clusters": scope.clusters,
         "namespaces": scope.namespaces,
+        "subscription_categories": scope.subscription_categories,
     }
     tags = {key: sorted(set(values)) for key, values in scope.tags.items()}
     return {

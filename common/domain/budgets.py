@@ -66,6 +66,7 @@ class Scope:
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     clusters: tuple[str, ...] = ()
     namespaces: tuple[str, ...] = ()
+    subscription_categories: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """The scope in words for people."""
@@ -78,6 +79,8 @@ class Scope:
             "namespace": self.namespaces,
         }
         parts = [f"{name} {' or '.join(values)}" for name, values in named.items() if values]
+        if self.subscription_categories:
+            parts.append(f"subscription category {' or '.join(self.subscription_categories)}")
         parts += [f"tag {key}={' or '.join(values)}" for key, values in self.tags.items()]
         return ", ".join(parts) or ALL_CHARGES
 
@@ -227,6 +230,8 @@ def as_document(budget: Budget) -> dict[str, Any]:
         "channels": list(budget.channels),
         "created_at": budget.created_at,
     }
+    if budget.scope.subscription_categories:
+        document["scope"]["subscription_categories"] = list(budget.scope.subscription_categories)
     if budget.starts_on is not None and budget.ends_on is not None:
         document |= {"starts_on": budget.starts_on.isoformat(), "ends_on": budget.ends_on.isoformat()}
     return document
@@ -252,6 +257,7 @@ def from_document(document: Mapping[str, Any]) -> Budget:
             clusters=tuple(scope.get("clusters", ())),
             namespaces=tuple(scope.get("namespaces", ())),
             tags={key: tuple(values) for key, values in scope.get("tags", {}).items()},
+            subscription_categories=tuple(scope.get("subscription_categories", ())),
         ),
         owner=document.get("owner"),
         channels=tuple(document.get("channels", ())),

@@ -44,6 +44,10 @@ KUBERNETES_COLUMNS: dict[str, str] = {
     "x_Efficiency": COST_TYPE,
 }
 """What a part of a cluster has; null for any other charge.  x_EstimatedCost is in no cost of FOCUS: a bill may have the same nodes."""
+SUBSCRIPTION_CATEGORY = "x_SubscriptionCategory"
+"""What a subscription to software is for, as `design`; null for any other charge."""
+SOME_COLUMNS: dict[str, str] = {**GENAI_COLUMNS, **KUBERNETES_COLUMNS, SUBSCRIPTION_CATEGORY: TEXT_TYPE}
+"""Columns of ours that only some mappings give."""
 
 OWN_COLUMNS: dict[str, str] = {
     "x_OrgSlug": TEXT_TYPE,
@@ -55,7 +59,7 @@ OWN_COLUMNS: dict[str, str] = {
     "x_CostCategories": TEXT_TYPE,
     "x_Source": TEXT_TYPE,
     **GENAI_COLUMNS,
-    **KUBERNETES_COLUMNS,
+    **SOME_COLUMNS,
 }
 """Our columns behind the FOCUS ones.  x_CostCategories and x_Source are JSON text: provider facts that FOCUS has no column for."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 
 MAX_CELL_BYTES = 64 << 20
 
@@ -13,6 +14,15 @@ def cells_of(text: str) -> list[str]:
     csv.field_size_limit(MAX_CELL_BYTES)  # the limit is the process's, and 128 kB by default
     try:
         return next(csv.reader(io.StringIO(text, newline="")), [])
+    except csv.Error:
+        return []
+
+
+def first_cells_of(text: str) -> list[str]:
+    """The cells of the line behind the header; empty where there is none."""
+    csv.field_size_limit(MAX_CELL_BYTES)
+    try:
+        return next(itertools.islice(csv.reader(io.StringIO(text, newline="")), 1, None), [])
     except csv.Error:
         return []
 

@@ -22,8 +22,9 @@ import zstandard
 from common.errors import BadBill
 from common.formats import answers
 from common.formats.bounds import MAX_LINE_BYTES, MOST_COLUMNS, TRUNCATED, breaks_off, check_bounds, too_wide
-from common.formats.cells import cells_of, count_cells
+from common.formats.cells import cells_of, count_cells, first_cells_of
 from common.formats.content import Content, between, file_at
+from common.formats.displayed import is_displayed
 from common.formats.ranges import Range
 from common.formats.strict_json import NotStrict, parse_line
 from common.formats.zipped import member
@@ -52,6 +53,7 @@ class Container:
     when told so.  shown_as: what DuckDB calls a column of Parquet
     whose name differs from that of an earlier one by case at most; it tells no case in names.  empty: columns of Parquet that have no type,
     since they hold nulls only; DuckDB takes them for another type than it gives them.  range: what is read of the file, None for all.
+    displayed: a spreadsheet saved the CSV as it displays cells (displayed.py).
     """
 
     content: Content
@@ -64,6 +66,7 @@ class Container:
     shown_as: Mapping[str, str] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
     range: Range | None = None
+    displayed: bool = False
 
 
 @contextmanager
@@ -403,7 +406,7 @@ def _csv(content: Content, compression: str, decoded: str, label: str) -> Contai
         raise BadBill(f"{label} has a quoted cell in its header that does not end; export it again")
     if any(_is_number(cell) for cell in header):
         raise BadBill(f"{label} starts with a row of values, expected a header line with column names")
-    return Container(content, "csv", compression, tuple(header))
+    return Container(content, "csv", compression, tuple(header), displayed=is_displayed(first_cells_of(decoded)))
 
 
 def _is_number(cell: str) -> bool:

@@ -18,6 +18,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from common.errors import UnknownFormat
+from common.focus import GENAI_COLUMNS, KUBERNETES_COLUMNS
 
 _NOWHERE: Traversable = files("common.providers")
 _LOCALIZED = re.compile(r".*\S\s*[(\uff08]\s*([A-Za-z][A-Za-z0-9 _]*?)\s*[)\uff09]\s*")
@@ -113,8 +114,9 @@ class SourceFormat:
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
     fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
     answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS;
-    kubernetes: those of KUBERNETES_COLUMNS.  proves: the column of its rows that the source's cost becomes.
+    kubernetes: those of KUBERNETES_COLUMNS; given: others of ours.  proves: the column of its rows that the source's cost becomes.
     by_day: of files named after a day the newest of each day adds up; a file of another name restates the month.
+    displayed: columns that are read as a spreadsheet displays them too.
     folder: the provider's, where its mapping lies.
     """
 
@@ -145,7 +147,15 @@ class SourceFormat:
     kubernetes: bool = False
     proves: str = "BilledCost"
     by_day: bool = False
+    given: tuple[str, ...] = ()
+    displayed: tuple[str, ...] = ()
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
+
+    @property
+    def own_columns(self) -> frozenset[str]:
+        """The columns of ours that its mapping gives, of those that only some give."""
+        found = [*self.given, *(GENAI_COLUMNS if self.genai else ()), *(KUBERNETES_COLUMNS if self.kubernetes else ())]
+        return frozenset(found)
 
     @property
     def all_columns(self) -> tuple[str, ...]:
@@ -208,7 +218,7 @@ def formats() -> Mapping[str, SourceFormat]:
 
 def _read(table: dict[str, Any], folder: Traversable) -> SourceFormat:
     raw: dict[str, Any] = {**table, "folder": folder}
-    for name in ("required", "columns", "null_texts"):
+    for name in ("required", "columns", "null_texts", "given", "displayed"):
         raw[name] = tuple(raw.get(name, ()))
     raw["nested"] = frozenset(raw.get("nested", ()))
     raw["aliases"] = {name: tuple(values) for name, values in raw.get("aliases", {}).items()}

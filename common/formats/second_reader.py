@@ -22,6 +22,7 @@ from common.formats import answers
 from common.formats.bounds import MAX_LINE_BYTES
 from common.formats.cells import cells_of
 from common.formats.container import Container, decompressed
+from common.formats.displayed import plain_text
 from common.formats.recognition import Matched
 from common.formats.strict_json import NotStrict, has_doubled, is_blank, parse_line, records_of
 
@@ -108,8 +109,12 @@ def csv_batches(container: Container, wanted: Wanted, matched: Matched, careful:
                 check_utf8=False,
             ),
         )
+        shown = [matched.columns[name] for name in matched.format.displayed if name in matched.columns]
+        plain = [name for name in shown if name in at] if container.displayed else []
         for batch in reader:
-            yield _batch(wanted, {name: batch.column(spot) for name, spot in at.items()})
+            columns = {name: batch.column(spot) for name, spot in at.items()}
+            columns |= {name: pa.array(map(plain_text, columns[name].to_pylist()), pa.string()) for name in plain}
+            yield _batch(wanted, columns)
             if len(ragged) >= _RAGGED_AT_ONCE:
                 kept, ragged[:] = ragged[:], []
                 yield _ragged_batch(wanted, at, kept)

@@ -15,6 +15,7 @@ import duckdb
 from common.formats.answers import CURRENCY, EACH
 from common.formats.bounds import MAX_LINE_BYTES
 from common.formats.container import Container
+from common.formats.displayed import plain_sql
 from common.formats.recognition import Answers, Bag, Matched
 from common.formats.strict_json import MOST_LEVELS, records_of
 
@@ -115,7 +116,8 @@ def _column(container: Container, matched: Matched, name: str) -> str:
             if name in container.top_level
             else "cast(null as varchar)"
         )
-    return _cell(container, matched.columns[name])
+    cell = _cell(container, matched.columns[name])
+    return plain_sql(cell) if container.displayed and name in matched.format.displayed else cell
 
 
 def _cell(container: Container, raw: str) -> str:

@@ -190,8 +190,7 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
-    kind = formats()[delivery.source_format]
-    return focus_select(f"({mapping})", ours, kind.genai, kind.kubernetes)
+    return focus_select(f"({mapping})", ours, formats()[delivery.source_format].own_columns)
 
 
 def _copy(work: _Work, select: str, target: Path) -> None:

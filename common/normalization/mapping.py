@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from functools import cache
 from importlib.resources import as_file, files
 
 import duckdb
 
-from common.focus import GENAI_COLUMNS, KUBERNETES_COLUMNS, columns
+from common.focus import SOME_COLUMNS, columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
 from common.records.own_services import SERVICE_TABLES, OwnService
@@ -40,7 +40,9 @@ def pairs_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".pairs")
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
+def prepare(
+    connection: duckdb.DuckDBPyConnection, own: Collection[OwnService] = (), only_for: str | None = None
+) -> None:
     """`set_up`, then `choose`."""
     set_up(connection, only_for)
     choose(connection, own, only_for)
@@ -62,7 +64,9 @@ def set_up(connection: duckdb.DuckDBPyConnection, only_for: str | None = None) -
             )
 
 
-def choose(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
+def choose(
+    connection: duckdb.DuckDBPyConnection, own: Collection[OwnService] = (), only_for: str | None = None
+) -> None:
     """Prepare one connection of a database that was set up for the same SQL.
 
     own: a tenant's classes of services, instead of the tables' rows for the same services, as this connection sees them.
@@ -122,12 +126,10 @@ def adjustments_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".adjustments")
 
 
-def focus_select(
-    mapped: str, ours: str = "source_row_id, quarantine_reason", genai: bool = False, kubernetes: bool = False
-) -> str:
+def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", own: Collection[str] = ()) -> str:
     """The FOCUS columns of a mapped relation, in order and typed, then ours; ChargeCategory is null on rows for quarantine.
 
-    genai, kubernetes: whether the mapping gives the columns of charges for models, and of parts of a cluster.
+    own: those of SOME_COLUMNS that the mapping gives.
     """
     parts = []
     for column in columns():
@@ -135,12 +137,11 @@ def focus_select(
         if column.name == "ChargeCategory":
             value = f"case when quarantine_reason is null then {value} end"
         parts.append(f"{value} as {quoted(column.name)}")
-    special = ", ".join(
-        f"cast({quoted(name) if given else 'null'} as {kind}) as {quoted(name)}"
-        for given, names in ((genai, GENAI_COLUMNS), (kubernetes, KUBERNETES_COLUMNS))
-        for name, kind in names.items()
+    some = ", ".join(
+        f"cast({quoted(name) if name in own else 'null'} as {kind}) as {quoted(name)}"
+        for name, kind in SOME_COLUMNS.items()
     )
-    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {special} from {mapped}"
+    return f"select {', '.join(parts)}, {ours}, x_CostCategories, x_Source, {some} from {mapped}"
 
 
 def _provider_sql(source_format: str, kind: str = "") -> str | None:

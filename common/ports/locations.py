@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlencode
 
+from common.domain.saas.lines import Entry
+
 ONLY = "only"
 """In the query of a `file://` URI of a folder, once for each of the files below that are meant."""
 
@@ -26,7 +28,7 @@ class Source:
     on this machine, never one from a document: it may be a file in either runtime.  may_name_addresses: its credential may say which
     address is asked, as a connection string does: on the user's own machine only.  maximum_bytes: the most that
     one query may scan.  periods: the billing periods that are wanted, none for all that are due, and asked_at: when; both for places
-    that are asked by month.
+    that are asked by month.  ledger: reads the organization's subscriptions, for the place that is its ledger.
     """
 
     location: str
@@ -41,6 +43,7 @@ class Source:
     maximum_bytes: int = 1 << 40
     periods: tuple[str, ...] = ()
     asked_at: datetime | None = None
+    ledger: Callable[[], Sequence[Entry]] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

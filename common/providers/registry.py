@@ -18,14 +18,15 @@ TITLES = {
     "anthropic": "Anthropic",
     "deepseek": "DeepSeek",
     "opencost": "OpenCost",
+    "saas": "SaaS subscriptions",
     "focus": "FOCUS",
 }
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""
 
 PROVIDERS = tuple(TITLES)
 
-ASKED = frozenset({"openai", "anthropic"})
-"""Providers that leave no bills anywhere: their API is asked, with a scheme of their name."""
+ASKED = frozenset({"openai", "anthropic", "saas"})
+"""Providers that leave no bills anywhere: their API, or an organization's own ledger, is asked, with a scheme of their name."""
 
 CLUSTERS = frozenset({"opencost"})
 """Providers whose API is asked at an address that the user gives."""

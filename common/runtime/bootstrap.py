@@ -309,6 +309,7 @@ def _opened(rt: Runtime, source: Source) -> ProbedLocation:
     """Each place asks for the credential by itself, since most need none."""
     from common.adapters.locations import open_source
     from common.records.places import check_readable, is_upload
+    from common.records.subscriptions import recorded_of
     from common.tenancy import credentials
 
     check_readable(rt, source)
@@ -332,6 +333,7 @@ def _opened(rt: Runtime, source: Source) -> ProbedLocation:
         may_name_addresses=on_own_machine,
         maximum_bytes=settings.maximum_bytes_billed,
         asked_at=rt.clock.now(),
+        ledger=lambda: [one.entry for one in recorded_of(rt.documents, source.org_slug).values()],
     )
     return open_source(asked, credential)
 

@@ -15,7 +15,7 @@ from typing import Any
 from common.domain.money import plain
 from common.domain.nearest import did_you_mean, folded
 from common.errors import BadConfiguration
-from common.focus import TEXT_TYPE, TIME_TYPE, storage_schema
+from common.focus import SUBSCRIPTION_CATEGORY, TEXT_TYPE, TIME_TYPE, storage_schema
 from common.formats.source import literal
 
 TAG = "tag:"
@@ -86,6 +86,7 @@ SHORT: Mapping[str, Dimension] = {
         Dimension("integration", "x_IntegrationId"),
         Dimension("cluster", "x_Cluster"),
         Dimension("namespace", "x_Namespace"),
+        Dimension("subscription-category", SUBSCRIPTION_CATEGORY),
         Dimension("day", "date(ChargePeriodStart)", kind=_DAY),
         Dimension("month", "date_trunc(date(ChargePeriodStart), month)", kind=_MONTH),
     )

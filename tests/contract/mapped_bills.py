@@ -25,9 +25,7 @@ def mapped_as(source_format: str, path: Path) -> Iterator[duckdb.DuckDBPyConnect
         connection.execute(f"create temp view source as {source_sql(opened, matched)}")
         if usage := usage_sql(opened, matched):
             connection.execute(f"create temp table usage as {usage}")
-        mapped = focus_select(
-            f"({mapping_sql(source_format)})", genai=matched.format.genai, kubernetes=matched.format.kubernetes
-        )
+        mapped = focus_select(f"({mapping_sql(source_format)})", own=matched.format.own_columns)
         connection.execute(f"create table mapped as {mapped}")
         yield connection
 

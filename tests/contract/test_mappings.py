@@ -58,9 +58,7 @@ def map_file(path: Path, settings: dict[str, str]) -> tuple[str, list[dict[str, 
         if usage := usage_sql(opened, matched):
             connection.execute(f"create temp table usage as {usage}")
         mapping = mapping_sql(matched.format.name)
-        result = connection.execute(
-            focus_select(f"({mapping})", genai=matched.format.genai, kubernetes=matched.format.kubernetes)
-        )
+        result = connection.execute(focus_select(f"({mapping})", own=matched.format.own_columns))
         names = [entry[0] for entry in result.description]
         return matched.format.name, [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

@@ -91,6 +91,16 @@ COMMANDS = (
     "services unknown",
     "services list",
     "integrations webhook from-s3",
+    "subscriptions add Figma Organization --price 45 --seats 4 --currency EUR --start 2026-03-01 --no-renewal --id design",
+    "subscriptions change design --seats 6 --on 2026-03-16",
+    "subscriptions invoice design --for 2026-03-16 --amount 46 --number F-17",
+    "subscriptions set subscriptions.csv",
+    "subscriptions disable design",
+    "subscriptions enable design",
+    "subscriptions cancel design --on 2026-04-01",
+    "subscriptions list",
+    "subscriptions show design",
+    "subscriptions vendors",
 )
 """Each is called in this order: what is imported later retracts the alerts.  ALERT, DELIVERY and KEY are the first that are listed."""
 _LISTED = (
@@ -98,7 +108,7 @@ _LISTED = (
     ("DELIVERY", "deliveries", "delivery_id"),
     ("KEY", "api-keys list", "key_id"),
 )
-_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts"}
+_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts", "categories"}
 """Objects whose keys are data, and those of the objects in them."""
 
 
@@ -117,6 +127,9 @@ def _answer(call: Call, folder: Path, words: str) -> Any:
     if words.startswith("integrations webhook"):
         rt = runtime()
         save_integration(rt.documents, rt.clock.now(), "default", "from-s3", "aws", "s3://my-bucket/exports")
+    if words.startswith("subscriptions set"):
+        text = "vendor,plan,price,currency,cycle,start\nZoom,Pro,15,USD,monthly,2199-01-01\n"
+        (folder / "subscriptions.csv").write_text(text)
     typed = shlex.split(words)
     for name, listed, key in _LISTED:
         if name in typed:

@@ -37,6 +37,11 @@ WORDS: dict[str, list[str]] = {
         for word in ("show", "check", "pause", "resume", "remove", "webhook")
     },
     "services set": ["services.csv"],
+    "subscriptions add": ["Figma", "Organization", "--price", "5", "--currency", "USD", "--start", "2026-03-01"],
+    "subscriptions set": ["subscriptions.csv"],
+    "subscriptions change": ["some-subscription", "--seats", "5"],
+    "subscriptions invoice": ["some-subscription", "--for", "2026-03-01", "--amount", "5"],
+    **{f"subscriptions {word}": ["some-subscription"] for word in ("show", "cancel", "enable", "disable")},
     "channels add": ["ops", "--email", "ada@example.com"],
     **{f"channels {word}": ["ops"] for word in ("test", "remove")},
     "api-keys add": ["Pipeline"],
@@ -64,6 +69,7 @@ def commands_with_org() -> list[str]:
 def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     (tmp_path / "bill.csv").write_text(cur_text([cur_line(1, "1")]))
     (tmp_path / "rates.csv").write_text("month,currency,usd_rate,source\n2026-03,EUR,1.1,a bank\n")
+    (tmp_path / "subscriptions.csv").write_text("vendor,plan,price,currency,cycle,start\n")
     (tmp_path / "services.csv").write_text("provider,service,service_name,service_category,service_subcategory\n")
     monkeypatch.chdir(tmp_path)
     with laptop(tmp_path / "home") as made:

@@ -71,6 +71,10 @@ RULES: dict[str, Rule] = {
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
         (*_WAREHOUSE, "alerts"),
     ),
+    "common/saas": Rule(
+        "use cases: the ledger of subscriptions: adding, changing, a file of them, the catalogue of vendors",
+        (*_BILLS, "alerts", "ingestion", "tenancy"),
+    ),
     "common/retention": Rule("use cases: how long everything lives, what may go, clean-up", (*_BILLS, "warehouse")),
     "common/declared": Rule(
         "use cases: what a file declares: reading it, the plan, carrying it out",

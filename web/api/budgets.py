@@ -36,6 +36,7 @@ class ScopeOf(Asked):
     clusters: list[str] = Field(default_factory=list, max_length=200)
     namespaces: list[str] = Field(default_factory=list, max_length=1000)
     tags: dict[str, list[str]] = Field(default_factory=dict, max_length=50, description="Tag key and accepted values")
+    subscription_categories: list[str] = Field(default_factory=list, max_length=100)
 
     def scope(self) -> Scope:
         """As the domain has it."""

@@ -89,6 +89,8 @@ def _filters(one: Budget) -> list[Filter] | None:
     found += [Filter(SHORT["service"], Operator.IS, scope.services)] if scope.services else []
     found += [Filter(SHORT["cluster"], Operator.IS, scope.clusters)] if scope.clusters else []
     found += [Filter(SHORT["namespace"], Operator.IS, scope.namespaces)] if scope.namespaces else []
+    if scope.subscription_categories:
+        found.append(Filter(SHORT["subscription-category"], Operator.IS, scope.subscription_categories))
     found += [Filter(dimension(f"tag:{key}"), Operator.IS, values) for key, values in scope.tags.items()]
     return found
 

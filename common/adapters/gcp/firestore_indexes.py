@@ -82,6 +82,7 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("slices", "files"),
     Field("slices", "history"),
     Field("places", "claims"),
+    Field("subscriptions", "versions"),
     Field("credentials", "ciphertext"),
     Field("processed", "body"),
     Field("processed", "expires_at"),

@@ -123,6 +123,15 @@ def _answers(source: Source, credential: Credential) -> ProbedLocation:
 _WEB = ("http", "https")
 """Schemes of a cluster's address; of any other provider https is a file."""
 
+
+def _ledger(source: Source, credential: Credential) -> ProbedLocation:
+    from common.providers.saas.ledger import LedgerLocation
+
+    if source.ledger is None:
+        raise BadConfiguration(f"{source.location} is the ledger of an organization, which nobody has given")
+    return LedgerLocation(source.location, source.ledger, source.asked_at or datetime.now(UTC))
+
+
 PLACES: dict[str, Place] = {
     "az": _blob_storage,
     "oci": _oci,
@@ -132,6 +141,7 @@ PLACES: dict[str, Place] = {
     "https": _web,
     "openai": _answers,
     "anthropic": _answers,
+    "saas": _ledger,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""

@@ -1,0 +1,1 @@
+"""Subscriptions to software: terms, charges and renewals.  Pure."""
