@@ -78,12 +78,15 @@ class Answers:
     rows: the lists that lead to a row, from the outside in: ("data", "results") are the results of each entry of `data`; a row has the
     fields of all it stands in.  seconds: columns that are Unix seconds, read as ISO 8601.  cents: the cost is in hundredths.
     usage: fields of the rows of answers about usage, any one of them: such answers lie beside a bill and are none.
+    counted: what such a row counts -> the fields that hold it, which add up (day, model, key, tier, batch, requests, input, whole_input,
+    cache_read, cache_write, output).
     """
 
     rows: tuple[str, ...]
     seconds: frozenset[str] = frozenset()
     cents: bool = False
     usage: frozenset[str] = frozenset()
+    counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,7 @@ def _answers(table: dict[str, Any]) -> Answers:
         frozenset(table.get("seconds", ())),
         bool(table.get("cents")),
         frozenset(table.get("usage", ())),
+        {name: tuple(fields) for name, fields in table.get("counted", {}).items()},
     )
 
 

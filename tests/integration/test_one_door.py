@@ -28,6 +28,8 @@ WORDS: dict[str, list[str]] = {
     "alerts show": ["some-alert"],
     "alerts snooze": ["some-alert"],
     "rates set": ["rates.csv"],
+    "meters import": ["spend_logs.jsonl"],
+    "meters keys": ["meter_keys.csv"],
     "budgets set": ["some-budget"],
     "sql": ["select 1 as one"],
     **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
@@ -62,6 +64,7 @@ def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     (tmp_path / "bill.csv").write_text(cur_text([cur_line(1, "1")]))
     (tmp_path / "rates.csv").write_text("month,currency,usd_rate,source\n2026-03,EUR,1.1,a bank\n")
     (tmp_path / "services.csv").write_text("provider,service,service_name,service_category,service_subcategory\n")
+    (tmp_path / "meter_keys.csv").write_text("meter_key,api_key_id\n")
     monkeypatch.chdir(tmp_path)
     with laptop(tmp_path / "home") as made:
         yield made

@@ -66,6 +66,10 @@ RULES: dict[str, Rule] = {
         "use cases: setting and removing, what was spent, what is expected, evaluation",
         (*_BILLS, "alerts", "warehouse"),
     ),
+    "common/match": Rule(
+        "use cases: logs of a tenant's own meter, and the match of meter, usage and cost",
+        (*_BILLS, "alerts", "warehouse"),
+    ),
     "common/alerts": Rule("use cases: raising, late sources, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
