@@ -38,9 +38,13 @@ group by provider, key, model, day
 
 @dataclass(frozen=True)
 class Charges:
-    """The provider's charges by cell, and those in other currencies than meters know, which are not compared."""
+    """The provider's charges by cell, and those in other currencies than meters know, which are not compared.
+
+    families: model as billed -> its family.
+    """
 
     cells: Mapping[Cell, Billed]
+    families: Mapping[str, str]
     other_currencies: Mapping[str, Decimal]
 
 
@@ -117,7 +121,9 @@ def charged(rt: Runtime, org_slug: str, providers: Iterable[str], days: Days) ->
             continue
         cells[Cell(row["provider"], row["day"], row["model"], row["api_key_id"])].append(row)
     return Charges(
-        {cell: _billed(found) for cell, found in cells.items()}, {name: add(found) for name, found in others.items()}
+        {cell: _billed(found) for cell, found in cells.items()},
+        {row["model"]: row["family"] for row in rows if row["model"] and row["family"]},
+        {name: add(found) for name, found in others.items()},
     )
 
 

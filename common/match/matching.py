@@ -166,7 +166,10 @@ def _named_alike(seen: Mapping[Cell, Metered], used: Mapping[Cell, Counted], cha
     for cell in (*used, *billed):
         if cell.model:
             models[cell.provider, cell.day].add(cell.model)
-    renamed = {cell: replace(cell, model=_provider_name(cell, models[cell.provider, cell.day])) for cell in seen}
+    renamed = {
+        cell: replace(cell, model=_provider_name(cell, models[cell.provider, cell.day], charges.families))
+        for cell in seen
+    }
     keyless = _without_keys({*renamed.values(), *used}, billed)
 
     def place(cell: Cell) -> Cell:
@@ -179,12 +182,13 @@ def _named_alike(seen: Mapping[Cell, Metered], used: Mapping[Cell, Counted], cha
     )
 
 
-def _provider_name(cell: Cell, models: Iterable[str]) -> str | None:
-    """A meter may have a model by its family: then the only model of that family which the provider has that day."""
+def _provider_name(cell: Cell, models: Iterable[str], families: Mapping[str, str]) -> str | None:
+    """A meter may have a model by another version or spelling: then the only model of its family which the provider has that day."""
     known = set(models)
     if cell.model is None or cell.model in known:
         return cell.model
-    family = sorted(one for one in known if model_family(one) == cell.model)
+    own = model_family(cell.model)
+    family = sorted(one for one in known if own in (families.get(one), model_family(one)))
     return family[0] if len(family) == 1 else cell.model
 
 

@@ -17,6 +17,8 @@ REFERENCE = "common.reference"
 MAPS = {
     "aws_model_sellers": "select first_word, seller from aws_model_sellers",
     "aws_region_names": "select spelling, region_id from aws_region_names",
+    "genai_models": "select spelling, family from genai_models",
+    "genai_words": "select word, token_kind from genai_words",
     "oci_region_keys": "select region_key, region_id from oci_region_keys",
     "provider_names": "select spelling, service_provider_name from focus_providers",
 }

@@ -5,6 +5,7 @@ select
     date(ChargePeriodStart) as day,
     x_Provider as provider,
     x_Model as model,
+    x_ModelFamily as family,
     x_ApiKeyId as api_key_id,
     x_TokenKind as kind,
     x_ServiceTier as tier,
