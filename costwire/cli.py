@@ -37,6 +37,7 @@ from costwire import (
     listings,
     match,
     meters,
+    prices,
     rates,
     replay,
     retention,
@@ -132,6 +133,7 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(rates.app, name="rates")
+app.add_typer(prices.app, name="prices")
 app.add_typer(retention.app, name="retention", short_help="Show or set how long everything is stored.")
 app.add_typer(services.app, name="services")
 app.add_typer(meters.app, name="meters")

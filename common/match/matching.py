@@ -29,6 +29,7 @@ from common.domain.money import EXACT, add, plain, subtract
 from common.match.gathering import CURRENCY, Charges, charged, counted, days_of, files_within, metered
 from common.match.prices import prices_of
 from common.ports import Runtime
+from common.records.contract_prices import ContractPrice, saved_prices
 from common.warehouse.cost_report import ALL_DAYS, Days
 
 Side = TypeVar("Side")
@@ -142,7 +143,7 @@ def match(
         context.prec = _PRECISION
         sides = _named_alike({cell: one for cell, one in seen.items() if cell.provider in providers}, used, charges)
         unbilled = _unbilled(*sides, settled)
-        lines = _compared(*sides, settled, unbilled)
+        lines = _compared(*sides, settled, unbilled, saved_prices(rt.documents, org_slug))
         model_days = _by_model(lines)
     return Match(
         within, tuple(day for day in asked if day not in settled), tuple(sorted(unbilled)), tuple(lines), tuple(model_days),
@@ -225,6 +226,7 @@ def _compared(
     billed: Mapping[Cell, Billed],
     settled: set[date],
     unbilled: set[tuple[str, date]],
+    own_prices: Sequence[ContractPrice],
 ) -> list[Line]:
     known_keys = frozenset(cell.api_key_id for cell in seen if cell.api_key_id is not None)
     apart = {cell: _apart(cell, seen, used, billed) for cell in {*seen, *used, *billed}}
@@ -235,7 +237,8 @@ def _compared(
     for cell in sorted(apart, key=_order):
         if cell.day not in settled or (cell.provider, cell.day) in unbilled:
             continue
-        prices = prices_of(cell, by_model[cell.provider, cell.day, cell.model]) if cell.model else Prices({})
+        of_model = by_model[cell.provider, cell.day, cell.model]
+        prices = prices_of(cell, of_model, own_prices) if cell.model else Prices({})
         moved = _moved(cell, apart)
         lines.append(compare(cell, seen.get(cell), used.get(cell), billed.get(cell), prices, known_keys, moved))
     return lines

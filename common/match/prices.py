@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from common.domain.match import Billed, Cell, Prices
+from common.domain.match import Billed, Cell, Prices, model_family
+from common.records.contract_prices import ContractPrice
 from common.records.own_services import reference_rows
 
 
@@ -26,13 +27,18 @@ class _Listed:
     valid_to: date
 
 
-def prices_of(cell: Cell, billed: Mapping[Cell, Billed]) -> Prices:
-    """The prices of a model on a day.  billed: the charges of that model and day, whatever key."""
+def prices_of(cell: Cell, billed: Mapping[Cell, Billed], own: Sequence[ContractPrice] = ()) -> Prices:
+    """The prices of a model on a day.  billed: the charges of that model and day, whatever key.  own: those that the tenant agreed on."""
     found = _listed(cell.provider, cell.model or "")
     standard = {one.kind: one.price for one in found if one.valid_from <= cell.day < one.valid_to}
     starts = sorted({one.valid_from for one in found if one.valid_to <= cell.day}, reverse=True)
     earlier = [{one.kind: one.price for one in found if one.valid_from <= start < one.valid_to} for start in starts]
-    return Prices({**standard, **_paid(billed)}, standard, earlier=tuple(earlier))
+    names = (cell.model or "", model_family(cell.model or ""))
+    agreed = any(
+        one.provider == cell.provider and one.model in names and one.valid_from <= cell.day < one.valid_to
+        for one in own
+    )
+    return Prices({**standard, **_paid(billed)}, standard, agreed, tuple(earlier))
 
 
 def _paid(billed: Mapping[Cell, Billed]) -> dict[str, Decimal]:

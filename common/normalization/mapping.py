@@ -11,6 +11,8 @@ import duckdb
 from common.focus import GENAI_COLUMNS, columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
+from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
+from common.records.contract_prices import ContractPrice
 from common.records.own_services import SERVICE_TABLES, OwnService
 
 REFERENCE = "common.reference"
@@ -42,10 +44,15 @@ def pairs_sql(source_format: str) -> str | None:
     return _provider_sql(source_format, ".pairs")
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
+def prepare(
+    connection: duckdb.DuckDBPyConnection,
+    own: Sequence[OwnService] = (),
+    only_for: str | None = None,
+    prices: Sequence[ContractPrice] = (),
+) -> None:
     """`set_up`, then `choose`."""
     set_up(connection, only_for)
-    choose(connection, own, only_for)
+    choose(connection, own, only_for, prices)
 
 
 def set_up(connection: duckdb.DuckDBPyConnection, only_for: str | None = None) -> None:
@@ -64,11 +71,26 @@ def set_up(connection: duckdb.DuckDBPyConnection, only_for: str | None = None) -
             )
 
 
-def choose(connection: duckdb.DuckDBPyConnection, own: Sequence[OwnService] = (), only_for: str | None = None) -> None:
+def choose(
+    connection: duckdb.DuckDBPyConnection,
+    own: Sequence[OwnService] = (),
+    only_for: str | None = None,
+    prices: Sequence[ContractPrice] = (),
+) -> None:
     """Prepare one connection of a database that was set up for the same SQL.
 
     own: a tenant's classes of services, instead of the tables' rows for the same services, as this connection sees them.
+    prices: a tenant's own prices of models, the table `contract_prices`.
     """
+    if _names(only_for, "contract_prices"):
+        columns = ", ".join(f"{name} varchar" for name in PRICE_COLUMNS)
+        connection.execute(f"create or replace temp table contract_prices ({columns})")
+        for price in prices:
+            cells = price.as_text()
+            places = ", ".join("?" for _ in PRICE_COLUMNS)
+            connection.execute(
+                f"insert into contract_prices values ({places})", [cells[name] for name in PRICE_COLUMNS]
+            )
     tables = _tables(only_for)
     mine = [row for row in own if SERVICE_TABLES[row.provider].name in tables]
     for name in {SERVICE_TABLES[row.provider].name for row in mine}:
