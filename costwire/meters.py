@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from common.match.alarm import check
 from common.match.importing import import_log, list_logs, set_keys
 from common.match.meters import mapped
 from common.records.meter_files import KEY_COLUMNS
-from common.runtime.bootstrap import runtime
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
+from common.warehouse.cost_report import Days
 from costwire.arguments import read_table
 from costwire.output import AsJson, Org, console, print_json, table
 from costwire.tenant import tenant_of
+from costwire.worker import deliver_due, subscribe_here
 
 app = typer.Typer(help="Bring in logs of calls of models, to compare them with bills.", no_args_is_help=True)
 
@@ -39,6 +42,7 @@ def import_meter(
     named = dict(_pair(one) for one in columns or ())
     rt = runtime()
     org = tenant_of(rt, org, writes=True)
+    subscribe_here(rt)
     for path in paths:
         made, is_new = import_log(rt, org, path, mapped(named, provider) if named else None)
         said = f"{made.calls:,} calls of {made.first_day} to {made.last_day} ({made.meter})"
@@ -47,6 +51,9 @@ def import_meter(
         if made.unreadable:
             said += f", {made.unreadable:,} lines cannot be read"
         console.print(f"{path.name}: {said}{'' if is_new else '; known already'}", soft_wrap=True)
+        check(rt, org, Days(made.first_day, made.last_day))
+    if isinstance(rt, EmbeddedRuntime):
+        deliver_due(rt, ["send_notifications"])
 
 
 @app.command("list")

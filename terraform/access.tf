@@ -140,7 +140,7 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:delivery-mapped", "topic:charges-normalized", "topic:alert-raised"]
       accounts = ["normalize_focus"]
-      why      = "announces a delivery that is mapped, one that is shown, and the alert of one whose proof failed"
+      why      = "announces a delivery that is mapped, one that is shown, and the alerts of one whose proof failed and of days on which a tenant's meter differs from it"
     }
     normalize_dead = {
       roles    = ["roles/pubsub.publisher"]
@@ -152,7 +152,7 @@ locals {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
       accounts = ["normalize_focus"]
-      why      = "reads landed chunks, and the files that it has written from them for the proof and for BigQuery's load jobs"
+      why      = "reads landed chunks, the calls of a tenant's meter and what a provider counted beside its costs, and the files that it has written from them for the proof and for BigQuery's load jobs"
     }
     normalize_write = {
       roles    = ["roles/storage.objectCreator"]

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from common.domain import match as reasons
 from common.errors import BadBill, BadConfiguration, NotFound
 from common.ingestion.importing import BillOnDisk, import_bills
+from common.match.alarm import check, check_delivery
 from common.match.importing import import_log
 from common.match.matching import Match, match
 from common.match.meters import mapped
@@ -24,7 +25,7 @@ from common.records.organizations import ensure_default
 from common.warehouse.cost_report import ALL_DAYS, Days
 from costwire.cli import app
 from costwire.waiting import wait
-from costwire.worker import subscribe_all
+from costwire.worker import subscribe_all, work
 from tests.support import Laptop, laptop
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -207,6 +208,67 @@ def test_what_is_no_log_is_refused(rt: Laptop, tmp_path: Path) -> None:
     with pytest.raises(BadConfiguration, match="'tokens' is not a field"):
         mapped({"tokens": "a"}, None)
     assert match(rt, "default", ALL_DAYS).days is None
+
+
+def bring(rt: Laptop, answers: Path) -> None:
+    subscribe_all(rt)
+    requested, _ = import_bills(rt, [BillOnDisk(answers, "default", integration_id="openai")])
+    assert wait(rt, requested).reasons == ()
+
+
+def alerts_of(rt: Laptop) -> dict[str, str]:
+    return {name: document["state"] for name, document in rt.documents.list("orgs/default/alerts")}
+
+
+def outbox(rt: Laptop) -> list[str]:
+    folder = rt.home / "outbox"
+    return [path.read_text() for path in sorted(folder.iterdir())] if folder.is_dir() else []
+
+
+def test_a_red_day_raises_one_alert_which_a_later_delivery_takes_back(rt: Laptop, tmp_path: Path) -> None:
+    used = counted_on("2026-09-20")
+    cost = (used["input_tokens"] * Decimal("0.15") + used["output_tokens"] * Decimal("0.6")) / 10**6
+    rich = log(
+        tmp_path / "log.jsonl",
+        call(0, "2026-09-20", str(cost), prompt_tokens=used["input_tokens"], completion_tokens=used["output_tokens"]),
+    )
+    assert CliRunner().invoke(app, ["meters", "import", str(rich)]).exit_code == 0
+    assert alerts_of(rt) == {"match-openai-2026-09-20": "open"}
+    check(rt, "default", ALL_DAYS)
+    (message,) = outbox(rt)
+    assert "differ by more than 3 % on 2026-09-20" in message and MODEL in message
+    # the provider restates the day: what the meter reports is what it charges, and it has no other model that day
+    result = f'{{"amount":{{"value":{cost},"currency":"usd"}},"line_item":"{MODEL}, output","project_id":null,"api_key_id":"key_web01"}}'
+    day = int(datetime(2026, 9, 20, tzinfo=UTC).timestamp())
+    restated = tmp_path / "costs.json"
+    restated.write_text(
+        f'{{"object":"page","data":[{{"start_time":{day},"end_time":{day + 86400},"results":[{result}]}}],'
+        '"has_more":false,"next_page":null}'
+    )
+    rt.clock.sleep(3600)
+    bring(rt, restated)
+    assert alerts_of(rt) == {"match-openai-2026-09-20": "retracted"}
+    assert len(outbox(rt)) == 2 and "agree again on 2026-09-20" in "".join(outbox(rt))
+
+
+def test_days_that_turn_red_at_once_are_one_message(rt: Laptop, tmp_path: Path) -> None:
+    days = ("2026-09-02", "2026-09-03", "2026-09-04")
+    lines = [call(number, day, "1.5") for number, day in enumerate(days)]
+    import_log(rt, "default", log(tmp_path / "log.jsonl", *lines))
+    subscribe_all(rt)
+    check(rt, "default", ALL_DAYS)
+    assert alerts_of(rt) == dict.fromkeys((f"match-openai-{day}" for day in days), "open")
+    list(work(rt, rt.clock.sleep))
+    (message,) = outbox(rt)
+    assert "2026-09-04" in message and "days that differ" in message
+
+
+def test_a_deliverys_check_asks_nothing_without_a_meter_or_for_a_cloud(rt: Laptop) -> None:
+    rt.__dict__["warehouse"] = None
+    check_delivery(rt, "default", "openai", "2026-09")
+    import_log(rt, "default", LITELLM)
+    check_delivery(rt, "default", "aws", "2026-09")
+    assert alerts_of(rt) == {}
 
 
 def test_the_command_prints_the_reasons_and_what_is_unexplained(rt: Laptop) -> None:

@@ -125,7 +125,7 @@ RULES: dict[str, Rule] = {
     ),
     "functions": Rule(
         "one thin entry point per function: decode, call one use case",
-        ("messages", "runtime", "ingestion", "normalization", "budgets", "alerts", "tenancy", "retention"),
+        ("messages", "runtime", "ingestion", "normalization", "match", "budgets", "alerts", "tenancy", "retention"),
     ),
     "web": Rule(
         "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API, `web/pages` the dashboard",
