@@ -17,7 +17,7 @@ from common.formats.answers import Row, is_usage, read_pages, rows_of
 from common.formats.engine import engine
 from common.formats.recognition import Answers, formats
 from common.formats.source import file_literal
-from common.ports import Runtime
+from common.ports import Runtime, Warehouse
 from common.records.deliveries import CURRENT, Delivery
 from common.records.meter_files import MeterFile, meter_files, saved_keys
 from common.records.organizations import below
@@ -107,10 +107,10 @@ def counted(rt: Runtime, org_slug: str, providers: Iterable[str], days: Days) ->
     return {cell: _together(rows) for cell, rows in gathered.items()}
 
 
-def charged(rt: Runtime, org_slug: str, providers: Iterable[str], days: Days) -> Charges:
+def charged(warehouse: Warehouse, org_slug: str, providers: Iterable[str], days: Days) -> Charges:
     """What providers charged, of the rows that readers see."""
     wanted = set(providers)
-    rows = rt.warehouse.query(org_slug, catalogued("models"), {"from_time": days.start, "until_time": days.end})
+    rows = warehouse.query(org_slug, catalogued("models"), {"from_time": days.start, "until_time": days.end})
     cells: dict[Cell, list[dict[str, Any]]] = defaultdict(list)
     others: dict[str, list[Decimal]] = defaultdict(list)
     for row in rows:

@@ -135,7 +135,7 @@ def match(
     seen = metered(rt, org_slug, files, _around(within))
     providers = sorted({cell.provider for cell in seen if provider in (None, cell.provider)})
     used = counted(rt, org_slug, providers, _around(within))
-    charges = charged(rt, org_slug, providers, _around(within))
+    charges = charged(rt.warehouse, org_slug, providers, _around(within))
     now = rt.clock.now()
     asked = [within.start.date() + timedelta(days=number) for number in range(within.count or 0)]
     settled = {day for day in asked if is_settled(day, now)}
