@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from common.domain.match import GREEN, RED, YELLOW
 from common.match.matching import Match, match
 from common.runtime.bootstrap import runtime
 from costwire import asking
 from costwire.output import AsJson, Org, console, money, print_json, styled, table
 from costwire.tenant import tenant_of
 
-_STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
+_STYLES = {GREEN: "green", YELLOW: "yellow", RED: "red"}
 
 
 def show_match(
@@ -56,10 +57,16 @@ def _print(found: Match) -> None:
     )
     for one in found.model_days:
         apart = None if one.reported is None else one.reported - one.billed
+        said = one.colour or ("not metered" if one.model is None else "no price")
         shown.add_row(
-            f"{one.day}", one.provider, one.model or "(none)", _amount(one.reported), _amount(one.billed), _amount(apart),
-            styled(one.colour or "unpriced", _STYLES.get(one.colour or "", "dim")),
-        )  # fmt: skip
+            f"{one.day}",
+            one.provider,
+            one.model or "(none)",
+            _amount(one.reported),
+            _amount(one.billed),
+            _amount(apart),
+            styled(said, _STYLES.get(said, "dim")),
+        )
     console.print(shown)
     console.line()
     causes = table("reason", "USD", "of what the meter reports", numbers=("USD", "of what the meter reports"))

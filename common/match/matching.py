@@ -40,7 +40,7 @@ _PRECISION = 100
 
 @dataclass(frozen=True)
 class ModelDay:
-    """One model on one day, all keys.  colour: of `common.domain.match`; None where the meter gives no cost."""
+    """One model on one day, all keys.  colour: of `common.domain.match`; None without a model or where the meter gives no cost."""
 
     provider: str
     day: date
@@ -273,7 +273,7 @@ def _by_model(lines: Sequence[Line]) -> list[ModelDay]:
             made.append(ModelDay(provider, day, model, None, billed, None))
         else:
             whole = add(one for one in reported if one is not None)
-            made.append(ModelDay(provider, day, model, whole, billed, band(whole, billed)))
+            made.append(ModelDay(provider, day, model, whole, billed, band(whole, billed) if model else None))
     return made
 
 

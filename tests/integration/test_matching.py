@@ -37,17 +37,17 @@ MODEL = "gpt-4o-mini-2024-07-18"
 
 @pytest.fixture(scope="module")
 def billed_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with OpenAI's September."""
+    """A home with OpenAI's September, and a week of Anthropic's."""
     folder = tmp_path_factory.mktemp("billed")
     answers = folder / "answers"
     answers.mkdir()
-    for file in OPENAI:
+    for file in (*OPENAI, *(FIXTURES / "bills" / "anthropic").glob("*.json")):
         shutil.copy(file, answers)
     with laptop(folder / "home") as made:
         made.clock.moment = datetime(2026, 10, 10, tzinfo=UTC)
         ensure_default(made.documents, made.clock.now())
         subscribe_all(made)
-        requested, _ = import_bills(made, [BillOnDisk(answers, "default", integration_id="openai")])
+        requested, _ = import_bills(made, [BillOnDisk(answers, "default")])
         assert wait(made, requested).reasons == ()
     return folder / "home"
 
@@ -146,6 +146,36 @@ def test_charges_of_other_keys_and_for_no_tokens_have_their_own_reasons(rt: Lapt
     assert found.billed - found.reported == -sum(found.reasons.values())
 
 
+def test_costs_without_keys_are_compared_with_all_keys_together_and_a_model_is_known_by_its_family(
+    rt: Laptop, tmp_path: Path
+) -> None:
+    # Anthropic books costs by workspace; those of batches have no key here, and the log has the model with its date
+    of = {"custom_llm_provider": "anthropic", "model": "claude-haiku-4-5-20251001", "api_key": "apikey_01A"}
+    import_log(
+        rt,
+        "default",
+        log(tmp_path / "log.jsonl", call(1, "2026-09-07", "0.00001", prompt_tokens=4, completion_tokens=4, **of)),
+    )
+    found = match(rt, "default")
+    (line,) = (one for one in found.lines if one.cell.model == "claude-haiku-4-5")
+    assert line.cell.api_key_id == "*"
+    assert line.counted is not None and line.counted.batch
+    # 4 tokens at 0.5 and 4 at 2.5 dollars a million were charged: the log has them at 2.5 dollars on average, of which no cause is known
+    assert line.billed_cost == Decimal("2.71078015")
+    assert line.reasons == {reasons.MISSING_LINES: Decimal("-2.71076815")}
+    assert line.unexplained == Decimal("-0.000002")
+    whole = match(rt, "default", provider="openai")
+    assert whole.lines == ()
+
+
+def test_charges_without_a_model_have_no_colour(rt: Laptop, tmp_path: Path) -> None:
+    lines = [call(1, f"2026-09-{day:02d}", "1") for day in (1, 30)]
+    import_log(rt, "default", log(tmp_path / "log.jsonl", lines[0], lines[1].replace("call-1", "call-2")))
+    found = match(rt, "default")
+    assert {one.colour for one in found.model_days if one.model is None} == {None}
+    assert found.reasons[reasons.NOT_METERED] == Decimal("-0.12")
+
+
 def test_the_same_log_again_changes_nothing(rt: Laptop, tmp_path: Path) -> None:
     assert import_log(rt, "default", LITELLM)[1]
     before = match(rt, "default").as_json()
@@ -212,7 +242,7 @@ def test_what_is_no_log_is_refused(rt: Laptop, tmp_path: Path) -> None:
 
 def bring(rt: Laptop, answers: Path) -> None:
     subscribe_all(rt)
-    requested, _ = import_bills(rt, [BillOnDisk(answers, "default", integration_id="openai")])
+    requested, _ = import_bills(rt, [BillOnDisk(answers, "default", integration_id="openai-answers")])
     assert wait(rt, requested).reasons == ()
 
 
