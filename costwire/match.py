@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from common.domain.match import GREEN, RED, YELLOW
-from common.match.matching import Match, match
+from common.match.answer import Match
+from common.match.matching import match
 from common.runtime.bootstrap import runtime
 from costwire import asking
 from costwire.output import AsJson, Org, console, money, print_json, styled, table

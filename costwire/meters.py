@@ -34,7 +34,7 @@ def import_meter(
         typer.Option("--column", help="Of a CSV file of your own: field=column, such as model=model_name; repeat it."),
     ] = None,
     provider: Annotated[
-        str | None, typer.Option("--provider", help="Whose calls they are, where no column says it.")
+        str | None, typer.Option("--provider", help="Whose calls they are, where the log does not say it.")
     ] = None,
     org: Org = "default",
 ) -> None:
@@ -44,7 +44,7 @@ def import_meter(
     org = tenant_of(rt, org, writes=True)
     subscribe_here(rt)
     for path in paths:
-        made, is_new = import_log(rt, org, path, mapped(named, provider) if named else None)
+        made, is_new = import_log(rt, org, path, mapped(named) if named else None, provider)
         said = f"{made.calls:,} calls of {made.first_day} to {made.last_day} ({made.meter})"
         if made.left_out:
             said += f", {made.left_out:,} lines are not calls of a provider"

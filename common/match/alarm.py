@@ -14,8 +14,9 @@ from common.domain.alerts import CLEARED, CROSSED, Change
 from common.domain.money import add, subtract
 from common.domain.period import BillingPeriod
 from common.formats.recognition import formats
+from common.match.answer import ModelDay, red_days
 from common.match.gathering import CURRENCY
-from common.match.matching import ModelDay, match, red_days
+from common.match.matching import match
 from common.ports import Runtime
 from common.records.meter_files import meter_files
 from common.records.organizations import below, org_option

@@ -38,10 +38,13 @@ _SCHEMA = pa.schema(
 )
 
 
-def import_log(rt: Runtime, org_slug: str, path: Path, meter: Meter | None = None) -> tuple[MeterFile, bool]:
+def import_log(
+    rt: Runtime, org_slug: str, path: Path, meter: Meter | None = None, provider: str | None = None
+) -> tuple[MeterFile, bool]:
     """Land one log; returns what is known of it, and whether it is new: the same bytes again change nothing.
 
-    meter: how it is read, where it is not of a known kind.  Raises NotFound, BadBill for what is not a log of calls.
+    meter: how it is read, where it is not of a known kind.  provider: whose calls they are, where the log does not say it.
+    Raises NotFound, BadBill for what is not a log of calls.
     """
     if not path.is_file():
         raise NotFound(f"{path} does not exist; give a log of calls, as LiteLLM's spend logs")
@@ -53,10 +56,13 @@ def import_log(rt: Runtime, org_slug: str, path: Path, meter: Meter | None = Non
     with tempfile.TemporaryDirectory(prefix="meter-", dir=rt.scratch) as folder:
         calls = Path(folder) / "calls.parquet"
         content, compression = compressed(file_at(path), path.name)
-        kind, read = read_calls(lambda: decompressed(content, compression), path.name, digest, meter, found)
+        kind, read = read_calls(lambda: decompressed(content, compression), path.name, digest, meter, provider, found)
         count, first, last = _write(read, calls)
         if not count:
-            raise BadBill(f"{path.name} holds no calls: {found.unreadable:,} of {found.lines:,} lines cannot be read")
+            raise BadBill(
+                f"{path.name} holds no calls: {found.unreadable:,} of {found.lines:,} lines cannot be read; where they do not say "
+                "whose calls they are, give --provider"
+            )
         folder_name = f"raw/{org_slug}/meters/{digest}"
         with path.open("rb") as raw:
             stored = rt.objects.put(f"{folder_name}/{path.name}", raw)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -16,8 +13,7 @@ from typing import Any, BinaryIO
 
 from common.domain.money import read_cost
 from common.errors import BadBill, BadConfiguration
-from common.formats.bounds import MAX_LINE_BYTES, too_long
-from common.formats.strict_json import NotStrict, is_blank, parse_texts
+from common.match.records import reach, read_records
 
 FIELDS = (
     "call_id",
@@ -34,10 +30,7 @@ FIELDS = (
 )
 NEEDED = ("time", "model", "output")
 CSV = "csv"
-_MOST_WHOLE_BYTES = 256 << 20
-"""A file that is one JSON document is parsed at once; lines are read one by one, whatever there are."""
 _MOST_TOKENS = 10**15
-_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -83,8 +76,11 @@ def meters() -> Mapping[str, Meter]:
     return {name: _meter(name, table) for name, table in _tables().items() if name != "providers"}
 
 
-def mapped(columns: Mapping[str, str], provider: str | None) -> Meter:
-    """The reader of a CSV file of any names.  columns: field -> column.  Raises BadConfiguration for a field that is not known."""
+def mapped(columns: Mapping[str, str]) -> Meter:
+    """The reader of a CSV file of any names.  columns: field -> column.
+
+    Raises BadConfiguration for a field that is not known, or that is missing.
+    """
     unknown = sorted(set(columns) - set(FIELDS))
     lacking = [name for name in NEEDED if name not in columns]
     if not {"input", "whole_input"} & set(columns):
@@ -92,23 +88,23 @@ def mapped(columns: Mapping[str, str], provider: str | None) -> Meter:
     if unknown or lacking:
         what = f"'{unknown[0]}' is not a field" if unknown else f"{lacking[0]} is missing"
         raise BadConfiguration(f"the columns of the log: {what}, expected {', '.join(FIELDS)}")
-    if provider is None and "provider" not in columns:
-        raise BadConfiguration("the columns of the log: provider is missing, name its column or the one provider")
-    return Meter(CSV, "CSV", {name: (column,) for name, column in columns.items()}, provider=provider)
+    return Meter(CSV, "CSV", {name: (column,) for name, column in columns.items()})
 
 
 def read_calls(
-    open_: Callable[[], BinaryIO], label: str, digest: str, meter: Meter | None, found: Found
+    open_: Callable[[], BinaryIO], label: str, digest: str, meter: Meter | None, provider: str | None, found: Found
 ) -> tuple[str, Iterator[Call]]:
-    """The kind of a log, and its calls.  meter: where it is known.  found: counts what is read.
+    """The kind of a log, and its calls.  meter: where it is known.  provider: whose calls they are where the log does not say it.
+
+    found: counts what is read.
 
     Raises BadBill for a file that is not a log of a known kind.
     """
-    records = _records(open_, label)
+    records = read_records(open_, label)
     first = next(records, None)
     if first is None:
         raise BadBill(f"{label} holds no calls")
-    reader = meter or recognize(first, label)
+    reader = replace(meter or recognize(first, label), provider=provider)
     return reader.kind, _calls(_chained(first, records), reader, digest, found)
 
 
@@ -119,25 +115,6 @@ def recognize(record: Mapping[str, Any], label: str) -> Meter:
             return one
     titles = ", ".join(one.title for one in meters().values())
     raise BadBill(f"{label} is not a log of calls of a known kind, expected {titles}; for a CSV file give --columns")
-
-
-def reach(value: Any, path: str) -> Any:
-    """What stands at a path: dots between the steps, and a key may have dots itself.  None where there is nothing."""
-    if isinstance(value, str) and value.startswith("{"):
-        try:
-            value = json.loads(value, parse_float=str, parse_int=str)
-        except ValueError:
-            return None
-    if not isinstance(value, Mapping):
-        return None
-    if path in value:
-        return value[path]
-    for place, letter in enumerate(path):
-        if letter == "." and path[:place] in value:
-            below = reach(value[path[:place]], path[place + 1 :])
-            if below is not None:
-                return below
-    return None
 
 
 def _calls(records: Iterable[Mapping[str, Any]], meter: Meter, digest: str, found: Found) -> Iterator[Call]:
@@ -200,83 +177,6 @@ def _moment(text: str | None) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _records(open_: Callable[[], BinaryIO], label: str) -> Iterator[dict[str, Any]]:
-    """Every record of a file: JSON lines, one JSON document, or CSV."""
-    with open_() as stream:
-        start = stream.read(1 << 16).removeprefix(_MARK).lstrip()
-    with open_() as stream:
-        if not start.startswith((b"{", b"[")):
-            yield from _csv(stream, label)
-        elif start.startswith(b"[") or not _is_line(start.split(b"\n", 1)[0]):
-            whole = stream.read(_MOST_WHOLE_BYTES + 1)
-            if len(whole) > _MOST_WHOLE_BYTES:
-                raise BadBill(f"{label} is one JSON document of more than 256 MiB; write it as JSON lines")
-            yield from _spread(_parsed(whole.removeprefix(_MARK), label))
-        else:
-            while line := stream.readline(MAX_LINE_BYTES + 1):
-                if len(line) > MAX_LINE_BYTES:
-                    raise too_long(label)
-                if not is_blank(line):
-                    yield from _spread(_parsed(line.removeprefix(_MARK), label))
-
-
-def _csv(stream: BinaryIO, label: str) -> Iterator[dict[str, Any]]:
-    try:
-        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-            for row in csv.DictReader(text):
-                yield {name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
-    except (UnicodeDecodeError, csv.Error):
-        raise BadBill(f"{label} is not a CSV file in UTF-8; export it again") from None
-
-
-def _is_line(line: bytes) -> bool:
-    try:
-        parse_texts(line.decode())
-    except (UnicodeDecodeError, NotStrict):
-        return False
-    return True
-
-
-def _parsed(text: bytes, label: str) -> Any:
-    try:
-        return parse_texts(text.decode())
-    except (UnicodeDecodeError, NotStrict):
-        raise BadBill(f"{label} has a line that is not JSON; export it again") from None
-
-
-def _spread(value: Any) -> Iterator[dict[str, Any]]:
-    """The records of a JSON value: itself, the entries of a list, or the spans of an OTLP document."""
-    if isinstance(value, list):
-        for one in value:
-            yield from _spread(one)
-    elif isinstance(value, dict) and "resourceSpans" in value:
-        for resource in _list(value, "resourceSpans"):
-            for scope in _list(resource, "scopeSpans"):
-                for span in _list(scope, "spans"):
-                    yield {**span, "attributes": _attributes(span), "resource": _attributes(resource.get("resource"))}
-    elif isinstance(value, dict):
-        yield value if isinstance(value.get("attributes"), dict) else {**value, **_flat(value)}
-
-
-def _flat(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {"attributes": _attributes(value)} if isinstance(value.get("attributes"), list) else {}
-
-
-def _list(value: Any, name: str) -> list[dict[str, Any]]:
-    found = value.get(name) if isinstance(value, dict) else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
-def _attributes(value: Any) -> dict[str, Any]:
-    """OTLP's list of keys and values as an object."""
-    found = {}
-    for entry in _list(value, "attributes"):
-        held = entry.get("value")
-        if isinstance(held, dict) and held:
-            found[str(entry.get("key"))] = next(iter(held.values()))
-    return found
 
 
 def _chained(first: Mapping[str, Any], rest: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

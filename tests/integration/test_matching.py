@@ -17,8 +17,9 @@ from common.domain import match as reasons
 from common.errors import BadBill, BadConfiguration, NotFound
 from common.ingestion.importing import BillOnDisk, import_bills
 from common.match.alarm import check, check_delivery
+from common.match.answer import Match
 from common.match.importing import import_log
-from common.match.matching import Match, match
+from common.match.matching import match
 from common.match.meters import mapped
 from common.records.meter_files import meter_files, save_keys
 from common.records.organizations import ensure_default
@@ -225,9 +226,25 @@ def test_otlp_documents_and_csv_of_any_names_are_read(rt: Laptop, tmp_path: Path
     assert (made.meter, made.calls, str(made.first_day)) == ("otel", 1, "2026-09-02")
     table = tmp_path / "own.csv"
     table.write_text("at,what,in,out\n2026-09-02T00:10:00+02:00,gpt-4o,5,6\n")
-    reader = mapped({"time": "at", "model": "what", "input": "in", "output": "out"}, "openai")
-    made, _ = import_log(rt, "default", table, reader)
+    reader = mapped({"time": "at", "model": "what", "input": "in", "output": "out"})
+    made, _ = import_log(rt, "default", table, reader, "openai")
     assert (made.meter, str(made.first_day)) == ("csv", "2026-09-01")
+
+
+def test_observations_of_langfuse_are_calls_of_the_provider_that_is_named(rt: Laptop, tmp_path: Path) -> None:
+    seen = {
+        "id": "o1", "traceId": "t1", "startTime": "2026-09-02T10:00:00Z", "model": MODEL, "metadata": {"api_key": "hash_of_key_web01"},
+        "usageDetails": {"input": 10, "input_cached_tokens": 4, "output": 2}, "costDetails": {"total": 0.5},
+    }  # fmt: skip
+    (tmp_path / "observations.json").write_text(json.dumps([seen]))
+    made, _ = import_log(rt, "default", tmp_path / "observations.json", provider="openai")
+    line = web_line(match(rt, "default"))
+    assert line.metered is not None
+    assert (made.meter, line.metered.cost, dict(line.metered.tokens)) == (
+        "langfuse",
+        Decimal("0.5"),
+        {"input": 10, "cache_read": 4, "cache_write": 0, "output": 2},
+    )
 
 
 def test_what_is_no_log_is_refused(rt: Laptop, tmp_path: Path) -> None:
@@ -236,7 +253,7 @@ def test_what_is_no_log_is_refused(rt: Laptop, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="does not exist"):
         import_log(rt, "default", tmp_path / "nothing")
     with pytest.raises(BadConfiguration, match="'tokens' is not a field"):
-        mapped({"tokens": "a"}, None)
+        mapped({"tokens": "a"})
     assert match(rt, "default", ALL_DAYS).days is None
 
 

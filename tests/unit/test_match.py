@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.domain import match as m
-from common.domain.match import KINDS, Billed, Cell, Counted, Line, Metered, Prices, compare
+from common.domain.comparing import compare
+from common.domain.match import KINDS, Billed, Cell, Counted, Line, Metered, Prices
 
 DAY = date(2026, 9, 20)
 CELL = Cell("openai", DAY, "gpt-4o-mini-2024-07-18", "key_web01")
