@@ -169,6 +169,15 @@ def test_costs_without_keys_are_compared_with_all_keys_together_and_a_model_is_k
     assert whole.lines == ()
 
 
+def test_a_key_that_nobody_mapped_stays_apart_from_the_providers(rt: Laptop) -> None:
+    save_keys(rt.documents, "default", "meter_key,api_key_id\n")
+    import_log(rt, "default", LITELLM)
+    found = {one.cell.api_key_id: one for one in match(rt, "default").lines if one.cell.model == MODEL}
+    assert set(found) == {"hash_of_key_web01", "key_web01"}
+    assert set(found["hash_of_key_web01"].reasons) == {reasons.NOT_COUNTED}
+    assert set(found["key_web01"].reasons) == {reasons.UNKNOWN_KEY}
+
+
 def test_charges_without_a_model_have_no_colour(rt: Laptop, tmp_path: Path) -> None:
     lines = [call(1, f"2026-09-{day:02d}", "1") for day in (1, 30)]
     import_log(rt, "default", log(tmp_path / "log.jsonl", lines[0], lines[1].replace("call-1", "call-2")))
