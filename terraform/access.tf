@@ -9,32 +9,32 @@
 # roles/datastore.viewer on database:credentials and roles/cloudkms.cryptoKeyDecrypter on the key.
 
 locals {
-  ingest  = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus"]
-  readers = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files"]
+  ingest  = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus"]
+  readers = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus", "unpack_files"]
 
   grants = {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["database:documents"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "operators"]
       why      = "reads and writes the documents of tenants"
     }
     processed = {
       roles    = ["roles/datastore.user"]
       on       = ["database:processed"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
       why      = "records which events or requests it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync"]
       why      = "sends its spans to Cloud Trace"
     }
 
     dispatch = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-focus"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-openrouter", "topic:ingest-focus"]
       accounts = ["dispatch_sync"]
       why      = "requests the bills of each integration"
     }
@@ -99,6 +99,12 @@ locals {
       accounts = ["ingest_deepseek"]
       why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
+    ingest_openrouter = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:ingest-openrouter", "dead-topic:ingest-openrouter"]
+      accounts = ["ingest_openrouter"]
+      why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
+    }
     ingest_focus = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:ingest-focus", "dead-topic:ingest-focus"]
@@ -113,7 +119,7 @@ locals {
     }
     unpacked = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-focus"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-openrouter", "topic:ingest-focus"]
       accounts = ["unpack_files"]
       why      = "passes a file that it has unpacked back to its message"
     }
@@ -132,7 +138,7 @@ locals {
     names = {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files", "normalize_focus", "clean_up", "api"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus", "unpack_files", "normalize_focus", "clean_up", "api"]
       why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
@@ -264,13 +270,13 @@ locals {
     customers = {
       roles    = ["roles/datastore.viewer"]
       on       = ["database:credentials"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus", "unpack_files"]
       why      = "reads the encrypted credential of the integration whose bills it fetches"
     }
     customers_key = {
       roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
       on       = ["key"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_focus", "unpack_files"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_focus", "unpack_files"]
       why      = "decrypts that credential, to sign in where the bills are"
     }
 
@@ -326,7 +332,7 @@ locals {
       roles = ["roles/pubsub.subscriber"]
       on = [
         "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
-        "dead-letters:ingest-oci", "dead-letters:ingest-openai", "dead-letters:ingest-anthropic", "dead-letters:ingest-deepseek", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
+        "dead-letters:ingest-oci", "dead-letters:ingest-openai", "dead-letters:ingest-anthropic", "dead-letters:ingest-deepseek", "dead-letters:ingest-openrouter", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
         "dead-letters:charges-normalized", "dead-letters:budget-check-requested", "dead-letters:alert-raised",
         "dead-letters:clean-up-requested",
       ]

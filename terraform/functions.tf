@@ -46,8 +46,14 @@ locals {
     }
     ingest_deepseek = {
       description   = "Lands DeepSeek's costs in the bucket, with control totals"
-      memory        = "1Gi"
-      cpu           = "0.5"
+      memory        = "512Mi"
+      cpu           = "0.25"
+      max_instances = 1
+    }
+    ingest_openrouter = {
+      description   = "Lands OpenRouter's activity in the bucket, with control totals"
+      memory        = "512Mi"
+      cpu           = "0.25"
       max_instances = 1
     }
     ingest_focus = {

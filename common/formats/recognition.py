@@ -98,7 +98,7 @@ class SourceFormat:
     one.  cost_also: a nested list of records whose `amount` adds to the cost (Google's credits).  adds_up: each file brings new
     rows of the month, where others restate the month.  billing_period_else: the column to go by on lines whose billing period is
     empty (Azure leaves it so while a month is open).  currency_falls_back: a line without a currency is in that of the
-    others.  null_texts: words that mean null in CSV, beside the empty cell.
+    others; currency_is: the provider has one currency and does not say it.  null_texts: words that mean null in CSV, beside the empty cell.
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
     fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
     answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS.
@@ -122,6 +122,7 @@ class SourceFormat:
     cost_also: str | None = None
     billing_period_else: str | None = None
     currency_falls_back: bool = False
+    currency_is: str | None = None
     null_texts: tuple[str, ...] = ()
     localized: bool = False
     pair: Pair | None = None

@@ -17,6 +17,7 @@ TITLES = {
     "openai": "OpenAI",
     "anthropic": "Anthropic",
     "deepseek": "DeepSeek",
+    "openrouter": "OpenRouter",
     "focus": "FOCUS",
 }
 """Name of the folder, and of the topic `ingest-<name>` -> what users read."""
