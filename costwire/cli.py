@@ -35,6 +35,9 @@ from costwire import (
     integrations,
     keys,
     listings,
+    match,
+    meters,
+    prices,
     rates,
     replay,
     retention,
@@ -105,6 +108,7 @@ _COMMANDS = (
     ("watch", watch.watch, "Run the embedded scheduler and functions until stopped."),
     ("serve", serve.serve, "Serve the HTTP API on this machine."),
     ("costs", costs.costs, "Show costs by any columns and tags."),
+    ("match", match.show_match, "Compare your own meter with what providers charged for models."),
     ("tags", tags.tags, "Show tag keys, their cost, and what is untagged."),
     ("sql", sql.sql, "Ask in SQL, read-only."),
     ("export", export.export, "Export the current rows as FOCUS 1.3."),
@@ -130,9 +134,11 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(rates.app, name="rates")
+app.add_typer(prices.app, name="prices")
 app.add_typer(retention.app, name="retention", short_help="Show or set how long everything is stored.")
 app.add_typer(services.app, name="services")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(meters.app, name="meters")
 
 
 NOT_YET = 75

@@ -47,7 +47,7 @@ locals {
     ingest_deepseek = {
       description   = "Lands DeepSeek's costs in the bucket, with control totals"
       memory        = "512Mi"
-      cpu           = "0.25"
+      cpu           = "0.125"
       max_instances = 1
     }
     ingest_opencost = {
@@ -60,6 +60,12 @@ locals {
       description   = "Lands bills of an organization's ledger of subscriptions in the bucket, with control totals"
       memory        = "512Mi"
       cpu           = "0.25"
+      max_instances = 1
+    }
+    ingest_openrouter = {
+      description   = "Lands OpenRouter's activity in the bucket, with control totals"
+      memory        = "512Mi"
+      cpu           = "0.125"
       max_instances = 1
     }
     ingest_focus = {

@@ -83,6 +83,8 @@ class Answers:
     A step `*` are the values of a map.  parts: the cost is the sum of these fields of a row, and no number where one of them is null or
     they differ from the field `stated` by more than rounding to `digits` behind the point explains; a part that is missing is 0.
     nested: columns that are maps, whose keys are no columns.  currency: of answers that name none.
+    counted: what such a row counts -> the fields that hold it, which add up (day, model, key, tier, batch, requests, input, whole_input,
+    cache_read, cache_write, output).
     """
 
     rows: tuple[str, ...]
@@ -94,6 +96,7 @@ class Answers:
     digits: int = 0
     nested: frozenset[str] = frozenset()
     currency: str | None = None
+    counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
     def tolerance(self) -> Decimal:
@@ -110,7 +113,7 @@ class SourceFormat:
     one.  cost_also: a nested list of records whose `amount` adds to the cost (Google's credits).  adds_up: each file brings new
     rows of the month, where others restate the month.  billing_period_else: the column to go by on lines whose billing period is
     empty (Azure leaves it so while a month is open).  currency_falls_back: a line without a currency is in that of the
-    others.  null_texts: words that mean null in CSV, beside the empty cell.
+    others; currency_is: the provider has one currency and does not say it.  null_texts: words that mean null in CSV, beside the empty cell.
     localized: names may stand in parentheses behind their translation.  pair: where a month is exported in two views.
     fewer_rows, more_rows: why a bill gives fewer, or more, rows than it has lines, beside those in quarantine.
     answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS;
@@ -137,6 +140,7 @@ class SourceFormat:
     cost_also: str | None = None
     billing_period_else: str | None = None
     currency_falls_back: bool = False
+    currency_is: str | None = None
     null_texts: tuple[str, ...] = ()
     localized: bool = False
     pair: Pair | None = None
@@ -248,6 +252,7 @@ def _answers(table: dict[str, Any]) -> Answers:
         int(table.get("digits", 0)),
         frozenset(table.get("nested", ())),
         table.get("currency"),
+        {name: tuple(fields) for name, fields in table.get("counted", {}).items()},
     )
 
 

@@ -34,10 +34,8 @@ def _ingest(provider: str) -> Subscription:
 
 _ALL = (
     Subscription("dispatch_sync", "sync-requested", "dispatch_sync", 120, 10, 300),
-    *(
-        _ingest(provider)
-        for provider in ("aws", "azure", "gcp", "oci", "openai", "anthropic", "deepseek", "opencost", "saas", "focus")
-    ),
+    *(_ingest(provider) for provider in ("aws", "azure", "gcp", "oci", "openai", "anthropic", "deepseek", "openrouter")),
+    *(_ingest(provider) for provider in ("opencost", "saas", "focus")),
     # not ordered: the key is the slice, and the chunks of one slice are to be worked on at once
     Subscription("normalize_focus", "bill-landed", "normalize_focus", 600, 10, 600),
     # a name belongs to one topic, so a function's second subscription has a name of its own.  In order: of two swaps of a tenant's

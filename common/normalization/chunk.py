@@ -25,6 +25,7 @@ from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import daily_sums, too_large, written_sums
 from common.ports import Runtime
 from common.records.chunks import ChunkResult, Numbers
+from common.records.contract_prices import saved_prices
 from common.records.deliveries import Delivery
 from common.records.own_services import saved_services
 from common.records.parts import Chunk, Part
@@ -153,7 +154,9 @@ def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iter
     ):
         cost = str(delivery.cost_column or matched.format.cost)
         net = cost != matched.format.cost
-        choose(connection, saved_services(rt.documents, delivery.org_slug), _statements(matched.format.name))
+        statements = _statements(matched.format.name)
+        prices = saved_prices(rt.documents, delivery.org_slug) if "contract_prices" in statements else []
+        choose(connection, saved_services(rt.documents, delivery.org_slug), statements, prices)
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")
         container = replace(container, lenient=lenient or container.lenient)

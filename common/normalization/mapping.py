@@ -11,12 +11,16 @@ import duckdb
 from common.focus import SOME_COLUMNS, columns
 from common.formats.recognition import formats
 from common.formats.source import file_literal, quoted
+from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
+from common.records.contract_prices import ContractPrice
 from common.records.own_services import SERVICE_TABLES, OwnService
 
 REFERENCE = "common.reference"
 MAPS = {
     "aws_model_sellers": "select first_word, seller from aws_model_sellers",
     "aws_region_names": "select spelling, region_id from aws_region_names",
+    "genai_models": "select spelling, family from genai_models",
+    "genai_words": "select word, token_kind from genai_words",
     "oci_region_keys": "select region_key, region_id from oci_region_keys",
     "provider_names": "select spelling, service_provider_name from focus_providers",
 }
@@ -41,11 +45,14 @@ def pairs_sql(source_format: str) -> str | None:
 
 
 def prepare(
-    connection: duckdb.DuckDBPyConnection, own: Collection[OwnService] = (), only_for: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    own: Collection[OwnService] = (),
+    only_for: str | None = None,
+    prices: Collection[ContractPrice] = (),
 ) -> None:
     """`set_up`, then `choose`."""
     set_up(connection, only_for)
-    choose(connection, own, only_for)
+    choose(connection, own, only_for, prices)
 
 
 def set_up(connection: duckdb.DuckDBPyConnection, only_for: str | None = None) -> None:
@@ -65,12 +72,25 @@ def set_up(connection: duckdb.DuckDBPyConnection, only_for: str | None = None) -
 
 
 def choose(
-    connection: duckdb.DuckDBPyConnection, own: Collection[OwnService] = (), only_for: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    own: Collection[OwnService] = (),
+    only_for: str | None = None,
+    prices: Collection[ContractPrice] = (),
 ) -> None:
     """Prepare one connection of a database that was set up for the same SQL.
 
     own: a tenant's classes of services, instead of the tables' rows for the same services, as this connection sees them.
+    prices: a tenant's own prices of models, the table `contract_prices`.
     """
+    if _names(only_for, "contract_prices"):
+        columns = ", ".join(f"{name} varchar" for name in PRICE_COLUMNS)
+        connection.execute(f"create or replace temp table contract_prices ({columns})")
+        for price in prices:
+            cells = price.as_text()
+            places = ", ".join("?" for _ in PRICE_COLUMNS)
+            connection.execute(
+                f"insert into contract_prices values ({places})", [cells[name] for name in PRICE_COLUMNS]
+            )
     tables = _tables(only_for)
     mine = [row for row in own if SERVICE_TABLES[row.provider].name in tables]
     for name in {SERVICE_TABLES[row.provider].name for row in mine}:

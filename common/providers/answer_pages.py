@@ -156,7 +156,9 @@ def _days(entries: Sequence[Mapping[str, Any]]) -> tuple[str | None, str | None]
         ends = [str(one[end]) for one in entries if one.get(end)]
         if firsts and ends:
             return min(firsts, key=_moment), max(ends, key=_moment)
-    return None, None
+    dates = sorted(str(one["date"])[:10] for one in entries if one.get("date"))
+    # a page of single days ends behind the last of them
+    return (dates[0], f"{dates[-1]}T24") if dates else (None, None)
 
 
 def _moment(text: str | None) -> tuple[int, str]:

@@ -17,6 +17,7 @@ TITLES = {
     "openai": "OpenAI",
     "anthropic": "Anthropic",
     "deepseek": "DeepSeek",
+    "openrouter": "OpenRouter",
     "opencost": "OpenCost",
     "saas": "SaaS subscriptions",
     "focus": "FOCUS",

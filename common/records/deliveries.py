@@ -185,8 +185,10 @@ class Delivery:
 
     @property
     def fallback_currency(self) -> str | None:
-        """The currency of lines without one, where the format lets them fall back and all others have the same."""
+        """The currency of lines without one: the format's only one, or where it lets them fall back that of all others."""
         source_format = formats().get(self.source_format)
+        if source_format and source_format.currency_is:
+            return source_format.currency_is
         found = {currency for part in self.parts for currency in part.control if currency}
         return found.pop() if source_format and source_format.currency_falls_back and len(found) == 1 else None
 

@@ -43,6 +43,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "past_deliveries": (),
     "retention": (),
     "sizes": (),
+    "meter_files": (),
 }
 """What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
 SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}

@@ -2,6 +2,7 @@
 
 import functions_framework
 
+from common.match.alarm import check_delivery
 from common.messages import BillLanded, DeliveryMapped
 from common.normalization.finish import finish
 from common.normalization.normalize import normalize
@@ -13,7 +14,9 @@ from common.runtime.entrypoint import handles
 @handles(BillLanded, DeliveryMapped)
 def normalize_focus(message: BillLanded | DeliveryMapped) -> None:
     """Map one chunk, or prove a delivery whose chunks are all mapped and show it.  Safe to repeat and to reorder."""
+    rt = runtime()
     if isinstance(message, DeliveryMapped):
-        finish(message, runtime())
+        finish(message, rt)
+        check_delivery(rt, message.org_slug, message.provider, message.billing_period)
     else:
-        normalize(message, runtime())
+        normalize(message, rt)

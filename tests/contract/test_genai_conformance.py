@@ -22,6 +22,7 @@ OPENAI = sorted((FIXTURES / "bills" / "openai").glob("openai_*_2026-09*.json"))
 ANTHROPIC = sorted((FIXTURES / "bills" / "anthropic").glob("*.json"))
 TOTALS = {"openai_costs": Decimal("82.7363662749999994694"), "anthropic_costs": Decimal("91.959760925")}
 CASES = sorted(path for name in TOTALS for path in (FIXTURES / "mappings" / name).glob("*.jsonl"))
+CASES += [FIXTURES / "mappings" / "openrouter_activity" / "days.jsonl"]
 CASES += [FIXTURES / "mappings" / "deepseek_costs" / name for name in ("days.csv", "times_with_offset.csv")]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
 from common.records.integrations import save_integration
 from common.runtime.bootstrap import runtime
 from tests.e2e.filled import Call, filled_home
@@ -101,6 +102,9 @@ COMMANDS = (
     "subscriptions list",
     "subscriptions show design",
     "subscriptions vendors",
+    "prices list",
+    "meters list",
+    "match",
 )
 """Each is called in this order: what is imported later retracts the alerts.  ALERT, DELIVERY and KEY are the first that are listed."""
 _LISTED = (
@@ -130,12 +134,34 @@ def _answer(call: Call, folder: Path, words: str) -> Any:
     if words.startswith("subscriptions set"):
         text = "vendor,plan,price,currency,cycle,start\nZoom,Pro,15,USD,monthly,2199-01-01\n"
         (folder / "subscriptions.csv").write_text(text)
+    if words == "prices list":
+        _bring_models(folder, call)
     typed = shlex.split(words)
     for name, listed, key in _LISTED:
         if name in typed:
             typed[typed.index(name)] = json.loads(call(*listed.split(), "--json").stdout)[0][key]
     print(words, file=sys.stderr)
     return json.loads(call(*typed, "--json").stdout)
+
+
+def _bring_models(folder: Path, call: Call) -> None:
+    """A price of its own, a day of OpenAI's, and a log of two calls on it and one on another day."""
+    prices = folder / "prices.csv"
+    prices.write_text(f"{','.join(PRICE_COLUMNS)}\nopenai,gpt-4o-mini,input,standard,TIER1,0.12,USD,2026-09-01,\n")
+    call("prices", "set", str(prices))
+    result = (
+        '{"amount":{"value":0.15,"currency":"usd"},"line_item":"gpt-4o-mini-2024-07-18, input","quantity":1000000,'
+        '"quantity_unit":"tokens","project_id":null,"api_key_id":"key_a"}'
+    )
+    bucket = f'{{"start_time":1772323200,"end_time":1772409600,"results":[{result}]}}'
+    (folder / "costs.json").write_text(f'{{"object":"page","data":[{bucket}],"has_more":false,"next_page":null}}')
+    line = (
+        '{{"request_id":"{0}","api_key":"key_a","spend":0.0735,"startTime":"2026-03-0{1}T10:00:00Z","model":"gpt-4o-mini-2024-07-18",'
+        '"custom_llm_provider":"openai","prompt_tokens":490000,"completion_tokens":0,"status":"success"}}'
+    )
+    (folder / "log.jsonl").write_text("\n".join(line.format(*one) for one in (("a", 1), ("b", 1), ("c", 2))))
+    call("import", str(folder / "costs.json"))
+    call("meters", "import", str(folder / "log.jsonl"))
 
 
 def _section(words: str, answer: Any) -> str:

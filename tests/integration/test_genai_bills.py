@@ -115,3 +115,25 @@ def test_an_export_of_deepseek_is_its_cost_file_and_the_amounts_beside_it_are_le
     assert billed(rt) == {"deepseek": Decimal("5.180097832")}
     assert ["amount-2026-07.csv" in line for line in skipped] == [True]
     assert "no costs" in bring(rt, BILLS / "deepseek" / "amount-2026-07.csv", provider="deepseek").reasons[0]
+
+
+def test_activity_of_openrouter_is_a_bill_without_what_other_providers_charge(rt: Laptop, tmp_path: Path) -> None:
+    (file,) = (BILLS / "openrouter").glob("*.json")
+    (delivery,) = bring(rt, file, integration_id="router").deliveries
+    assert (delivery.state, delivery.quarantined_rows) == ("current", 0)
+    assert billed(rt) == {
+        "openrouter": Decimal("0.01591")
+    }  # 0.012 more were charged by Anthropic, with a key of the tenant's own
+    assert rt.ask("select sum(x_Tokens) as tokens, sum(x_Requests) as requests from cost_data_standard_1_3") == [
+        {"tokens": 71000, "requests": 9}
+    ]
+
+
+def test_two_pages_of_activity_with_one_day_are_refused(rt: Laptop, tmp_path: Path) -> None:
+    (file,) = (BILLS / "openrouter").glob("*.json")
+    folder = folder_of(tmp_path / "answers", [file])
+    (folder / "later.json").write_text(file.read_text().replace("0.0153", "0.0154"))
+    assert "have the same day" in bring(rt, folder).reasons[0]
+    (folder / "later.json").write_text(file.read_text().replace("2026-09-01", "2026-09-02"))
+    assert bring(rt, folder).reasons == ()
+    assert billed(rt) == {"openrouter": Decimal("0.03182")}

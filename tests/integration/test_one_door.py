@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from common.messages import BudgetCheckRequested, SyncRequested
 from common.records import organizations
+from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
 from costwire import cli
 from costwire.cli import app
 from costwire.worker import deliver, subscribe_all
@@ -28,6 +29,9 @@ WORDS: dict[str, list[str]] = {
     "alerts show": ["some-alert"],
     "alerts snooze": ["some-alert"],
     "rates set": ["rates.csv"],
+    "prices set": ["prices.csv"],
+    "meters import": ["spend_logs.jsonl"],
+    "meters keys": ["meter_keys.csv"],
     "budgets set": ["some-budget"],
     "sql": ["select 1 as one"],
     **{f"deliveries {word}": ["some-delivery"] for word in ("withdraw", "restore")},
@@ -71,6 +75,8 @@ def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     (tmp_path / "rates.csv").write_text("month,currency,usd_rate,source\n2026-03,EUR,1.1,a bank\n")
     (tmp_path / "subscriptions.csv").write_text("vendor,plan,price,currency,cycle,start\n")
     (tmp_path / "services.csv").write_text("provider,service,service_name,service_category,service_subcategory\n")
+    (tmp_path / "prices.csv").write_text(",".join(PRICE_COLUMNS) + "\n")
+    (tmp_path / "meter_keys.csv").write_text("meter_key,api_key_id\n")
     monkeypatch.chdir(tmp_path)
     with laptop(tmp_path / "home") as made:
         yield made

@@ -66,6 +66,10 @@ RULES: dict[str, Rule] = {
         "use cases: setting and removing, what was spent, what is expected, evaluation",
         (*_BILLS, "alerts", "warehouse"),
     ),
+    "common/match": Rule(
+        "use cases: logs of a tenant's own meter, and the match of meter, usage and cost",
+        (*_BILLS, "alerts", "warehouse"),
+    ),
     "common/alerts": Rule("use cases: raising, late sources, acknowledging, sending, what messages say", _BILLS),
     "common/tenancy": Rule(
         "use cases: organizations, credentials, schedules, exchange rates, classes of services, removal, restoring",
@@ -127,7 +131,7 @@ RULES: dict[str, Rule] = {
     ),
     "functions": Rule(
         "one thin entry point per function: decode, call one use case",
-        ("messages", "runtime", "ingestion", "normalization", "budgets", "alerts", "tenancy", "retention"),
+        ("messages", "runtime", "ingestion", "normalization", "match", "budgets", "alerts", "tenancy", "retention"),
     ),
     "web": Rule(
         "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API, `web/pages` the dashboard",

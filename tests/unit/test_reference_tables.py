@@ -27,6 +27,8 @@ KEYS = SERVICE_KEYS | {
     "azure_units": "unit_of_measure",
     "focus_providers": "spelling",
     "gcp_regions": "region_id",
+    "genai_models": "spelling",
+    "genai_words": "word",
     "gcp_units": "source_unit",
     "oci_region_keys": "region_key",
     "oci_regions": "region_id",
@@ -39,6 +41,8 @@ IN_LOWER_CASE = (
     "azure_resource_types",
     "azure_services",
     "azure_units",
+    "genai_models",
+    "genai_words",
     "oci_region_keys",
 )
 

@@ -281,3 +281,82 @@ create or replace macro aws_service_key(code, meter, is_transfer) as
 
 -- a model's name without the date of its version: gpt-4o-mini-2024-07-18, claude-haiku-4-5-20251001
 create or replace macro model_family(x) as regexp_replace(x, '[-@]([0-9]{4}-[0-9]{2}-[0-9]{2}|20[0-9]{6})$', '');
+
+-- What a cloud's bill says of tokens, on the few rows that are of models: model, family, kind, tier, batch and how many tokens one counted unit is.
+-- Null where a text is not of the known form: nothing is guessed.  words, models: the maps genai_words and genai_models.
+
+-- AWS usage types: USE1-NovaLite-input-tokens-batch, USW2-Claude4.5Sonnet-cache-read-input-token-count-cross-region-global,
+-- USE1-MP:USE1_InputTokenCount_Global_Batch-Units, APS3-MP:APS3_output_tokens_global_standard-Units; those of the marketplace leave the model
+-- to the product's name, and Units to the description (Million Input Tokens).  Source: Amazon Bedrock user guide, understanding your CUR data
+create or replace macro aws_tokens(found, product, unit, description, words, models) as
+    case when found.word <> '' then {
+        'model': coalesce(nullif(found.model, ''), nullif(trim(replace(product, '(Amazon Bedrock Edition)', '')), '')),
+        'family': models[lower(coalesce(nullif(found.model, ''), trim(replace(product, '(Amazon Bedrock Edition)', ''))))],
+        'kind': words[lower(found.word)],
+        'tier': nullif(regexp_extract(lower(found.rest), '-(flex|priority|standard)(?:-|$)', 1), ''),
+        'batch': cast(regexp_matches(lower(found.rest), '-batch(-|$)') as varchar),
+        'tokens_each': case
+            when unit = 'Tokens' then 1
+            when unit = '1000 Tokens' then 1000
+            when unit = '1000000 Tokens' then 1000000
+            when unit <> 'Units' then null
+            when regexp_matches(description, '(?i)\b(million|1m) [a-z ]*tokens\b') then 1000000
+            when regexp_matches(description, '(?i)\b(thousand|1k|1,?000) [a-z ]*tokens\b') then 1000
+        end
+    } end;
+
+create or replace macro aws_model_usage(usage_type, product, unit, description, words, models) as
+    aws_tokens(
+        regexp_extract(
+            replace(usage_type, '_', '-'),
+            '(?i)^(?:[a-z]{2,4}[0-9]?-)?(?:mp:[a-z0-9]+|(.+?)(?:-mantle)?)-(cache-?read|cache-?write|input|output)(?:-?input)?-?tokens?(?:-?count)?(-.*)?$',
+            ['model', 'word', 'rest']
+        ),
+        product, unit, description, words, models
+    );
+
+-- Google Cloud SKUs: Gemini 2.5 Flash GA Batch Text Input - Predictions, Gemini 3 Flash Text Input Caching; the first models were billed by
+-- characters, which are no tokens.  Source: Cloud Billing SKU groups of Vertex AI
+create or replace macro gcp_tokens(found, unit, words) as
+    case when found.word <> '' then {
+        'model': found.model,
+        'family': replace(lower(found.model), ' ', '-'),
+        'kind': case when found.cached <> '' then words['caching'] else words[lower(found.word)] end,
+        'tier': nullif(regexp_extract(lower(found.rest), '\b(flex|priority)\b', 1), ''),
+        'batch': cast(regexp_matches(lower(found.rest), '\bbatch\b') as varchar),
+        'tokens_each': case when cast(found.version as integer) >= 2 and lower(unit) in ('count', 'requests', 'tokens') then 1 end
+    } end;
+
+create or replace macro gcp_model_usage(sku, unit, words) as
+    gcp_tokens(
+        regexp_extract(
+            sku,
+            '(?i)^(gemini ([0-9]+)(?:\.[0-9]+)?(?: pro| flash[ -]lite| flash| ultra| nano)?)\b(.*?) (?:text|image|audio|video) (input|output)( caching)?(?: - predictions)?$',
+            ['model', 'version', 'rest', 'word', 'cached']
+        ),
+        unit, words
+    );
+
+-- Azure meters: gpt 4o 0513 Input global Tokens, GPT 5 Mini cchd Inpt Glbl 1M Tokens, 5.4 cd inp Gl, GPT 5 Batch outpt Glbl; counted in single
+-- tokens once the block of the unit is counted in.  Source: Azure Retail Prices API, meters of Azure OpenAI
+create or replace macro azure_tokens(found, words) as
+    case when found.word <> '' then {
+        'model': found.model,
+        -- without the month and day of its version
+        'family': case when regexp_matches(found.model, '^[0-9]') then 'gpt-' else '' end
+            || regexp_replace(replace(lower(found.model), ' ', '-'), '-[01][0-9][0-3][0-9]$', ''),
+        'kind': case when found.cached <> '' then words[lower(found.cached)] else words[lower(found.word)] end,
+        'tier': case lower(found.way) when 'pp' then 'priority' when 'priority' then 'priority' when 'flex' then 'flex' end,
+        'batch': cast(lower(found.way) = 'batch' as varchar),
+        'tokens_each': 1
+    } end;
+
+create or replace macro azure_model_usage(meter, words) as
+    azure_tokens(
+        regexp_extract(
+            meter,
+            '(?i)^((?:gpt|o[0-9]|[0-9])[a-z0-9. -]*?)(?:[ -](batch|pp|priority|flex))?(?:[ -](cchd|cached|cache|cach|cd|ch))?[ -](inpt|input|inp|outpt|output|outp|opt|out)[ -](?:glbl|global|gl|rgnl|regnl|regional|dzone|dz|data zone)\b(?:.* tokens)?$',
+            ['model', 'way', 'cached', 'word']
+        ),
+        words
+    );

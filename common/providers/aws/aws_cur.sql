@@ -377,6 +377,12 @@ described as (
             when contains(resource_id, ':capacity-reservation/') then resource_id
         end as capacity_reservation,
         coalesce(line_item_line_item_description, line_item_tax_type, concat_ws(' ', service_name, line_item_usage_type)) as description,
+        case
+            when (is_model or contains(line_item_product_code, 'Bedrock')) and charge_category = 'Usage' and not unused then aws_model_usage(
+                line_item_usage_type, product_name, case when as_fee then null else unit end, line_item_line_item_description,
+                getvariable('genai_words'), getvariable('genai_models')
+            )
+        end as tokens,
         -- the part of an ARN that people chose; ids that AWS made are no names
         case when starts_with(resource_id, 'arn:') then regexp_extract(resource_id, '[^/:]+$') end as last_of_arn,
         case
@@ -545,6 +551,18 @@ select
         '"x_SplitUnusedCost":' || to_json(split_line_item_unused_cost),
         case when accrued_cost is null then '"x_EffectiveCostMissing":true' end
     ) || '}' as x_Source,
+
+    -- models
+    tokens.model as x_Model,
+    tokens.family as x_ModelFamily,
+    tokens.kind as x_TokenKind,
+    try_cast(quantity * tokens.tokens_each as decimal(38, 12)) as x_Tokens,
+    null as x_Requests,
+    tokens.tier as x_ServiceTier,
+    tokens.batch as x_Batch,
+    null as x_ApiKeyId,
+    null as x_ListUnitPrice,
+
     concat(
         -- a line without an id is known by what it says
         coalesce(source_row_id, md5(concat_ws(

@@ -325,7 +325,13 @@ judged as (
             when is_amortized and is_payment and cost <> 0 then 'amortized file has a payment for a commitment, expected only in the actual file'
             when has_sku and (multiply(list_price, pricing_units) is null or multiply(contracted_price, pricing_units) is null) then
                 'price times quantity has more than 14 integer digits'
-        end as quarantine_reason
+        end as quarantine_reason,
+        case
+            when known_category = 'AI and Machine Learning' and category = 'Usage' and not is_unused then coalesce(
+                azure_model_usage(blank_to_null(meter_name), getvariable('genai_words')),
+                azure_model_usage(blank_to_null(meter_sub_category), getvariable('genai_words'))
+            )
+        end as tokens
     from looked_up
 )
 
@@ -522,6 +528,16 @@ select
         '"PartnerEarnedCreditRate":' || to_json(blank_to_null(partner_earned_credit_rate)),
         case when not tags_fit then '"Tags":' || to_json(tags) end
     ) || '}' as x_Source,
+    -- models
+    tokens.model as x_Model,
+    tokens.family as x_ModelFamily,
+    tokens.kind as x_TokenKind,
+    try_cast(single_units * tokens.tokens_each as decimal(38, 12)) as x_Tokens,
+    null as x_Requests,
+    tokens.tier as x_ServiceTier,
+    tokens.batch as x_Batch,
+    null as x_ApiKeyId,
+    null as x_ListUnitPrice,
     source_row_id,
     quarantine_reason
 from judged

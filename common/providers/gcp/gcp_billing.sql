@@ -350,6 +350,10 @@ charges as (
             when contains(ltrim(global_name, '/'), '/')
                 then split_part(ltrim(global_name, '/'), '/', 1) || '/' || split_part(rtrim(global_name, '/'), '/', -2)
         end as collection,
+        case
+            when part <> '#promotion' and line_category = 'Usage' and not is_unused and left(meter, 7) in ('Gemini ', 'gemini ')
+                then gcp_model_usage(meter, consumed_source_unit, getvariable('genai_words'))
+        end as tokens,
         coalesce(usage_start < usage_end, false) as has_period
     from parts
 )
@@ -510,6 +514,16 @@ select
         'adjustment_type', adjustment,
         'adjustment_mode', adjustment_mode
     ) as x_Source,
+    -- models
+    tokens.model as x_Model,
+    tokens.family as x_ModelFamily,
+    tokens.kind as x_TokenKind,
+    try_cast(consumed * tokens.tokens_each as decimal(38, 12)) as x_Tokens,
+    null as x_Requests,
+    tokens.tier as x_ServiceTier,
+    tokens.batch as x_Batch,
+    null as x_ApiKeyId,
+    null as x_ListUnitPrice,
     source_row_id || part as source_row_id,
     reason as quarantine_reason
 from charges

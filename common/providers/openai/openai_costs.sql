@@ -3,7 +3,8 @@
 -- Money is the amount of the costs.  `usage` (results of the usage endpoints) adds requests, service tier and batch, and nothing to a total:
 -- requests stand on one row of each day, project, API key and model (its output, where it has one), so that they add up.
 -- line_item is free text: MODEL, KIND, perhaps after a tier (`priority | `) and before `long context`.  What does not fit is money all the same.
--- Contracted prices are what was paid for a unit; list prices are those of genai_prices, else what was paid.  Amounts have no tax and no credits.
+-- Contracted prices are the tenant's own (contract_prices), else what was paid for a unit; list prices are those of genai_prices, else what was
+-- paid.  Amounts have no tax and no credits.
 with
 lines as (
     select
@@ -121,7 +122,14 @@ listed as (
     select
         measured.*,
         case when of_tokens and not charged_once and coalesce(parsed.medium, '') in ('', 'text') then cast(genai_prices.price as decimal(38, 24)) end
-            as list_price
+            as list_price,
+        case
+            when is_mixed or parsed.long <> '' or charged_once or coalesce(parsed.medium, '') not in ('', 'text') then null
+            when batch = 'true' then 'batch'
+            when coalesce(tier, 'default') = 'default' then 'standard'
+            else tier
+        end as price_variant,
+        token_kind as price_kind
     from measured
     left join known using (model)
     left join genai_prices
@@ -135,11 +143,29 @@ listed as (
         and strftime(day_start, '%Y-%m-%d') >= genai_prices.valid_from and strftime(day_start, '%Y-%m-%d') < genai_prices.valid_to
 ),
 
+-- what the tenant has agreed on for the model, or for its family
+agreed as (
+    select
+        listed.*,
+        case when of_tokens then coalesce(try_cast(of_model.price as decimal(38, 24)), try_cast(of_family.price as decimal(38, 24))) end as agreed_price,
+        case when agreed_price is not null then coalesce(of_model.tier, of_family.tier) end as price_tier
+    from listed
+    left join contract_prices as of_model
+        on of_model.provider = 'openai' and of_model.model = lower(listed.model) and of_model.token_kind = listed.price_kind
+        and of_model.currency = listed.currency and of_model.variant = listed.price_variant
+        and strftime(listed.day_start, '%Y-%m-%d') >= of_model.valid_from and strftime(listed.day_start, '%Y-%m-%d') < of_model.valid_to
+    left join contract_prices as of_family
+        on of_family.provider = 'openai' and of_family.model = lower(model_family(listed.model)) and of_family.model <> lower(listed.model)
+        and of_family.token_kind = listed.price_kind and of_family.currency = listed.currency and of_family.variant = listed.price_variant
+        and strftime(listed.day_start, '%Y-%m-%d') >= of_family.valid_from and strftime(listed.day_start, '%Y-%m-%d') < of_family.valid_to
+),
+
 priced as (
     select
         *,
         fit_price(case when charged_once then abs(cost) when quantity = 0 then cast(0 as decimal(38, 24)) else made_price(cost, pricing_quantity) end, pricing_quantity)
             as paid_price,
+        fit_price(agreed_price, pricing_quantity) as fitted_agreed_price,
         fit_price(list_price, pricing_quantity) as fitted_list_price,
         date_trunc('month', day_start) as month_start,
         case
@@ -148,7 +174,7 @@ priced as (
             else coalesce(quantity_units.unit, 'Units')
         end as pricing_unit,
         case when of_tokens then 'Tokens' when quantity is null then 'Units' else coalesce(quantity_units.unit, 'Units') end as consumed_unit
-    from listed
+    from agreed
     left join (
         values
         ('duration_seconds', 'Seconds'), ('duration_minutes', 'Minutes'), ('duration_hours', 'Hours'), ('gibibyte_hours', 'GiB-Hours'), ('images', 'Images'),
@@ -162,7 +188,8 @@ costed as (
         *,
         coalesce(fitted_list_price, paid_price) as unit_price,
         multiply(coalesce(fitted_list_price, paid_price), pricing_quantity) as list_cost,
-        multiply(paid_price, pricing_quantity) as contracted_cost,
+        coalesce(fitted_agreed_price, paid_price) as contracted_price,
+        multiply(coalesce(fitted_agreed_price, paid_price), pricing_quantity) as contracted_cost,
         'openai/' || coalesce(line_item, 'ungrouped') as sku,
         case
             when cost is null then 'amount.value holds no readable number'
@@ -184,11 +211,11 @@ select
     list_cost as ListCost,
     contracted_cost as ContractedCost,
     unit_price as ListUnitPrice,
-    paid_price as ContractedUnitPrice,
+    contracted_price as ContractedUnitPrice,
     currency as BillingCurrency,
     currency as PricingCurrency,
     unit_price as PricingCurrencyListUnitPrice,
-    paid_price as PricingCurrencyContractedUnitPrice,
+    contracted_price as PricingCurrencyContractedUnitPrice,
     cost as PricingCurrencyEffectiveCost,
     -- periods
     month_start as BillingPeriodStart,
@@ -241,9 +268,9 @@ select
         when 'reasoning' then 'Reasoning Tokens'
         else coalesce(line_item, 'OpenAI API')
     end as SkuMeter,
-    sku || coalesce('/' || tier, '') || case when batch = 'true' then '/batch' else '' end as SkuPriceId,
+    sku || coalesce('/' || tier, '') || case when batch = 'true' then '/batch' else '' end || coalesce('/' || price_tier, '') as SkuPriceId,
     nullif(cast(json_merge_patch('{}', json_object(
-        'x_Model', model, 'x_TokenType', token_kind, 'x_ServiceTier', tier, 'x_Batch', cast(batch as boolean), 'x_Medium', nullif(parsed.medium, ''),
+        'x_Model', model, 'x_PriceTier', price_tier, 'x_TokenType', token_kind, 'x_ServiceTier', tier, 'x_Batch', cast(batch as boolean), 'x_Medium', nullif(parsed.medium, ''),
         'x_LongContext', case when parsed.long <> '' then true end
     )) as varchar), '{}') as SkuPriceDetails,
     -- what the costs do not have

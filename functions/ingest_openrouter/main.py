@@ -1,0 +1,18 @@
+"""ingest_openrouter: ingest-openrouter -> raw activity of OpenRouter in object storage, control totals -> bill-landed, one per chunk."""
+
+import functions_framework
+
+from common.ingestion.ingest import ingest
+from common.messages import IngestBill
+from common.runtime.bootstrap import runtime
+from common.runtime.entrypoint import handles
+
+
+@functions_framework.cloud_event
+@handles(IngestBill)
+def ingest_openrouter(message: IngestBill) -> None:
+    """Land the costs of OpenRouter of one integration.  Safe to repeat.
+
+    A delivery that its provider is still writing ends the run as waiting.  Raises Permanent for a location or a bill that cannot be read.
+    """
+    ingest(message, runtime())
