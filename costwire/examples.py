@@ -31,6 +31,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "costwire costs --by account,tag:team --where region=us-east-1 --compare previous --last 30d",
         "costwire costs --by service --in USD --out costs.csv",
     ),
+    "charges": (
+        "costwire charges --where service=AmazonEC2 --month 2026-03",
+        "costwire charges 9e7dcdf6a1b2c3d4e5f6/0:line-17@2026-03-04T00:00:00Z",
+    ),
     "tags": ("costwire tags --month 2026-03", "costwire tags team"),
     "sql": ('costwire sql "select ServiceName, sum(BilledCost) as cost from cost_data_standard_1_3 group by ServiceName"',),
     "export": ("costwire export focus.parquet", "costwire export march.csv --period 2026-03"),

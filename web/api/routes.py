@@ -5,6 +5,7 @@ from __future__ import annotations
 from web.api import (
     alerts,
     budgets,
+    charges,
     costs,
     health,
     history,
@@ -16,6 +17,6 @@ from web.api import (
 )
 from web.api.declare import Route
 
-_MODULES = (health, costs, syncs, pipelines, budgets, alerts, integrations, history, keys, organizations)
+_MODULES = (health, costs, charges, syncs, pipelines, budgets, alerts, integrations, history, keys, organizations)
 ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
 """Every operation of the API."""
