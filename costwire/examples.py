@@ -71,6 +71,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "budgets add": (
         "costwire budgets add Everything --amount 10000 --currency USD",
         "costwire budgets add Data --amount 500 --currency EUR --provider aws",
+        "costwire budgets add Everything --amount 10000 --currency USD --preview",
     ),
     "budgets set": ("costwire budgets set Everything --amount 12000 --threshold 90 --threshold 100",),
     "budgets list": ("costwire budgets list",),

@@ -28,12 +28,12 @@ from web.api.call import NotModified
 from web.api.declare import Route
 from web.api.problems import Problem
 from web.api.routes import ROUTES
-from web.pages import alerts, budgets, costs, data, overview
+from web.pages import alerts, budget_form, budgets, charges, costs, data, overview
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
 
 PAGES: tuple[Route, ...] = tuple(
-    route for module in (overview, costs, budgets, alerts, data) for route in module.screens.found
+    route for module in (overview, costs, charges, budget_form, budgets, alerts, data) for route in module.screens.found
 )
 """Every page and every form's target."""
 POLICY = (
@@ -99,10 +99,13 @@ def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flas
         made = flask.Response(found.content, mimetype=found.mimetype)
         made.headers["Content-Disposition"] = f'attachment; filename="{found.name}"'
         return _with_headers(made)
-    return _rendered(rt, org_slug, found)
+    made = _rendered(rt, org_slug, found, found.status)
+    if found.secret:
+        made.headers["Cache-Control"] = "no-store"
+    return made
 
 
-def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int = 200) -> flask.Response:
+def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int) -> flask.Response:
     shell = {
         "org": org_slug,
         "title": screen.title,

@@ -18,12 +18,17 @@ Form = TypeVar("Form", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Screen:
-    """What a page shows.  template: in `web/templates`.  section: the entry of the navigation that it belongs to."""
+    """What a page shows.  template: in `web/templates`.  section: the entry of the navigation that it belongs to.
+
+    status: of the answer.  secret: it shows a secret, and is stored nowhere.
+    """
 
     template: str
     title: str
     section: str
     context: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Screens:
         return self._adding("GET", paths, Needs.VIEWER)
 
     def post(self, *paths: str) -> Callable[[Handler], Handler]:
-        """A handler that a form calls; it returns a Goto."""
+        """A handler that a form calls; it returns a Goto, or a Screen that says what is wrong with the form."""
         return self._adding("POST", paths, Needs.EDITOR)
 
     def _adding(self, method: str, paths: tuple[str, ...], needs: Needs) -> Callable[[Handler], Handler]:
