@@ -35,6 +35,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "costwire charges --where service=AmazonEC2 --month 2026-03",
         "costwire charges 9e7dcdf6a1b2c3d4e5f6/0:line-17@2026-03-04T00:00:00Z",
     ),
+    "report": ("costwire report --month 2026-03", "costwire report --month 2026-03 --out march.html"),
     "tags": ("costwire tags --month 2026-03", "costwire tags team"),
     "sql": ('costwire sql "select ServiceName, sum(BilledCost) as cost from cost_data_standard_1_3 group by ServiceName"',),
     "export": ("costwire export focus.parquet", "costwire export march.csv --period 2026-03"),

@@ -79,9 +79,9 @@ def test_a_preview_warns_of_what_no_charge_has_and_ends_before_the_first_charge(
 def test_page_and_api_and_command_preview_the_same(rt: Laptop) -> None:
     body = {"name": "B", "amount": "250", "currency": "USD", "thresholds": ["40", "100"]}
     api = ask(rt).post("/api/v1/organizations/default/budgets/preview", json=body).get_json()
-    words = [*"budgets add B --amount 250 --currency USD --threshold 40 --threshold 100 --preview".split()]
+    words = "budgets add B --amount 250 --currency USD --threshold 40 --threshold 100".split()  # noqa: SIM905
     env = {"COSTWIRE_HOME": str(rt.home), "PATH": ""}
-    command = json.loads(commands.run(*words, "--json", env=env).stdout)
+    command = json.loads(commands.run(*words, "--preview", "--json", env=env).stdout)
     for one in (*command["periods"], *api["periods"]):
         del one["period_open"]  # the command's clock is the real one
     assert command == api
