@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from common.domain.checks import PASSED, Check
 from common.domain.money import add
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
@@ -122,3 +123,12 @@ def _cell(month: str, found: Sequence[DeliveryReport]) -> Cell:
         return Cell(month, newest, *state_words(newest))
     chosen = shown or newest
     return Cell(month, chosen, *state_words(chosen))
+
+
+def checks_with_fixes(checks: Sequence[Check]) -> list[tuple[str, list[str]]]:
+    """(fix, the checks that it is for), each fix once, of those that did not pass."""
+    fixes: dict[str, list[str]] = {}
+    for one in checks:
+        if one.fix and one.outcome != PASSED:
+            fixes.setdefault(one.fix, []).append(one.name)
+    return list(fixes.items())
