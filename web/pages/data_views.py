@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from common.domain.checks import PASSED, Check
 from common.domain.money import add
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
@@ -125,10 +124,10 @@ def _cell(month: str, found: Sequence[DeliveryReport]) -> Cell:
     return Cell(month, chosen, *state_words(chosen))
 
 
-def checks_with_fixes(checks: Sequence[Check]) -> list[tuple[str, list[str]]]:
-    """(fix, the checks that it is for), each fix once, of those that did not pass."""
+def grouped_fixes(found: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """(fix, what it is for), each fix once.  found: what is at fault and its fix, "" for none."""
     fixes: dict[str, list[str]] = {}
-    for one in checks:
-        if one.fix and one.outcome != PASSED:
-            fixes.setdefault(one.fix, []).append(one.name)
+    for what, fix in found:
+        if fix:
+            fixes.setdefault(fix, []).append(what)
     return list(fixes.items())

@@ -11,6 +11,7 @@ from common.reporting.messages import lost_messages
 from common.reporting.runs import RunReport, list_runs
 from common.tenancy.organizations import list_organizations
 from web.api.shapes import Asked
+from web.pages.data_views import grouped_fixes
 from web.pages.screen import Call, Needs, Screen, Screens
 
 screens = Screens()
@@ -59,5 +60,11 @@ def doctor(call: Call, query: DoctorPage) -> Screen:
     known = [one.org_slug for one in list_organizations(call.rt)]
     chosen = query.org if query.org in known else (known[0] if known else DEFAULT)
     found: list[Finding] = sorted(look(call.rt, chosen), key=lambda one: (one.well is not False, one.well is not None))
-    context = {"tab": "doctor", "findings": found, "known": known, "chosen": chosen}
+    context = {
+        "tab": "doctor",
+        "findings": found,
+        "fixes": grouped_fixes((one.what, one.fix) for one in found),
+        "known": known,
+        "chosen": chosen,
+    }
     return Screen("operator_doctor.html", "Doctor", "operator", context)

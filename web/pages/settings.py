@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from common.domain.api_keys import InvalidKeyRequest, Role
+from common.domain.checks import PASSED
 from common.domain.money import plain
 from common.errors import BadConfiguration, CostError, NotFound, Permanent
 from common.ingestion.checking import check_integration
@@ -24,7 +25,7 @@ from common.tenancy.api_keys import KeyRequest, NewKey
 from common.tenancy.schedules import HOURS, OFF, set_sync_interval, shown_sync_schedule
 from common.warehouse.rates import COLUMNS
 from web.api.shapes import Asked
-from web.pages.data_views import checks_with_fixes
+from web.pages.data_views import grouped_fixes
 from web.pages.screen import Call, Goto, Needs, Screen, Screens, read_form
 
 screens = Screens()
@@ -221,7 +222,9 @@ def _integration(call: Call, integration_id: str, check: bool, fault: str | None
         "one": found,
         "title_of": TITLES.get(found.provider, found.provider),
         "checked": checked,
-        "fixes": checks_with_fixes(checked.checks) if checked else [],
+        "fixes": grouped_fixes(
+            (one.name, one.fix) for one in (checked.checks if checked else ()) if one.outcome != PASSED
+        ),
         "fault": fault,
     }
     return Screen("settings_integration.html", found.integration_id, "settings", context, 400 if fault else 200)
