@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from common.ports.inspection import Finding
 from common.records.organizations import DEFAULT
+from common.reporting.dead_letters import list_dead_letters
 from common.reporting.health import look
 from common.reporting.messages import lost_messages
 from common.reporting.runs import RunReport, list_runs
@@ -44,7 +45,7 @@ def runs(call: Call) -> Screen:
 @screens.get("/-/operator/messages", needs=Needs.ROOT)
 def messages(call: Call) -> Screen:
     """Messages that no function could finish, and notifications that were given up."""
-    letters = sorted(call.rt.bus.dead_letters(), key=lambda one: one.died_at, reverse=True)
+    letters = list_dead_letters(call.rt)
     lost = [
         (one.org_slug, message)
         for one in list_organizations(call.rt)

@@ -13,11 +13,10 @@ from common.domain.api_keys import InvalidKeyRequest, Role
 from common.domain.checks import PASSED
 from common.domain.money import plain
 from common.errors import BadConfiguration, CostError, NotFound, Permanent
-from common.ingestion.checking import check_integration
-from common.ingestion.due_checks import Checked, last_checked
+from common.ingestion.checking import check_integration, last_check
+from common.ingestion.due_checks import Checked
 from common.ingestion.syncing import sync
 from common.providers.registry import TITLES
-from common.records.integrations import load_integration
 from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
 from common.retention.lives import list_lives, set_life
 from common.tenancy import api_keys, integrations, rates
@@ -211,7 +210,7 @@ def set_retention(call: Call) -> Goto | Screen:
 
 def _integration(call: Call, integration_id: str, check: bool, fault: str | None = None) -> Screen:
     found: IntegrationReport = show_integration(call.rt, call.org_slug, integration_id)
-    checked: Checked | None = last_checked(load_integration(call.rt.documents, call.org_slug, integration_id))
+    checked: Checked | None = last_check(call.rt, call.org_slug, integration_id)
     if check:
         try:
             checked = check_integration(call.rt, call.org_slug, integration_id)
