@@ -65,7 +65,11 @@ def read_source_line(rt: Runtime, org_slug: str, delivery_id: str, source_row_id
 def _look(delivery: Delivery, chunk: Chunk, rt: Runtime, row_id: str, lenient: bool) -> tuple[str, str, Cells] | None:
     with bench(delivery, chunk, rt, lenient) as work:
         found = find_lines(work.connection, work.container, work.matched, row_id, _MOST_CANDIDATES)
-        number = found[0][0] if len(found) == 1 else next(_mapped_to(work, dict(found), row_id), None)
+        if len(found) == 1 and chunk.range is None:
+            number: str | None = found[0][0]  # the line is in this file, so it is the one
+        else:
+            exact = (number for number, own in found if own == row_id)
+            number = next(exact, None) or next(_mapped_to(work, dict(found), row_id), None)
         if number is None:
             return None
         return number, work.container.kind, raw_cells(work.connection, work.container, work.matched, number)

@@ -7,8 +7,10 @@ import io
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import quote
 
+import duckdb
 import pytest
 from flask.testing import FlaskClient
 
@@ -143,3 +145,41 @@ def test_a_large_file_is_looked_through_only_when_asked(rt: Laptop, monkeypatch:
     page = ask(rt).get(address).get_data(as_text=True)
     assert "Show the line" in page and "lineItem/UnblendedCost" not in page
     assert "lineItem/UnblendedCost" in ask(rt).get(f"{address}&line=true").get_data(as_text=True)
+
+
+FOCUS = "BilledCost,EffectiveCost,ListCost,ContractedCost,BillingCurrency,BillingAccountId,BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,ChargeDescription,ServiceName,ServiceCategory,ProviderName,PublisherName,InvoiceIssuerName,Tags,x_Own"  # noqa: E501
+"""Columns of FOCUS, and one of the generator's own."""
+
+
+def focus_line(number: int) -> str:
+    month = "2026-03-01T00:00:00Z,2026-04-01T00:00:00Z"
+    day = "2026-03-02T00:00:00Z,2026-03-03T00:00:00Z"
+    own = f'"row {number}, with ""quotes"""'
+    return (
+        f"{number}.5,{number}.5,{number}.5,{number}.5,USD,1,{month},{day},Usage,what,Compute,Compute,A,A,A,{{}},{own}"
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "csv in ranges"])
+def test_a_line_without_an_id_is_found_by_its_number_in_every_container(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "focus.csv"
+    path.write_text("\n".join([FOCUS, *(focus_line(number) for number in range(1, 121))]) + "\n", encoding="utf-8")
+    if kind == "parquet":
+        duckdb.sql(f"copy (select * from read_csv('{path}', all_varchar = true)) to '{tmp_path}/focus.parquet'")
+        path = tmp_path / "focus.parquet"
+    with laptop(tmp_path / "home", **({"chunk_bytes": 4000} if kind == "csv in ranges" else {})) as rt:
+        rt.bring(path, "focus", provider="focus")
+        (delivery,) = rt.deliveries(state="current")
+        assert bool(delivery["parts"][0].get("ranges")) is (kind == "csv in ranges")
+        # 1, 11 and 111 begin alike, and lie in different ranges
+        wanted = [
+            one
+            for one in ask_charges(rt, "default", ChargesQuestion()).charges
+            if int(one.cost or 0) in (1, 11, 111, 120)
+        ]
+        assert len(wanted) == 4
+        for one in wanted:
+            line = read_source_line(rt, "default", one.delivery_id, one.source_row_id)
+            number = int(one.cost or 0)
+            assert Decimal(dict(line.cells)["BilledCost"] or "") == one.cost and line.number == str(number)
+            assert dict(line.cells)["x_Own"] == f'row {number}, with "quotes"'

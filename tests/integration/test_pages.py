@@ -216,6 +216,14 @@ def test_page_and_api_and_command_agree_to_the_last_digit(sample: Laptop) -> Non
                 assert len(shown) == len(one["groups"])
 
 
+def test_a_charge_of_every_format_leads_to_its_line(sample: Laptop) -> None:
+    ask = site(sample)
+    listed = ask_charges(sample, "default", ChargesQuestion()).charges
+    for one in (listed[0], listed[-1]):
+        page = whole(ask.get(f"/default/analytics/charge?id={quote(charge_id(one.delivery_id, one.source_row_id))}"))
+        assert re.search(r"Row [\d.]+ of ", page.text) and "Column of the file" in page.text, one.source_row_id
+
+
 def test_the_chart_and_its_table_add_up_to_the_total(full: Laptop) -> None:
     ask = site(full)
     api = ask.get("/api/costs?last=90d&group=service").get_json()
