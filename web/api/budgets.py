@@ -17,7 +17,7 @@ from common.domain.budgets import (
     read_amount,
     read_percent,
 )
-from web.api.declare import Call, Needs, Routes
+from web.api.declare import Call, Routes
 from web.api.paging import Paged, page
 from web.api.shapes import Amount, Asked, Day, Moment
 
@@ -164,7 +164,7 @@ def _request(body: BudgetWanted) -> BudgetRequest:
     )
 
 
-@routes.post(f"{_PATH}/preview", answer=Preview, needs=Needs.VIEWER)
+@routes.post(f"{_PATH}/preview", answer=Preview)
 def preview(call: Call, body: BudgetWanted) -> dict[str, Any]:
     """What a budget would have done in its last six periods; nothing is stored."""
     return preview_budget(call.rt, call.org_slug, _request(body)).as_json()

@@ -89,7 +89,7 @@ def grants() -> Iterator[Grant]:
     yield Grant("api", "roles/bigquery.user", "project")
     yield Grant("api", PUBLISHER, "topic:alert-raised")
     yield Grant("api", _READ_BUCKET, "bucket")
-    yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("focus", "quarantine"))
+    yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("raw", "focus", "quarantine"))
     for function in HTTP:
         yield Grant(function, PUBLISHER, "topic:sync-requested")
         yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-ca-root-api-key")
