@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from common.errors import NotFound
-from common.normalization.source_line import read_source_line
 from common.reporting.arguments import read_metric
 from common.reporting.charges import MOST_CHARGES, ChargesQuestion, ask_charges, charge_id, show_charge
 from common.runtime.bootstrap import runtime
@@ -69,6 +68,8 @@ def charges(
 
 
 def _show(wanted: str, org: str, as_json: bool) -> None:
+    from common.normalization.source_line import read_source_line  # with Arrow: what most commands do not need
+
     rt = runtime()
     org = tenant_of(rt, org)
     with usage_errors():

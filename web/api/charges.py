@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
 from common.errors import NotFound
-from common.normalization.source_line import SourceLine, read_source_line
 from common.reporting.arguments import read_day, read_days, read_filter, read_metric
 from common.reporting.charges import MOST_CHARGES, ChargeReport, ChargesQuestion, ask_charges, show_charge
 from common.reporting.marks import charges_mark
 from web.api.costs import ChargesOf
 from web.api.declare import Call, Routes
 from web.api.shapes import Amount, Asked, Day, Moment, Receipt
+
+if TYPE_CHECKING:
+    from common.normalization.source_line import SourceLine
 
 routes = Routes("Costs")
 _ORG = "/api/v1/organizations/{org}"
@@ -141,6 +143,8 @@ def charges_question(query: ChargesOf, most: int, today: date) -> ChargesQuestio
 
 def source_line_of(call: Call, charge: ChargeReport) -> tuple[SourceLine | None, str | None]:
     """(the line of a charge, why there is none)."""
+    from common.normalization.source_line import read_source_line  # with Arrow: 50 MB that other requests need not
+
     try:
         return read_source_line(call.rt, call.org_slug, charge.delivery_id, charge.source_row_id), None
     except NotFound as error:
