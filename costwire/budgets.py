@@ -12,6 +12,7 @@ import typer
 from common.budgets import manage
 from common.budgets.changing import BudgetChanges, change_budget
 from common.budgets.manage import BudgetReport, Standing
+from common.budgets.preview import BudgetPreview, preview_budget
 from common.budgets.scope_check import scope_warnings
 from common.domain.budgets import (
     ALL_CHARGES,
@@ -80,6 +81,9 @@ def add_budget(
             help="Name of a channel, or email or slack for the deployment's own; repeatable.  The default channels if none is given.",
         ),
     ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Add nothing; show what it would have done in its last six periods.")
+    ] = False,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -100,7 +104,10 @@ def add_budget(
             ends_on=_day("--end", end),
         )
     rt = runtime()
-    org = tenant_of(rt, org, writes=True)
+    org = tenant_of(rt, org, writes=not preview)
+    if preview:
+        _print_preview(preview_budget(rt, org, request), as_json)
+        return
     if isinstance(rt, EmbeddedRuntime):
         subscribe_all(rt)
     added = manage.add_budget(rt, org, request)
@@ -199,6 +206,27 @@ def remove_budget(
         print_json(removed.as_json())
     else:
         console.print(f"Budget {removed.name} is removed; its alerts are resolved.")
+
+
+def _print_preview(found: BudgetPreview, as_json: bool) -> None:
+    if as_json:
+        print_json(found.as_json())
+        return
+    for warning in found.warnings:
+        console.print(joined(styled("warning:", "yellow"), f" {warning}"), soft_wrap=True)
+    if not found.periods:
+        console.print("No charges yet, so there is no period to look at.")
+        return
+    shown = table("period", "spend", "percent", "would have alerted", numbers=("spend", "percent"))
+    for one in found.periods:
+        crossed = ", ".join(f"{plain(each.threshold.percent)}% on {each.day}" for each in one.crossed) or "no"
+        name = f"{one.period.key} (open)" if one.is_open else one.period.key
+        shown.add_row(name, money(one.spend), f"{plain(one.spent_percent)}%", crossed)
+    console.print(shown)
+    console.print(
+        "From the charges as they are now; thresholds on a forecast are not looked at. Nothing was added.",
+        soft_wrap=True,
+    )
 
 
 def _print_set(rt: Runtime, org: str, report: BudgetReport, as_json: bool) -> None:

@@ -31,6 +31,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "costwire costs --by account,tag:team --where region=us-east-1 --compare previous --last 30d",
         "costwire costs --by service --in USD --out costs.csv",
     ),
+    "charges": (
+        "costwire charges --where service=AmazonEC2 --month 2026-03",
+        "costwire charges 9e7dcdf6a1b2c3d4e5f6/0:line-17@2026-03-04T00:00:00Z",
+    ),
+    "report": ("costwire report --month 2026-03", "costwire report --month 2026-03 --out march.html"),
     "tags": ("costwire tags --month 2026-03", "costwire tags team"),
     "match": ("costwire match --month 2026-09", "costwire match --last 7d --json"),
     "meters": ("costwire meters list",),
@@ -79,6 +84,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "budgets add": (
         "costwire budgets add Everything --amount 10000 --currency USD",
         "costwire budgets add Data --amount 500 --currency EUR --provider aws",
+        "costwire budgets add Everything --amount 10000 --currency USD --preview",
     ),
     "budgets set": ("costwire budgets set Everything --amount 12000 --threshold 90 --threshold 100",),
     "budgets list": ("costwire budgets list",),

@@ -274,9 +274,9 @@ locals {
     }
     api_objects = {
       roles    = ["roles/storage.objectViewer"]
-      on       = ["objects:focus/", "objects:quarantine/"]
+      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
       accounts = ["api"]
-      why      = "reads the rows that were known on an earlier day, and quarantined lines"
+      why      = "reads the line of a charge, the rows that were known on an earlier day, and quarantined lines"
     }
     api_root_key = {
       roles    = ["roles/secretmanager.secretAccessor"]

@@ -160,10 +160,10 @@ def cur_line(number: int, cost: str, **changes: str) -> dict[str, str]:
     return line | changes
 
 
-def cur_text(lines: list[dict[str, str]]) -> str:
-    """A legacy CUR as CSV."""
+def cur_text(lines: list[dict[str, str]], extra: Sequence[str] = ()) -> str:
+    """A legacy CUR as CSV.  extra: columns beside the usual ones, empty in lines without them."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CUR_HEADER)
-    writer.writerows([line[name.split("/", 1)[1]] for name in CUR_HEADER] for line in lines)
+    writer, header = csv.writer(out, lineterminator="\n"), [*CUR_HEADER, *extra]
+    writer.writerow(header)
+    writer.writerows([line.get(name.split("/", 1)[1], "") for name in header] for line in lines)
     return out.getvalue()

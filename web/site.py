@@ -18,6 +18,7 @@ from werkzeug.routing import BaseConverter
 
 from common.domain.alerts import OPEN
 from common.domain.names import org_slug_fault
+from common.domain.period import BillingPeriod
 from common.errors import CostError
 from common.ports import Runtime
 from common.records.organizations import DEFAULT
@@ -28,12 +29,14 @@ from web.api.call import NotModified
 from web.api.declare import Route
 from web.api.problems import Problem
 from web.api.routes import ROUTES
-from web.pages import alerts, budgets, costs, data, overview
+from web.pages import alerts, budget_form, budgets, charges, costs, data, operator, overview, report, settings
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
 
 PAGES: tuple[Route, ...] = tuple(
-    route for module in (overview, costs, budgets, alerts, data) for route in module.screens.found
+    route
+    for module in (overview, report, costs, charges, budget_form, budgets, alerts, data, settings, operator)
+    for route in module.screens.found
 )
 """Every page and every form's target."""
 POLICY = (
@@ -99,10 +102,13 @@ def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flas
         made = flask.Response(found.content, mimetype=found.mimetype)
         made.headers["Content-Disposition"] = f'attachment; filename="{found.name}"'
         return _with_headers(made)
-    return _rendered(rt, org_slug, found)
+    made = _rendered(rt, org_slug, found, found.status)
+    if found.secret:
+        made.headers["Cache-Control"] = "no-store"
+    return made
 
 
-def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int = 200) -> flask.Response:
+def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int) -> flask.Response:
     shell = {
         "org": org_slug,
         "title": screen.title,
@@ -113,6 +119,17 @@ def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int = 200) -> 
     }
     text = environment().get_template(screen.template).render({**shell, **screen.context})
     return _with_headers(flask.Response(text, status, mimetype="text/html"))
+
+
+def report_file(rt: Runtime, org_slug: str, month: BillingPeriod | None) -> str:
+    """The report of a month as a page that needs nothing but itself: to be stored, sent, and printed as PDF."""
+    context = report.report_of(rt, org_slug, month)
+    shell = {"org": org_slug, "title": f"Costs of {context['month_title'] or org_slug}", "section": ""}
+    style = Markup(asset_files.contents()["app.css"].decode())  # noqa: S704  # our own file
+    found = (
+        environment().get_template("report.html").render({**shell, **context, "layout": "paper.html", "style": style})
+    )
+    return report.alone(found)
 
 
 def _known(read: Any) -> Any:

@@ -79,7 +79,6 @@ def source_sql(
     only: leave out every canonical column but these.  numbered: lines are told by number even where they have an id of their own.
     undecodable: of a Parquet file that is read leniently, those rows that are left out otherwise.
     """
-    reader = _undecodable if undecodable else _READERS[container.kind]
     wanted = [name for name in matched.format.all_columns if only is None or name in only]
     columns = [f"{_column(container, matched, name)} as {quoted(name)}" for name in wanted]
     if only is None:
@@ -88,7 +87,13 @@ def source_sql(
             text = _rest(container, matched, keys, bag) if bag.rest else _bag(container, keys, bag)
             columns.append(f"{text} as {quoted(bag_name)}")
     columns.append(f"{_row_id(container, matched, numbered)} as source_row_id")
-    return f"select {', '.join(columns)} from {reader(container, matched)}"
+    rows = _undecodable(container, matched) if undecodable else relation_sql(container, matched)
+    return f"select {', '.join(columns)} from {rows}"
+
+
+def relation_sql(container: Container, matched: Matched) -> str:
+    """The file's rows as DuckDB's readers give them, to be read by `cell_sql`."""
+    return _READERS[container.kind](container, matched)
 
 
 def usage_sql(container: Container, matched: Matched) -> str | None:
@@ -108,7 +113,7 @@ def _column(container: Container, matched: Matched, name: str) -> str:
     if container.kind == "answers":
         return _answered(matched, name)
     if container.kind == "json":
-        return _cell(container, matched.columns.get(name, name))
+        return cell_sql(container, matched.columns.get(name, name))
     if name not in matched.columns:
         # a struct asked for whole (tags that were written as one) stands there under its fields only
         return (
@@ -116,11 +121,12 @@ def _column(container: Container, matched: Matched, name: str) -> str:
             if name in container.top_level
             else "cast(null as varchar)"
         )
-    cell = _cell(container, matched.columns[name])
+    cell = cell_sql(container, matched.columns[name])
     return plain_sql(cell) if container.displayed and name in matched.format.displayed else cell
 
 
-def _cell(container: Container, raw: str) -> str:
+def cell_sql(container: Container, raw: str) -> str:
+    """A column of `relation_sql` by the file's own name, as text."""
     if container.kind == "csv":
         return f"c{container.names.index(raw)}"
     if container.kind == "json":
@@ -147,7 +153,7 @@ def _parquet_path(raw: str, container: Container) -> str:
 
 def _bag(container: Container, keys: Mapping[str, str], bag: Bag) -> str:
     if "" in keys:
-        text = _cell(container, keys[""])
+        text = cell_sql(container, keys[""])
         for beginning in bag.strip:
             pattern = '([{,]\\s*)"' + beginning
             text = f"regexp_replace({text}, {literal(pattern)}, '\\1\"', 'g')"
@@ -158,7 +164,7 @@ def _bag(container: Container, keys: Mapping[str, str], bag: Bag) -> str:
     for key, raw in keys.items():
         name = next((key.removeprefix(start) for start in bag.strip if key.startswith(start) and key != start), key)
         head = literal(_json_text(name) + ":")
-        cell = _cell(container, raw)
+        cell = cell_sql(container, raw)
         parts.append(f"case when {cell} is not null then {head} || to_json({cell}) end")
     return "'{' || concat_ws(',', " + ", ".join(parts) + ") || '}'"
 
@@ -175,7 +181,7 @@ def _rest(container: Container, matched: Matched, keys: Mapping[str, str], bag: 
         return "cast(null as varchar)"
     parts = []
     for key, raw in keys.items():
-        cell = _cell(container, raw)
+        cell = cell_sql(container, raw)
         value = cell if raw in container.nested else f"to_json({cell})"
         parts.append(f"case when {cell} is not null then {literal(_json_text(key) + ':')} || {value} end")
     return "nullif('{' || concat_ws(',', " + ", ".join(parts) + ") || '}', '{}')"
@@ -190,7 +196,7 @@ def _json_text(text: str) -> str:
 def _row_id(container: Container, matched: Matched, numbered: bool) -> str:
     row_id = matched.format.row_id
     if row_id is not None and row_id in matched.columns and not numbered:
-        return _cell(container, matched.columns[row_id])
+        return cell_sql(container, matched.columns[row_id])
     before = container.range.rows if container.range else 0
     number = "file_row_number + 1" if container.kind == "parquet" else f"row_number() over () + {before}"
     if container.kind == "answers":

@@ -50,6 +50,11 @@ def check_integration(rt: Runtime, org_slug: str, integration_id: str) -> Checke
     return Checked(integration_id, rt.clock.now(), tuple(_checks(rt, org_slug, integration)))
 
 
+def last_check(rt: Runtime, org_slug: str, integration_id: str) -> Checked | None:
+    """How the last stored check of an integration went; None where it was never checked.  Raises NotFound."""
+    return last_checked(load_integration(rt.documents, org_slug, integration_id))
+
+
 def check_integrations(rt: Runtime, org_slug: str, integration_id: str | None = None) -> list[Checked]:
     """The same for one, or for all by name.  Raises NotFound."""
     names = (

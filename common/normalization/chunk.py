@@ -40,7 +40,7 @@ SMALL_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """One chunk on the bench: `source` is a view of its rows."""
 
     connection: duckdb.DuckDBPyConnection
@@ -86,7 +86,7 @@ def normalize_chunk(delivery: Delivery, chunk: Chunk, rt: Runtime) -> ChunkResul
 
 def _normalize(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> ChunkResult:
     progress.expect(lambda: (delivery.delivery_id, str(delivery.slice), {progress.MAPPING: _lines(*delivery.parts)}))
-    with _bench(delivery, chunk, rt, lenient) as work:
+    with bench(delivery, chunk, rt, lenient) as work:
         name = f"{delivery.folder}/{chunk.number:05d}.parquet"
         target = work.folder / "focus.parquet"
         work.see(reported=progress.is_listened_to())
@@ -143,7 +143,8 @@ def _statements(source_format: str) -> str:
 
 
 @contextmanager
-def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iterator[_Work]:
+def bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iterator[Work]:
+    """A chunk's file, opened, with a connection that can map its lines.  lenient: as `Container` has it."""
     part = chunk.part
     with (
         tempfile.TemporaryDirectory(prefix="chunk-", dir=rt.scratch) as folder,
@@ -162,7 +163,7 @@ def _bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Iter
         container = replace(container, lenient=lenient or container.lenient)
         if usage := usage_sql(container, matched):
             connection.execute(f"create temp table usage as {usage}")
-        yield _Work(connection, container, matched.with_cost(cost), delivery, chunk, Path(folder))
+        yield Work(connection, container, matched.with_cost(cost), delivery, chunk, Path(folder))
 
 
 def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
@@ -177,7 +178,7 @@ def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
     }
 
 
-def _rows(work: _Work) -> str:
+def _rows(work: Work) -> str:
     return rows_select(work.delivery, work.part.chunk, mapping_sql(work.matched.format.name))
 
 
@@ -196,17 +197,17 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
     return focus_select(f"({mapping})", ours, formats()[delivery.source_format].own_columns)
 
 
-def _copy(work: _Work, select: str, target: Path) -> None:
+def _copy(work: Work, select: str, target: Path) -> None:
     work.connection.execute(f"copy ({select}) to {literal(str(target))} {PARQUET}")
 
 
-def _unmapped(work: _Work, target: Path) -> int:
+def _unmapped(work: Work, target: Path) -> int:
     """How many rows of the written file stand for lines that could not be mapped."""
     row = work.connection.execute(f"select count(*) from {_parquet(target)} where ChargeCategory is null").fetchone()
     return int(row[0]) if row else 0
 
 
-def _pairs(work: _Work, rt: Runtime) -> str | None:
+def _pairs(work: Work, rt: Runtime) -> str | None:
     statement = pairs_sql(work.matched.format.name)
     if statement is None:
         return None
@@ -219,7 +220,7 @@ def _pairs(work: _Work, rt: Runtime) -> str | None:
     return rt.objects.put_file(f"focus/{work.delivery.folder}/{work.chunk.number:05d}.pairs.parquet", target).uri
 
 
-def _result(work: _Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None, pairs_uri: str | None) -> ChunkResult:
+def _result(work: Work, rt: Runtime, focus_uri: str, quarantine_uri: str | None, pairs_uri: str | None) -> ChunkResult:
     """Rows, sums and failed rules of what is stored, not of what was meant to be."""
     with rt.objects.local(focus_uri) as path:
         numbers = written_numbers(work.connection, path, work.delivery)

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from common.budgets.manage import list_budgets
 from common.domain.alerts import OPEN
 from common.reporting.alerts import list_alerts
+from common.reporting.charges import ChargesQuestion, ask_charges, charge_id
+from common.tenancy.api_keys import KeyRequest, create_key, list_keys
+from common.warehouse.cost_report import Days
 from tests.browser.conftest import Site, axe_script
+from tests.dashboard_world import resource
 
 pytestmark = pytest.mark.slow
 
+MARCH = Days(date(2026, 3, 1), date(2026, 3, 31))
 COSTS = "/default/analytics?last=45d&group=service&compare=previous"
 SCREENS = {
     "overview": "/default",
     "costs": COSTS,
     "drilled": "/default/analytics?last=45d&group=account&group2=region&compare=previous&filter=service%3DAWS+Lambda",
+    "resource": "/default/analytics/resource?month=2026-03&id={resource}",
+    "charges": "/default/analytics/charges?month=2026-03&filter=service%3DAWS+Lambda",
+    "charge": "/default/analytics/charge?id={charge}",
+    "report": "/default/report?month=2026-03",
     "budgets": "/default/budgets",
+    "budget form": "/default/budgets/new?name=Compute+2&amount=9000&services=Amazon+Elastic+Compute+Cloud%0D%0ANothing",
+    "budget changed": "/default/budgets/{budget}/change",
+    "integrations": "/default/settings/integrations",
+    "integration": "/default/settings/integrations/aws-main?check=true",
+    "keys": "/default/settings/keys",
+    "rates": "/default/settings/rates",
+    "retention": "/default/settings/retention",
+    "tenants": "/-/operator/tenants",
+    "all runs": "/-/operator/runs",
+    "messages": "/-/operator/messages",
+    "doctor": "/-/operator/doctor",
     "budget": "/default/budgets/{budget}",
     "alerts": "/default/alerts",
     "alert": "/default/alerts/{alert}",
@@ -37,7 +59,10 @@ SCREENS = {
 
 def address(site: Site, screen: str) -> str:
     (march,) = site.rt.deliveries(state="current", billing_period="2026-03")
+    first = ask_charges(site.rt, "default", ChargesQuestion(days=MARCH, most=1)).charges[0]
     known = {
+        "resource": quote(resource("AmazonEC2", 1), safe=""),
+        "charge": quote(charge_id(first.delivery_id, first.source_row_id)),
         "budget": next(one.budget_id for one in list_budgets(site.rt, "default") if one.name == "Compute"),
         "alert": list_alerts(site.rt, "default", resolved=True)[0].alert_id,
         "delivery": march["delivery_id"],
@@ -61,12 +86,12 @@ def test_a_screen_is_accessible(page: Any, site: Site, screen: str, theme: str) 
     assert not broken, json.dumps(broken, indent=1)
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
 @pytest.mark.parametrize("screen", SCREENS)
-def test_no_screen_scrolls_sideways(page: Any, site: Site, screen: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
+def test_no_screen_scrolls_sideways(page: Any, site: Site, screen: str) -> None:
     page.goto(address(site, screen))
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    for width in (320, 390, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, width
 
 
 def test_from_the_overview_to_what_grew_and_back(page: Any) -> None:
@@ -148,9 +173,74 @@ def test_pointing_at_a_day_shows_it_and_a_click_opens_it(page: Any) -> None:
     assert day in page.locator(".totals").inner_text()
 
 
+def test_from_costs_down_to_the_line_of_a_charge_and_back(page: Any) -> None:
+    page.goto("/default/analytics?month=2026-03&group=resource&filter=service%3DAWS+Lambda")
+    page.get_by_role("link", name="first").first.click()
+    page.wait_for_url("**/analytics/resource?*")
+    assert page.get_by_role("heading", level=1).inner_text() == "first"
+    total = page.locator(".totals .big").inner_text()
+    page.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    assert "Sun 1 Mar 2026, USD" in page.get_by_role("slider").get_attribute("aria-valuetext")
+    page.locator("table.charges tbody a").first.click()
+    page.wait_for_url("**/analytics/charge?*")
+    cells = {
+        name: page.locator("tr", has=page.get_by_role("rowheader", name=name, exact=True)).locator("td")
+        for name in ("lineItem/UnblendedCost", "BilledCost")
+    }
+    assert cells["lineItem/UnblendedCost"].inner_text() == cells["BilledCost"].inner_text()
+    page.go_back()
+    page.wait_for_selector("table.charges")
+    assert page.locator(".totals .big").inner_text() == total
+
+
+def test_a_budget_is_previewed_set_and_removed(page: Any, site: Site) -> None:
+    page.goto("/default/budgets")
+    page.get_by_role("link", name="New budget").click()
+    page.get_by_label("Name", exact=True).fill("Search team")
+    page.get_by_label("Amount per period").fill("1200")
+    page.get_by_label("Tags").fill("team=search")
+    page.get_by_role("button", name="Preview").click()
+    page.wait_for_selector("#preview")
+    assert "It would have alerted" in page.locator("section", has=page.locator("#preview")).inner_text()
+    page.get_by_role("button", name="Set the budget").click()
+    page.wait_for_url("**/budgets/search-team-*")
+    assert "tag team=search" in page.locator("main").inner_text().lower()
+    page.get_by_role("link", name="Change").click()
+    page.get_by_text("Remove this budget").click()
+    page.locator("#typed-name").fill("Search team")
+    page.get_by_role("button", name="Remove").click()
+    page.wait_for_url("**/default/budgets")
+    assert "Search team" not in [one.name for one in list_budgets(site.rt, "default")]
+
+
+def test_a_key_is_shown_once(page: Any, site: Site) -> None:
+    page.goto("/default/settings/keys")
+    page.get_by_label("Name").fill("Pipeline")
+    page.get_by_role("button", name="Make the key").click()
+    secret = page.locator(".secret code").inner_text()
+    page.get_by_role("link", name="I have stored it").click()
+    page.wait_for_selector(".secret", state="detached")
+    assert secret not in page.content() and secret not in page.url
+    page.go_back()
+    page.wait_for_load_state()
+    assert secret not in page.content()
+    create_key(site.rt, "default", KeyRequest("Old"), "test")
+    page.goto("/default/settings/keys")
+    page.get_by_role("button", name="Revoke Old").click()
+    page.wait_for_selector("tr:has-text('Old') .chip:has-text('Revoked')")
+    assert {one.name for one in list_keys(site.rt, "default") if one.revoked_at} == {"Old"}
+
+
 def test_keys_go_to_every_screen(page: Any) -> None:
     page.goto("/default")
-    for key, path in (("c", "analytics"), ("b", "budgets"), ("a", "alerts"), ("d", "data")):
+    for key, path in (
+        ("c", "analytics"),
+        ("b", "budgets"),
+        ("a", "alerts"),
+        ("d", "data"),
+        ("s", "settings/integrations"),
+    ):
         page.keyboard.press("g")
         page.keyboard.press(key)
         page.wait_for_url(f"**/default/{path}*")

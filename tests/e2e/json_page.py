@@ -50,6 +50,7 @@ COMMANDS = (
     "quarantine",
     "restatements",
     "costs --by service,tag:team --compare previous --month 2026-03",
+    "charges --top 3",
     "tags",
     "sql 'select BillingCurrency, sum(BilledCost) as billed from cost_data_standard_1_3 group by all'",
     "export focus.csv",

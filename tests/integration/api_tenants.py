@@ -16,6 +16,7 @@ from common.budgets.manage import BudgetRequest, add_budget
 from common.domain.api_keys import Role
 from common.messages import SyncRequested
 from common.records.integrations import save_integration
+from common.reporting.charges import ChargesQuestion, ask_charges, charge_id
 from common.tenancy.api_keys import KeyRequest, authenticate, create_key, revoke_key
 from common.tenancy.organizations import add_organization
 from costwire.worker import subscribe_all, work
@@ -87,8 +88,10 @@ def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
     (run_id, *_) = [name for name, _ in rt.documents.list(f"orgs/{org}/runs")]
     (alert_id, *_) = [name for name, _ in rt.documents.list(f"orgs/{org}/alerts")]
     (delivery_id, *_) = [name for name, _ in rt.documents.list(f"orgs/{org}/deliveries", {"state": "current"})]
+    charge = ask_charges(rt, org, ChargesQuestion(most=1)).charges[0]
     names = {
         "org": org,
+        "charge_id": charge_id(charge.delivery_id, charge.source_row_id),
         "provider": "aws",
         "run_id": run_id,
         "alert_id": alert_id,

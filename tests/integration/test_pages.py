@@ -20,8 +20,9 @@ from common.budgets import manage
 from common.domain.alerts import OPEN
 from common.errors import Retryable
 from common.reporting.alerts import list_alerts
+from common.reporting.charges import ChargesQuestion, ask_charges, charge_id
 from tests import commands
-from tests.dashboard_world import HOSTILE, NOW, fill, refuse
+from tests.dashboard_world import HOSTILE, NOW, fill, refuse, resource
 from tests.integration.api_world import on, show
 from tests.support import Laptop, laptop
 from web import asset_files
@@ -112,6 +113,13 @@ def addresses(rt: Laptop) -> list[str]:
         "{alert_id}": next(iter(name for name, _ in rt.documents.list("orgs/default/alerts")), "none"),
         "{delivery_id}": next(iter(name for name, _ in rt.documents.list("orgs/default/deliveries")), "none"),
         "{run_id}": next(iter(name for name, _ in rt.documents.list("orgs/default/runs")), "none"),
+        "{integration_id}": next(iter(name for name, _ in rt.documents.list("orgs/default/integrations")), "none"),
+    }
+    charges = ask_charges(rt, "default", ChargesQuestion(most=1)).charges
+    charge = charge_id(charges[0].delivery_id, charges[0].source_row_id) if charges else "none/0:none"
+    asked = {
+        "/default/analytics/resource": f"?id={quote(resource('AmazonEC2', 1), safe='')}",
+        "/default/analytics/charge": f"?id={quote(charge)}",
     }
     found = []
     for route in PAGES:
@@ -119,7 +127,7 @@ def addresses(rt: Laptop) -> list[str]:
             path = route.path
             for name, value in known.items():
                 path = path.replace(name, value)
-            found.append(path)
+            found.append(path + asked.get(path, ""))
     return found
 
 
@@ -133,8 +141,10 @@ def test_every_page_is_whole_where_everything_is_there(full: Laptop) -> None:
 def test_every_page_is_whole_where_nothing_is_there(empty: Laptop) -> None:
     ask = site(empty)
     for address in addresses(empty):
-        page = whole(ask.get(address, follow_redirects=True), 404 if address.endswith("/none") else 200)
-        assert address.endswith("/none") or re.search(r"No \w+ yet|Nothing|empty", page.text), address
+        page = whole(ask.get(address, follow_redirects=True), 404 if "none" in address else 200)
+        assert "none" in address or re.search(
+            r"No (\w+ )+yet|Nothing|empty|No charges|New budget|Retention|What was looked at", page.text
+        ), address
 
 
 def test_every_link_on_a_page_leads_somewhere(full: Laptop) -> None:
@@ -204,6 +214,14 @@ def test_page_and_api_and_command_agree_to_the_last_digit(sample: Laptop) -> Non
             assert shown == sorted(each["total"] for each in one["groups"])[: len(shown)] or len(one["groups"]) > 50
             if len(one["groups"]) <= 50:
                 assert len(shown) == len(one["groups"])
+
+
+def test_a_charge_of_every_format_leads_to_its_line(sample: Laptop) -> None:
+    ask = site(sample)
+    listed = ask_charges(sample, "default", ChargesQuestion()).charges
+    for one in (listed[0], listed[-1]):
+        page = whole(ask.get(f"/default/analytics/charge?id={quote(charge_id(one.delivery_id, one.source_row_id))}"))
+        assert re.search(r"Row [\d.]+ of ", page.text) and "Column of the file" in page.text, one.source_row_id
 
 
 def test_the_chart_and_its_table_add_up_to_the_total(full: Laptop) -> None:

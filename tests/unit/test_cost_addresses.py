@@ -56,7 +56,10 @@ def test_a_name_leads_to_its_charges_by_the_next_dimension() -> None:
     deeper = links("group=account&filter=service=A").drill("account", "1")
     assert asked(deeper) == {"group": ["region"], "filter": ["service=A", "account=1"]}
     assert asked(links("group=tag:team").drill("tag:team", None))["group"] == ["provider"]
-    assert asked(links("group=resource").drill("resource", "r"))["group"] == ["ChargeCategory"]
+    resource = links("group=resource&month=2026-03&filter=service=A").drill("resource", "/a b?c&d")
+    assert resource.startswith("/default/analytics/resource?")
+    assert asked(resource) == {"id": ["/a b?c&d"], "month": ["2026-03"], "filter": ["service=A"]}
+    assert asked(links("group=resource").drill("resource", None))["group"] == ["ChargeCategory"]
     assert "group2" not in asked(links("group=service&group2=region").drill("service", "A"))
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.budgets.changing import BudgetChanges, change_budget
 from common.budgets.manage import BudgetRequest, add_budget, list_budgets, remove_budget, show_budget
+from common.budgets.preview import preview_budget
 from common.domain.budgets import (
     DEFAULT_FORECAST_THRESHOLDS,
     DEFAULT_THRESHOLDS,
@@ -18,7 +19,7 @@ from common.domain.budgets import (
 )
 from web.api.declare import Call, Routes
 from web.api.paging import Paged, page
-from web.api.shapes import Amount, Asked
+from web.api.shapes import Amount, Asked, Day, Moment
 
 routes = Routes("Budgets")
 _PATH = "/api/v1/organizations/{org}/budgets"
@@ -102,6 +103,34 @@ class BudgetRemoved(BaseModel):
     name: str
 
 
+class PreviewedThreshold(BaseModel):
+    """A threshold on actual spend."""
+
+    threshold_percent: Amount
+    threshold_amount: Amount
+    crossed_on: Day | None = Field(description="The day of the charges with which it would have been crossed")
+
+
+class PreviewedPeriod(BaseModel):
+    """One period, from the charges as they are now."""
+
+    period: str
+    period_start: Moment
+    period_end: Moment
+    period_open: bool
+    spend: Amount
+    percent: Amount
+    charges: int
+    thresholds: list[PreviewedThreshold]
+
+
+class Preview(BaseModel):
+    """What a budget would have done."""
+
+    periods: list[PreviewedPeriod] = Field(description="The newest first")
+    warnings: list[str] = Field(description="Values of the scope that no charge has")
+
+
 @routes.get(_PATH, answer=Budgets)
 def list_all_budgets(call: Call, query: Paged) -> dict[str, Any]:
     """The budgets with their standings, by name."""
@@ -119,7 +148,11 @@ def get_budget(call: Call, budget_id: BudgetId) -> dict[str, Any]:
 @routes.post(_PATH, answer=Budget, status=201)
 def set_budget(call: Call, body: BudgetWanted) -> dict[str, Any]:
     """Set a budget and evaluate what is spent already."""
-    request = BudgetRequest(
+    return add_budget(call.rt, call.org_slug, _request(body)).as_json()
+
+
+def _request(body: BudgetWanted) -> BudgetRequest:
+    return BudgetRequest(
         name=body.name,
         amount=read_amount(body.amount),
         currency=body.currency,
@@ -133,7 +166,12 @@ def set_budget(call: Call, body: BudgetWanted) -> dict[str, Any]:
         starts_on=body.starts_on,
         ends_on=body.ends_on,
     )
-    return add_budget(call.rt, call.org_slug, request).as_json()
+
+
+@routes.post(f"{_PATH}/preview", answer=Preview)
+def preview(call: Call, body: BudgetWanted) -> dict[str, Any]:
+    """What a budget would have done in its last six periods; nothing is stored."""
+    return preview_budget(call.rt, call.org_slug, _request(body)).as_json()
 
 
 @routes.patch(f"{_PATH}/{{budget_id}}", answer=Budget)

@@ -39,8 +39,8 @@ Filters = Annotated[
 Metric = Annotated[str, Field("billed", description="billed, effective, list, contracted or estimated")]
 
 
-class CostsOf(Asked):
-    """Which charges, and how they are added up.  Days are those in which charges start, in UTC."""
+class ChargesOf(Asked):
+    """Which charges, and by which cost.  Days are those in which charges start, in UTC."""
 
     month: str | None = Field(None, description="The days of a month, YYYY-MM", examples=["2026-03"])
     last: str | None = Field(None, description="The last days up to today, such as 30d or 4w")
@@ -48,6 +48,12 @@ class CostsOf(Asked):
     last_day: str | None = Field(None, alias="to", description="The last day, included, YYYY-MM-DD, yesterday or today")
     filter: Filters
     metric: Metric
+    known_on: str | None = Field(None, description="Answer by the deliveries that were shown at the end of this day")
+
+
+class CostsOf(ChargesOf):
+    """Which charges, and how they are added up."""
+
     compare: Literal["previous"] | None = Field(
         None,
         description="previous: also the days before, and the change; days that are still filling are left out of both",
@@ -56,7 +62,6 @@ class CostsOf(Asked):
         None, description="USD: convert by the organization's own rates; a missing rate is a problem"
     )
     top: int | None = Field(None, ge=1, le=10_000, description="So many groups, the others as one")
-    known_on: str | None = Field(None, description="Answer by the deliveries that were shown at the end of this day")
 
 
 class CostsBy(CostsOf):

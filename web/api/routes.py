@@ -6,6 +6,7 @@ from web.api import (
     alerts,
     billing,
     budgets,
+    charges,
     costs,
     health,
     history,
@@ -21,6 +22,7 @@ from web.api.declare import Route
 _MODULES = (
     health,
     costs,
+    charges,
     syncs,
     pipelines,
     budgets,

@@ -63,7 +63,7 @@
   function keysHelp() {
     const box = element("dialog", "help"), list = element("dl");
     box.setAttribute("aria-label", "Keys");
-    for (const [keys, what] of [["/", "filter"], ["g then o c b a d", "Overview, Costs, Budgets, Alerts, Data"], ["?", "this help"], ["← → on the chart", "a step; Page keys seven, Enter opens it"]]) { const term = element("dt"); term.append(element("kbd", "", keys)); list.append(term, element("dd", "", what)); }
+    for (const [keys, what] of [["/", "filter"], ["g then o c b a d s", "Overview, Costs, Budgets, Alerts, Data, Settings"], ["?", "this help"], ["← → on the chart", "a step; Page keys seven, Enter opens it"]]) { const term = element("dt"); term.append(element("kbd", "", keys)); list.append(term, element("dd", "", what)); }
     const close = element("button", "button", "Close"); close.addEventListener("click", () => box.close());
     box.append(element("h2", "", "Keys"), list, close); box.addEventListener("close", () => box.remove()); document.body.append(box); box.showModal();
   }
@@ -80,6 +80,7 @@
     const target = event.target;
     if (target.id === "theme") { const next = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]; write("theme", next); show(next); }
     else if (target.matches("[data-print]")) window.print();
+    else if (target.matches("[data-copy]")) { if (await copy(target.closest(".copy").querySelector("code").textContent, "Text")) { target.textContent = "Copied"; setTimeout(() => { target.textContent = "Copy"; }, 1500); } }
     else if (target.matches("[data-copy-address]")) { if (await copy(location.href, "Link")) { const before = target.textContent; target.textContent = "Copied"; setTimeout(() => { target.textContent = before; }, 1500); } }
   }
   function changes(event) {

@@ -104,9 +104,10 @@ def sentence(alert: AlertReport) -> str:
         what = " ".join(filter(None, (document.get("integration"), document.get("period"))))
         return f"{what or alert.kind}: a delivery was rejected, its total differs from the source"
     percent = f"{plain(alert.threshold_percent)} %"
+    period = f" in {document['period']}" if document.get("period") else ""
     if f"-{FORECAST}-" in alert.alert_id:
-        return f"{alert.budget_name} is forecast to reach {percent} of its amount"
-    return f"{alert.budget_name} has reached {percent} of its amount"
+        return f"{alert.budget_name} is forecast to reach {percent} of its amount{period}"
+    return f"{alert.budget_name} has reached {percent} of its amount{period}"
 
 
 def _period_end(alert: AlertReport, now: datetime) -> datetime | None:

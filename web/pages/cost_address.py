@@ -16,8 +16,9 @@ from pydantic import Field, model_validator
 
 from common.domain.period import BillingPeriod
 from common.reporting.arguments import read_dimension, read_dimensions, read_filter
+from common.reporting.charges import MOST_CHARGES
 from common.warehouse.dimensions import TAG, Operator
-from web.api.costs import CostsBy
+from web.api.costs import ChargesOf, CostsBy
 from web.formatting import long_day, month_name, short_day
 
 DRILL = ("provider", "service", "account", "region", "resource")
@@ -72,6 +73,20 @@ class CostsPage(CostsBy):
         return ",".join(listed(one) for one in (self.group, self.group2) if one)
 
 
+class ResourcePage(CostsPage):
+    """One resource, and how its charges are shown."""
+
+    id: str = Field(min_length=1, max_length=2000)
+    group: str = "ChargeCategory"
+
+    @property
+    def as_costs(self) -> CostsPage:
+        """The same as a question of the Costs screen."""
+        known = {name: getattr(self, name) for name in CostsPage.model_fields}
+        fixed = [*self.filter, condition_text("resource", self.id)]
+        return CostsPage.model_construct(**known | {"filter": fixed})
+
+
 @dataclass(frozen=True)
 class Step:
     """A part of a path of links.  address: None for where the reader is."""
@@ -91,8 +106,9 @@ class Condition:
 class Addresses:
     """Where links on the page lead."""
 
-    def __init__(self, org_slug: str, query: CostsPage) -> None:
-        self.base = f"/{org_slug}/analytics"
+    def __init__(self, org_slug: str, query: CostsPage, place: str = "analytics") -> None:
+        self.org_slug = org_slug
+        self.base = f"/{org_slug}/{place}"
         self.api = f"/api/v1/organizations/{org_slug}/costs"
         self.query = query
         self.given: dict[str, Any] = query.model_dump(by_alias=True, exclude_defaults=True)
@@ -113,6 +129,22 @@ class Addresses:
         return f"{self.api}?{_encoded(found | {'group': self.query.groups})}"
 
     @property
+    def charges(self) -> str:
+        """The single charges of the same question."""
+        return f"/{self.org_slug}/analytics/charges?{_encoded(self._of_charges())}"
+
+    @property
+    def charges_json(self) -> str:
+        """The same to the API."""
+        names = set(ChargesOf.model_fields) | {"from", "to"}
+        found = {name: value for name, value in self._of_charges().items() if name in names}
+        return f"/api/v1/organizations/{self.org_slug}/charges?{_encoded(found | {'top': MOST_CHARGES})}"
+
+    def _of_charges(self) -> dict[str, Any]:
+        gone = ("group", "group2", "each", "sort", "rows", "page", "compare", "convert", "top", "id")
+        return {name: value for name, value in self.given.items() if name not in gone}
+
+    @property
     def csv(self) -> str:
         """The same answer as a file."""
         return f"{self.base}.csv?{_encoded(self.given | {'group': self.query.groups, 'group2': None})}"
@@ -121,10 +153,17 @@ class Addresses:
         """Only the charges of one value, by the next dimension that is not fixed."""
         if dimension in ("day", "month"):
             return self.of_days(*_days_of(dimension, key or ""))
+        if dimension == "resource" and key:
+            kept = {
+                name: value
+                for name, value in self.given.items()
+                if name not in ("group", "group2", "rows", "page", "sort")
+            }
+            return f"/{self.org_slug}/analytics/resource?{_encoded({'id': key} | kept)}"
         fixed = {read_filter(one).dimension.name for one in self.query.filter} | {dimension}
         left = [one for one in DRILL[DRILL.index(dimension) + 1 if dimension in DRILL else 0 :] if one not in fixed]
         following = self.query.group2 or (
-            left[0] if left else "ChargeCategory" if dimension == "resource" else "resource"
+            left[0] if left else "ChargeCategory" if dimension == "resource" else "resource"  # of charges without one
         )
         return self.to(
             filter=[*self.query.filter, condition_text(dimension, key)], group=following, group2=None, rows=None

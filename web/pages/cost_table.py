@@ -128,9 +128,9 @@ def _first_level(found: CurrencyCosts) -> list[CostGroup]:
 def _below(parent: CostGroup, found: CurrencyCosts, query: CostsPage, addresses: Addresses) -> list[Row]:
     inside = [one for one in found.groups if one.keys[0] == parent.keys[0]]
     rows = []
-    into = Addresses(addresses.base.split("/")[1], query.model_copy(update={"group2": None, "group": query.group2}))
+    into = Addresses(addresses.org_slug, query.model_copy(update={"group2": None, "group": query.group2}))
     fixed = into.query.model_copy(update={"filter": [*query.filter, *_filter_of(query.group, parent.keys[0])]})
-    into = Addresses(addresses.base.split("/")[1], fixed)
+    into = Addresses(addresses.org_slug, fixed)
     for one in inside[:5]:
         text, title = _label(one.keys[1], one.names[1], query.group2 or "")
         rows.append(

@@ -87,7 +87,7 @@ def costs(call: Call, query: CostsPage) -> Screen | Goto:
         "plain_name": plain_name,
     }
     if answer.currencies:
-        found = _chosen(answer, query.show_currency)
+        found = chosen_currency(answer, query.show_currency)
         shown |= {"found": found, **table_and_chart(call, query, addresses, answer, found, receipt, mark, today)}
     return Screen("costs.html", "Costs", "costs", shown)
 
@@ -117,7 +117,7 @@ def _usual(call: Call, today: date) -> str:
     return f"/{call.org_slug}/analytics?{period}&group=service&compare=previous"
 
 
-def _chosen(answer: CostsAnswer, wanted: str | None) -> CurrencyCosts:
+def chosen_currency(answer: CostsAnswer, wanted: str | None) -> CurrencyCosts:
     """The currency that is shown: the one that was asked for, else the one with the most charges."""
     by_name = {one.currency: one for one in answer.currencies}
     return by_name.get(wanted or "") or max(answer.currencies, key=lambda one: one.amounts.charges)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -122,3 +122,12 @@ def _cell(month: str, found: Sequence[DeliveryReport]) -> Cell:
         return Cell(month, newest, *state_words(newest))
     chosen = shown or newest
     return Cell(month, chosen, *state_words(chosen))
+
+
+def grouped_fixes(found: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """(fix, what it is for), each fix once.  found: what is at fault and its fix, "" for none."""
+    fixes: dict[str, list[str]] = {}
+    for what, fix in found:
+        if fix:
+            fixes.setdefault(fix, []).append(what)
+    return list(fixes.items())

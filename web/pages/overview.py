@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
+from markupsafe import Markup
 from pydantic import Field
 
 from common.domain.alerts import OPEN
@@ -70,8 +70,8 @@ def overview(call: Call, query: OverviewPage) -> Screen:
     month = read_period(query.month) if query.month else BillingPeriod.of(newest.date())
     days = Days(month.start.date(), month.end.date() - timedelta(days=1))
     answer = ask_costs(call.rt, call.org_slug, CostsQuestion(days=days, compare=True))
-    before = ask_costs(call.rt, call.org_slug, _by_day(month.previous()))
-    daily = ask_costs(call.rt, call.org_slug, _by_day(month))
+    before = ask_costs(call.rt, call.org_slug, by_day(month.previous()))
+    daily = ask_costs(call.rt, call.org_slug, by_day(month))
     forecast = ask_forecast(call.rt, call.org_slug, ForecastQuestion(month))
     currencies = sorted({one.currency for one in (*answer.currencies, *before.currencies)})
     if not currencies:
@@ -110,12 +110,13 @@ def overview(call: Call, query: OverviewPage) -> Screen:
             "is_open": forecast.is_open,
             "changes": _changes(found, addresses),
             "costs_address": addresses.to(),
-            "chart": _chart(month, chosen, daily, before, expected, receipt.filling_since, now.date()),
+            "chart": running_chart(month, chosen, daily, before, expected, receipt.filling_since, now.date()),
         },
     )
 
 
-def _by_day(month: BillingPeriod) -> CostsQuestion:
+def by_day(month: BillingPeriod) -> CostsQuestion:
+    """What a month cost by day."""
     return CostsQuestion(group=(SHORT["day"],), days=Days(month.start.date(), month.end.date() - timedelta(days=1)))
 
 
@@ -129,7 +130,7 @@ def _changes(found: CurrencyCosts, addresses: Addresses) -> list[Changed]:
     return [Changed(one.keys[0], one, addresses.drill("service", one.keys[0])) for one in changed[:_CHANGES]]
 
 
-def _chart(
+def running_chart(
     month: BillingPeriod,
     currency: str,
     daily: CostsAnswer,
@@ -137,8 +138,9 @@ def _chart(
     expected: CurrencyForecast | None,
     since: date | None,
     today: date,
-) -> Any:
-    """Running totals of this month and the one before, and where this one is expected to end."""
+    name: str = "month",
+) -> Markup:
+    """Running totals of this month and the one before, and where this one is expected to end.  name: of the chart, unique on its page."""
     length = max(month.days, month.previous().days)
     now = _running(daily, currency, month, length)
     earlier = _running(before, currency, month.previous(), length)
@@ -154,7 +156,7 @@ def _chart(
     band = charts.Band(made.low, made.expected, made.high) if made and last >= 0 else None
     lines = [charts.Line("before", earlier), charts.Line("now", now)]
     title = f"Running total of {month_name(first_day)} in {currency}, beside the month before"
-    return charts.running_lines("month", title, bars, lines, band)
+    return charts.running_lines(name, title, bars, lines, band)
 
 
 def _running(answer: CostsAnswer, currency: str, month: BillingPeriod, length: int) -> Sequence[Decimal | None]:

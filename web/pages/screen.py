@@ -18,12 +18,17 @@ Form = TypeVar("Form", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Screen:
-    """What a page shows.  template: in `web/templates`.  section: the entry of the navigation that it belongs to."""
+    """What a page shows.  template: in `web/templates`.  section: the entry of the navigation that it belongs to.
+
+    status: of the answer.  secret: it shows a secret, and is stored nowhere.
+    """
 
     template: str
     title: str
     section: str
     context: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,13 @@ class Screens:
 
     found: list[Route] = field(default_factory=list)
 
-    def get(self, *paths: str) -> Callable[[Handler], Handler]:
+    def get(self, *paths: str, needs: Needs = Needs.VIEWER) -> Callable[[Handler], Handler]:
         """A handler that shows something; it returns a Screen, a Goto or a Download."""
-        return self._adding("GET", paths, Needs.VIEWER)
+        return self._adding("GET", paths, needs)
 
-    def post(self, *paths: str) -> Callable[[Handler], Handler]:
-        """A handler that a form calls; it returns a Goto."""
-        return self._adding("POST", paths, Needs.EDITOR)
+    def post(self, *paths: str, needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+        """A handler that a form calls; it returns a Goto, or a Screen that says what is wrong with the form."""
+        return self._adding("POST", paths, needs)
 
     def _adding(self, method: str, paths: tuple[str, ...], needs: Needs) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
@@ -76,4 +81,4 @@ def read_form(model: type[Form]) -> Form:
         raise Problem("invalid_request", f"{name}: {one['msg'].removeprefix('Value error, ')}") from None
 
 
-__all__ = ["Call", "Download", "Goto", "Screen", "Screens", "read_form"]
+__all__ = ["Call", "Download", "Goto", "Needs", "Screen", "Screens", "read_form"]

@@ -98,7 +98,7 @@ def grants() -> Iterator[Grant]:
     yield Grant("api", "roles/bigquery.user", "project")
     yield Grant("api", PUBLISHER, "topic:alert-raised")
     yield Grant("api", _READ_BUCKET, "bucket")
-    yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("focus", "quarantine"))
+    yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("raw", "focus", "quarantine"))
     yield Grant("stripe_webhook", PUBLISHER, "topic:subscription-changed")
     yield Grant("stripe_webhook", "roles/secretmanager.secretAccessor", "secret:costwire-stripe-webhook-secret")
     yield from (Grant("update_plans", PUBLISHER, f"topic:{one}") for one in ("subscription-changed", "alert-raised"))
