@@ -79,6 +79,7 @@ COMMANDS = (
     "apply -f declared.toml --dry-run",
     "tenants add Another --slug another_1",
     "tenants list",
+    "tenants show another_1",
     "tenants suspend another_1",
     "tenants resume another_1",
     "tenants remove another_1 --yes",
