@@ -8,6 +8,7 @@ import typer.main
 
 from common.messages import MESSAGES
 from common.messages.subscriptions import SUBSCRIPTIONS
+from common.records.organizations import limits_of, plans
 from costwire.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -108,3 +109,12 @@ def test_the_index_lists_every_document_and_decision() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 100
+
+
+def test_the_page_of_plans_has_the_limits_of_the_data() -> None:
+    page = (ROOT / "docs" / "plans.md").read_text(encoding="utf-8")
+    for name, plan in plans().items():
+        limits = limits_of(name)
+        figures = [plan["price_usd"], *(limits[one] for one in ("runs_per_day", "runs_per_month", "concurrent_runs"))]
+        cells = [name, *figures, limits["seats"], limits["providers"]]
+        assert f"| {' | '.join(map(str, cells))} |" in page
