@@ -47,7 +47,7 @@ locals {
     ingest_deepseek = {
       description   = "Lands DeepSeek's costs in the bucket, with control totals"
       memory        = "512Mi"
-      cpu           = "0.125"
+      cpu           = "0.25"
       max_instances = 1
     }
     ingest_opencost = {
@@ -65,7 +65,7 @@ locals {
     ingest_openrouter = {
       description   = "Lands OpenRouter's activity in the bucket, with control totals"
       memory        = "512Mi"
-      cpu           = "0.125"
+      cpu           = "0.25"
       max_instances = 1
     }
     ingest_focus = {
@@ -89,7 +89,7 @@ locals {
     send_notifications = {
       description   = "Sends notifications that wait in the outbox"
       memory        = "512Mi"
-      cpu           = "0.5"
+      cpu           = "0.25"
       max_instances = 1
     }
     clean_up = {
