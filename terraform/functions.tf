@@ -130,8 +130,11 @@ locals {
     }
   }
 
-  # what an instance works on at a time: Cloud Run takes more than one request only with a whole vCPU
-  concurrency = { for name, one in local.functions : name => local.facts.functions[name].trigger == "http" && tonumber(one.cpu) >= 1 ? 16 : 1 }
+  # trigger -> what an instance works on at a time; Cloud Run takes more than one request only with a whole vCPU
+  concurrency = {
+    message = 1
+    http    = 16
+  }
 
   cpu_asked = sum([for name, one in local.functions : tonumber(one.cpu) * lookup(var.max_instances, name, one.max_instances)])
 
@@ -203,7 +206,7 @@ module "function" {
   size = {
     memory        = each.value.memory
     cpu           = each.value.cpu
-    concurrency   = local.concurrency[each.key]
+    concurrency   = tonumber(each.value.cpu) < 1 ? 1 : local.concurrency[local.facts.functions[each.key].trigger]
     max_instances = lookup(var.max_instances, each.key, each.value.max_instances)
   }
 

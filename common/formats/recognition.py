@@ -18,7 +18,6 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from common.errors import UnknownFormat
-from common.focus import GENAI_COLUMNS, KUBERNETES_COLUMNS
 
 _NOWHERE: Traversable = files("common.providers")
 _LOCALIZED = re.compile(r".*\S\s*[(\uff08]\s*([A-Za-z][A-Za-z0-9 _]*?)\s*[)\uff09]\s*")
@@ -154,12 +153,6 @@ class SourceFormat:
     given: tuple[str, ...] = ()
     displayed: tuple[str, ...] = ()
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
-
-    @property
-    def own_columns(self) -> frozenset[str]:
-        """The columns of ours that its mapping gives, of those that only some give."""
-        found = [*self.given, *(GENAI_COLUMNS if self.genai else ()), *(KUBERNETES_COLUMNS if self.kubernetes else ())]
-        return frozenset(found)
 
     @property
     def all_columns(self) -> tuple[str, ...]:

@@ -20,7 +20,15 @@ from common.formats.container import Container
 from common.formats.engine import engine
 from common.formats.recognition import Matched, formats, recognise
 from common.formats.source import file_literal, literal, quoted, read_rows, source_sql, usage_sql
-from common.normalization.mapping import adjustments_sql, choose, focus_select, mapping_sql, pairs_sql, set_up
+from common.normalization.mapping import (
+    adjustments_sql,
+    choose,
+    focus_select,
+    mapping_sql,
+    own_columns,
+    pairs_sql,
+    set_up,
+)
 from common.normalization.quarantine import QUARANTINE_COLUMNS, write_quarantine
 from common.normalization.sums import daily_sums, too_large, written_sums
 from common.ports import Runtime
@@ -194,7 +202,7 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
-    return focus_select(f"({mapping})", ours, formats()[delivery.source_format].own_columns)
+    return focus_select(f"({mapping})", ours, own_columns(formats()[delivery.source_format]))
 
 
 def _copy(work: Work, select: str, target: Path) -> None:

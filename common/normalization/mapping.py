@@ -8,8 +8,8 @@ from importlib.resources import as_file, files
 
 import duckdb
 
-from common.focus import SOME_COLUMNS, columns
-from common.formats.recognition import formats
+from common.focus import GENAI_COLUMNS, KUBERNETES_COLUMNS, SOME_COLUMNS, columns
+from common.formats.recognition import SourceFormat, formats
 from common.formats.source import file_literal, quoted
 from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
 from common.records.contract_prices import ContractPrice
@@ -144,6 +144,12 @@ def _class_own(connection: duckdb.DuckDBPyConnection, row: OwnService) -> None:
 def adjustments_sql(source_format: str) -> str | None:
     """The rows that stand for what did not cancel: a mapping over `pairs`, what all chunks' checks left."""
     return _provider_sql(source_format, ".adjustments")
+
+
+def own_columns(known: SourceFormat) -> frozenset[str]:
+    """Those of SOME_COLUMNS that a format's mapping gives."""
+    groups = ((known.genai, GENAI_COLUMNS), (known.kubernetes, KUBERNETES_COLUMNS))
+    return frozenset(known.given).union(*(names for has, names in groups if has))
 
 
 def focus_select(mapped: str, ours: str = "source_row_id, quarantine_reason", own: Collection[str] = ()) -> str:

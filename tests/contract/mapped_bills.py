@@ -12,7 +12,7 @@ from common.formats import container
 from common.formats import recognition as formats
 from common.formats.engine import engine
 from common.formats.source import source_sql, usage_sql
-from common.normalization.mapping import focus_select, mapping_sql, prepare
+from common.normalization.mapping import focus_select, mapping_sql, own_columns, prepare
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def mapped_as(source_format: str, path: Path) -> Iterator[duckdb.DuckDBPyConnect
         connection.execute(f"create temp view source as {source_sql(opened, matched)}")
         if usage := usage_sql(opened, matched):
             connection.execute(f"create temp table usage as {usage}")
-        mapped = focus_select(f"({mapping_sql(source_format)})", own=matched.format.own_columns)
+        mapped = focus_select(f"({mapping_sql(source_format)})", own=own_columns(matched.format))
         connection.execute(f"create table mapped as {mapped}")
         yield connection
 

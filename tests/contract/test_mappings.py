@@ -19,7 +19,7 @@ from common.formats import container
 from common.formats import recognition as formats
 from common.formats.engine import engine
 from common.formats.source import source_sql, usage_sql
-from common.normalization.mapping import focus_select, mapping_sql, prepare
+from common.normalization.mapping import focus_select, mapping_sql, own_columns, prepare
 
 CASES = Path(__file__).parent.parent / "fixtures" / "mappings"
 DECIMALS = {column.name for column in columns() if column.data_type == "Decimal"}
@@ -58,7 +58,7 @@ def map_file(path: Path, settings: dict[str, str]) -> tuple[str, list[dict[str, 
         if usage := usage_sql(opened, matched):
             connection.execute(f"create temp table usage as {usage}")
         mapping = mapping_sql(matched.format.name)
-        result = connection.execute(focus_select(f"({mapping})", own=matched.format.own_columns))
+        result = connection.execute(focus_select(f"({mapping})", own=own_columns(matched.format)))
         names = [entry[0] for entry in result.description]
         return matched.format.name, [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

@@ -21,7 +21,7 @@ from common.formats import recognition as formats
 from common.formats.control import control_totals
 from common.formats.engine import engine
 from common.formats.source import source_sql
-from common.normalization.mapping import focus_select, mapping_sql, prepare
+from common.normalization.mapping import focus_select, mapping_sql, own_columns, prepare
 from common.providers.saas.ledger import bill_of
 from common.validation import validate_relation
 from tests.contract.mapped_bills import lines_of, one
@@ -56,7 +56,7 @@ def mapped(source_format: str, paths: Sequence[Path]) -> Iterator[duckdb.DuckDBP
                 matched = formats.recognise(opened.names)
                 assert matched.format.name == source_format
                 connection.execute(f"create or replace temp view source as {source_sql(opened, matched)}")
-                rows = focus_select(f"({mapping})", own=matched.format.own_columns)
+                rows = focus_select(f"({mapping})", own=own_columns(matched.format))
                 into = "insert into mapped" if number else "create table mapped as"
                 connection.execute(f"{into} select *, '{path.stem}' as file from ({rows})")
         yield connection
