@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,7 +18,7 @@ from common.domain.money import add, plain
 from common.formats import container as containers
 from common.formats.container import Container
 from common.formats.engine import engine
-from common.formats.recognition import Matched, formats, recognise
+from common.formats.recognition import Matched, recognise
 from common.formats.source import file_literal, literal, quoted, read_rows, source_sql, usage_sql
 from common.normalization.mapping import (
     adjustments_sql,
@@ -187,11 +187,12 @@ def _variables(delivery: Delivery, part: Part, net: bool) -> dict[str, str]:
 
 
 def _rows(work: Work) -> str:
-    return rows_select(work.delivery, work.part.chunk, mapping_sql(work.matched.format.name))
+    known = work.matched.format
+    return rows_select(work.delivery, work.part.chunk, mapping_sql(known.name), own_columns(known))
 
 
-def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
-    """The rows of a mapping as they are stored: FOCUS columns, then ours."""
+def rows_select(delivery: Delivery, chunk: int | str, mapping: str, given: Collection[str] = ()) -> str:
+    """The rows of a mapping as they are stored: FOCUS columns, then ours.  given: those of ours that only some mappings give."""
     by_row = delivery.source_format == "focus"  # one file may hold several providers
     own = {
         "x_OrgSlug": literal(delivery.org_slug),
@@ -202,7 +203,7 @@ def rows_select(delivery: Delivery, chunk: int | str, mapping: str) -> str:
         "x_IngestedAt": f"timestamptz {literal(delivery.landed_at.isoformat())}",
     }
     ours = ", ".join(f"{value} as {name}" for name, value in own.items())
-    return focus_select(f"({mapping})", ours, own_columns(formats()[delivery.source_format]))
+    return focus_select(f"({mapping})", ours, given)
 
 
 def _copy(work: Work, select: str, target: Path) -> None:
