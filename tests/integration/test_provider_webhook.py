@@ -233,7 +233,7 @@ def test_a_repeated_event_starts_nothing_more_for_eight_days(rt: World) -> None:
     secret = rt.integration()
     rt.call(eventbridge(), x_costwire_secret=secret)
     (first,) = rt.requests()
-    dispatch(first, rt.documents, rt.bus, rt.clock)
+    dispatch(first, rt)
     ingest(ordered(rt), rt)  # nothing lies there: the run ends
     for days in (0, 1, 6):
         rt.clock.sleep(days * 24 * 3600)
@@ -261,7 +261,7 @@ def test_calls_about_a_month_join_the_run_that_has_not_begun(rt: World) -> None:
     rt.call(eventbridge(event_id="e-2"), x_costwire_secret=secret)
     (again,) = rt.requests()
     assert again == first  # it has no run yet: whoever published it may have died before
-    dispatch(first, rt.documents, rt.bus, rt.clock)
+    dispatch(first, rt)
     rt.call(eventbridge(event_id="e-3"), x_costwire_secret=secret)
     assert months(rt) == []
     april = MANIFEST.replace("2026-03", "2026-04")
@@ -282,7 +282,7 @@ def test_a_file_that_comes_while_its_month_is_read_gets_one_more_run(rt: World) 
     secret = rt.integration()
     rt.call(eventbridge(event_id="e-1"), x_costwire_secret=secret)
     (first,) = rt.requests()
-    dispatch(first, rt.documents, rt.bus, rt.clock)
+    dispatch(first, rt)
     order, found = ordered(rt), []
     assert rt.bucket.is_dir()
 
@@ -294,7 +294,7 @@ def test_a_file_that_comes_while_its_month_is_read_gets_one_more_run(rt: World) 
                 rt.call(eventbridge(event_id=f"late-{number}"), x_costwire_secret=secret)
                 found.extend(rt.requests())
             later = found[0]
-            dispatch(later, rt.documents, rt.bus, rt.clock)
+            dispatch(later, rt)
             with pytest.raises(Held):
                 ingest(IngestBill("aws", "default", "bills", f"{later.run_id}.bills", ("2026-03",)), rt)
             rt.call(eventbridge(event_id="late-9"), x_costwire_secret=secret)
