@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for one in python3.13 python3.12 python3.11 python3; do command -v $$one >/dev/null && $$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$one && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet  # errors only: its warnings are about the machine
-WORKERS ?= 2
+WORKERS ?= 3
 # where Python may not keep what it compiles, each process that a test or benchmark starts compiles the program anew
 test coverage test-cloud bench bench-cloud: export PYTHONDONTWRITEBYTECODE :=
 

@@ -101,7 +101,7 @@ def test_the_installed_command_runs_the_demo_without_a_clone(installed: tuple[Pa
         cwd=tmp_path, env={"PATH": f"{venv}/bin"}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("proved, difference 0") == 7
+    assert done.stdout.count("proved, difference 0") == 9
     assert "26,963.54" in done.stdout
     assert re.search(r"^your own bill: +costwire import", done.stdout, re.MULTILINE)
     assert str(ROOT) not in done.stdout

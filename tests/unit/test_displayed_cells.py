@@ -16,7 +16,7 @@ from common.formats.displayed import is_displayed, plain_sql, plain_text
 )  # fmt: skip
 def test_both_readers_read_a_displayed_cell_alike(cell: str, expected: str) -> None:
     assert plain_text(cell) == expected
-    assert duckdb.execute(f"select {plain_sql('c')} from (select ? as c)", [cell]).fetchone() == (expected,)
+    assert duckdb.execute(f"select {plain_sql('c')} from (select ? as c)", [cell]).fetchall() == [(expected,)]
 
 
 def test_a_file_of_a_spreadsheet_is_told_by_its_first_line() -> None:
