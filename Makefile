@@ -63,6 +63,7 @@ check: install-dev ## run linters and type checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/sqlfluff lint --disable-progress-bar common functions
 
 format: install-dev ## format the code and fix what ruff can fix

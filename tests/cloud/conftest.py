@@ -30,7 +30,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         client.create_crypto_key(parent=RING, crypto_key_id="credentials", crypto_key=kms_v1.CryptoKey())
         with deployed(about, folder, only={**own, "COSTWIRE_KMS_KEY": f"{RING}/cryptoKeys/credentials"}) as made:
             letters = PubSubBus.connect(made.settings["COSTWIRE_PROJECT"], SystemClock(), patience_seconds=0.5)
-            yield World(made, made.runtime(), *refusers.values(), letters, client)
+            bigquery, storage = refusers.values()
+            yield World(made, made.runtime(), bigquery, storage, letters, client)
     for refuser in refusers.values():
         refuser.close()
     server.stop()
