@@ -240,7 +240,7 @@ def test_a_message_is_paid_from_publication_to_its_note() -> None:
     assert (found["firestore_read"], found["firestore_delete"]) == (4, 4)
     assert (found["processed_read"], found["processed_write"]) == (4, 4)
     seconds = 4 * (Decimal("1.5") + 2 + 9 * Decimal("0.015"))  # 9 documents
-    assert found["vcpu_second"] == found["gib_second"] == seconds / 2  # half a vCPU, 512 MiB
+    assert (found["vcpu_second"], found["gib_second"]) == (seconds / 4, seconds / 2)  # a quarter of a vCPU, 512 MiB
 
 
 def test_more_of_anything_costs_more() -> None:
