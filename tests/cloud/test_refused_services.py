@@ -160,7 +160,7 @@ def imported(settings: dict[str, str], folder: Path, *words: str) -> tuple[int, 
 
 def facts(text: str) -> Any:
     """What a command prints, without places, times and names of runs."""
-    gone = {"uri", "landed_at", "proved_at", "run_id", "delivered_at", "seen_at", "version", "difference_at"}
+    gone = {"uri", "landed_at", "proved_at", "run_id", "delivered_at", "seen_at", "version", "difference_at", "mark"}
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):

@@ -259,7 +259,7 @@ def test_one_of_many_processes_writes_a_name(backend, store, tmp_path):
     workers = [SPAWN.Process(target=put_own_bytes, args=(backend, tmp_path, who, results)) for who in range(4)]
     for worker in workers:
         worker.start()
-    outcomes = dict(results.get(timeout=60) for _ in workers)
+    outcomes = dict(results.get(timeout=180) for _ in workers)
     for worker in workers:
         worker.join(60)
     (winner,) = [who for who, found in outcomes.items() if found is not None]
