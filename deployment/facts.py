@@ -16,9 +16,10 @@ from pydantic import SecretStr
 from common.adapters.gcp import cloud_run_jobs, firestore_indexes, scheduler, secret_manager
 from common.config import ServiceSettings, Settings
 from common.ingestion.unpacking import JOB
-from common.messages import BudgetCheckRequested, CleanUpRequested, SubscriptionChanged
+from common.messages import BudgetCheckRequested
 from common.messages.scheduled import template
 from common.messages.subscriptions import DEAD, SUBSCRIPTIONS
+from common.ports import Schedule
 from common.ports.bus import MAX_PUSHES
 from common.retention.lives import KINDS, LIFECYCLE
 from common.telemetry.metrics import METRICS, Metric
@@ -67,29 +68,28 @@ def functions() -> dict[str, dict[str, str]]:
     return {name: {"trigger": "message" if name in pushed_to else "http"} for name in found}
 
 
-def _retention() -> dict[str, Any]:
-    """The tick of clean-up, and what rules of the bucket delete by age: kind, which is a folder -> days."""
-    tick = clean_up_schedule()
+def _tick(tick: Schedule) -> dict[str, Any]:
+    """The job that publishes a message at its times."""
     return {
         "job": scheduler.PREFIX + tick.name,
         "cron": tick.cron,
-        "topic": CleanUpRequested.topic,
+        "topic": tick.message.topic,
         "attributes": {scheduler.ATTRIBUTE: "true"},
         "event": template(tick.message),
+    }
+
+
+def _retention() -> dict[str, Any]:
+    """The tick of clean-up, and what rules of the bucket delete by age: kind, which is a folder -> days."""
+    return {
+        **_tick(clean_up_schedule()),
         "lifecycle_days": {kind.name: kind.days for kind in KINDS if kind.by == LIFECYCLE},
     }
 
 
 def _plans() -> dict[str, Any]:
     """The tick that compares plans with the subscriptions of the payment provider."""
-    tick = plans_schedule()
-    return {
-        "job": scheduler.PREFIX + tick.name,
-        "cron": tick.cron,
-        "topic": SubscriptionChanged.topic,
-        "attributes": {scheduler.ATTRIBUTE: "true"},
-        "event": template(tick.message),
-    }
+    return _tick(plans_schedule())
 
 
 def _subscriptions() -> dict[str, Any]:

@@ -7,8 +7,9 @@ colours are classes (`s0` to `s7`, `so` for all others), which the style sheet g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from markupsafe import Markup
@@ -61,6 +62,17 @@ class Band:
     low: Decimal
     expected: Decimal
     high: Decimal
+
+
+def running_totals(amounts: Mapping[date, Decimal], first: date, length: int) -> list[Decimal | None]:
+    """The sum up to each of so many days, None after the last day that has an amount."""
+    last = max(amounts, default=None)
+    total, sums = _ZERO, list[Decimal | None]()
+    for place in range(length):
+        day = first + timedelta(days=place)
+        total = EXACT.add(total, amounts.get(day, _ZERO))
+        sums.append(total if last is not None and day <= last else None)
+    return sums
 
 
 def ticks(low: Decimal, high: Decimal) -> list[Decimal]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import cache
 
 from markupsafe import Markup, escape
 
 from common.domain.legible import one_line
 from common.domain.money import EXACT, plain
-from common.records.own_services import reference_rows
+from common.records.currencies import minor_digits
 
 MINUS = "\u2212"
 MISSING = "\u2013"
@@ -145,13 +144,3 @@ def ago(moment: datetime, now: datetime) -> str:
 def legible(text: object) -> Markup:
     """A name from a bill on one line: what would act on a page or turn its direction is shown as a replacement sign."""
     return escape(one_line(str(text)))
-
-
-@cache
-def _minor_digits() -> dict[str, int]:
-    return {row["code"]: int(row["minor_digits"] or 2) for row in reference_rows("currencies")}
-
-
-def minor_digits(currency: str) -> int:
-    """Digits after the point of a currency's amounts; 2 for a code that is not known."""
-    return _minor_digits().get(currency, 2)

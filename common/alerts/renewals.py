@@ -10,8 +10,9 @@ from common.domain.money import plain
 from common.domain.saas.renewals import Renewal, next_renewal
 from common.domain.saas.subscription import Subscription
 from common.ports import DocumentStore, MessageBus
+from common.records.currencies import minor_digits
 from common.records.organizations import org_option
-from common.records.subscriptions import minor_digits, note_renewal_alert, recorded_of
+from common.records.subscriptions import note_renewal_alert, recorded_of
 
 KIND = "subscription_renews"
 

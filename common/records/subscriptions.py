@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from common.domain.money import plain
@@ -15,8 +14,8 @@ from common.domain.saas.lines import Entry
 from common.domain.saas.subscription import InvalidSubscription, Invoiced, Pause, PriceChange, SeatChange, Subscription
 from common.errors import AlreadyExists, BadConfiguration, NotFound
 from common.ports import Document, DocumentStore, Transaction
+from common.records.currencies import check_currency, minor_digits
 from common.records.organizations import below, org_option
-from common.records.own_services import reference_rows
 
 COLLECTION = "subscriptions"
 MOST_VERSIONS = 200
@@ -124,22 +123,6 @@ def note_renewal_alert(documents: DocumentStore, org_slug: str, subscription_id:
             transaction.set(path, {**document, "renewal_alert": alert_id})
 
     documents.transact(work)
-
-
-def check_currency(code: str) -> None:
-    """Raises BadConfiguration for what ISO 4217 does not list."""
-    if code not in _minor_digits():
-        raise BadConfiguration(f"currency is '{code[:10]}', expected an ISO 4217 code such as EUR")
-
-
-def minor_digits(code: str) -> int:
-    """How many digits behind the point the amounts of a currency have: 2 for EUR, 0 for JPY, 3 for KWD."""
-    return _minor_digits().get(code, 2)
-
-
-@cache
-def _minor_digits() -> dict[str, int]:
-    return {row["code"]: int(row["minor_digits"] or 2) for row in reference_rows("currencies")}
 
 
 def plain_types(one: Subscription) -> Document:

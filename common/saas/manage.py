@@ -28,8 +28,9 @@ from common.ingestion.connecting import Connection, connect
 from common.ingestion.requesting import Requested
 from common.ingestion.syncing import sync
 from common.ports import Runtime
+from common.records.currencies import check_currency
 from common.records.integrations import integration_path
-from common.records.subscriptions import Recorded, check_currency, load_recorded, record, recorded_of
+from common.records.subscriptions import Recorded, load_recorded, record, recorded_of
 from common.saas.catalogue import categories, vendor_named
 
 INTEGRATION = "subscriptions"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +10,6 @@ from markupsafe import Markup
 
 from common.budgets.manage import find_budget, list_budgets
 from common.domain.budgets import Budget, Threshold
-from common.domain.money import EXACT
 from common.reporting.alerts import AlertReport, list_alerts
 from common.reporting.arguments import read_metric
 from common.reporting.costs import CostsQuestion, ask_costs
@@ -111,7 +109,7 @@ def _chart(call: Call, shown: BudgetView) -> Markup | None:
     for found in ask_costs(call.rt, call.org_slug, question).currencies:
         if found.currency == shown.budget.currency:
             amounts = {date.fromisoformat(str(one.keys[0])): one.amounts.total or Decimal(0) for one in found.groups}
-    sums = _running(amounts, first, length)
+    sums = charts.running_totals(amounts, first, length)
     if next((one for one in reversed(sums) if one is not None), Decimal(0)) != spend:
         return None
     since = date.fromisoformat(facts["filling_from"]) if facts.get("filling_from") else None
@@ -127,16 +125,6 @@ def _chart(call: Call, shown: BudgetView) -> Markup | None:
     band = charts.Band(*(Decimal(made[name]) for name in ("low", "expected", "high"))) if made and known else None
     title = f"Running total in {shown.budget.currency} against the amount"
     return charts.running_lines("budget", title, bars, [charts.Line("now", sums)], band, shown.standing.amount)
-
-
-def _running(amounts: dict[date, Decimal], first: date, length: int) -> Sequence[Decimal | None]:
-    last = max(amounts, default=None)
-    total, sums = Decimal(0), list[Decimal | None]()
-    for place in range(length):
-        day = first + timedelta(days=place)
-        total = EXACT.add(total, amounts.get(day, Decimal(0)))
-        sums.append(total if last is not None and day <= last else None)
-    return sums
 
 
 def _costs_address(org_slug: str, shown: BudgetView) -> str | None:

@@ -11,7 +11,6 @@ from markupsafe import Markup
 from pydantic import Field
 
 from common.domain.alerts import OPEN
-from common.domain.money import EXACT
 from common.domain.period import BillingPeriod
 from common.reporting.alerts import list_alerts
 from common.reporting.amounts import Amounts
@@ -165,10 +164,4 @@ def _running(answer: CostsAnswer, currency: str, month: BillingPeriod, length: i
     for found in answer.currencies:
         if found.currency == currency:
             amounts = {date.fromisoformat(str(one.keys[0])): one.amounts.total or Decimal(0) for one in found.groups}
-    first, last = month.start.date(), max(amounts, default=None)
-    total, sums = Decimal(0), list[Decimal | None]()
-    for place in range(length):
-        day = first + timedelta(days=place)
-        total = EXACT.add(total, amounts.get(day, Decimal(0)))
-        sums.append(total if last is not None and day <= last else None)
-    return sums
+    return charts.running_totals(amounts, month.start.date(), length)

@@ -6,7 +6,6 @@ allocations does not appear as a file, and what was landed of it stays.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
 import weakref
@@ -19,7 +18,7 @@ from typing import BinaryIO
 
 import httpx
 
-from common.adapters.answers.asking import TIMEOUT, Asker, TooLarge
+from common.adapters.answers.asking import TIMEOUT, Asker, TooLarge, version_of
 from common.adapters.shared.outgoing import resolves_to_private, unlogged, watched
 from common.domain.period import BillingPeriod
 from common.errors import AGAIN, BadBill, BadConfiguration, Changed, NotFound, Retryable
@@ -42,7 +41,7 @@ class _Day:
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(self.body).hexdigest()[:32]
+        return version_of(self.body)
 
 
 class AllocationsLocation:

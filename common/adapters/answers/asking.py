@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -98,6 +99,11 @@ class Asker:
         if paged and status in {400, 404, 410}:
             return Changed(f"{what}: a page is no longer there ({status}); the answers are read again")
         return BadConfiguration(f"{what}: the request is refused ({status}); {self.otherwise}")
+
+
+def version_of(body: bytes) -> str:
+    """The version of a file of answers: the same answers are the same file."""
+    return hashlib.sha256(body).hexdigest()[:32]
 
 
 def _body(answer: httpx.Response) -> str:

@@ -6,7 +6,6 @@ that do not go together are thrown away and asked for again; they are never mixe
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import time
@@ -19,7 +18,7 @@ from typing import BinaryIO
 
 import httpx
 
-from common.adapters.answers.asking import TIMEOUT, Asker, TooLarge
+from common.adapters.answers.asking import TIMEOUT, Asker, TooLarge, version_of
 from common.domain.period import BillingPeriod
 from common.errors import (
     AGAIN,
@@ -49,7 +48,7 @@ class _Month:
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(self.body).hexdigest()[:32]
+        return version_of(self.body)
 
 
 class AnswersLocation:
