@@ -315,7 +315,7 @@ def end_of(
 
 
 def claims_that_count(rt: Watched) -> list[tuple[str, str, str, str]]:
-    """Claims of what is shown.  A claim of what was shown before stays until the next delivery that claims its account, so a repeat may end it."""
+    """Claims of what is shown.  One of what was shown before stays until somebody claims its account again, so a repeat may end it."""
     current = {one["delivery_id"] for one in rt.deliveries(state="current")}
     return [
         (name, entry["billing_account_id"], entry["integration_id"], one)
