@@ -1,4 +1,4 @@
-"""Terraform at work on a copy of terraform/, with the stand-in for Google's provider and its state in a folder."""
+"""Terraform at work on a copy of terraform/, with the stand-in for Google's provider and its state on a loopback server."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from tests.terraform import hcl
+from tests.terraform import hcl, state
 from tests.terraform.standin import install
 
 PROJECT = "my-project"
@@ -30,11 +31,12 @@ class Workspace:
     def make(cls, folder: Path, settings: str, **extra: Any) -> Workspace:
         """A copy that `terraform init` has seen; the functions' archive is a few bytes."""
         shutil.copytree(hcl.ROOT, folder / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
-        (folder / "terraform" / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+        (folder / "terraform" / "backend_override.tf").write_text('terraform {\n  backend "http" {}\n}\n')
         (folder / "build").mkdir()
         made = cls(folder, settings, extra)
         made.archive.write_bytes(b"functions of today")
-        made.run("init", f"-plugin-dir={install(folder / 'plugins', sys.executable)}")
+        place = f"-backend-config=address={state.address()}/{uuid4().hex}"
+        made.run("init", place, f"-plugin-dir={install(folder / 'plugins', sys.executable)}")
         return made
 
     @property
@@ -68,15 +70,19 @@ class Workspace:
         return ["-input=false", "-no-color", f"-var-file={self.settings}", *values]
 
     def plan(self, **changed: Any) -> dict[str, Any]:
-        """The plan as JSON."""
+        """The plan as JSON.  Nothing is read again before it: the stand-in would answer with the state."""
         path = self.folder / "plan"
-        self.run("plan", f"-out={path}", *self.inputs(**changed))
+        self.run("plan", "-refresh=false", f"-out={path}", *self.inputs(**changed))
         found: dict[str, Any] = json.loads(self.run("show", "-json", str(path)))
         return found
 
     def apply(self) -> None:
         """Make all of it."""
         self.run("apply", "-auto-approve", *self.inputs())
+
+    def destroy(self) -> None:
+        """Remove all of it."""
+        self.run("destroy", "-auto-approve", "-refresh=false", *self.inputs())
 
 
 @dataclass(frozen=True)

@@ -297,17 +297,17 @@ def test_an_evaluation_is_made_upgraded_and_removed(tmp_path: Path) -> None:
     }
     assert all("google_cloudfunctions2_function.this" in one or "object" in one or "job" in one for one in upgrade)
 
-    evaluation.run("destroy", "-auto-approve", *evaluation.inputs())
+    evaluation.destroy()
     assert json.loads(evaluation.run("show", "-json")).get("values", {}).get("root_module", {}) == {}
 
 
 def test_production_is_not_destroyed_by_mistake(tmp_path: Path) -> None:
     deployed = Workspace.make(tmp_path, "production.tfvars")
     deployed.apply()
-    refused = deployed.attempt("plan", "-destroy", *deployed.inputs())
+    refused = deployed.attempt("plan", "-destroy", "-refresh=false", *deployed.inputs())
     assert refused.returncode == 1
     assert "google_kms_crypto_key.protected" in refused.stderr
-    unprotected = deployed.attempt("plan", *deployed.inputs(delete_protection=False))
+    unprotected = deployed.attempt("plan", "-refresh=false", *deployed.inputs(delete_protection=False))
     assert "google_kms_crypto_key.protected" in unprotected.stderr  # a key is not remade in passing
     # the two steps of docs/operations.md
     deployed.run("state", "mv", "google_kms_crypto_key.protected[0]", "google_kms_crypto_key.disposable[0]")
