@@ -8,7 +8,7 @@ WORKERS ?= 3
 # where Python may not keep what it compiles, each process that a test or benchmark starts compiles the program anew
 test coverage test-cloud bench bench-cloud: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install install-cloud install-dev run serve test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy lock-providers clean
+.PHONY: explore help install install-cloud install-dev run serve test coverage test-cloud check check-terraform lint-terraform facts format lock screenshot bench bench-cloud plan deploy environment destroy lock-providers clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ SUITE := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
 test: install-dev ## run the whole suite that needs no cloud account
 	$(SUITE)
+
+explore: install-dev ## run the property tests on examples of this run's own; whoever finds one adds it to its test
+	EXPLORE=1 $(SUITE) $$(grep -rlE "@given|@FEW|RuleBasedStateMachine" tests --include="test_*.py")
 
 coverage: install-dev ## the same, and say which lines and branches it did not reach
 	@rm -f .coverage .coverage.*

@@ -105,9 +105,9 @@ def _normalize(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> 
             work.connection, work.container, work.matched, work.delivery, work.part, work.folder / "quarantine.parquet",
             mapping_sql(work.matched.format.name), unmapped=_unmapped(work, target), see=work.see,
         )  # fmt: skip
-        if quarantine and quarantine.unmapped:
-            work.see()
-            _copy(work, f"select * from ({_rows(work)}) where ChargeCategory is not null", target)
+        if quarantine and quarantine.unmapped:  # to read what was written costs less than to map it again
+            written, target = target, work.folder / "mapped.parquet"
+            _copy(work, f"select * from {_parquet(written)} where ChargeCategory is not null", target)
         pairs_uri = _pairs(work, rt)
         quarantine_uri = rt.objects.put_file(f"quarantine/{name}", quarantine.path).uri if quarantine else None
         focus_uri = rt.objects.put_file(f"focus/{name}", target).uri
