@@ -29,7 +29,7 @@ from tests.contract.warehouse_cases import ORG, Opened, charge
 
 BACKENDS = chosen("WAREHOUSES", "duckdb")
 METRICS = [name for name in budgets.METRICS if name in DAILY_COLUMNS]
-EXAMPLES = {"duckdb": 12, "bigquery": 3}
+EXAMPLES = {"duckdb": 6, "bigquery": 3}
 KEYS = [
     name for name in DAILY_COLUMNS if name not in (*METRICS, "ChargePeriodStart") and DAILY_COLUMNS[name] != "BIGINT"
 ]

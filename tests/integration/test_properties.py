@@ -26,7 +26,7 @@ CURRENCIES = st.sampled_from(["USD", "EUR", "XYZ", ""])
 LINES = st.lists(st.tuples(COSTS, KINDS, CURRENCIES), min_size=1, max_size=12)
 # each example is a whole import: a failing one is shown as drawn, since shrinking would take minutes
 FEW = settings(
-    max_examples=8, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.too_slow]
+    max_examples=5, phases=[Phase.explicit, Phase.reuse, Phase.generate], suppress_health_check=[HealthCheck.too_slow]
 )
 
 Drawn = list[tuple[str, str, str]]
