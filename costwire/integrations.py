@@ -161,9 +161,9 @@ def remove(
 
 @app.command("permissions")
 def permissions(
-    provider: Annotated[str, typer.Argument(help="aws.")],
+    provider: Annotated[str, typer.Argument(help="aws, azure or gcp.")],
     location: Annotated[
-        str, typer.Option("--location", help="Where the provider delivers its bills: s3://bucket/prefix.")
+        str, typer.Option("--location", help="Where the provider delivers its bills, as costwire connect takes it.")
     ],
     name: Annotated[
         str | None, typer.Option("--id", help="Name of the integration; the provider's by default.")
@@ -171,19 +171,18 @@ def permissions(
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
-    """Print what the customer's account must allow, as policies to copy.
+    """Print what lets Costwire's own identity read a location, without a key, as policies and commands to copy.
 
-    The role's trust policy asks for an external id, which is made for the integration here and never changes.
+    They ask for an external id, which is made for the integration here and never changes.
     """
     rt = runtime()
     found = permissions_for(rt, tenant_of(rt, org), provider, location, name)
     if as_json:
         print_json(found.as_json())
         return
-    console.print("trust policy of the role:", soft_wrap=True)
-    print_lines(json.dumps(found.trust_policy, indent=2))
-    console.print("policy of the role:", soft_wrap=True)
-    print_lines(json.dumps(found.policy, indent=2))
+    for title, grant in found.grants.items():
+        console.print(f"{title.replace('_', ' ')}:", soft_wrap=True)
+        print_lines(grant if isinstance(grant, str) else json.dumps(grant, indent=2))
     console.print(
         f"next: costwire connect {provider} --location {location} --credential FILE, where FILE holds {found.example}",
         soft_wrap=True,

@@ -28,7 +28,8 @@ class Source:
     on this machine, never one from a document: it may be a file in either runtime.  may_name_addresses: its credential may say which
     address is asked, as a connection string does: on the user's own machine only.  maximum_bytes: the most that
     one query may scan.  periods: the billing periods that are wanted, none for all that are due, and asked_at: when; both for places
-    that are asked by month.  ledger: reads the organization's subscriptions, for the place that is its ledger.
+    that are asked by month.  own_aws_role: the ARN of our role in AWS, which is given for a token of Google, where this process has no
+    other identity there.  ledger: reads the organization's subscriptions, for the place that is its ledger.
     """
 
     location: str
@@ -43,6 +44,7 @@ class Source:
     maximum_bytes: int = 1 << 40
     periods: tuple[str, ...] = ()
     asked_at: datetime | None = None
+    own_aws_role: str | None = None
     ledger: Callable[[], Sequence[Entry]] | None = field(default=None, repr=False)
 
 

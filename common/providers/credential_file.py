@@ -11,11 +11,15 @@ from common.errors import BadConfiguration
 
 @dataclass(frozen=True)
 class Shape:
-    """What a file may hold.  what: for people, as `AWS credential`; fields: all that are known; example: how it may look."""
+    """What a file may hold.  what: for people, as `AWS credential`; fields: all that are known; example: how it may look.
+
+    ignored: fields that may be there, with whatever in them, and are not read.
+    """
 
     what: str
     fields: Set[str]
     example: str
+    ignored: Set[str] = frozenset()
 
     def fault(self, found: str) -> str:
         """One line about a file that does not fit; it quotes nothing of the file."""
@@ -30,7 +34,7 @@ def read_shape(secret: bytes, shape: Shape) -> dict[str, str]:
         raise BadConfiguration(shape.fault("is not JSON")) from None
     if not isinstance(found, dict):
         raise BadConfiguration(shape.fault("is not a JSON object"))
-    texts = {name: value for name, value in found.items() if value is not None}
+    texts = {name: value for name, value in found.items() if value is not None and name not in shape.ignored}
     if any(name not in shape.fields for name in texts):
         # an unknown name may be a misplaced secret
         raise BadConfiguration(

@@ -333,9 +333,15 @@ def _opened(rt: Runtime, source: Source) -> ProbedLocation:
         may_name_addresses=on_own_machine,
         maximum_bytes=settings.maximum_bytes_billed,
         asked_at=rt.clock.now(),
+        own_aws_role=None if on_own_machine else _role(settings.aws_principal),
         ledger=lambda: [one.entry for one in recorded_of(rt.documents, source.org_slug).values()],
     )
     return open_source(asked, credential)
+
+
+def _role(principal: str | None) -> str | None:
+    """Our identity in AWS, where it is a role; keys of a user would stand in the environment, where the SDK finds them."""
+    return principal if principal and ":role/" in principal else None
 
 
 def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:

@@ -108,7 +108,7 @@ def test_a_role_that_our_identity_assumes_is_asked_for_with_the_external_id_of_t
     put(bucket, bill=b"1")
     asked: list[dict[str, Any]] = []
     there: Callable[..., Any] = s3_location.session_of
-    monkeypatch.setattr(s3_location, "session_of", lambda given: asked.append(vars(given)) or there(given))
+    monkeypatch.setattr(s3_location, "session_of", lambda given, own: asked.append(vars(given)) or there(given, own))
     keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "x"} if own_keys else {}
     secret = json.dumps({"role_arn": "arn:aws:iam::111122223333:role/costwire", **keys}).encode()
     assert [item.name for item in opened(bucket, secret, external_id="costwire-1").list()] == ["bill"]

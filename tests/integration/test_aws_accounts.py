@@ -96,7 +96,7 @@ def test_a_role_is_stored_with_the_external_id_that_its_policy_asks_for(rt: Lapt
     needed = permissions_for(rt, ORG, "aws", export, "main")
     secret = json.dumps({"role_arn": ROLE}).encode()
     connected = connect(rt, Connection(ORG, "aws", export, "main", secret))
-    (statement,) = needed.trust_policy["Statement"]
+    (statement,) = needed.grants["trust_policy"]["Statement"]
     assert statement["Condition"] == {
         "StringEquals": {"sts:ExternalId": connected.integration["config"]["external_id"]}
     }
@@ -153,9 +153,7 @@ def test_the_command_prints_policies_to_copy(rt: Laptop) -> None:
     shown = CliRunner().invoke(cli.app, words).output
     found = json.loads(CliRunner().invoke(cli.app, [*words, "--json"]).output)
     assert found["external_id"] in shown
-    trust, policy = (
-        shown.partition("trust policy of the role:\n")[2].partition("next:")[0].split("policy of the role:\n")
-    )
+    trust, policy = shown.partition("trust policy:\n")[2].partition("next:")[0].split("\npolicy:\n")
     assert (json.loads(trust), json.loads(policy)) == (found["trust_policy"], found["policy"])
     assert '\n  "Statement": [\n' in trust
     reads = {(one["Action"], one["Resource"]) for one in found["policy"]["Statement"]}

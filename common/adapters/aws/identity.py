@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -27,17 +29,52 @@ CALLS = Config(
 )
 
 
-def session_of(credential: AwsCredential | None) -> boto3.Session:
+TOKEN_AUDIENCE = "sts.amazonaws.com"  # noqa: S105  # a name
+"""What a token for AWS is made out to; the trust policy of our role may ask for it (docs/aws.md)."""
+
+
+@dataclass(frozen=True)
+class OwnRole:
+    """The platform's own role in AWS, for a token of where it runs.  token: makes one for an audience."""
+
+    arn: str
+    token: Callable[[str], str]
+
+
+def session_of(credential: AwsCredential | None, own: OwnRole | None = None) -> boto3.Session:
     """A session of the credential; without one that of this process, as the SDK finds it.
 
+    own: our identity, which a role without keys is assumed by; None: as the SDK finds it.
     Raises BadConfiguration where the role may not be assumed, Retryable where the service is away.
     """
     if credential is None:
         return boto3.Session(region_name=boto3.Session().region_name or _HOME_REGION)
-    own = boto3.Session(
-        credential.access_key_id, credential.secret_access_key, credential.session_token, region_name=_HOME_REGION
-    )
-    return own if credential.role_arn is None else _assumed(own, credential)
+    if credential.is_assumed and own is not None:
+        session = _own_session(own)
+    else:
+        session = boto3.Session(
+            credential.access_key_id, credential.secret_access_key, credential.session_token, region_name=_HOME_REGION
+        )
+    return session if credential.role_arn is None else _assumed(session, credential)
+
+
+def _own_session(own: OwnRole) -> boto3.Session:
+    """A session of our role, for a token that AWS checks with whoever signed it; no key of AWS is needed."""
+    what, calls = f"role {own.arn}, Costwire's own,", CALLS.merge(Config(signature_version=UNSIGNED))
+    token = own.token(TOKEN_AUDIENCE)
+    with explaining(what, f"sts:AssumeRoleWithWebIdentity on {own.arn}"):
+        try:
+            keys = boto3.client("sts", config=calls, region_name=_HOME_REGION).assume_role_with_web_identity(
+                RoleArn=own.arn, RoleSessionName="costwire", WebIdentityToken=token, DurationSeconds=SESSION_SECONDS
+            )["Credentials"]
+        except ClientError as error:
+            if code_of(error) not in {"AccessDenied", "InvalidIdentityToken", "IDPRejectedClaim"}:
+                raise
+            raise NotAllowed(
+                f"{what} is not given to this service account: its trust policy names another one (docs/aws.md has the policy)",
+                f"sts:AssumeRoleWithWebIdentity on {own.arn}",
+            ) from error
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], region_name=_HOME_REGION)
 
 
 def _assumed(own: boto3.Session, credential: AwsCredential) -> boto3.Session:
@@ -67,10 +104,10 @@ def signed_in_as(session: boto3.Session) -> str:
         return str(session.client("sts", config=CALLS).get_caller_identity()["Arn"])
 
 
-def external_id_is_asked_for(credential: AwsCredential) -> str:
+def external_id_is_asked_for(credential: AwsCredential, own: OwnRole | None = None) -> str:
     """Try the role without its external id.  Raises BadConfiguration where that works: then it can be assumed for any customer."""
     try:
-        session_of(replace(credential, external_id=None))
+        session_of(replace(credential, external_id=None), own)
     except NotAllowed:
         return f"role {credential.role_arn} asks for it"
     raise BadConfiguration(

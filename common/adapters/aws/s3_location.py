@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from common.adapters.aws.failures import code_of, explaining
-from common.adapters.aws.identity import CALLS, external_id_is_asked_for, session_of, signed_in_as
+from common.adapters.aws.identity import CALLS, OwnRole, external_id_is_asked_for, session_of, signed_in_as
 from common.adapters.shared.object_location import ObjectLocation, StoredObject, changed, path_of
 from common.adapters.shared.ranged_file import Guard, RangedFile, buffered
 from common.errors import BadConfiguration, NoSuchPlace, NotFound
@@ -29,12 +29,12 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 class S3Location(ObjectLocation):
     """`s3://bucket`, `s3://bucket/folder` or `s3://bucket/folder/object`."""
 
-    def __init__(self, uri: str, credential: Callable[[], AwsCredential | None]) -> None:
+    def __init__(self, uri: str, credential: Callable[[], AwsCredential | None], own: OwnRole | None = None) -> None:
         self._bucket, _, path = uri[len(SCHEME) :].partition("/")
         within = path_of(path)
         if not self._bucket or within is None:
             raise BadConfiguration("location is not s3://<bucket>/<prefix>: give the bucket's name, then the export's")
-        self._credential = credential
+        self._credential, self._own = credential, own
         super().__init__(SCHEME + self._bucket, within)
 
     def _below(self, prefix: str) -> Iterator[FoundObject]:
@@ -80,7 +80,9 @@ class S3Location(ObjectLocation):
         ]
         given = self._given
         if given is not None and given.is_assumed:
-            found.append(Probe("external id", lambda: external_id_is_asked_for(given), fix=_TRUST, needed=False))
+            found.append(
+                Probe("external id", lambda: external_id_is_asked_for(given, self._own), fix=_TRUST, needed=False)
+            )
         return found
 
     @cached_property
@@ -89,7 +91,7 @@ class S3Location(ObjectLocation):
 
     @cached_property
     def _session(self) -> Any:
-        return session_of(self._given)
+        return session_of(self._given, self._own)
 
     @cached_property
     def _client(self) -> Any:

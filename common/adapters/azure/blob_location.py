@@ -15,7 +15,7 @@ from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 
 from common.adapters.azure.failures import code_of, explaining
-from common.adapters.azure.identity import container_of, signed_in_as
+from common.adapters.azure.identity import Token, container_of, signed_in_as
 from common.adapters.shared.object_location import ObjectLocation, StoredObject, changed, path_of
 from common.adapters.shared.ranged_file import Guard, RangedFile, buffered
 from common.errors import BadConfiguration, NoSuchPlace, NotFound
@@ -31,7 +31,7 @@ _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
 class BlobLocation(ObjectLocation):
     """`az://account/container`, `az://account/container/folder` or `az://account/container/folder/blob`."""
 
-    def __init__(self, uri: str, credential: Callable[[], AzureCredential | None]) -> None:
+    def __init__(self, uri: str, credential: Callable[[], AzureCredential | None], token: Token) -> None:
         account, _, rest = uri[len(SCHEME) :].partition("/")
         container, _, path = rest.partition("/")
         self._account, self._container = account.lower(), container.lower()
@@ -42,7 +42,7 @@ class BlobLocation(ObjectLocation):
                 "location is not az://<account>/<container>/<prefix>: give the names of the storage account and the container, "
                 "then the export's directory"
             )
-        self._credential = credential
+        self._credential, self._token = credential, token
         super().__init__(f"{SCHEME}{self._account}/{self._container}", within)
 
     def _below(self, prefix: str) -> Iterator[FoundObject]:
@@ -82,7 +82,7 @@ class BlobLocation(ObjectLocation):
         client_id = self._given.client_id if self._given else ""
         fix = assignment(self._account, self._container, client_id)
         return [
-            Probe("identity", lambda: signed_in_as(self._given)),
+            Probe("identity", lambda: signed_in_as(self._given, self._token)),
             *self._common_probes(READER_ROLE, READER_ROLE, fix),
         ]
 
@@ -92,7 +92,7 @@ class BlobLocation(ObjectLocation):
 
     @cached_property
     def _client(self) -> ContainerClient:
-        return container_of(self._account, self._container, self._given)
+        return container_of(self._account, self._container, self._given, self._token)
 
     @contextmanager
     def _listing(self) -> Iterator[None]:

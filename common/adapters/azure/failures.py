@@ -38,6 +38,7 @@ _TOO_MANY = frozenset({"ServerBusy"})
 _BUSY = frozenset({"InternalError", "OperationTimedOut"})
 _PASSING = (azure.IncompleteReadError, azure.ServiceRequestError, azure.ServiceResponseError, MsalServiceError)
 _NUMBER = re.compile(r"AADSTS\d{4,8}")
+_NO_TRUST = "the application has no federated credential for Costwire's issuer, subject and audience"
 _HINTS = {
     "AADSTS50034": "the account does not exist in the tenant",
     "AADSTS700016": "the tenant has no application of this client_id",
@@ -45,6 +46,10 @@ _HINTS = {
     "AADSTS7000112": "the application is disabled",
     "AADSTS7000215": "the client secret is wrong: give its value, not its id",
     "AADSTS7000222": "the client secret has expired",
+    "AADSTS70021": _NO_TRUST,
+    "AADSTS700211": _NO_TRUST,
+    "AADSTS700212": _NO_TRUST,
+    "AADSTS700213": _NO_TRUST,
     "AADSTS900023": "tenant_id is not a tenant",
     "AADSTS90002": "the tenant does not exist",
 }

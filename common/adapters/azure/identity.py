@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from azure.core.credentials import AccessToken, TokenCredential
-from azure.identity import AzureCliCredential, CertificateCredential, ClientSecretCredential
+from azure.identity import AzureCliCredential, CertificateCredential, ClientAssertionCredential, ClientSecretCredential
 from azure.storage.blob import ContainerClient, LinearRetry
 
 from common.adapters.azure.failures import explaining
@@ -29,9 +30,14 @@ _TOKEN_CALLS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def container_of(account: str, container: str, credential: AzureCredential | None) -> ContainerClient:
+Token = Callable[[str], str]
+"""Makes a token of our own identity, for an audience."""
+
+
+def container_of(account: str, container: str, credential: AzureCredential | None, token: Token) -> ContainerClient:
     """The client of a container; nothing is sent yet.  Without a credential it is that of the user who ran `az login`.
 
+    token: for an application that trusts our identity.
     Raises BadConfiguration for a certificate that cannot be read, and for a connection string of another account.
     """
     calls: dict[str, Any] = {
@@ -41,7 +47,7 @@ def container_of(account: str, container: str, credential: AzureCredential | Non
     }
     if credential is None or credential.connection_string is None:
         # the hosts are ours: a credential never says where it is sent
-        return ContainerClient(f"https://{account}.{STORAGE_HOST}", container, _SignIn(credential), **calls)
+        return ContainerClient(f"https://{account}.{STORAGE_HOST}", container, _SignIn(credential, token), **calls)
     if credential.account_name != account:
         raise BadConfiguration(f"the connection string is not of storage account {account}, which the location names")
     try:
@@ -53,19 +59,22 @@ def container_of(account: str, container: str, credential: AzureCredential | Non
 class _SignIn:
     """Tokens of a credential.  Its refusals are ours at once: the storage client would ask again and again with a secret that is wrong."""
 
-    def __init__(self, credential: AzureCredential | None) -> None:
+    def __init__(self, credential: AzureCredential | None, token: Token) -> None:
         self._who = f"application {credential.client_id}" if credential else "the user of this machine"
-        self._behind = _token_credential(credential)
+        self._behind = _token_credential(credential, token)
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         with explaining(self._who, "it"):
             return self._behind.get_token(*scopes, **options)
 
 
-def _token_credential(credential: AzureCredential | None) -> TokenCredential:
+def _token_credential(credential: AzureCredential | None, token: Token) -> TokenCredential:
     if credential is None:
         return AzureCliCredential()
     application = (credential.tenant_id, credential.client_id)
+    if credential.is_assumed:
+        audience = credential.audience or ""
+        return ClientAssertionCredential(*application, lambda: token(audience), **_TOKEN_CALLS)
     if credential.client_secret is not None:
         return ClientSecretCredential(*application, credential.client_secret, **_TOKEN_CALLS)
     try:
@@ -77,11 +86,11 @@ def _token_credential(credential: AzureCredential | None) -> TokenCredential:
         ) from None
 
 
-def signed_in_as(credential: AzureCredential | None) -> str:
+def signed_in_as(credential: AzureCredential | None, token: Token) -> str:
     """Sign in; who that is, in words.  A connection string signs each request by itself.  Raises NotSignedIn, Retryable."""
     if credential is not None and credential.connection_string is not None:
         return f"the connection string of storage account {credential.account_name}"
-    _SignIn(credential).get_token(_STORAGE_SCOPE)
+    _SignIn(credential, token).get_token(_STORAGE_SCOPE)
     return (
         f"application {credential.client_id} of tenant {credential.tenant_id}" if credential else "the user of az login"
     )

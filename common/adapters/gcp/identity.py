@@ -1,4 +1,6 @@
-"""Credentials of a customer's identity in Google Cloud: a service account's key, or a service account that we impersonate."""
+"""Credentials of a customer's identity in Google Cloud: a service account's key, or a service account that we impersonate, where needed
+as a member of the customer's workload identity pool.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,20 @@ from typing import Any
 import google.auth
 from google.api_core import exceptions as api
 from google.auth import exceptions as auth
-from google.auth import impersonated_credentials
+from google.auth import identity_pool, impersonated_credentials
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import Request
 from google.oauth2 import service_account
 
 from common.adapters.gcp.failures import explaining
+from common.adapters.gcp.identity_tokens import identity_token
 from common.errors import AGAIN, BadConfiguration, NotAllowed, NotSignedIn, Retryable
 from common.providers.gcp.credential import GoogleCredential
 
 TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 """Never the one that a key file names: who wrote the file would be sent a signed request."""
+_EXCHANGE_URI = "https://sts.googleapis.com/v1/token"
+_IMPERSONATION = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
 SCOPES = ("https://www.googleapis.com/auth/bigquery", "https://www.googleapis.com/auth/devstorage.read_only")
 _SESSION_SECONDS = 3600
 _TOKENS = "roles/iam.serviceAccountTokenCreator"
@@ -36,6 +41,15 @@ def credentials_of(credential: GoogleCredential | None, emulator_variable: str) 
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
     if credential is None:
         return None
+    if credential.pool is not None:
+        return identity_pool.Credentials(  # type: ignore[no-untyped-call]
+            credential.pool,
+            "urn:ietf:params:oauth:token-type:jwt",
+            _EXCHANGE_URI,
+            subject_token_supplier=_OwnToken(credential.audience or ""),
+            service_account_impersonation_url=_IMPERSONATION.format(email=credential.email),
+            scopes=list(SCOPES),
+        )
     if credential.private_key is None:
         with explaining("Google Cloud"):
             own, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/iam"])
@@ -57,17 +71,33 @@ def credentials_of(credential: GoogleCredential | None, emulator_variable: str) 
         ) from None
 
 
+class _OwnToken(identity_pool.SubjectTokenSupplier):
+    """Tokens of our own identity for a pool's provider."""
+
+    def __init__(self, audience: str) -> None:
+        self._audience = audience
+
+    def get_subject_token(self, context: Any, request: Any) -> str:
+        return identity_token(self._audience)
+
+
 @contextmanager
 def signing_in(credential: GoogleCredential | None) -> Iterator[None]:
     """Say of an identity that Google does not accept which one it is and what to do."""
     try:
         yield
-    except (auth.RefreshError, api.Unauthorized) as error:
+    except (auth.OAuthError, auth.RefreshError, api.Unauthorized) as error:
         if credential is None:
             raise  # whoever asked says what this process lacks
         who = f"service account {credential.email}"
         if getattr(error, "retryable", False):
             raise Retryable(f"{who}: temporarily unavailable, RefreshError; {AGAIN}") from None
+        if credential.pool is not None:
+            raise NotAllowed(
+                f"{who} cannot be used by way of {credential.pool}: the provider must accept Costwire's identity and the audience "
+                f"{credential.audience}, and the pool's member needs roles/iam.workloadIdentityUser on the service account",
+                "roles/iam.workloadIdentityUser",
+            ) from None
         if credential.private_key is None:
             raise NotAllowed(
                 f"{who} cannot be impersonated; grant {_TOKENS} on it to Costwire's identity, or check its name",

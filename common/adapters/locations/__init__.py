@@ -34,6 +34,12 @@ def _opening(credential: Credential, read: Callable[[bytes], _Read]) -> Callable
     return given
 
 
+def _identity_token(audience: str) -> str:
+    from common.adapters.gcp.identity_tokens import identity_token
+
+    return identity_token(audience)
+
+
 def _file(source: Source, credential: Credential) -> ProbedLocation:
     return FileLocation(source.location)
 
@@ -58,12 +64,15 @@ def _of_google(source: Source, credential: Credential) -> Callable[[], GoogleCre
 
 
 def _s3(source: Source, credential: Credential) -> ProbedLocation:
+    from common.adapters.aws.identity import OwnRole
     from common.adapters.aws.s3_location import S3Location
     from common.providers.aws.credential import read_credential
 
     external_id = source.config.get("external_id")
     return S3Location(
-        source.location, _opening(credential, lambda secret: read_credential(secret).with_external_id(external_id))
+        source.location,
+        _opening(credential, lambda secret: read_credential(secret).with_external_id(external_id)),
+        OwnRole(source.own_aws_role, _identity_token) if source.own_aws_role else None,
     )
 
 
@@ -76,10 +85,13 @@ def _oci(source: Source, credential: Credential) -> ProbedLocation:
 
 def _blob_storage(source: Source, credential: Credential) -> ProbedLocation:
     from common.adapters.azure.blob_location import BlobLocation
-    from common.providers.azure.credential import read_credential
+    from common.providers.azure.credential import AzureCredential, read_credential
 
-    may_name = source.may_name_addresses
-    return BlobLocation(source.location, _opening(credential, lambda secret: read_credential(secret).checked(may_name)))
+    def read(secret: bytes) -> AzureCredential:
+        checked = read_credential(secret).checked(source.may_name_addresses)
+        return checked.for_audience(source.config.get("external_id"))
+
+    return BlobLocation(source.location, _opening(credential, read), _identity_token)
 
 
 def _web(source: Source, credential: Credential) -> ProbedLocation:
