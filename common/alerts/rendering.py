@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,8 +19,9 @@ from common.domain.budget_alerts import TYPES
 from common.domain.budgets import ACTUAL, FORECAST
 from common.domain.filling import filling_notes
 from common.domain.legible import one_line
+from common.domain.money import plain
 from common.domain.one_view import one_view_notes
-from common.ports import Document, Notification
+from common.ports import DailyChart, Document, Notification
 from common.records.organizations import org_option
 
 
@@ -34,6 +37,7 @@ class Letter:
     rows: tuple[tuple[str, str], ...]
     drivers: tuple[str, ...]
     notes: tuple[str, ...]
+    chart: DailyChart | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", _one_line(self.subject))
@@ -57,6 +61,7 @@ def render(document: Document, org_slug: str) -> Notification:
         text=_filled("message.txt.j2", letter),
         html=_filled("message.html.j2", letter),
         blocks=to_blocks(letter.headline, letter.rows, letter.drivers, letter.notes),
+        chart=letter.chart,
     )
 
 
@@ -68,6 +73,7 @@ def budget_letter(facts: Mapping[str, Any], state: str) -> Letter:
         rows=tuple(_rows(facts)),
         drivers=tuple(_drivers(facts)),
         notes=tuple(_notes(facts)),
+        chart=_chart(facts),
     )
 
 
@@ -140,6 +146,23 @@ def _outlook(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         expected = wording.money(forecast["expected"], currency)
         rows.append(("Forecast", f"{expected}, 80 % likely between {between}"))
     return rows
+
+
+def _chart(facts: Mapping[str, Any]) -> DailyChart | None:
+    """The period's days up to the newest one with charges; None where there are fewer than two to compare."""
+    spent = {date.fromisoformat(day): Decimal(amount) for day, amount in facts.get("daily", {}).items()}
+    if len(spent) < 2:
+        return None
+    first, last = min(spent), max(spent)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    highest = max(spent, key=lambda day: spent[day])
+    title = (
+        f"Spend by day, {first} to {last}; the highest is "
+        f"{wording.money(plain(spent[highest]), facts['currency'])} on {highest}"
+    )
+    filling = facts.get("filling_from")
+    open_days = sum(day >= date.fromisoformat(filling) for day in days) if filling else 0
+    return DailyChart(title, tuple(spent.get(day, Decimal(0)) for day in days), open_days)
 
 
 def _drivers(facts: Mapping[str, Any]) -> list[str]:

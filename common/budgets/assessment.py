@@ -124,6 +124,7 @@ def facts_of(assessment: Assessment, now: datetime) -> dict[str, Any]:
         "current_spend": plain(spend.total),
         "percent": plain(spent_percent(spend.total, budget.amount)),
         "charges": spend.charges,
+        "daily": _daily_facts(spend),
         "projected": _text(assessment.projected),
         "projected_percent": None
         if assessment.projected is None
@@ -171,6 +172,15 @@ def _filling_facts(one: Filling) -> dict[str, Any]:
         "filling_from": one.filling_from.isoformat(),
         "stopped": one.stopped,
     }
+
+
+def _daily_facts(spend: Spend) -> dict[str, str]:
+    """Day -> spend, of the days with charges in the period."""
+    days: dict[date, Decimal] = {}
+    for source in spend.sources:
+        for day, amount in source.counted.items():
+            days[day] = EXACT.add(days.get(day, Decimal(0)), amount)
+    return {day.isoformat(): plain(amount) for day, amount in sorted(days.items())}
 
 
 def _driver_facts(driver: Driver) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from common.ports.documents import Document, DocumentStore, Order, Transaction
 from common.ports.jobs import Jobs
 from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location, Probe, ProbedLocation, Source, file_uri
-from common.ports.notifier import ONE_PLACE, Channel, Notification, Notifier
+from common.ports.notifier import ONE_PLACE, Channel, DailyChart, Notification, Notifier
 from common.ports.objects import ObjectStore, Readable, StoredObject
 from common.ports.payments import Checkout, Payments
 from common.ports.runtime import Runtime
@@ -20,6 +20,7 @@ __all__ = [
     "Channel",
     "Checkout",
     "Clock",
+    "DailyChart",
     "Delivery",
     "Document",
     "DocumentStore",

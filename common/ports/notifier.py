@@ -1,6 +1,7 @@
 """Notifiers: how a message reaches its recipients (e-mail, Slack, a folder where nothing is configured)."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 from common.domain.legible import in_all, lines, one_line
@@ -24,12 +25,24 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class DailyChart:
+    """What a channel that has pictures draws as bars.  title: what it shows, in words, for who sees none.
+
+    amounts: of consecutive days.  filling: how many of the last may still lack charges.
+    """
+
+    title: str
+    amounts: tuple[Decimal, ...]
+    filling: int = 0
+
+
+@dataclass(frozen=True)
 class Notification:
     """One message to people, whose every text is made fit for them here, whatever channel it goes to.
 
     notification_id is the same on every try, so that a channel can tell repeats.
 
-    text: plain text.  html: e-mail body or None.  blocks: Slack Block Kit blocks or None.
+    text: plain text.  html: e-mail body or None.  blocks: Slack Block Kit blocks or None.  chart: stands in the html as `cid:daily`.
     """
 
     notification_id: str
@@ -37,6 +50,7 @@ class Notification:
     text: str
     html: str | None = None
     blocks: tuple[dict[str, Any], ...] = ()
+    chart: DailyChart | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", one_line(self.subject))

@@ -13,8 +13,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from PIL import Image
 
 from common.adapters.notifiers import configured
 from common.adapters.notifiers.outbox_folder import OutboxFolderNotifier, file_name
+from common.adapters.notifiers.picture import SIZE
 from common.adapters.notifiers.slack import SlackNotifier, SlackSettings
 from common.adapters.notifiers.smtp import SmtpNotifier, SmtpSettings
 from common.config import Settings
 from common.errors import BadConfiguration, Permanent, Retryable, Unanswered
-from common.ports import Notification
+from common.ports import DailyChart, Notification
 from tests.smtp_peer import DROP, smtp_peer
 
 NOTE = Notification(
@@ -122,6 +126,22 @@ def test_an_e_mail_arrives_in_plain_text_and_html_for_one_recipient(mail: MailSe
     assert html is not None and "<p>Spend: 8,300.00 USD</p>" in html.get_content()
     assert mail.mailbox.envelopes == [("alerts@example.com", [ADA])]
     assert where == "e-mail to ada@example.com"
+
+
+def test_a_chart_is_a_picture_beside_the_html_that_shows_it(mail: MailServer) -> None:
+    chart = DailyChart("Spend by day", (Decimal(1), Decimal(-3), Decimal(2)), filling=1)
+    SmtpNotifier(mail.settings()).send(replace(NOTE, chart=chart), ADA)
+    (message,) = mail.mailbox.messages
+    related = next(part for part in message.walk() if part.get_content_type() == "multipart/related")
+    html, picture = related.iter_parts()
+    assert (html.get_content_type(), picture["Content-ID"]) == ("text/html", "<daily>")
+    assert message.get_content_type() == "multipart/alternative"
+    image = Image.open(BytesIO(picture.get_content()))
+    assert image.size == SIZE
+    up, down, filling = (image.getpixel((place, row)) for place, row in ((20, 60), (70, 120), (130, 60)))
+    white = (255, 255, 255)
+    assert up == down != white and filling not in (up, white)
+    assert image.getpixel((20, 120)) == image.getpixel((70, 60)) == white  # bars stand on zero and hang from it
 
 
 def test_recipients_are_the_addresses_each_once(mail: MailServer) -> None:

@@ -1,6 +1,7 @@
 """What messages say, and that Slack takes them."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from common.alerts.blocks import to_blocks
 from common.alerts.rendering import render
 from common.domain.outbox import new_notification
+from common.ports import DailyChart
 
 FACTS: dict[str, Any] = {
     "type": "budget_threshold",
@@ -135,6 +137,20 @@ def test_days_still_filling_are_named_as_what_they_are() -> None:
 def test_many_other_currencies_do_not_push_the_days_still_filling_out_of_slack() -> None:
     others = [{"currency": f"X{letter}X", "spend": "1", "charges": 1} for letter in "ABCDEFGHIJKL"]
     assert "are still being reported" in " ".join(slack_texts(made(not_counted=others).blocks))
+
+
+def test_the_days_of_the_period_are_drawn_with_those_that_are_still_filling_told_apart() -> None:
+    daily = {"2026-11-14": "10", "2026-11-16": "300.50", "2026-11-17": "-2", "2026-11-18": "5"}
+    found = made(daily=daily)
+    assert found.chart == DailyChart(
+        "Spend by day, 2026-11-14 to 2026-11-18; the highest is 300.50 USD on 2026-11-16",
+        (Decimal(10), Decimal(0), Decimal("300.50"), Decimal(-2), Decimal(5)),
+        filling=2,
+    )
+    assert found.html is not None and 'src="cid:daily"' in found.html and 'alt="Spend by day' in found.html
+    for too_few in ({}, {"2026-11-14": "10"}):
+        assert made(daily=too_few).chart is None
+        assert "cid:" not in str(made(daily=too_few).html)
 
 
 def test_a_message_that_an_earlier_version_left_behind_is_sent_as_it_was() -> None:

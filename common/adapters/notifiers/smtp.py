@@ -22,7 +22,7 @@ from email.utils import formatdate, parseaddr
 from common.adapters.notifiers.deadline import TRY_SECONDS, Deadline
 from common.config import Settings
 from common.errors import BadConfiguration, CostError, Permanent, Retryable, Unanswered
-from common.ports import Notification
+from common.ports import DailyChart, Notification
 
 IMPLICIT_TLS_PORT = 465
 _READY = 220
@@ -219,7 +219,18 @@ def compose(notification: Notification, sender: str, recipient: str) -> EmailMes
     message.set_content(notification.text)
     if notification.html is not None:
         message.add_alternative(notification.html, subtype="html")
+        if notification.chart is not None:
+            _attach(message, notification.chart)
     return message
+
+
+def _attach(message: EmailMessage, chart: DailyChart) -> None:
+    """The picture that the HTML shows, beside it; mail programs show no SVG.  Source: RFC 2387 (multipart/related), RFC 2392 (cid)."""
+    from common.adapters.notifiers.picture import png_of  # other channels need no drawing library
+
+    html = message.get_body(("html",))
+    if html is not None:
+        html.add_related(png_of(chart), "image", "png", cid="<daily>", disposition="inline", filename="daily.png")
 
 
 def message_id(notification_id: str, sender: str, recipient: str) -> str:
