@@ -15,13 +15,14 @@ from importlib.resources import files
 from common.budgets.questions import question
 from common.domain.budgets import Budget, Scope
 from common.focus import storage_schema
+from common.running_costs import seconds as cost_time
+from common.running_costs import stored as cost_storage
+from common.running_costs.prices import Part
+from common.running_costs.world import GIB, MIB, MINIMUM_SCAN, Quantities, Tenant, World
 from common.warehouse.cost_report import CostsQuery, Metric
 from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS
 from common.warehouse.dimensions import SHORT
 from common.warehouse.restatement import COMPARED
-from deployment import cost_storage, cost_time
-from deployment.cost_prices import Part
-from deployment.cost_world import GIB, MIB, MINIMUM_SCAN, Quantities, Tenant, World
 
 SWAP_STATEMENTS = 13
 """Statements of a swap and looks at its pointer, each on a small table at least."""
