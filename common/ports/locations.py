@@ -29,6 +29,7 @@ class Source:
     address is asked, as a connection string does: on the user's own machine only.  maximum_bytes: the most that
     one query may scan.  periods: the billing periods that are wanted, none for all that are due, and asked_at: when; both for places
     that are asked by month.  ledger: reads the organization's subscriptions, for the place that is its ledger.
+    platform_bill: makes the bills of some months by name, for the place that is the platform's own bill; None for who may not read it.
     """
 
     location: str
@@ -44,6 +45,7 @@ class Source:
     periods: tuple[str, ...] = ()
     asked_at: datetime | None = None
     ledger: Callable[[], Sequence[Entry]] | None = field(default=None, repr=False)
+    platform_bill: Callable[[Sequence[str]], Mapping[str, bytes]] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -117,9 +117,9 @@ def scanned_by_an_evaluation(here: World, budgets: int) -> Decimal:
 def test_a_check_that_asks_asks_two_questions_a_budget_and_one_for_all() -> None:
     here = world()
     tenant = replace(TENANT, lines=Decimal(10_000_000), budgets=4)
-    a_day = cost_model._clock_check(tenant, here)["bigquery_scanned_byte"]
+    a_day = cost_model.clock_checks(tenant, here)["bigquery_scanned_byte"]
     assert a_day == scanned_by_an_evaluation(here, 4)  # once, of 96
-    every = cost_model._clock_check(tenant, world(clock_checks_that_ask_per_day=96))["bigquery_scanned_byte"]
+    every = cost_model.clock_checks(tenant, world(clock_checks_that_ask_per_day=96))["bigquery_scanned_byte"]
     assert every == 96 * a_day
 
 
