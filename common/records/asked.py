@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from common.errors import CostError
-from common.ports import Clock, DocumentStore, Transaction
+from common.ports import DocumentStore, Runtime, Transaction
 from common.records.organizations import below, organization_path
 
 EVERY = timedelta(seconds=30)
@@ -55,11 +55,11 @@ def note_query(scanned_bytes: int) -> None:
 class AskedCounter:
     """Adds up in memory, and writes now and then.  Safe to use from several threads."""
 
-    def __init__(self, documents: DocumentStore, clock: Clock) -> None:
-        self._documents, self._clock = documents, clock
+    def __init__(self, rt: Runtime) -> None:
+        self._rt = rt
         self._lock = threading.Lock()
         self._left: dict[str, Asked] = {}
-        self._written = clock.now()
+        self._written = rt.clock.now()
 
     def add(self, org_slug: str, scanned: list[int]) -> None:
         """Count one request with its queries, none for an answer that asked nothing."""
@@ -67,7 +67,7 @@ class AskedCounter:
             return
         with self._lock:
             self._left[org_slug] = self._left.get(org_slug, Asked()) + Asked(1, sum(scanned))
-            due = self._clock.now() - self._written >= EVERY
+            due = self._rt.clock.now() - self._written >= EVERY
         if due:
             self.flush()
 
@@ -75,10 +75,10 @@ class AskedCounter:
         """Write all that is counted; what cannot be written stays for the next time."""
         with self._lock:
             left, self._left = self._left, {}
-            self._written = now = self._clock.now()
+            self._written = now = self._rt.clock.now()
         for org_slug, asked in left.items():
             try:
-                note_asked(self._documents, org_slug, now, asked)
+                note_asked(self._rt.documents, org_slug, now, asked)
             except CostError:
                 with self._lock:
                     self._left[org_slug] = self._left.get(org_slug, Asked()) + asked

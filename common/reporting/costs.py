@@ -12,7 +12,6 @@ from common.domain.money import add, plain
 from common.domain.one_view import OneView, one_view_notes
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
-from common.records.charges_version import current_version
 from common.records.one_view import shown_in_one_view
 from common.reporting.amounts import NOTHING, Amounts, sum_amounts, sum_known
 from common.reporting.arguments import InvalidQuestion
@@ -163,7 +162,6 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
     Raises BadConfiguration for what is no organization and for a currency without a rate, NotFound where rows that were known then
     are gone.
     """
-    version = current_version(rt.documents, org_slug)
     with asked_rows(rt, org_slug, question.known_on) as rows:
         sources = [one for one in rows.sources if within(one, question.days)]
         since = filling_from(sources, question.days)
@@ -172,7 +170,7 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
         one_view = _in_one_view(rt, org_slug, question, rows.ask)
         charges = sum(one.charges for one in sums)
         named = {one.currency for one in sums}
-        receipt = receipt_of(rt, org_slug, rows, sources, question.days, version, named, charges)
+        receipt = receipt_of(rt, org_slug, rows, sources, question.days, rows.version, named, charges)
     rates: tuple[UsedRate, ...] = ()
     if question.currency:
         sums, rates = in_dollars(rt, org_slug, sums)

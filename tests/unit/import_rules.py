@@ -123,6 +123,7 @@ RULES: dict[str, Rule] = {
         "bootstrap (adapters chosen), entry point, pushes, processed events",
         (
             *_BILLS,
+            "running_costs",
             "tenancy",
             "warehouse",
             "adapters.shared",
