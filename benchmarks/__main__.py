@@ -18,7 +18,7 @@ from benchmarks.payments import measure_payments
 from benchmarks.peer import Absent
 from benchmarks.plan import Plan
 from benchmarks.report import rewrite, save, show
-from benchmarks.serving import measure_api
+from benchmarks.serving import measure_api, measure_pages
 from benchmarks.throughput import measure_bill, measure_doubled, measure_export, measure_peer
 
 BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "doubled": measure_doubled,
     "payments": measure_payments,
     "api": measure_api,
+    "pages": measure_pages,
 }
 
 

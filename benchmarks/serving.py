@@ -22,8 +22,8 @@ import duckdb
 
 from benchmarks.figures import Figure
 from benchmarks.focus_rows import Spread, fill, show
-from benchmarks.measure import ROOT, Failed
-from benchmarks.plan import Plan
+from benchmarks.measure import ROOT, Failed, probe
+from benchmarks.plan import MEBIBYTE, Plan
 from common.config import Settings
 from common.ports import Slice
 from common.records.organizations import ensure_default
@@ -99,6 +99,35 @@ def measure_api(plan: Plan) -> list[Figure]:
         with _served(home) as port:
             client = Client(port, secret)
             return _figures(rows, client, rt, rows // 12 // SMALLER, checks)
+
+
+WIDE = Spread(accounts=20_000, resources=200_000)
+DRILL = "drill"
+
+
+def measure_pages(plan: Plan) -> list[Figure]:
+    """The limits of the dashboard, on many rows, and on many accounts and resources.  What only a browser sees is in tests/browser."""
+    wide = min(2_000_000, plan.focus_rows)
+    figures = []
+    for rows, spread in ((plan.focus_rows, Spread()), (wide, WIDE)):
+        plan.say(f"pages over {rows:,} rows of {spread.accounts:,} accounts and {spread.resources:,} resources")
+        home = plan.data / f"warehouse-{rows}{'-wide' if spread is WIDE else ''}"
+        fill(home, rows, spread)
+        found = probe("pages", environment={"COSTWIRE_HOME": str(home)})
+        name = f"pages, {rows:,} rows, {spread.accounts:,} accounts, {spread.resources:,} resources"
+        for screen, one in found.facts["screens"].items():
+            most = 300 if screen.startswith(DRILL) else 100 if "90 days" in screen else None
+            figures += [
+                Figure(name, f"{screen}: first load", (one["bytes"] / 1000,), "kB", most=60),
+                Figure(name, f"{screen}: elements", (one["elements"],), "", most=1500),
+                Figure(name, f"{screen}: first answer", (one["first"],), "ms"),
+                Figure(
+                    name, f"{screen}: kept answer, {'p95' if most == 100 else 'median'}",
+                    (one["p95" if most == 100 else "median"],), "ms", most=most,
+                ),
+            ]  # fmt: skip
+        figures.append(Figure(name, "peak memory", (found.peak_bytes / MEBIBYTE,), "MiB"))
+    return figures
 
 
 def _figures(rows: int, client: Client, rt: EmbeddedRuntime, smaller: int, checks: list[float]) -> list[Figure]:

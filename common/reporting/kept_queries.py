@@ -13,18 +13,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from common.focus import TABLE
 from common.ports import Runtime
 from common.warehouse.cost_report import Ask
-from common.warehouse.daily import DAILY_TABLE
+from common.warehouse.promised import view_names
 from common.warehouse.transpile import transpile
 
 MOST_ROWS = 50_000
 """Of all kept answers together; the one that was needed longest ago goes first."""
 LARGEST_ANSWER = 5_000
 """Rows; a larger one is not kept."""
-_OF_CHARGES = frozenset({TABLE, DAILY_TABLE, "slices", "restatements"})
-"""What changes with the version only; rates and runs change without it."""
+_OF_OTHERS = frozenset({"exchange_rates", "pipeline_runs"})
+"""What changes without the version; so may views, some of which convert by the rates."""
 
 _Rows = list[dict[str, Any]]
 
@@ -80,8 +79,13 @@ def kept_ask(rt: Runtime, org_slug: str, version: str) -> Ask:
 
     def ask(sql: str, parameters: Mapping[str, Any]) -> _Rows:
         asked = partial(rt.warehouse.query, org_slug, sql, parameters)
-        if not version or not transpile(sql).tables <= _OF_CHARGES:
+        if not version or not _is_of_charges(sql):
             return asked()
         return _KEPT.answer(f"{own}\n{sql}\n{sorted(parameters.items())!r}", asked)
 
     return ask
+
+
+def _is_of_charges(sql: str) -> bool:
+    """Whether the answer changes with the charges only: not with the clock, rates, or runs."""
+    return transpile(sql).tables.isdisjoint(_OF_OTHERS | view_names()) and "current_" not in sql.lower()
