@@ -1,4 +1,4 @@
-"""Answers of the warehouse, kept in memory for as long as the charges are what they were.
+"""What was asked of the warehouse, kept in memory for as long as the charges are what they were.
 
 An answer is kept under the version of the charges that was read before it was asked for, so that it is as new as that version, or newer; a
 swap gives the charges another version, and nothing finds the old answers any more (docs/decisions/0010).  Of the same question asked by
@@ -9,81 +9,94 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from common.ports import Runtime
-from common.warehouse.cost_report import Ask
 from common.warehouse.promised import view_names
 from common.warehouse.transpile import transpile
 
-MOST_ROWS = 50_000
-"""Of all kept answers together; the one that was needed longest ago goes first."""
-LARGEST_ANSWER = 5_000
-"""Rows; a larger one is not kept."""
+MOST = 50_000
+"""Rows and groups of all kept answers together, about 50 MB; what was needed longest ago goes first."""
+LARGEST = 25_000
+"""Of one answer; a larger one is not kept."""
 _OF_OTHERS = frozenset({"exchange_rates", "pipeline_runs"})
 """What changes without the version; so may views, some of which convert by the rates."""
 
 _Rows = list[dict[str, Any]]
+_Answer = TypeVar("_Answer")
 
 
 class _Kept:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answers: OrderedDict[str, _Rows] = OrderedDict()
-        self._asking: dict[str, threading.Lock] = {}
-        self._rows = 0
+        self._answers: OrderedDict[str, tuple[object, int]] = OrderedDict()
+        self._making: dict[str, threading.Lock] = {}
+        self._size = 0
 
-    def answer(self, key: str, ask: partial[_Rows]) -> _Rows:
-        """The kept answer, or the one that is asked for now."""
-        found = self._found(key)
-        if found is not None:
-            return found
+    def get(self, key: str, make: Callable[[], _Answer], size: Callable[[_Answer], int]) -> _Answer:
+        """The kept answer, or the one that is made now.  Nobody may change it."""
+        if (found := self._found(key)) is not None:
+            return cast(_Answer, found[0])
         with self._lock:
-            turn = self._asking.setdefault(key, threading.Lock())
+            turn = self._making.setdefault(key, threading.Lock())
         with turn:
-            found = self._found(key)
-            if found is None:
-                try:
-                    found = self._keep(key, ask())
-                finally:
-                    with self._lock:
-                        self._asking.pop(key, None)
-        return found
+            if (found := self._found(key)) is not None:
+                return cast(_Answer, found[0])
+            try:
+                made = make()
+                self._keep(key, made, size(made) + 1)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return made
 
-    def _found(self, key: str) -> _Rows | None:
+    def _found(self, key: str) -> tuple[object, int] | None:
         with self._lock:
-            found = self._answers.get(key)
-            if found is not None:
+            if (found := self._answers.get(key)) is not None:
                 self._answers.move_to_end(key)
-        return None if found is None else [dict(row) for row in found]
+            return found
 
-    def _keep(self, key: str, answer: _Rows) -> _Rows:
-        if len(answer) <= LARGEST_ANSWER:
-            with self._lock:
-                self._answers[key] = [dict(row) for row in answer]
-                self._rows += len(answer) + 1
-                while self._rows > MOST_ROWS:
-                    _, gone = self._answers.popitem(last=False)
-                    self._rows -= len(gone) + 1
-        return answer
+    def _keep(self, key: str, answer: object, size: int) -> None:
+        if size > LARGEST:
+            return
+        with self._lock:
+            _, before = self._answers.pop(key, (None, 0))
+            self._answers[key] = answer, size
+            self._size += size - before
+            while self._size > MOST:
+                _, (_, gone) = self._answers.popitem(last=False)
+                self._size -= gone
 
 
 _KEPT = _Kept()
 
 
-def kept_ask(rt: Runtime, org_slug: str, version: str) -> Ask:
-    """What asks the warehouse about an organization's charges.  version: of them, read before; "" before there are any."""
-    own = f"{rt.settings.home}\n{rt.settings.project}\n{org_slug}\n{version}"
+@dataclass(frozen=True)
+class KeptQueries:
+    """Asks the warehouse about an organization's charges.  version: of them, read before; "" before there are any."""
 
-    def ask(sql: str, parameters: Mapping[str, Any]) -> _Rows:
-        asked = partial(rt.warehouse.query, org_slug, sql, parameters)
-        if not version or not _is_of_charges(sql):
-            return asked()
-        return _KEPT.answer(f"{own}\n{sql}\n{sorted(parameters.items())!r}", asked)
+    rt: Runtime
+    org_slug: str
+    version: str
 
-    return ask
+    def ask(self, sql: str, parameters: Mapping[str, Any]) -> _Rows:
+        """The rows of an answer; they are the caller's own."""
+
+        def query() -> _Rows:
+            return self.rt.warehouse.query(self.org_slug, sql, parameters)
+
+        if not _is_of_charges(sql):
+            return query()
+        return [dict(row) for row in self.keep(f"{sql}\n{sorted(parameters.items())!r}", query, len)]
+
+    def keep(self, name: str, make: Callable[[], _Answer], size: Callable[[_Answer], int]) -> _Answer:
+        """What is made of rows of the charges, and of `name`, alone.  Nobody may change it."""
+        if not self.version:
+            return make()
+        settings = self.rt.settings
+        return _KEPT.get(f"{settings.home}\n{settings.project}\n{self.org_slug}\n{self.version}\n{name}", make, size)
 
 
 def _is_of_charges(sql: str) -> bool:

@@ -15,7 +15,7 @@ from common.ports import Document, Runtime
 from common.records.arrivals import Arrivals, arrivals_of, is_watched, usual_lag
 from common.records.charges_version import current_version
 from common.records.organizations import below
-from common.reporting.kept_queries import kept_ask
+from common.reporting.kept_queries import KeptQueries
 from common.reporting.known_on import known_rows
 from common.warehouse.cost_report import Ask, Days, ShownSlice, read_slices
 from common.warehouse.shown_then import end_of
@@ -56,7 +56,8 @@ class Rows:
     """Charges to be asked about, and what they rest on.  since: what has changed since an earlier day, in sentences.
 
     shown: asks the warehouse, also where the charges are read from files of an earlier day.  until: the moment as of which they are
-    known.  arrivals: when each integration's deliveries came.  version: of the charges, read before them.
+    known.  arrivals: when each integration's deliveries came.  version: of the charges, read before them.  kept: what keeps what is made of
+    them; None where they are those of an earlier day.
     """
 
     ask: Ask
@@ -65,6 +66,7 @@ class Rows:
     until: datetime
     arrivals: Mapping[str, Arrivals]
     version: str
+    kept: KeptQueries | None = None
     since: tuple[str, ...] = ()
 
 
@@ -77,14 +79,15 @@ def asked_rows(rt: Runtime, org_slug: str, known_on: date | None) -> Iterator[Ro
     version = current_version(rt.documents, org_slug)
     integrations = dict(rt.documents.list(below(org_slug, "integrations")))
     arrivals, now = arrivals_of(rt.documents, org_slug), rt.clock.now()
-    ask = kept_ask(rt, org_slug, version)
+    kept = KeptQueries(rt, org_slug, version)
+    ask = kept.ask
     if known_on is None:
-        yield Rows(ask, ask, sources_of(read_slices(ask), integrations, arrivals, now), now, arrivals, version)
+        yield Rows(ask, ask, sources_of(read_slices(ask), integrations, arrivals, now), now, arrivals, version, kept)
         return
     until = min(end_of(known_on), now)
     with known_rows(rt, org_slug, known_on) as known:
         sources = sources_of(known.slices, integrations, arrivals, until)
-        yield Rows(known.ask, ask, sources, until, arrivals, version, known.since)
+        yield Rows(known.ask, ask, sources, until, arrivals, version, since=known.since)
 
 
 def sources_of(
