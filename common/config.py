@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     operator_org: str | None = Field(
         None,
         description="Organization of the operator, which may read the platform's own bill (docs/platform-bill.md); none by default",
-        pattern="^[a-zA-Z0-9_]{3,50}$",
+        pattern="^([a-zA-Z0-9_]{3,50})?$",
     )
     threads: int | None = Field(None, description="Threads that DuckDB may use; all cores by default", ge=1)
     smtp_host: str | None = Field(None, description="Mail server; e-mail is off without it")

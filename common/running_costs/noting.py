@@ -34,8 +34,10 @@ def on_clean_up(message: CleanUpRequested, rt: Runtime) -> None:
 def note_usage(rt: Runtime, org_slug: str) -> list[date]:
     """Note the days that are over and not noted yet; returns them, none where no organization is the operator's.  Safe to repeat."""
     operator = rt.settings.operator_org
+    if not operator or rt.documents.get(organization_path(operator)) is None:
+        return []
     organization = rt.documents.get(organization_path(org_slug))
-    if operator is None or organization is None or rt.documents.get(organization_path(operator)) is None:
+    if organization is None or organization.get("removal_began_at"):
         return []
     today = rt.clock.now().astimezone(UTC).date()
     days = _days(last_day(rt.documents, operator, org_slug, today), today)

@@ -24,6 +24,7 @@ from common.records.asked import Asked, AskedCounter, asked_on, counting, note_a
 from common.records.platform_usage import TakenDay, days_of, note_days, usage_path
 from common.records.sizes import Size, note_sizes
 from common.reporting.costs import CostsQuestion, ask_costs
+from common.retention.cleaning import clean_up
 from common.running_costs import noting
 from common.running_costs.bill import bill_of, cost_of, kinds
 from common.running_costs.noting import note_usage, on_clean_up
@@ -260,6 +261,14 @@ def test_an_organization_without_anything_costs_its_clean_up_only(rt: Laptop) ->
     prices, _ = load_prices()
     assert not any(found.counts[name] for name in found.counts)
     assert "scheduler_job" not in found.units and cost_of(found.units, prices) < Decimal("0.001")
+
+
+def test_months_go_at_the_end_of_their_life(rt: Laptop) -> None:
+    note_days(rt.documents, OPERATOR, [taken(TENANT, date(2025, 2, 28)), taken(TENANT, date(2026, 3, 1))])
+    clean_up(rt, TENANT)
+    assert noted(rt, "2025-02")
+    clean_up(rt, OPERATOR)
+    assert not noted(rt, "2025-02") and noted(rt, "2026-03")
 
 
 @pytest.mark.parametrize(
