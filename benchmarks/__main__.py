@@ -18,6 +18,7 @@ from benchmarks.payments import measure_payments
 from benchmarks.peer import Absent
 from benchmarks.plan import Plan
 from benchmarks.report import rewrite, save, show
+from benchmarks.serving import measure_api, measure_pages
 from benchmarks.throughput import measure_bill, measure_doubled, measure_export, measure_peer
 
 BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
@@ -29,6 +30,8 @@ BENCHMARKS: dict[str, Callable[[Plan], list[Figure]]] = {
     "export": measure_export,
     "doubled": measure_doubled,
     "payments": measure_payments,
+    "api": measure_api,
+    "pages": measure_pages,
 }
 
 
@@ -55,7 +58,7 @@ def main(
     if quick and write:
         raise typer.BadParameter("--quick gives no figures that may be written down")
     if quick:
-        rows, small_rows, focus_rows, runs = 50_000, 10_000, 120_000, 1
+        rows, small_rows, focus_rows, runs = 50_000, 10_000, 200_000, 1
     console, telling = Console(), Console(stderr=True)
     plan = Plan(
         data.absolute(), rows, small_rows, focus_rows, peer_rows or rows, runs, threads or machine.cores(),

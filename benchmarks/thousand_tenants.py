@@ -4,7 +4,7 @@
     python -m benchmarks.thousand_tenants --only NAME --seed 2
 
 Rules of Pub/Sub and Cloud Run as their documents state them (benchmarks/simulation); subscriptions, instances, memory, tries and windows as
-the project states them; seconds by deployment/cost_time.py.  A model: nothing here was measured on Google Cloud.
+the project states them; seconds by common/running_costs/seconds.py.  A model: nothing here was measured on Google Cloud.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.simulation.platform import (
 from benchmarks.simulation.pubsub import Rules
 from benchmarks.simulation.report import Result, text
 from benchmarks.simulation.tenants import HOUR, Mix, newcomer, population
-from deployment.cost_world import load_measured, load_scenarios, load_world
+from common.running_costs.world import load_measured, load_scenarios, load_world
 
 SEED = 1
 CONNECTS_AT = 9 * HOUR

@@ -24,6 +24,11 @@ class Settings(BaseSettings):
         False,
         description="on: organizations have plans with quotas and trials; off: every organization is active and unlimited",
     )
+    operator_org: str | None = Field(
+        None,
+        description="Organization of the operator, which may read the platform's own bill (docs/platform-bill.md); none by default",
+        pattern="^([a-zA-Z0-9_]{3,50})?$",
+    )
     threads: int | None = Field(None, description="Threads that DuckDB may use; all cores by default", ge=1)
     smtp_host: str | None = Field(None, description="Mail server; e-mail is off without it")
     smtp_port: int = Field(587, description="Port of the mail server")

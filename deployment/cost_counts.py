@@ -30,12 +30,13 @@ from common.messages.subscriptions import named
 from common.records.integrations import save_integration
 from common.records.organizations import ensure_default
 from common.records.runs import queue_run
+from common.running_costs.world import HERE
 from common.runtime import bootstrap
 from common.warehouse.daily import DAILY_COLUMNS
 from costwire.worker import deliver, subscribe_all
 from deployment.cost_counting import Counted, Counts
 
-TARGET = Path(__file__).parent / "measured_counts.json"
+TARGET = HERE / "measured_counts.json"
 SIZES = {"small": (20_000, 1), "large": (200_000, 4)}
 """Lines and parts of the two bills."""
 

@@ -15,12 +15,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Any
 
-from deployment.cost_model import asking_checks, lines_taken_in, month
-from deployment.cost_prices import Price, in_usd, load_prices, times, total_of
-from deployment.cost_world import (
-    HERE,
+from common.running_costs.model import asking_checks, lines_taken_in, month
+from common.running_costs.prices import Price, in_usd, load_prices, times, total_of
+from common.running_costs.world import (
     Deployment,
     Quantities,
     Tenant,
@@ -31,7 +31,7 @@ from deployment.cost_world import (
     load_world,
 )
 
-PAGE = HERE.parent / "docs" / "cost.md"
+PAGE = Path(__file__).parents[1] / "docs" / "cost.md"
 TARGET_SHARE = Decimal("0.0005")
 TARGET_MILLION = Decimal(2)
 """US dollars a month, for a tenant of a million lines beside others; the fixed cost is its deployment's."""

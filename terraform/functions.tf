@@ -153,6 +153,7 @@ locals {
     COSTWIRE_PACKED_BYTES         = tostring(var.packed_bytes)
     COSTWIRE_AWS_PRINCIPAL        = var.aws_principal
     COSTWIRE_PLANS                = tostring(var.plans)
+    COSTWIRE_OPERATOR_ORG         = var.operator_org
     COSTWIRE_PUSH_AUTH            = "platform"
     COSTWIRE_SLACK_HOSTS          = join(",", var.slack_hosts)
     COSTWIRE_TRACES               = var.traces

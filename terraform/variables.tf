@@ -70,6 +70,17 @@ variable "plans" {
   default     = false
 }
 
+variable "operator_org" {
+  description = "Organization of the operator, which may read the platform's own bill by organization; empty for none"
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([a-zA-Z0-9_]{3,50})?$", var.operator_org))
+    error_message = "operator_org has 3 to 50 letters, digits and underscores, or is empty."
+  }
+}
+
 variable "aws_principal" {
   description = "ARN of the identity in AWS that assumes the roles of customers' accounts, named in the policies that they are given; empty for none"
   type        = string

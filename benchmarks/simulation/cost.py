@@ -1,4 +1,4 @@
-"""What a simulated day costs: time, requests and messages as simulated, the rest by deployment/cost_model.py for such tenants."""
+"""What a simulated day costs: time, requests and messages as simulated, the rest by common/running_costs/model.py for such tenants."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from deployment.cost_model import MINIMUM_MESSAGE_BYTES, month
-from deployment.cost_prices import in_usd, load_prices, times, total_of
-from deployment.cost_world import Quantities, load_measured, load_scenarios, load_world
+from common.running_costs.model import MINIMUM_MESSAGE_BYTES, month
+from common.running_costs.prices import in_usd, load_prices, times, total_of
+from common.running_costs.world import Quantities, load_measured, load_scenarios, load_world
 
 from .platform import Platform
 from .tenants import Mix, lines_of_large

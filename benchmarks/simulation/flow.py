@@ -1,6 +1,6 @@
 """What the functions do with their messages: how long, and what they publish then.
 
-The rules are those of common/, the seconds those of deployment/cost_time.py.
+The rules are those of common/, the seconds those of common/running_costs/seconds.py.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from common.domain.spread import is_due
 from common.ingestion.landing import FEW, SMALL_BYTES
 from common.ingestion.one_file import WINDOW
 from common.normalization import finish
+from common.running_costs import seconds as cost_time
+from common.running_costs.model import READ_MONTHS
+from common.running_costs.world import World
 from common.tenancy.schedules import DEFAULTS, clean_up_schedule
-from deployment import cost_time
-from deployment.cost_model import READ_MONTHS
-from deployment.cost_world import World
 
 from .loop import Loop
 from .platform import Platform, Work
@@ -205,7 +205,9 @@ class Flow:
         self._checks_until = now
 
     def _evaluation(self, tenant: Tenant, asks: bool) -> Work:
-        questions = (1 + len(READ_MONTHS) * tenant.budgets) if asks else 0  # as deployment/cost_model.py counts them
+        questions = (
+            (1 + len(READ_MONTHS) * tenant.budgets) if asks else 0
+        )  # as common/running_costs/model.py counts them
         raises = asks and self._chance.random() < ALERTING_SHARE
 
         def effect() -> None:

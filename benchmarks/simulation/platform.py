@@ -11,7 +11,7 @@ from typing import Any
 
 from common.messages.subscriptions import SUBSCRIPTIONS, Subscription, named
 from common.ports.bus import MAX_ATTEMPTS, MAX_PUSHES
-from deployment.cost_world import function_sizes
+from common.running_costs.world import function_sizes
 
 from .cloud_run import OK, REFUSED, Service, Size
 from .loop import Loop

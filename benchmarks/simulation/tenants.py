@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from common.running_costs.world import World
 from common.tenancy.schedules import DEFAULTS, sync_schedule
-from deployment.cost_world import World
 
 PROVIDERS = ("aws", "aws", "azure", "gcp", "focus")
 """Of a tenant's five integrations: our assumption."""

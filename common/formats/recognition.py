@@ -118,6 +118,7 @@ class SourceFormat:
     answers: how the answers of an API are read, where the format is one of these.  genai: its mapping gives the columns of GENAI_COLUMNS;
     kubernetes: those of KUBERNETES_COLUMNS; given: others of ours.  proves: the column of its rows that the source's cost becomes.
     by_day: of files named after a day the newest of each day adds up; a file of another name restates the month.
+    provider_of_row: its mapping gives each row's provider, `x_provider_of_row`; else all rows have the integration's.
     displayed: columns that are read as a spreadsheet displays them too.
     folder: the provider's, where its mapping lies.
     """
@@ -151,6 +152,7 @@ class SourceFormat:
     proves: str = "BilledCost"
     by_day: bool = False
     given: tuple[str, ...] = ()
+    provider_of_row: bool = False
     displayed: tuple[str, ...] = ()
     folder: Traversable = field(default=_NOWHERE, compare=False, repr=False)
 

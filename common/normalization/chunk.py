@@ -18,7 +18,7 @@ from common.domain.money import add, plain
 from common.formats import container as containers
 from common.formats.container import Container
 from common.formats.engine import engine
-from common.formats.recognition import Matched, recognise
+from common.formats.recognition import Matched, formats, recognise
 from common.formats.source import file_literal, literal, quoted, read_rows, source_sql, usage_sql
 from common.normalization.mapping import (
     adjustments_sql,
@@ -193,7 +193,7 @@ def _rows(work: Work) -> str:
 
 def rows_select(delivery: Delivery, chunk: int | str, mapping: str, given: Collection[str] = ()) -> str:
     """The rows of a mapping as they are stored: FOCUS columns, then ours.  given: those of ours that only some mappings give."""
-    by_row = delivery.source_format == "focus"  # one file may hold several providers
+    by_row = formats()[delivery.source_format].provider_of_row
     own = {
         "x_OrgSlug": literal(delivery.org_slug),
         "x_IntegrationId": literal(delivery.integration_id),

@@ -30,6 +30,7 @@ class Source:
     one query may scan.  periods: the billing periods that are wanted, none for all that are due, and asked_at: when; both for places
     that are asked by month.  own_aws_role: the ARN of our role in AWS, which is given for a token of Google, where this process has no
     other identity there.  ledger: reads the organization's subscriptions, for the place that is its ledger.
+    platform_bill: makes the bills of some months by name, for the place that is the platform's own bill; None for who may not read it.
     """
 
     location: str
@@ -46,6 +47,7 @@ class Source:
     asked_at: datetime | None = None
     own_aws_role: str | None = None
     ledger: Callable[[], Sequence[Entry]] | None = field(default=None, repr=False)
+    platform_bill: Callable[[Sequence[str]], Mapping[str, bytes]] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from common.domain.money import add, plain
 from common.domain.one_view import OneView, one_view_notes
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
-from common.records.charges_version import current_version
 from common.records.one_view import shown_in_one_view
 from common.reporting.amounts import NOTHING, Amounts, sum_amounts, sum_known
 from common.reporting.arguments import InvalidQuestion
 from common.reporting.conversion import UsedRate, in_dollars
 from common.reporting.receipt import Receipt
 from common.reporting.receipts import receipt_of
-from common.reporting.sources import Source, asked_rows, charged_days, filling_from, within
+from common.reporting.sources import Rows, Source, asked_rows, charged_days, filling_from, within
 from common.warehouse.cost_report import (
     ALL_DAYS,
     Ask,
@@ -163,24 +163,50 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
     Raises BadConfiguration for what is no organization and for a currency without a rate, NotFound where rows that were known then
     are gone.
     """
-    version = current_version(rt.documents, org_slug)
     with asked_rows(rt, org_slug, question.known_on) as rows:
         sources = [one for one in rows.sources if within(one, question.days)]
         since = filling_from(sources, question.days)
         previous = previous_days(question.days, since) if question.compare else None
-        sums = read_costs(rows.ask, _query(question, since, previous))
+        added_up = _added_up(rt, org_slug, rows, question, since, previous)
         one_view = _in_one_view(rt, org_slug, question, rows.ask)
-        charges = sum(one.charges for one in sums)
-        named = {one.currency for one in sums}
-        receipt = receipt_of(rt, org_slug, rows, sources, question.days, version, named, charges)
-    rates: tuple[UsedRate, ...] = ()
-    if question.currency:
-        sums, rates = in_dollars(rt, org_slug, sums)
-    currencies = tuple(_of_currency(name, sums, question, previous) for name in sorted({one.currency for one in sums}))
+        receipt = receipt_of(rt, org_slug, rows, sources, question.days, rows.version, added_up.named, added_up.charges)
+    currencies, rates = added_up.currencies, added_up.rates
     days = charged_days(rows.sources)
     return CostsAnswer(
         question, currencies, tuple(sources), previous, since, rates, days, rows.since, one_view, receipt
     )
+
+
+@dataclass(frozen=True)
+class _AddedUp:
+    """The sums of an answer.  named: the currencies of the charges, before they are converted."""
+
+    currencies: tuple[CurrencyCosts, ...]
+    charges: int
+    named: frozenset[str]
+    rates: tuple[UsedRate, ...] = ()
+
+
+def _added_up(
+    rt: Runtime, org_slug: str, rows: Rows, question: CostsQuestion, since: date | None, previous: Days | None
+) -> _AddedUp:
+    query = _query(question, since, previous)
+
+    def made() -> _AddedUp:
+        # of many groups the sums are kept, not the rows that they are made of
+        ask = rows.ask if question.known_on else partial(rt.warehouse.query, org_slug)
+        sums = read_costs(ask, query)
+        charges, named = sum(one.charges for one in sums), frozenset(one.currency for one in sums)
+        rates: tuple[UsedRate, ...] = ()
+        if question.currency:
+            sums, rates = in_dollars(rt, org_slug, sums)
+        found = [_of_currency(name, sums, question, previous) for name in sorted({one.currency for one in sums})]
+        return _AddedUp(tuple(found), charges, named, rates)
+
+    if rows.kept is None or question.currency:  # rates change without the charges
+        return made()
+    name = f"{query.sql}\n{sorted(query.parameters.items())!r}\n{question.group!r} {question.top} {previous}"
+    return rows.kept.keep(name, made, lambda one: sum(len(each.groups) for each in one.currencies))
 
 
 def price_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsPrice:

@@ -14,7 +14,6 @@ from common.domain.money import EXACT, plain
 from common.domain.outlook import Forecast, forecast_sources, project_sources
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
-from common.records.charges_version import current_version
 from common.reporting.amounts import sum_known, text
 from common.reporting.receipt import Receipt
 from common.reporting.receipts import receipt_of
@@ -104,14 +103,13 @@ def ask_forecast(rt: Runtime, org_slug: str, question: ForecastQuestion) -> Fore
     days, month = question.days, question.month
     history = Days(month.start.date() - timedelta(days=HISTORY_DAYS), days.last)
     group = (SHORT["integration"], SHORT["day"])
-    version = current_version(rt.documents, org_slug)
     with asked_rows(rt, org_slug, None) as rows:
         sums = read_costs(rows.ask, CostsQuery(group, question.metric, history, question.filters))
         sources = tuple(one for one in rows.sources if within(one, history))
         own = [one for one in sources if within(one, days)]
         counted = [one for one in sums if _day(one) >= month.start.date()]
         charges, named = sum(one.charges for one in counted), {one.currency for one in counted}
-        receipt = receipt_of(rt, org_slug, rows, own, days, version, named, charges)
+        receipt = receipt_of(rt, org_slug, rows, own, days, rows.version, named, charges)
     is_open = rt.clock.now() < month.end
     currencies = tuple(
         _of_currency(name, [one for one in sums if one.currency == name], question, sources, is_open)

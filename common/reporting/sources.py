@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +13,9 @@ from common.domain.completeness import FILLING, FINAL, PROVISIONAL, Slice, has_s
 from common.domain.period import BillingPeriod
 from common.ports import Document, Runtime
 from common.records.arrivals import Arrivals, arrivals_of, is_watched, usual_lag
+from common.records.charges_version import current_version
 from common.records.organizations import below
+from common.reporting.kept_queries import KeptQueries
 from common.reporting.known_on import known_rows
 from common.warehouse.cost_report import Ask, Days, ShownSlice, read_slices
 from common.warehouse.shown_then import end_of
@@ -55,7 +56,8 @@ class Rows:
     """Charges to be asked about, and what they rest on.  since: what has changed since an earlier day, in sentences.
 
     shown: asks the warehouse, also where the charges are read from files of an earlier day.  until: the moment as of which they are
-    known.  arrivals: when each integration's deliveries came.
+    known.  arrivals: when each integration's deliveries came.  version: of the charges, read before them.  kept: what keeps what is made of
+    them; None where they are those of an earlier day.
     """
 
     ask: Ask
@@ -63,6 +65,8 @@ class Rows:
     sources: tuple[Source, ...]
     until: datetime
     arrivals: Mapping[str, Arrivals]
+    version: str
+    kept: KeptQueries | None = None
     since: tuple[str, ...] = ()
 
 
@@ -72,16 +76,18 @@ def asked_rows(rt: Runtime, org_slug: str, known_on: date | None) -> Iterator[Ro
 
     Raises NotFound where the files of such a delivery are gone.
     """
+    version = current_version(rt.documents, org_slug)
     integrations = dict(rt.documents.list(below(org_slug, "integrations")))
     arrivals, now = arrivals_of(rt.documents, org_slug), rt.clock.now()
-    ask = partial(rt.warehouse.query, org_slug)
+    kept = KeptQueries(rt, org_slug, version)
+    ask = kept.ask
     if known_on is None:
-        yield Rows(ask, ask, sources_of(read_slices(ask), integrations, arrivals, now), now, arrivals)
+        yield Rows(ask, ask, sources_of(read_slices(ask), integrations, arrivals, now), now, arrivals, version, kept)
         return
     until = min(end_of(known_on), now)
     with known_rows(rt, org_slug, known_on) as known:
         sources = sources_of(known.slices, integrations, arrivals, until)
-        yield Rows(known.ask, ask, sources, until, arrivals, known.since)
+        yield Rows(known.ask, ask, sources, until, arrivals, version, since=known.since)
 
 
 def sources_of(

@@ -14,6 +14,7 @@ from itertools import groupby
 
 from common.ports import Runtime, Transaction
 from common.records.batches import delete_all, delete_objects
+from common.records.charges_version import note_change
 from common.records.deliveries import LANDED, WITHDRAWN, Delivery, chunks_path, delivery_path, load, of_integration
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, forget_before, past_path, retention_path
@@ -80,6 +81,8 @@ def _forget(rt: Runtime, org_slug: str, planned: Plan, say: Say) -> None:
     for piece, at in planned.restatements.items():
         say(f"restatements of {piece}")
         rt.warehouse.forget_restatements(piece, at)
+    if planned.restatements:
+        note_change(rt.documents, org_slug)  # answers that show them are valid no longer
     delete_all(rt.documents, (past_path(org_slug, one.delivery_id) for one in planned.past))
 
 

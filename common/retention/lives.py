@@ -86,7 +86,11 @@ KINDS: tuple[Kind, ...] = (
         "landings", "progress of landings that were never finished, with the copies of their files", 8, 8, 8, "the start of the run",
         "those of a run that has not ended",
     ),
-    Kind("usage", "how many runs started, by day", 90, 90, 90, "the end of its month", "those that are in progress"),
+    Kind("usage", "how many runs started, and questions, by day", 90, 90, 90, "the end of its month", "those that are in progress"),
+    Kind(
+        "platform_usage", "what each organization took of the platform, by day: with the operator's organization", 400, 400, 400,
+        "the end of its month", "",
+    ),
     Kind("sizes", "the daily sizes that growth is computed from", 90, 90, 90, "its day", ""),
     Kind("uploads", "files uploaded for an import on a deployment", 7, 7, 7, "the upload", "", by=LIFECYCLE),
     Kind("processed", "events that a function has finished", 8, 8, 8, "its end", "", by=EXPIRY),

@@ -20,7 +20,7 @@ from common.retention.lives import Lives, lives_of
 from common.warehouse.catalogued import catalogued
 
 PAGE = 50
-"""Runs that are read at once, the oldest first, until one is not past its life."""
+"""Documents of a kind that are read at once, the oldest first: runs until one is not past its life, months of organizations once a day."""
 _SHOWN = "select delivery_id from slices"
 
 
@@ -136,6 +136,10 @@ def _documents(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> Itera
     )
     oldest = quotas.month_of(now - lives["usage"])
     yield from found("usage", (name for name in listed["usage"] if name < oldest))
+    # named by month, and listed by name: the oldest come first
+    of_months = rt.documents.list(below(org_slug, "platform_usage"), limit=PAGE)
+    oldest = quotas.month_of(now - lives["platform_usage"])
+    yield from found("platform_usage", (name for name, _ in of_months if name < oldest))
     yield from found("sizes", (name for name in listed["sizes"] if name < (now - lives["sizes"]).date().isoformat()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -335,6 +336,7 @@ def _opened(rt: Runtime, source: Source) -> ProbedLocation:
         asked_at=rt.clock.now(),
         own_aws_role=None if on_own_machine else _role(settings.aws_principal),
         ledger=lambda: [one.entry for one in recorded_of(rt.documents, source.org_slug).values()],
+        platform_bill=_platform_bill(rt, source),
     )
     return open_source(asked, credential)
 
@@ -342,6 +344,24 @@ def _opened(rt: Runtime, source: Source) -> ProbedLocation:
 def _role(principal: str | None) -> str | None:
     """Our identity in AWS, where it is a role; keys of a user would stand in the environment, where the SDK finds them."""
     return principal if principal and ":role/" in principal else None
+
+
+def _platform_bill(rt: Runtime, source: Source) -> Callable[[Sequence[str]], Mapping[str, bytes]] | None:
+    """What makes the platform's own bill; None for all but the operator's organization, at its own place."""
+    operator = rt.settings.operator_org
+    if (
+        not operator
+        or source.org_slug != operator
+        or source.location != f"costwire://{operator}/{source.integration_id}"
+    ):
+        return None
+
+    def make(months: Sequence[str]) -> Mapping[str, bytes]:
+        from common.running_costs.bill import bills_of
+
+        return bills_of(rt.documents, operator, rt.settings.env, months)
+
+    return make
 
 
 def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:

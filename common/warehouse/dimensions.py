@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from common.domain.money import plain
@@ -103,15 +104,19 @@ def dimension(text: str) -> Dimension:
         if len(text) == len(TAG):
             raise BadConfiguration("the tag has no key, expected tag:KEY, as in tag:environment")
         return Dimension(TAG + text[len(TAG) :], "Tags", tag_key=text[len(TAG) :])
-    known = {folded(name): Dimension(name, name, kind=kind) for name, kind in storage_schema().items()}
-    known |= {folded(name): one for name, one in SHORT.items()}
-    found = known.get(folded(text))
+    found = _by_folded_name().get(folded(text))
     if found is None:
         hint = did_you_mean(text, [*SHORT, *storage_schema()])
         raise BadConfiguration(
             f"'{text}' is not a dimension, expected {', '.join(SHORT)}, a FOCUS column or tag:KEY{hint}"
         )
     return found
+
+
+@cache
+def _by_folded_name() -> Mapping[str, Dimension]:
+    known = {folded(name): Dimension(name, name, kind=kind) for name, kind in storage_schema().items()}
+    return known | {folded(name): one for name, one in SHORT.items()}
 
 
 class Operator(StrEnum):

@@ -3,7 +3,7 @@
 import functions_framework
 
 from common.messages import CleanUpRequested
-from common.retention.requesting import on_request
+from common.running_costs.noting import on_clean_up
 from common.runtime.bootstrap import runtime
 from common.runtime.entrypoint import handles
 
@@ -13,6 +13,8 @@ from common.runtime.entrypoint import handles
 def clean_up(message: CleanUpRequested) -> None:
     """Remove what of an organization is past its life; without an organization, ask for each.  Safe to repeat.
 
+    Before, note what the last days took of the platform, where the operator has an organization (docs/platform-bill.md).
+
     Raises BadConfiguration for a life that is not valid, before anything is removed.
     """
-    on_request(message, runtime())
+    on_clean_up(message, runtime())

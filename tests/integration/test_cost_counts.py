@@ -8,9 +8,9 @@ import pytest
 
 from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+from common.running_costs.world import load_measured
 from deployment.cost_counting import CountingDocuments, CountingObjects, Counts
 from deployment.cost_counts import _run
-from deployment.cost_world import load_measured
 
 
 def test_documents_are_counted_as_firestore_bills(tmp_path: Path) -> None:

@@ -80,6 +80,10 @@ RULES: dict[str, Rule] = {
         (*_BILLS, "alerts", "ingestion", "tenancy"),
     ),
     "common/retention": Rule("use cases: how long everything lives, what may go, clean-up", (*_BILLS, "warehouse")),
+    "common/running_costs": Rule(
+        "use cases: the model of what running costs, what each organization took of it, the platform's own bill",
+        (*_BILLS, "budgets", "retention", "warehouse"),
+    ),
     "common/declared": Rule(
         "use cases: what a file declares: reading it, the plan, carrying it out",
         (*_BILLS, "budgets", "ingestion", "tenancy"),
@@ -119,6 +123,7 @@ RULES: dict[str, Rule] = {
         "bootstrap (adapters chosen), entry point, pushes, processed events",
         (
             *_BILLS,
+            "running_costs",
             "tenancy",
             "warehouse",
             "adapters.shared",
@@ -131,7 +136,18 @@ RULES: dict[str, Rule] = {
     ),
     "functions": Rule(
         "one thin entry point per function: decode, call one use case",
-        ("messages", "runtime", "ingestion", "normalization", "match", "budgets", "alerts", "tenancy", "retention"),
+        (
+            "messages",
+            "runtime",
+            "ingestion",
+            "normalization",
+            "match",
+            "budgets",
+            "alerts",
+            "tenancy",
+            "retention",
+            "running_costs",
+        ),
     ),
     "web": Rule(
         "HTTP surfaces: authenticate, read, call one use case, render; `web/api` has the API, `web/pages` the dashboard",

@@ -12,13 +12,13 @@ import pytest
 from common.focus import storage_schema
 from common.ingestion import landing, one_file
 from common.retention import planning
-from common.tenancy.schedules import DEFAULTS
-from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS
-from deployment import cost_estimate, cost_model, cost_storage, cost_time, cost_world
-from deployment.cost_estimate import FIXED, TARGET_MILLION, TARGET_SHARE, estimate, estimates, million, whole
-from deployment.cost_model import month
-from deployment.cost_prices import Price, load_prices
-from deployment.cost_world import (
+from common.running_costs import model as cost_model
+from common.running_costs import seconds as cost_time
+from common.running_costs import stored as cost_storage
+from common.running_costs import world as cost_world
+from common.running_costs.model import month
+from common.running_costs.prices import Price, load_prices
+from common.running_costs.world import (
     GIB,
     MINIMUM_SCAN,
     Tenant,
@@ -28,6 +28,10 @@ from deployment.cost_world import (
     load_scenarios,
     load_world,
 )
+from common.tenancy.schedules import DEFAULTS
+from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS
+from deployment import cost_estimate
+from deployment.cost_estimate import FIXED, TARGET_MILLION, TARGET_SHARE, estimate, estimates, million, whole
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
@@ -113,9 +117,9 @@ def scanned_by_an_evaluation(here: World, budgets: int) -> Decimal:
 def test_a_check_that_asks_asks_two_questions_a_budget_and_one_for_all() -> None:
     here = world()
     tenant = replace(TENANT, lines=Decimal(10_000_000), budgets=4)
-    a_day = cost_model._clock_check(tenant, here)["bigquery_scanned_byte"]
+    a_day = cost_model.clock_checks(tenant, here)["bigquery_scanned_byte"]
     assert a_day == scanned_by_an_evaluation(here, 4)  # once, of 96
-    every = cost_model._clock_check(tenant, world(clock_checks_that_ask_per_day=96))["bigquery_scanned_byte"]
+    every = cost_model.clock_checks(tenant, world(clock_checks_that_ask_per_day=96))["bigquery_scanned_byte"]
     assert every == 96 * a_day
 
 
@@ -260,9 +264,16 @@ def test_more_of_anything_costs_more() -> None:
     assert total(count=50) == pytest.approx(50 * total(), abs=Decimal(10) ** -20)
 
 
-def test_every_function_s_size_is_read_from_terraform() -> None:
+def test_every_function_s_size_is_that_of_terraform() -> None:
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/main.py")}
+    text = (ROOT / "terraform" / "functions.tf").read_text(encoding="utf-8")
+    form = r'(\w+) = \{\s+description\s+= "[^"]*"\s+memory\s+= "(\d+)([GM])i"\s+cpu\s+= "([\d.]+)"'
+    stated = {
+        name: (Decimal(cpu), Decimal(memory) / (1 if unit == "G" else 1024))
+        for name, memory, unit, cpu in re.findall(form, text)
+    }
     sizes = cost_world.function_sizes()
+    assert sizes == stated, "common/running_costs/function_sizes.toml"
     assert set(sizes) == folders
     assert all(cpus > 0 and gib > 0 for cpus, gib in sizes.values())
 

@@ -85,12 +85,6 @@ def test_functions_meet_only_in_messages() -> None:
         assert not [name for name in imports(path) if name.startswith(("functions.", "costwire"))], path
 
 
-def test_the_cost_estimate_knows_no_command() -> None:
-    for module in ("cost_model", "cost_prices", "cost_storage", "cost_time", "cost_world"):
-        outside = {name for name in imports(ROOT / "deployment" / f"{module}.py") if name.split(".")[0] in OURS}
-        assert not {name for name in outside if not name.startswith(("common.", "deployment"))}, module
-
-
 @pytest.mark.parametrize("folder", [name for name, rule in RULES.items() if rule.what.startswith("use cases")])
 def test_use_cases_print_nothing(folder: str) -> None:
     for path in files(folder):

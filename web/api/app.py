@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from common.domain.names import org_slug_fault
 from common.errors import NotFound
 from common.ports import Runtime
+from common.records.asked import AskedCounter, counting
 from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
@@ -49,13 +50,14 @@ _OF_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: 
 class Service:
     """How the application is run.  loopback: only for this machine, so that a Host of another name is a trick of a browser's page.
 
-    encrypted: it is reached by TLS only.
+    encrypted: it is reached by TLS only.  asked: counts the questions of each organization; None where nobody bills them.
     """
 
     door: Door
     limits: RateLimits | None = None
     loopback: bool = False
     encrypted: bool = False
+    asked: AskedCounter | None = None
 
 
 def create_app(rt: Runtime, service: Service, routes: Sequence[Route]) -> flask.Flask:
@@ -137,9 +139,12 @@ def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, s
     if route.answer is not None and (key := idempotency_key(route)):
         return answered_once(call, route, key, lambda: route.handler(call, **arguments))
     try:
-        return route.handler(call, **arguments)
+        with counting() as scanned:
+            return route.handler(call, **arguments)
     finally:
         doing.etag = call.etag
+        if service.asked is not None and call.org_slug:
+            service.asked.add(call.org_slug, scanned)
 
 
 def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from common.config import PRODUCTION, ServiceSettings, Settings
 from common.errors import BadConfiguration
 from common.ports import Runtime
+from common.records.asked import AskedCounter
 from web.api.access import Door, KeyDoor, OpenDoor
 from web.api.app import Service
 from web.api.limits import RateLimits
@@ -25,7 +26,8 @@ def service_of(rt: Runtime, own: ServiceSettings) -> Service:
         raise BadConfiguration(f"the service does not start with ENVIRONMENT={PRODUCTION}: {'; '.join(missing)}")
     door: Door = OpenDoor() if own.disable_auth else KeyDoor(rt, root_key)
     limits = RateLimits(rt.clock, own.rate_limit_per_minute) if own.rate_limit_enabled else None
-    return Service(door, limits, encrypted=rt.settings.runtime == "cloud")
+    asked = AskedCounter(rt) if rt.settings.operator_org else None
+    return Service(door, limits, encrypted=rt.settings.runtime == "cloud", asked=asked)
 
 
 def faults(settings: Settings, own: ServiceSettings, root_key: str | None) -> Iterator[str]:

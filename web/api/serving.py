@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import uuid
 from collections.abc import Callable, Sequence
@@ -27,7 +28,10 @@ def app_for_others(rt: Runtime, routes: Sequence[Route]) -> flask.Flask:
     """The application as the environment configures it.  Raises BadConfiguration that names everything that is missing."""
     if rt.settings.runtime == "cloud":
         logs.structured(rt.settings.project)
-    return create_app(rt, service_of(rt, service_settings_of_environment()), routes)
+    service = service_of(rt, service_settings_of_environment())
+    if service.asked is not None:
+        atexit.register(service.asked.flush)  # an instance that ends has a few seconds
+    return create_app(rt, service, routes)
 
 
 def answered(make: Callable[[], flask.Flask], request: flask.Request) -> Response:

@@ -228,7 +228,11 @@ def _chart(
         )
         for one in steps
     ]
-    names = {group.keys[0]: _label(group.keys[0], group.names[0], query.group)[1] for group in found.groups}
+    names = {
+        group.keys[0]: _label(group.keys[0], group.names[0], query.group)[1]
+        for group in found.groups
+        if group.keys[0] in charted
+    }
     stack = [
         (names.get(key, str(key)), colours[key or ""], series.values[key]) for key in charted if key in series.values
     ]

@@ -148,6 +148,7 @@ class Dataset:
         """Make the table `slices`, once: these relations show the same slices for as long as they are open."""
         if self._has_slices:
             return
+        self.provide_daily()  # which knows between what its charges lie, in far fewer rows
         self._fill("pointers", {name: SLICE_COLUMNS[name] for name in list(SLICE_COLUMNS)[:4]}, self._slices)
         self.connection.execute(
             f"""
@@ -158,9 +159,9 @@ class Dataset:
                 select
                     x_IntegrationId as integration_id,
                     x_DeliveryId as delivery_id,
-                    min(ChargePeriodStart) as first_start,
-                    max(ChargePeriodStart) as last_start
-                from {TABLE}
+                    min(x_FirstChargePeriodStart) as first_start,
+                    max(x_LastChargePeriodStart) as last_start
+                from {DAILY_TABLE}
                 group by all
             ) using (integration_id, delivery_id)
             """

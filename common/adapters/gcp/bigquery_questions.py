@@ -19,6 +19,7 @@ from common.adapters.gcp.bigquery_errors import TOO_MANY_BYTES, explaining, reas
 from common.adapters.gcp.bigquery_jobs import JOB_SECONDS, Jobs
 from common.adapters.gcp.table_stream import STREAM_READER, batches_of, begin_reading
 from common.errors import BadConfiguration
+from common.records.asked import note_query
 from common.warehouse.promised import TABLES, view_names
 from common.warehouse.rates import missing_rate
 from common.warehouse.transpile import Transpiled, transpile
@@ -44,6 +45,7 @@ class Questions:
         with self._explained(sql, dataset, parameters):
             job = self._ask(sql, dataset, parameters)
             rows = self._jobs.result(job)
+            note_query(job.total_bytes_billed or 0)
             if rows.total_rows <= LARGE_ANSWER_ROWS:
                 kinds = [(field.name, field.field_type) for field in rows.schema]
                 return [
@@ -63,6 +65,7 @@ class Questions:
         with self._explained(sql, dataset, parameters):
             job = self._ask(sql, dataset, parameters)
             self._jobs.result(job)
+            note_query(job.total_bytes_billed or 0)
             yield from self._stream(job)
 
     def scanned_bytes(self, sql: str, dataset: bigquery.DatasetReference, parameters: Mapping[str, Any]) -> int:

@@ -79,6 +79,7 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("budget_status", "answers"),
     Field("past_deliveries", "parts"),
     Field("sizes", "kinds"),
+    Field("platform_usage", "days"),
     Field("slices", "files"),
     Field("slices", "history"),
     Field("places", "claims"),

@@ -137,11 +137,24 @@ _WEB = ("http", "https")
 
 
 def _ledger(source: Source, credential: Credential) -> ProbedLocation:
-    from common.providers.saas.ledger import LedgerLocation
+    from common.providers.saas.ledger import ledger_location
 
     if source.ledger is None:
         raise BadConfiguration(f"{source.location} is the ledger of an organization, which nobody has given")
-    return LedgerLocation(source.location, source.ledger, source.asked_at or datetime.now(UTC))
+    return ledger_location(source.location, source.ledger, source.asked_at or datetime.now(UTC))
+
+
+def _platform_bill(source: Source, credential: Credential) -> ProbedLocation:
+    from common.providers.focus.platform_bill import platform_bill_location
+
+    if source.platform_bill is None:
+        raise BadConfiguration(
+            f"{source.location} is the platform's own bill, which only the organization that COSTWIRE_OPERATOR_ORG names may read, "
+            f"at costwire://ORG/INTEGRATION"
+        )
+    return platform_bill_location(
+        source.location, source.platform_bill, source.asked_at or datetime.now(UTC), source.periods
+    )
 
 
 PLACES: dict[str, Place] = {
@@ -154,6 +167,7 @@ PLACES: dict[str, Place] = {
     "openai": _answers,
     "anthropic": _answers,
     "saas": _ledger,
+    "costwire": _platform_bill,
     "file": _file,
 }
 """Scheme of a URI -> what opens the place.  Another scheme is another line, and the SDK is imported when it is first asked for."""

@@ -10,6 +10,7 @@ from common.ports import FoundObject, Location
 from common.providers.aws import manifests as manifests_aws
 from common.providers.azure import manifests as manifests_azure
 from common.providers.discovery import FoundDelivery, data_files, is_manifest, one_delivery
+from common.providers.focus import platform_bill
 from common.providers.gcp.export_months import discover_months, is_export
 
 _AZURE_NAMES = ("manifest.json", "_manifest.json")
@@ -23,6 +24,8 @@ def discover(location: Location, periods: Sequence[str] = ()) -> list[FoundDeliv
     bad manifest, BadConfiguration where two exports tell the same month.
     Sources: AWS Data Exports guide; Microsoft Learn, Cost Management exports.
     """
+    if location.uri.startswith(platform_bill.SCHEME):
+        return platform_bill.discover(location)
     manifests = [found for found in location.list() if is_manifest(found.name)]
     if not manifests:
         found = data_files(location)

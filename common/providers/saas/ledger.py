@@ -7,19 +7,16 @@ stays the same file.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
-from typing import BinaryIO
 
 from common.domain.money import plain
 from common.domain.saas.lines import NOTHING, TAX, USE, Entry, Line, bills
 from common.domain.saas.subscription import DAILY
-from common.errors import Changed, NotFound
-from common.ports.locations import FoundObject, Probe
+from common.ports.locations import Probe
+from common.providers.made_files import MadeFiles
 
 COLUMNS = (
     "line_id", "kind", "subscription_id", "vendor", "plan", "subscription_category", "cycle", "mode", "account", "billing_month",
@@ -39,50 +36,21 @@ def bill_of(lines: Iterable[Line]) -> bytes:
     return written.getvalue().encode()
 
 
-class LedgerLocation:
-    """The months of a ledger, each a file."""
+def ledger_location(uri: str, ledger: Callable[[], Iterable[Entry]], now: datetime) -> MadeFiles:
+    """The months of a ledger that have charges by now, or had some before it was changed, each a file."""
 
-    def __init__(self, uri: str, ledger: Callable[[], Iterable[Entry]], now: datetime) -> None:
-        """ledger: reads it.  now: charges begin by then."""
-        self.uri = uri
-        self._ledger, self._now = ledger, now
+    def make() -> dict[str, bytes]:
+        return {f"{month}.csv": bill_of(lines) for month, lines in bills(ledger(), _tomorrow(now)).items()}
 
-    def list(self, prefix: str = "") -> Sequence[FoundObject]:
-        """The months that have charges by now, or had some before the ledger was changed."""
-        return [
-            FoundObject(name, len(body), self._now, _version(body))
-            for name, body in self._files.items()
-            if name.startswith(prefix)
-        ]
-
-    def open(self, name: str, version: str | None = None) -> BinaryIO:
-        """One month.  Raises NotFound, Changed."""
-        body = self._files.get(name)
-        if body is None:
-            raise NotFound(f"there is no {name!r} at {self.uri}")
-        if version is not None and _version(body) != version:
-            raise Changed(f"{name} changed since it was listed; it is read again")
-        return io.BytesIO(body)
-
-    def probes(self) -> Sequence[Probe]:
-        """The steps of a dry run: the ledger is read."""
-        return [
-            Probe("identity", lambda: "the organization's own ledger"),
-            Probe("reading", lambda: f"{len(list(self._ledger()))} subscriptions can be read"),
-        ]
-
-    @cached_property
-    def _files(self) -> dict[str, bytes]:
-        found = bills(self._ledger(), _tomorrow(self._now))
-        return {f"{month}.csv": bill_of(lines) for month, lines in found.items()}
+    probes = (
+        Probe("identity", lambda: "the organization's own ledger"),
+        Probe("reading", lambda: f"{len(list(ledger()))} subscriptions can be read"),
+    )
+    return MadeFiles(uri, make, now, probes)
 
 
 def _tomorrow(now: datetime) -> date:
     return now.astimezone(UTC).date() + timedelta(days=1)
-
-
-def _version(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:32]
 
 
 def _cells(line: Line) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from common.retention.lives import KINDS
-from deployment.cost_world import GIB, MINIMUM_SCAN, Quantities, Tenant, World
+from common.running_costs.world import GIB, MINIMUM_SCAN, Quantities, Tenant, World
 
 LIST_PAGE = 1_000
 RUNS_PAGE = 50

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -92,9 +91,8 @@ def load_world(assumed: Mapping[str, Any], measured: Mapping[str, Any]) -> World
 
 def function_sizes() -> dict[str, tuple[Decimal, Decimal]]:
     """vCPUs and GiB of each function, as Terraform deploys it."""
-    text = (HERE.parent / "terraform" / "functions.tf").read_text(encoding="utf-8")
-    found = re.findall(r'(\w+) = \{\s+description\s+= "[^"]*"\s+memory\s+= "(\d+)([GM])i"\s+cpu\s+= "([\d.]+)"', text)
-    return {name: (Decimal(cpu), Decimal(memory) / (1 if unit == "G" else 1024)) for name, memory, unit, cpu in found}
+    data = tomllib.loads((HERE / "function_sizes.toml").read_text(encoding="utf-8"))
+    return {name: (Decimal(one["cpu"]), Decimal(one["gib"])) for name, one in data.items()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from deployment.cost_world import World
+from common.running_costs.world import World
 
 PASSES = 2
 """A landed file goes through its function twice: copied into the bucket, and read by the second reader."""
@@ -81,14 +81,16 @@ def evaluating(world: World, budgets: int, asked: int, check: str) -> Decimal:
     """A tenant's budgets, with so many questions to the warehouse.  check: the counted one that is like it, of one budget."""
     counted = world.small[check]
     own = Decimal(counted["processor_seconds"]["evaluate_budgets"]) * world.assumed["slowness"] * budgets
-    calls = sum(Decimal(number) for number in counted["documents"]["evaluate_budgets"].values()) * budgets
+    calls = sum((Decimal(number) for number in counted["documents"]["evaluate_budgets"].values()), Decimal(0)) * budgets
     return own + asked * world.assumed["bigquery_seconds_per_question"] + _calls(world, calls, Decimal(0))
 
 
 def notifying(world: World) -> Decimal:
     """One alert, sent to its recipients."""
     counted = world.small["documents"]["send_notifications"]
-    return world.assumed["seconds_per_notification"] + _calls(world, sum(map(Decimal, counted.values())), Decimal(0))
+    return world.assumed["seconds_per_notification"] + _calls(
+        world, sum(map(Decimal, counted.values()), Decimal(0)), Decimal(0)
+    )
 
 
 def cleaning(world: World, documents: Decimal, pages: Decimal, deletes: Decimal) -> Decimal:
@@ -111,11 +113,11 @@ def _streamed(world: World, lines: Decimal) -> Decimal:
 
 
 def _source_bytes(world: World) -> Decimal:
-    return Decimal(world.large["source_bytes"]) / world.large["lines"]
+    return Decimal(world.large["source_bytes"]) / Decimal(world.large["lines"])
 
 
 def _focus_bytes(world: World) -> Decimal:
-    return Decimal(world.large["focus_bytes"]) / world.large["lines"]
+    return Decimal(world.large["focus_bytes"]) / Decimal(world.large["lines"])
 
 
 _CALLS = {"documents": ("reads", "writes", "deletes"), "objects": ("written", "listed", "looked", "read", "deleted")}

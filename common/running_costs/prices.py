@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from deployment.cost_world import HERE, Quantities
+from common.running_costs.world import HERE, Quantities
 
 Part = tuple[str, Quantities]
 """A line of the table, and what it takes."""

@@ -15,13 +15,14 @@ from importlib.resources import files
 from common.budgets.questions import question
 from common.domain.budgets import Budget, Scope
 from common.focus import storage_schema
+from common.running_costs import seconds as cost_time
+from common.running_costs import stored as cost_storage
+from common.running_costs.prices import Part
+from common.running_costs.world import GIB, MIB, MINIMUM_SCAN, Quantities, Tenant, World
 from common.warehouse.cost_report import CostsQuery, Metric
 from common.warehouse.daily import ADDED_UP, DAILY_COLUMNS
 from common.warehouse.dimensions import SHORT
 from common.warehouse.restatement import COMPARED
-from deployment import cost_storage, cost_time
-from deployment.cost_prices import Part
-from deployment.cost_world import GIB, MIB, MINIMUM_SCAN, Quantities, Tenant, World
 
 SWAP_STATEMENTS = 13
 """Statements of a swap and looks at its pointer, each on a small table at least."""
@@ -50,21 +51,21 @@ def month(tenant: Tenant, world: World) -> list[Part]:
     parts: dict[str, Quantities] = defaultdict(lambda: defaultdict(Decimal))
     for times, each in kinds:
         for name, quantities in _delivery(each, tenant, world):
-            _add(parts[name], quantities, times)
-    _add(
+            add(parts[name], quantities, times)
+    add(
         parts["alerts and notifications"],
-        _messages("send_notifications", world, 1, cost_time.notifying(world)),
+        messages("send_notifications", world, 1, cost_time.notifying(world)),
         Decimal(tenant.alerts),
     )
-    _add(parts["scheduled budget checks"], _clock_check(tenant, world), world.assumed["days"])
+    add(parts["scheduled budget checks"], clock_checks(tenant, world), world.assumed["days"])
     questions = {"bigquery_scanned_byte": _question(_dashboard_columns(), tenant.lines * Decimal("1.5"), world)}
-    _add(parts["queries of users"], questions, tenant.questions_per_day * world.assumed["days"])
-    _add(parts["syncs that find nothing"], _looks(tenant, world), world.assumed["days"])
-    _add(parts["clean-up"], _clean_up(tenant, world), world.assumed["days"])
-    _add(parts["stored in the bucket"], cost_storage.bucket(kinds, tenant, world), Decimal(1))
-    _add(parts["stored in the warehouse"], _warehouse(tenant, world), Decimal(1))
-    _add(parts["documents and their backups"], cost_storage.document_store(tenant, world), Decimal(1))
-    _add(parts["its schedule"], {"scheduler_job": Decimal(1)}, Decimal(1))
+    add(parts["queries of users"], questions, tenant.questions_per_day * world.assumed["days"])
+    add(parts["syncs that find nothing"], _looks(tenant, world), world.assumed["days"])
+    add(parts["clean-up"], clean_up(tenant, world), world.assumed["days"])
+    add(parts["stored in the bucket"], cost_storage.bucket(kinds, tenant, world), Decimal(1))
+    add(parts["stored in the warehouse"], _warehouse(tenant, world), Decimal(1))
+    add(parts["documents and their backups"], cost_storage.document_store(tenant, world), Decimal(1))
+    add(parts["its schedule"], {"scheduler_job": Decimal(1)}, Decimal(1))
     return [(name, dict(quantities)) for name, quantities in parts.items()]
 
 
@@ -76,27 +77,32 @@ def lines_taken_in(tenant: Tenant, world: World) -> Decimal:
 
 def _looks(tenant: Tenant, world: World) -> Quantities:
     """A day of syncs: each is one request, dispatched to the integrations, of which most find nothing new."""
-    found: Quantities = defaultdict(Decimal)
     ticks = world.assumed["sync_ticks_per_day"]
-    _add(found, _messages("dispatch_sync", world, 1, cost_time.dispatching(world, tenant.integrations)), ticks)
+    empty = max(ticks - tenant.refreshes_per_day, Decimal(0)) * tenant.integrations
+    return looks(ticks, empty, tenant.integrations, world)
+
+
+def looks(ticks: Decimal, empty: Decimal, integrations: int, world: World) -> Quantities:
+    """So many requests to synchronize a tenant's integrations, and so many runs of one that find nothing new."""
+    found: Quantities = defaultdict(Decimal)
+    add(found, messages("dispatch_sync", world, 1, cost_time.dispatching(world, integrations)), ticks)
     for kind in ("reads", "writes", "deletes"):
         found[f"firestore_{kind[:-1]}"] += world.grown("documents", "dispatch_sync", kind, 1) * ticks
-    looks = max(ticks - tenant.refreshes_per_day, Decimal(0)) * tenant.integrations
-    _add(found, _messages("ingest_aws", world, 1, cost_time.looking(world)), looks)
+    add(found, messages("ingest_aws", world, 1, cost_time.looking(world)), empty)
     written = Decimal(2)  # the run, and when the integration was looked at
-    found["firestore_write"] += written * looks + tenant.integrations * ticks
-    found["firestore_read"] += (world.assumed["documents_of_a_look"] - written) * looks
-    found["bucket_class_a"] += looks
+    found["firestore_write"] += written * empty + integrations * ticks
+    found["firestore_read"] += (world.assumed["documents_of_a_look"] - written) * empty
+    found["bucket_class_a"] += empty
     return dict(found)
 
 
-def _clean_up(tenant: Tenant, world: World) -> Quantities:
-    """A day of it."""
+def clean_up(tenant: Tenant, world: World) -> Quantities:
+    """A day of clean-up."""
     quantities, pages, gone = cost_storage.clean_up(tenant, world)
     seconds = cost_time.cleaning(world, quantities["firestore_read"], pages, gone)
     found: Quantities = defaultdict(Decimal)
-    _add(found, _messages("clean_up", world, 1, seconds), Decimal(1))
-    _add(found, quantities, Decimal(1))
+    add(found, messages("clean_up", world, 1, seconds), Decimal(1))
+    add(found, quantities, Decimal(1))
     return dict(found)
 
 
@@ -104,21 +110,25 @@ def _landing(lines: Decimal, chunks: int, world: World) -> Quantities:
     """The messages that land a delivery; many files are read by messages of their own, a window at a time."""
     found: Quantities = defaultdict(Decimal)
     if chunks <= FEW:
-        _add(found, _messages("ingest_aws", world, 1, cost_time.landing(world, lines, chunks)), Decimal(1))
+        add(found, messages("ingest_aws", world, 1, cost_time.landing(world, lines, chunks)), Decimal(1))
         return dict(found)
-    _add(found, _messages("ingest_aws", world, 1, cost_time.reading_a_file(world, lines / chunks)), Decimal(chunks))
+    add(found, messages("ingest_aws", world, 1, cost_time.reading_a_file(world, lines / chunks)), Decimal(chunks))
     windows = Decimal(math.ceil(chunks / WINDOW))
-    _add(found, _messages("ingest_aws", world, 1, cost_time.looking(world)), windows)
-    _add(found, _messages("ingest_aws", world, 1, cost_time.naming(world, chunks)), Decimal(1))
+    add(found, messages("ingest_aws", world, 1, cost_time.looking(world)), windows)
+    add(found, messages("ingest_aws", world, 1, cost_time.naming(world, chunks)), Decimal(1))
     return dict(found)
 
 
 def _delivery(lines: Decimal, tenant: Tenant, world: World) -> Iterable[Part]:
     whole = lines * tenant.integrations / tenant.lines  # of the month
-    chunks = math.ceil(tenant.chunks(world) * whole)
+    return delivery(lines, math.ceil(tenant.chunks(world) * whole), tenant, world)
+
+
+def delivery(lines: Decimal, chunks: int, tenant: Tenant, world: World) -> Iterable[Part]:
+    """One delivery of so many lines, in so many chunks: landed, mapped, shown, its budgets evaluated."""
     landing: Quantities = defaultdict(Decimal)
-    _add(landing, _landing(lines, chunks, world), Decimal(1))
-    _add(landing, _messages("normalize_focus", world, 1, cost_time.mapping(world, lines / chunks)), Decimal(chunks))
+    add(landing, _landing(lines, chunks, world), Decimal(1))
+    add(landing, messages("normalize_focus", world, 1, cost_time.mapping(world, lines / chunks)), Decimal(chunks))
     for function in ("ingest_aws", "normalize_focus"):
         for kind in ("reads", "writes", "deletes"):
             landing[f"firestore_{kind[:-1]}"] += world.grown("documents", function, kind, chunks)
@@ -152,7 +162,7 @@ def _swap(lines: Decimal, tenant: Tenant, world: World, chunks: int = 1) -> Quan
     scanned += in_partitions * world.bytes_of(mine) + in_partitions * world.row_bytes
     scanned += lines * world.row_bytes
     scanned += lines * world.bytes_of(ADDED_UP) + in_partitions * world.daily_bytes_of(DAILY_COLUMNS)
-    shown = _messages("normalize_focus", world, 1, cost_time.showing(world, lines, chunks))
+    shown = messages("normalize_focus", world, 1, cost_time.showing(world, lines, chunks))
     return shown | {"bigquery_scanned_byte": scanned + SWAP_STATEMENTS * MINIMUM_SCAN}
 
 
@@ -182,7 +192,7 @@ def _evaluation(tenant: Tenant, world: World, check: str) -> Quantities:
     counted = world.small[check]
     asked = (1 + len(READ_MONTHS) * tenant.budgets) if _questions(world, check) else 0
     seconds = cost_time.evaluating(world, tenant.budgets, asked, check)
-    _add(found, _messages("evaluate_budgets", world, 1, seconds), Decimal(1))
+    add(found, messages("evaluate_budgets", world, 1, seconds), Decimal(1))
     for kind in ("reads", "writes", "deletes"):
         each = Decimal(counted["documents"]["evaluate_budgets"].get(kind, 0))
         found[f"firestore_{kind[:-1]}"] += each * tenant.budgets
@@ -195,16 +205,16 @@ def _evaluation(tenant: Tenant, world: World, check: str) -> Quantities:
     return dict(found)
 
 
-def _clock_check(tenant: Tenant, world: World) -> Quantities:
-    """A day of checks that the clock asks for."""
+def clock_checks(tenant: Tenant, world: World) -> Quantities:
+    """A day of budget checks that the clock asks for."""
     found: Quantities = defaultdict(Decimal)
     asking = asking_checks(tenant, world)
-    _add(found, _evaluation(tenant, world, "budget_check_of_a_new_day"), asking)
-    _add(found, _evaluation(tenant, world, "budget_check"), world.assumed["clock_checks_per_day"] - asking)
+    add(found, _evaluation(tenant, world, "budget_check_of_a_new_day"), asking)
+    add(found, _evaluation(tenant, world, "budget_check"), world.assumed["clock_checks_per_day"] - asking)
     return dict(found)
 
 
-def _messages(function: str, world: World, number: int, seconds: Decimal) -> Quantities:
+def messages(function: str, world: World, number: int, seconds: Decimal) -> Quantities:
     """Messages that a function handles: published, pushed, logged, traced, noted as done; paid for their time."""
     found: Quantities = defaultdict(Decimal)
     found["pubsub_byte"] = Decimal(2 * MINIMUM_MESSAGE_BYTES * number)
@@ -216,7 +226,7 @@ def _messages(function: str, world: World, number: int, seconds: Decimal) -> Qua
     for unit, each in PUSH_DOCUMENTS.items():
         found[unit] = Decimal(each * number)
     start = world.assumed["cold_start_seconds"] * world.assumed["cold_share"]
-    _add(found, _time(function, start + seconds, world), Decimal(number))
+    add(found, _time(function, start + seconds, world), Decimal(number))
     return dict(found)
 
 
@@ -265,6 +275,7 @@ def _columns_in(sql: str, columns: Iterable[str]) -> set[str]:
     return set(re.findall(r"\w+", code)) & set(columns)
 
 
-def _add(total: Quantities, more: Mapping[str, Decimal], times: Decimal) -> None:
+def add(total: Quantities, more: Mapping[str, Decimal], times: Decimal) -> None:
+    """Add so many times what something takes."""
     for name, quantity in more.items():
         total[name] = total.get(name, Decimal(0)) + quantity * times
