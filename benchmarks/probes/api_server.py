@@ -3,6 +3,7 @@
 First line: the port.  It ends when its standard input does.  Argument: threads.
 """
 
+import logging
 import sys
 import threading
 
@@ -16,6 +17,7 @@ from web.api.routes import ROUTES
 
 def main(threads: str) -> None:
     """Serve until nobody listens any more."""
+    logging.getLogger("waitress").setLevel(logging.ERROR)  # of queues, which the waits show
     rt = runtime()
     app = create_app(rt, Service(KeyDoor(rt, None)), ROUTES)
     server = waitress.create_server(app, host="127.0.0.1", port=0, threads=int(threads), ident=None)

@@ -1,7 +1,7 @@
-"""What was asked of the warehouse, kept in memory for as long as the charges are what they were.
+"""What was asked of the warehouse, cached in memory for as long as the charges are what they were.
 
-An answer is kept under the version of the charges that was read before it was asked for, so that it is as new as that version, or newer; a
-swap gives the charges another version, and nothing finds the old answers any more (docs/decisions/0010).  Of the same question asked by
+An answer is cached under the version of the charges that was read before it was asked for, so that it is as new as that version, or newer;
+a swap gives the charges another version, and nothing finds the old answers any more (docs/decisions/0010).  Of the same question asked by
 several at once, one asks and the others wait for its answer.
 """
 

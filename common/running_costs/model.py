@@ -1,6 +1,6 @@
 """What a month of a tenant takes, in the units that Google bills: counts of a real run times how often each happens.
 
-Decimal throughout; what is rounded for people is rounded in the table.
+Decimal throughout; what is rounded for users is rounded in the table.
 """
 
 from __future__ import annotations

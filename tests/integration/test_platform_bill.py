@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -35,6 +36,9 @@ from common.warehouse.dimensions import SHORT
 from costwire.waiting import wait
 from costwire.worker import subscribe_all
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
+from web.api.access import OpenDoor
+from web.api.app import Service, create_app
+from web.api.routes import ROUTES
 
 OPERATOR, TENANT = "operator_1", "default"
 PLACE = f"costwire://{OPERATOR}/costwire"
@@ -321,6 +325,24 @@ def test_questions_are_added_up_in_memory_and_written_twice_a_minute_at_most(rt:
     assert asked_on(rt.documents, OPERATOR, today) == Asked(1, 2) and asked_on(rt.documents, TENANT, today) == Asked(
         6, 151
     )
+
+
+def test_a_request_that_asks_the_warehouse_counts_once_and_one_from_memory_not_at_all(rt: Laptop) -> None:
+    counter = AskedCounter(rt)
+    ask = create_app(rt, Service(OpenDoor(), asked=counter), ROUTES).test_client()
+    for _ in range(3):
+        assert ask.get("/api/costs/summary").status_code == 200
+    assert ask.get("/health").status_code == 200
+    assert ask.get("/api/v1/organizations/nobody_1/costs").status_code == 404
+    counter.flush()
+    assert asked_on(rt.documents, TENANT, rt.clock.now().date()) == Asked(1, 0)
+    assert not rt.documents.list("orgs/nobody_1/usage")
+
+
+def test_two_clean_ups_at_once_note_a_day_once(rt: Laptop) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: note_usage(rt, TENANT), range(4)))
+    assert [TODAY] in found and len(noted(rt)) == 1
 
 
 def test_questions_that_could_not_be_written_stay(rt: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
