@@ -120,7 +120,9 @@ def _refuse(mapped: _Mapped, reason: str, rt: Runtime) -> None:
 
 def _proved(mapped: _Mapped, rt: Runtime, **changes: Any) -> _Mapped:
     """Note the proof, and other changes with it."""
-    noted = {"reason": None, "proved_at": rt.clock.now().isoformat(), **vars(mapped.facts), **changes}
+    chosen_again = mapped.delivery.proved_at if mapped.delivery.chosen else None
+    proved_at = chosen_again or rt.clock.now().isoformat()  # when it could be shown first is what history asks for
+    noted = {"reason": None, "proved_at": proved_at, **vars(mapped.facts), **changes}
     proved = change(rt.documents, mapped.delivery, **noted)
     _trust_parts(proved, rt)
     return replace(mapped, delivery=proved)
