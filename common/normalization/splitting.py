@@ -32,7 +32,7 @@ from common.records.deliveries import (
 from common.records.integrations import SPLIT_NODES
 from common.records.organizations import below
 
-_WITH_NODES = f"""
+WITH_NODES = f"""
 select distinct x_IntegrationId as integration_id
 from {TABLE}
 where
@@ -41,6 +41,7 @@ where
     and x_Provider in ({", ".join(map(literal, CLOUDS))})
     and ({BILLED_NODE} in unnest(@keys) or {NAMED_NODE} in unnest(@keys))
 """
+"""The integrations with charges for machines of some keys."""
 
 
 def split_after(rt: Runtime, org_slug: str, delivery_id: str) -> None:
@@ -88,7 +89,7 @@ def _with_nodes(rt: Runtime, org_slug: str, billing_period: str, clusters: Seque
     if not keys:
         return set()
     period = BillingPeriod.parse(billing_period)
-    rows = rt.warehouse.query(org_slug, _WITH_NODES, {"start": period.start, "end": period.end, "keys": keys})
+    rows = rt.warehouse.query(org_slug, WITH_NODES, {"start": period.start, "end": period.end, "keys": keys})
     return {row["integration_id"] for row in rows}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from common.records.integrations import SPLIT_NODES, integration_path
+from common.reporting.costs import CostsQuestion, ask_costs
+from common.tenancy.node_splits import set_split
+from common.warehouse.dimensions import dimension
+from costwire.worker import subscribe_all, work
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
-
-AMOUNTS = "sum(BilledCost) as billed, sum(EffectiveCost) as effective, sum(ListCost) as list, sum(ContractedCost) as contracted"
 
 
 def allocation(
@@ -80,33 +82,136 @@ RAN = (
 )
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the bill and the cluster, whose nodes are shown whole."""
+    folder = tmp_path_factory.mktemp("split")
+    with laptop(folder / "home") as rt:
+        rt.bring(bill(folder / "bill.csv", *BILL), delivered_at=NOW - timedelta(days=5))
+        cluster(rt, allocations(folder / "cluster.json", *RAN))
+    return folder / "home"
+
+
 @pytest.fixture
-def rt(tmp_path: Path) -> Iterator[Laptop]:
+def rt(prepared: Path, tmp_path: Path) -> Iterator[Laptop]:
+    shutil.copytree(prepared, tmp_path / "home")
+    with laptop(tmp_path / "home") as made:
+        made.clock.sleep(3600)
+        subscribe_all(made)
+        yield made
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Laptop]:
     with laptop(tmp_path / "home") as made:
         yield made
 
 
 def cluster(rt: Laptop, path: Path, name: str = "cluster", **how: Any) -> None:
+    how.setdefault("delivered_at", NOW - timedelta(days=4))
     rt.bring(path, integration=name, provider="opencost", **how)
 
 
-def by(rt: Laptop, *names: str, where: str = "BilledCost <> 0") -> dict[Any, Decimal]:
-    keys = ", ".join(names)
-    rows = rt.ask(f"select {keys}, sum(BilledCost) as billed from cost_data_standard_1_3 where {where} group by {keys}")
-    return {row[names[0]] if len(names) == 1 else tuple(row[one] for one in names): row["billed"] for row in rows}
+def switch(rt: Laptop, on: bool, name: str = "cluster") -> None:
+    set_split(rt, "default", name, on, "a test")
+    assert not [one.error for one in work(rt, rt.clock.sleep) if one.error]
 
 
-def test_a_nodes_charges_are_shown_split_and_add_up_to_the_node(rt: Laptop, tmp_path: Path) -> None:
-    rt.bring(bill(tmp_path / "bill.csv", *BILL))
-    whole = rt.exported()
-    cluster(rt, allocations(tmp_path / "cluster.json", *RAN))
-    path = integration_path("default", "cluster")
-    rt.documents.update(path, {SPLIT_NODES: True})
-    from common.normalization.splitting import split_month
-    from costwire.worker import work
+def by(rt: Laptop, name: str, metric: str = "BilledCost", where: str = "true") -> dict[Any, Decimal]:
+    rows = rt.ask(
+        f"select {name} as name, sum({metric}) as cost from cost_data_standard_1_3 where x_Provider = 'aws' and {where} group by 1"
+    )
+    return {row["name"]: row["cost"] for row in rows}
 
-    assert len(split_month(rt, "default", "2026-03")) == 1
-    list(work(rt, rt.clock.sleep))
-    found = by(rt, "x_Namespace", where=f"ResourceId = '{NODE}'")
-    assert sum(found.values()) == Decimal("0.2000000007")
-    assert set(found) == {"shop", "batch", None}
+
+def of_node(rt: Laptop, node: str = NODE, name: str = "x_Namespace", metric: str = "BilledCost") -> dict[Any, Decimal]:
+    return by(rt, name, metric, f"ResourceId = '{node}'")
+
+
+def shown(rt: Laptop, integration: str = "bill") -> dict[str, Any]:
+    (found,) = rt.deliveries(state="current", integration_id=integration)
+    return found
+
+
+NODE_COST = Decimal("0.2000000007")
+SPLIT = {
+    "shop": Decimal("0.133333333799999999999998"),
+    "batch": Decimal("0.0222222223"),
+    None: Decimal("0.044444444600000000000002"),
+}
+
+
+def test_parts_of_a_node_add_up_to_it_and_totals_stay(rt: Laptop) -> None:
+    total, estimates = rt.billed(), rt.ask("select sum(x_EstimatedCost) as cost from cost_data_standard_1_3")
+    metrics = ("EffectiveCost", "ListCost", "ContractedCost", "ConsumedQuantity", "PricingQuantity")
+    before = {metric: of_node(rt, name="SkuId", metric=metric) for metric in metrics}
+    failed = {one["rule"] for one in shown(rt)["conformance"] if one["keyword"] == "MUST"}
+    switch(rt, True)
+    assert of_node(rt) == SPLIT and sum(SPLIT.values()) == NODE_COST
+    assert rt.billed() == total == {"USD": Decimal("13.0000000007")}
+    assert {metric: of_node(rt, name="SkuId", metric=metric) for metric in metrics} == before
+    assert rt.ask("select sum(x_EstimatedCost) as cost from cost_data_standard_1_3") == estimates
+    now = shown(rt)
+    assert {one["rule"] for one in now["conformance"] if one["keyword"] == "MUST"} == failed
+    (proof,) = now["proof"]
+    assert (proof["source"], proof["written"], proof["difference"]) == ("13.0000000007", "13.0000000007", "0")
+    answer = ask_costs(rt, "default", CostsQuestion((dimension("namespace"),)))
+    (dollars,) = answer.currencies
+    found = {group.keys[0]: group.amounts.total for group in dollars.groups}
+    assert {name: found[name] for name in ("shop", "batch")} == {name: SPLIT[name] for name in ("shop", "batch")}
+
+
+def test_turning_off_shows_the_bill_as_it_was_and_on_the_same_split_again(rt: Laptop) -> None:
+    whole, origin = rt.exported(), shown(rt)
+    switch(rt, True)
+    split, made = rt.exported(), shown(rt)
+    assert len(split) == len(whole) + 9 and made["split_from"] == origin["delivery_id"]
+    switch(rt, True)
+    assert shown(rt)["delivery_id"] == made["delivery_id"]
+    switch(rt, False)
+    assert rt.exported() == whole and shown(rt)["proved_at"] == origin["proved_at"]
+    switch(rt, True)
+    assert rt.exported() == split and shown(rt)["delivery_id"] == made["delivery_id"]
+
+
+def test_later_allocations_and_a_restated_bill_are_split_by_themselves(rt: Laptop, tmp_path: Path) -> None:
+    switch(rt, True)
+    later = (*RAN, allocation(NODE, "batch/late", "0.9"), allocation(OTHER, "shop/web", "1"))
+    cluster(rt, allocations(tmp_path / "later.json", *later), delivered_at=NOW - timedelta(days=2))
+    found = of_node(rt)
+    assert sum(found.values()) == NODE_COST and found["batch"] > found["shop"]
+    assert of_node(rt, OTHER) == {"shop": Decimal("3.3")}
+    rt.bring(bill(tmp_path / "newer.csv", {**BILL[0], "cost": "8"}, *BILL[3:]), delivered_at=NOW - timedelta(days=1))
+    assert sum(of_node(rt).values()) == 8 and len(of_node(rt)) == 3
+    now = shown(rt)
+    rt.bring(bill(tmp_path / "older.csv", {**BILL[0], "cost": "5"}), delivered_at=NOW - timedelta(days=9))
+    assert shown(rt)["delivery_id"] == now["delivery_id"]
+    switch(rt, False)
+    assert of_node(rt) == {None: Decimal(8)}
+
+
+def test_what_only_one_side_knows_is_left_as_it_is(rt: Laptop, tmp_path: Path) -> None:
+    ran = (*RAN, allocation("i-0nobody", "shop/web", "5"))
+    cluster(rt, allocations(tmp_path / "more.json", *ran), delivered_at=NOW - timedelta(days=2))
+    switch(rt, True)
+    whole = by(rt, "ResourceId", where="AllocatedMethodId is null")
+    assert whole == {OTHER: Decimal("3.3"), "vol-1": Decimal("0.5"), None: Decimal(9)}
+    rows = rt.ask(
+        "select sum(x_EstimatedCost) as cost from cost_data_standard_1_3 where x_Node = 'ip-i-0nobody.ec2.internal'"
+    )
+    assert rows[0]["cost"] == 12
+
+
+def test_a_day_is_split_by_its_own_allocations_and_a_longer_charge_stays_whole(empty: Laptop, tmp_path: Path) -> None:
+    lines = (
+        {"ResourceId": NODE, "cost": "1", "hour": "23"},
+        {"ResourceId": NODE, "cost": "2", "day": "2026-03-03", "hour": "0"},
+        {"ResourceId": NODE, "cost": "4", "day": "2026-03-04"},
+        {"ResourceId": NODE, "cost": "8", "hour": "23", "hours": "2"},
+        {"ResourceId": NODE, "cost": "16", "hour": "0", "hours": "24"},
+    )
+    empty.bring(bill(tmp_path / "bill.csv", *lines))
+    second = allocation(NODE, "batch/report", "1", day="2026-03-03")
+    cluster(empty, allocations(tmp_path / "two.json", allocation(NODE, "shop/web", "1"), second))
+    switch(empty, True)
+    assert of_node(empty) == {"shop": Decimal(17), "batch": Decimal(2), None: Decimal(12)}
