@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,7 +84,9 @@ def test_a_node_is_found_by_what_both_call_it(opened: Opened, what: str) -> None
 
 def test_a_share_has_the_tags_of_the_charge_and_of_who_receives_it(opened: Opened) -> None:
     rows = opened.ask(
-        f"select x_SourceRowId as id, json_value({TAG_SET}, '$.a') as a, json_value({TAG_SET}, '$.b') as b, json_value({TAG_SET}, '$.c') as c "
+        f"select x_SourceRowId as id, json_value({TAG_SET}, '$.a') as a, "
+        f"json_value({TAG_SET}, '$.b') as b, "
+        f"json_value({TAG_SET}, '$.c') as c "
         "from cost_data_standard_1_3 where x_SourceRowId like '%o%' or x_SourceRowId like '%neither%'"
     )
     assert {row["id"]: (row["a"], row["b"], row["c"]) for row in rows if row["id"] in TELLING} == TELLING

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from common.errors import BadConfiguration, NotFound
+from common.normalization.withdrawing import restore, withdraw
+from common.records.integrations import integration_path
 from common.reporting.costs import CostsQuestion, ask_costs
+from common.tenancy import integrations
 from common.tenancy.node_splits import set_split
 from common.warehouse.dimensions import dimension
 from costwire.worker import subscribe_all, work
@@ -24,7 +30,6 @@ def allocation(
 ) -> dict[str, Any]:
     """What ran on a node on a day.  name: namespace/controller, or __idle__."""
     namespace, _, controller = name.partition("/")
-    start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
     properties: dict[str, Any] = {"cluster": cluster, "node": f"ip-{node}.ec2.internal", "providerID": node}
     if controller:
         properties |= {
@@ -33,11 +38,10 @@ def allocation(
             "controller": controller,
             "labels": labels,
         }
-    return {
-        "name": f"{cluster}/{node}/{name}", "properties": properties,
-        "window": {"start": start.isoformat().replace("+00:00", "Z"), "end": (start + timedelta(days=1)).isoformat().replace("+00:00", "Z")},
-        "minutes": 1440, "cpuCost": float(cpu), "ramCost": 0, "networkCost": 7, "totalCost": float(cpu) + 7,
-    }  # fmt: skip
+    until = f"{datetime.fromisoformat(day) + timedelta(days=1):%Y-%m-%dT00:00:00Z}"
+    costs = {"cpuCost": float(cpu), "ramCost": 0, "networkCost": 7, "totalCost": float(cpu) + 7}
+    window = {"start": f"{day}T00:00:00Z", "end": until}
+    return {"name": f"{cluster}/{node}/{name}", "properties": properties, "window": window, "minutes": 1440, **costs}
 
 
 def allocations(path: Path, *found: Mapping[str, Any]) -> Path:
@@ -96,7 +100,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rt(prepared: Path, tmp_path: Path) -> Iterator[Laptop]:
     shutil.copytree(prepared, tmp_path / "home")
     with laptop(tmp_path / "home") as made:
-        made.clock.sleep(3600)
         subscribe_all(made)
         yield made
 
@@ -215,3 +218,152 @@ def test_a_day_is_split_by_its_own_allocations_and_a_longer_charge_stays_whole(e
     cluster(empty, allocations(tmp_path / "two.json", allocation(NODE, "shop/web", "1"), second))
     switch(empty, True)
     assert of_node(empty) == {"shop": Decimal(17), "batch": Decimal(2), None: Decimal(12)}
+
+
+def test_spot_and_covered_rows_are_split_by_each_of_their_costs(empty: Laptop, tmp_path: Path) -> None:
+    columns = (
+        "savingsPlan/SavingsPlanEffectiveCost",
+        "savingsPlan/SavingsPlanARN",
+        "reservation/EffectiveCost",
+        "reservation/ReservationARN",
+    )
+    lines = [
+        {**cur_line(1, "0.31", UsageType="SpotUsage:m5.large", publicOnDemandRate="1.1"), "ResourceId": NODE},
+        {**cur_line(1, "0.5", LineItemId="covered", LineItemType="SavingsPlanCoveredUsage", publicOnDemandRate="0.5"), "ResourceId": NODE,
+         "SavingsPlanEffectiveCost": "0.35", "SavingsPlanARN": "arn:aws:savingsplans::1:savingsplan/sp-1"},
+        {**cur_line(1, "-0.5", LineItemId="negation", LineItemType="SavingsPlanNegation"),
+         "SavingsPlanARN": "arn:aws:savingsplans::1:savingsplan/sp-1"},
+        {**cur_line(1, "0", LineItemId="reserved", LineItemType="DiscountedUsage", publicOnDemandRate="0.7"), "ResourceId": NODE,
+         "EffectiveCost": "0.2", "ReservationARN": "arn:aws:ec2:us-east-1:1:reserved-instances/ri-1"},
+    ]  # fmt: skip
+    path = tmp_path / "bill.csv"
+    path.write_text(cur_text(lines, ("lineItem/ResourceId", *columns)))
+    empty.bring(path)
+    metrics = (
+        "BilledCost",
+        "EffectiveCost",
+        "ListCost",
+        "ContractedCost",
+        "PricingQuantity",
+        "CommitmentDiscountQuantity",
+    )
+    kinds = "coalesce(CommitmentDiscountId, PricingCategory)"
+    whole = {metric: of_node(empty, name=kinds, metric=metric) for metric in metrics}
+    assert len(whole["EffectiveCost"]) == 3 and all(whole["EffectiveCost"].values())
+    third = [allocation(NODE, f"shop/{name}", "1") for name in ("a", "b", "c")]
+    cluster(empty, allocations(tmp_path / "cluster.json", *third))
+    switch(empty, True)
+    assert {metric: of_node(empty, name=kinds, metric=metric) for metric in metrics} == whole
+    parts = of_node(empty, name="AllocatedResourceName", metric="EffectiveCost")
+    assert set(parts) == {"a", "b", "c"} and max(parts.values()) - min(parts.values()) < Decimal("1e-20")
+
+
+def test_two_clusters_of_an_account_are_chosen_one_by_one(rt: Laptop, tmp_path: Path) -> None:
+    other = allocations(tmp_path / "other.json", allocation(OTHER, "web/site", "1", cluster="second"))
+    cluster(rt, other, name="second")
+    switch(rt, True)
+    assert set(of_node(rt)) == set(SPLIT) and of_node(rt, OTHER) == {None: Decimal("3.3")}
+    switch(rt, True, "second")
+    assert by(rt, "x_Cluster", where=f"ResourceId in ('{NODE}', '{OTHER}')") == {
+        "prod": NODE_COST,
+        "second": Decimal("3.3"),
+    }
+    switch(rt, False)
+    assert by(rt, "x_Cluster") == {"second": Decimal("3.3"), None: Decimal("9.7000000007")}
+    with pytest.raises(BadConfiguration, match="one of AWS, expected one of a cluster"):
+        switch(rt, True, "bill")
+    with pytest.raises(NotFound, match="no integration ghost"):
+        switch(rt, True, "ghost")
+
+
+def test_negative_idle_leaves_no_remainder_and_a_negative_workload_leaves_the_node_whole(
+    empty: Laptop, tmp_path: Path
+) -> None:
+    empty.bring(bill(tmp_path / "bill.csv", *BILL))
+    full = (allocation(NODE, "shop/web", "1"), allocation(NODE, "shop/api", "2"), allocation(NODE, "__idle__", "-0.4"))
+    credited = (allocation(OTHER, "shop/web", "-1"), allocation(OTHER, "shop/api", "2"))
+    cluster(empty, allocations(tmp_path / "cluster.json", *full, *credited))
+    switch(empty, True)
+    parts = of_node(empty, name="AllocatedResourceName")
+    assert set(parts) == {"web", "api"} and sum(parts.values()) == NODE_COST
+    assert of_node(empty, OTHER, name="AllocatedMethodId") == {None: Decimal("3.3")}
+
+
+def test_a_bill_or_a_cluster_that_is_taken_back_takes_its_split_with_it(rt: Laptop, tmp_path: Path) -> None:
+    first = rt.exported()
+    rt.bring(bill(tmp_path / "newer.csv", {**BILL[0], "cost": "8"}), delivered_at=NOW - timedelta(days=1))
+    switch(rt, True)
+    newer = shown(rt)["split_from"]
+    with pytest.raises(BadConfiguration, match="is made of"):
+        withdraw(rt, "default", shown(rt)["delivery_id"])
+    withdraw(rt, "default", newer)
+    list(work(rt, rt.clock.sleep))
+    assert of_node(rt) == SPLIT
+    restore(rt, "default", newer)
+    list(work(rt, rt.clock.sleep))
+    assert sum(of_node(rt).values()) == 8 and len(of_node(rt)) == 3
+    withdraw(rt, "default", newer)
+    list(work(rt, rt.clock.sleep))
+    withdraw(rt, "default", shown(rt, "cluster")["delivery_id"])
+    list(work(rt, rt.clock.sleep))
+    bills = [row for row in first if row["x_IntegrationId"] == "bill"]
+    assert rt.exported() == bills
+
+
+def test_a_cluster_that_is_removed_leaves_the_bill_whole(rt: Laptop) -> None:
+    whole = rt.exported()
+    switch(rt, True)
+    integrations.remove(rt, "default", "cluster")
+    list(work(rt, rt.clock.sleep))
+    assert rt.exported() == whole
+
+
+ARRIVALS = ("bill 1", "bill 2", "cluster 1", "cluster 2", "on")
+
+
+@pytest.fixture(scope="module")
+def wanted(
+    prepared: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """What is shown at the end, split and whole, where all come in order."""
+    with laptop(tmp_path_factory.mktemp("wanted") / "home") as rt:
+        for one in ARRIVALS:
+            arrive(rt, tmp_path_factory.mktemp("files"), one)
+        split = rt.exported()
+        switch(rt, False)
+        return split, rt.exported()
+
+
+def arrive(rt: Laptop, folder: Path, what: str) -> None:
+    kind, _, number = what.partition(" ")
+    moment = NOW - timedelta(days=9 - int(number or 0))
+    if kind == "bill":
+        lines = BILL if number == "1" else (*BILL, {"ResourceId": OTHER, "cost": "0.7", "hour": "9"})
+        rt.bring(bill(folder / "bill.csv", *lines), delivered_at=moment)
+    elif kind == "cluster":
+        ran = (
+            RAN if number == "1" else (*RAN, allocation(OTHER, "shop/web", "0.7"), allocation(OTHER, "__idle__", "0.2"))
+        )
+        cluster(rt, allocations(folder / "cluster.json", *ran), delivered_at=moment)
+    elif rt.documents.get(integration_path("default", "cluster")):
+        switch(rt, kind == "on")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_order_and_repeats_end_in_the_same_rows(wanted: Any, tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    arrivals = [*ARRIVALS, "off", chance.choice(ARRIVALS[:4])]
+    chance.shuffle(arrivals)
+    with laptop(tmp_path / "home") as rt:
+        totals = []
+        for number, one in enumerate(arrivals):
+            (folder := tmp_path / str(number)).mkdir()
+            arrive(rt, folder, one)
+            totals.append((one, sum(rt.billed().values())))
+        arrive(rt, tmp_path, "off")
+        assert rt.exported() == wanted[1], arrivals
+        arrive(rt, tmp_path, "on")
+        assert rt.exported() == wanted[0], arrivals
+    assert all(
+        before == after for (_, before), (one, after) in pairwise(totals) if one in ("on", "off") or "cluster" in one
+    )
