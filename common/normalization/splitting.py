@@ -17,6 +17,7 @@ from common.domain.period import BillingPeriod
 from common.focus import TABLE
 from common.formats.recognition import formats
 from common.formats.source import literal
+from common.normalization.announcing import normalized
 from common.normalization.node_weights import read_nodes
 from common.ports import Runtime, Transaction
 from common.records.deliveries import (
@@ -45,10 +46,21 @@ where
 
 
 def split_after(rt: Runtime, org_slug: str, delivery_id: str) -> None:
-    """Bring the month of a delivery that was finished up to date.  Safe to repeat."""
+    """Bring the month of a delivery that was finished up to date; announce a bill of which no split follows.  Safe to repeat."""
     delivery = load(rt.documents, org_slug, delivery_id)
-    if delivery is not None and (delivery.split_from or _is_cluster(delivery) or _clusters(rt, org_slug)):
-        split_month(rt, org_slug, delivery.billing_period)
+    if delivery is None or not (delivery.split_from or _is_cluster(delivery) or _clusters(rt, org_slug)):
+        return
+    chosen = split_month(rt, org_slug, delivery.billing_period)
+    if _is_cluster(delivery) or any(one.slice == delivery.slice for one in chosen):
+        return
+    for one in of_slice(rt.documents, delivery.slice, state=CURRENT):
+        if awaits_split(rt, one):
+            rt.bus.publish(normalized(one, one.replaced is not None, delivery.run_id))
+
+
+def awaits_split(rt: Runtime, shown: Delivery) -> bool:
+    """Whether a split of a bill that is shown now may follow at once, so that `split_after` announces one or the other."""
+    return not shown.split_from and not _is_cluster(shown) and bool(_clusters(rt, shown.org_slug))
 
 
 def split_month(rt: Runtime, org_slug: str, billing_period: str) -> list[Delivery]:
@@ -104,7 +116,7 @@ def _split_of(origin: Delivery, clusters: Sequence[Delivery]) -> Delivery:
         joined_from=(origin.delivery_id, *origin.joined_from),
         notes=(
             *origin.notes,
-            f"charges of nodes are split by {', '.join(sorted({one.integration_id for one in clusters}))}",
+            f"charges for nodes are split by {', '.join(sorted({one.integration_id for one in clusters}))}",
         ),
         split_from=origin.delivery_id,
         split_by=by,

@@ -13,16 +13,25 @@ from random import Random
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from common.errors import BadConfiguration, NotFound
+from common.normalization.source_line import read_source_line
 from common.normalization.withdrawing import restore, withdraw
 from common.records.integrations import integration_path
 from common.reporting.costs import CostsQuestion, ask_costs
+from common.reporting.integrations import show_integration
+from common.retention.cleaning import clean_up
+from common.retention.lives import set_life
 from common.tenancy import integrations
 from common.tenancy.node_splits import set_split
 from common.warehouse.dimensions import dimension
+from costwire.cli import app
 from costwire.worker import subscribe_all, work
 from tests.support import NOW, Laptop, cur_line, cur_text, laptop
+from web.api.access import OpenDoor
+from web.api.app import Service
+from web.site import create_site
 
 
 def allocation(
@@ -367,3 +376,66 @@ def test_any_order_and_repeats_end_in_the_same_rows(wanted: Any, tmp_path: Path,
     assert all(
         before == after for (_, before), (one, after) in pairwise(totals) if one in ("on", "off") or "cluster" in one
     )
+
+
+def test_command_api_and_page_turn_the_same_switch(rt: Laptop) -> None:
+    whole = rt.exported()
+    typed = CliRunner().invoke(app, ["integrations", "split", "cluster", "on"])
+    assert typed.exit_code == 0 and "split among what ran on them" in typed.output
+    assert of_node(rt) == SPLIT
+    assert "nodes in bills  split" in CliRunner().invoke(app, ["integrations", "show", "cluster"]).output
+    ask = create_site(rt, Service(OpenDoor(), loopback=True)).test_client()
+    answer = ask.patch("/api/v1/integrations/default/cluster", json={"split_nodes": False})
+    assert (answer.status_code, answer.json["split_nodes"]) == (200, False)
+    list(work(rt, rt.clock.sleep))
+    assert rt.exported() == whole
+    assert ask.patch("/api/v1/integrations/default/bill", json={"split_nodes": True}).status_code == 422
+    page = "/default/settings/integrations/cluster"
+    assert "Split nodes" in ask.get(page).get_data(as_text=True)
+    assert ask.post(f"{page}/split").status_code == 303 and ask.post(f"{page}/split").status_code == 303
+    list(work(rt, rt.clock.sleep))
+    assert of_node(rt) == SPLIT and "Show nodes whole" in ask.get(page).get_data(as_text=True)
+    assert "Split nodes" not in ask.get("/default/settings/integrations/bill").get_data(as_text=True)
+    found = [one.what for one in show_integration(rt, "default", "cluster").history]
+    assert found[-3:] == ["nodes are split", "nodes are shown whole", "nodes are split"]
+
+
+def test_a_share_leads_to_its_line_its_labels_and_its_day(rt: Laptop) -> None:
+    switch(rt, True)
+    rows = rt.ask(
+        "select x_DeliveryId as d, x_SourceRowId as r from cost_data_standard_1_3 where AllocatedMethodId is not null"
+    )
+    assert len({row["r"] for row in rows}) == len(rows) == 12
+    for row in rows:
+        cells = dict(read_source_line(rt, "default", row["d"], row["r"]).cells)
+        assert cells["lineItem/ResourceId"] == NODE
+    answer = ask_costs(rt, "default", CostsQuestion((dimension("tag:team"),)))
+    found = {group.keys[0]: group.amounts.total for one in answer.currencies for group in one.groups}
+    assert found["data"] == Decimal("13.0000000007")  # the tag of the charge, where both have one
+    answer = ask_costs(rt, "default", CostsQuestion((dimension("tag:kubernetes:controller"),)))
+    found = {group.keys[0]: group.amounts.total for one in answer.currencies for group in one.groups}
+    assert {name: found[name] for name in ("web", "report")} == {"web": SPLIT["shop"] / 2, "report": SPLIT["batch"]}
+    (view,) = rt.ask("select sum(billed_cost) as cost from kubernetes_node_costs")
+    assert view["cost"] == NODE_COST
+
+
+def test_what_a_split_is_made_of_stays_as_long_as_it(rt: Laptop) -> None:
+    switch(rt, True)
+    split = rt.exported()
+    set_life(rt, "default", "versions", 30)
+    rt.clock.sleep(400 * 86400)
+    clean_up(rt, "default")
+    assert {one["state"] for one in rt.deliveries(integration_id="bill")} == {"current", "replaced"}
+    assert rt.exported() == split
+    switch(rt, False)
+    assert of_node(rt, name="AllocatedMethodId") == {None: NODE_COST}
+
+
+def test_each_bill_is_announced_once_as_it_is_seen_at_the_end(rt: Laptop, tmp_path: Path) -> None:
+    switch(rt, True)
+    done = rt.bring(bill(tmp_path / "newer.csv", {**BILL[0], "cost": "8"}), delivered_at=NOW - timedelta(days=1))
+    told = [one.delivery.event["data"]["delivery_id"] for one in done if one.delivery.topic == "charges-normalized"]
+    assert told == [shown(rt)["delivery_id"]] and shown(rt)["split_from"]
+    done = rt.bring(bill(tmp_path / "without.csv", {**BILL[5], "cost": "8"}), delivered_at=NOW)
+    told = [one.delivery.event["data"]["delivery_id"] for one in done if one.delivery.topic == "charges-normalized"]
+    assert told == [shown(rt)["delivery_id"]] and not shown(rt).get("split_from")

@@ -1,0 +1,20 @@
+"""What is said of a delivery that readers see now."""
+
+from __future__ import annotations
+
+from common.messages import ChargesNormalized
+from common.records.deliveries import Delivery
+
+
+def normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNormalized:
+    """The message about it.  restatement: readers saw another one before."""
+    return ChargesNormalized(
+        org_slug=shown.org_slug,
+        integration_id=shown.integration_id,
+        billing_period=shown.billing_period,
+        delivery_id=shown.delivery_id,
+        rows=shown.rows or 0,
+        totals=dict(shown.totals or {}),
+        restatement=restatement,
+        run_id=run_id,
+    )
