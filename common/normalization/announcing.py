@@ -1,14 +1,15 @@
-"""What is said of a delivery that readers see now."""
+"""Tells the budgets of a delivery that readers see now."""
 
 from __future__ import annotations
 
 from common.messages import ChargesNormalized
+from common.ports import Runtime
 from common.records.deliveries import Delivery
 
 
-def normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNormalized:
-    """The message about it.  restatement: readers saw another one before."""
-    return ChargesNormalized(
+def announce(rt: Runtime, shown: Delivery, restatement: bool, run_id: str) -> None:
+    """Publish it.  restatement: readers saw another delivery before."""
+    message = ChargesNormalized(
         org_slug=shown.org_slug,
         integration_id=shown.integration_id,
         billing_period=shown.billing_period,
@@ -18,3 +19,4 @@ def normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNormal
         restatement=restatement,
         run_id=run_id,
     )
+    rt.bus.publish(message)

@@ -12,7 +12,7 @@ import duckdb
 from common.errors import BadBill, Contention, CostError, Permanent
 from common.messages import DeliveryMapped
 from common.normalization import alarm
-from common.normalization.announcing import normalized
+from common.normalization.announcing import announce
 from common.normalization.facts import Facts, adjustments, facts_of
 from common.normalization.splitting import awaits_split
 from common.normalization.sums import too_large
@@ -181,7 +181,7 @@ def _show(proved: _Mapped, answer: Replacement | None, rt: Runtime) -> bool:
         note_change(rt.documents, delivery.org_slug)  # before anybody is told
         alarm.quiet(delivery, rt)
         if not awaits_split(rt, shown.delivery):  # else budgets of namespaces would be evaluated without their shares
-            rt.bus.publish(normalized(shown.delivery, shown.replaced is not None, delivery.run_id))
+            announce(rt, shown.delivery, shown.replaced is not None, delivery.run_id)
     note_arrival(rt.documents, delivery)  # before its end is noted, so that whoever repeats this does it too
     note(delivery, shown, rt)
     return shown.delivery is not None

@@ -17,7 +17,7 @@ from common.domain.period import BillingPeriod
 from common.focus import TABLE
 from common.formats.recognition import formats
 from common.formats.source import literal
-from common.normalization.announcing import normalized
+from common.normalization.announcing import announce
 from common.normalization.node_weights import read_nodes
 from common.ports import Runtime, Transaction
 from common.records.deliveries import (
@@ -55,7 +55,7 @@ def split_after(rt: Runtime, org_slug: str, delivery_id: str) -> None:
         return
     for one in of_slice(rt.documents, delivery.slice, state=CURRENT):
         if awaits_split(rt, one):
-            rt.bus.publish(normalized(one, one.replaced is not None, delivery.run_id))
+            announce(rt, one, one.replaced is not None, delivery.run_id)
 
 
 def awaits_split(rt: Runtime, shown: Delivery) -> bool:
