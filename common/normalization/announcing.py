@@ -1,4 +1,4 @@
-"""Tells the budgets of a delivery that readers see now."""
+"""The message about a delivery that readers see now, after which budgets are evaluated."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ select
     sum(x_EstimatedCost) as weight,
     min({
         'name': ResourceName, 'namespace': x_Namespace, 'kind': x_ControllerKind, 'controller': x_Controller, 'pod': x_Pod, 'tags': Tags
-    }) as told
+    }) as named
 from allocations
 where x_CostKind in ('cpu', 'ram', 'gpu') and (x_Node is not null or x_Source ->> '$.provider_id' is not null)
 group by all
@@ -46,7 +46,7 @@ order by all
 
 @dataclass(frozen=True)
 class Ran:
-    """What is told of a workload in the rows that it has a share of."""
+    """What the rows that a workload has a share of say of it."""
 
     resource_id: str
     name: str
@@ -80,7 +80,7 @@ class NodeDay:
 
 @dataclass(frozen=True)
 class Nodes:
-    """days: by key of the node and day.  ran: what is told of the workloads, by their ids."""
+    """days: by key of the node and day.  ran: what rows say of the workloads, by their ids."""
 
     days: dict[tuple[str, date], NodeDay]
     ran: dict[str, Ran]
@@ -102,7 +102,7 @@ def read_nodes(rt: Runtime, deliveries: Sequence[Delivery]) -> Nodes:
         connection = stack.enter_context(engine(folder, rt.settings.threads))
         connection.execute(f"create temp view allocations as {focus_select(connection, paths, _COLUMNS)}")
         found = connection.execute(_PARTS).fetchall()
-    for provider_id, node, cluster, day, kind, resource_id, weight, told in found:
+    for provider_id, node, cluster, day, kind, resource_id, weight, named in found:
         key = node_key(provider_id, node)
         if key is None:
             continue
@@ -114,6 +114,6 @@ def read_nodes(rt: Runtime, deliveries: Sequence[Delivery]) -> Nodes:
             continue
         one.weights[resource_id] = add((one.weights.get(resource_id, Decimal(0)), weight))
         ran[resource_id] = Ran(
-            resource_id, told["name"], cluster, told["namespace"], told["kind"], told["controller"], told["pod"], told["tags"] or "{}"
+            resource_id, named["name"], cluster, named["namespace"], named["kind"], named["controller"], named["pod"], named["tags"] or "{}"
         )  # fmt: skip
     return Nodes(days, ran)

@@ -1,4 +1,4 @@
-"""Which bills have the charges of clusters' nodes split, and by what: decided anew after each delivery of a bill or a cluster.
+"""Which bills have the charges of clusters' nodes split, and by what: decided again after each delivery of a bill or a cluster.
 
 What is to be shown of a month follows from what is shown of its bills and clusters and from the switches alone; so it does not matter how
 often, in which order and by whom this is asked.  A split is a delivery of its own, of the bill's parts, with an id made of what it is made

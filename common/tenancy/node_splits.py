@@ -43,7 +43,7 @@ def has_nodes(provider: str) -> bool:
 
 
 def look_again(rt: Runtime, org_slug: str, integration_id: str) -> None:
-    """Have every month of a cluster decided anew by the function that shows deliveries."""
+    """Have every month of a cluster decided again by the function that shows deliveries."""
     for one in of_integration(rt.documents, org_slug, integration_id):
         if one.state == CURRENT:
             rt.bus.publish(
