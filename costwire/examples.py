@@ -74,6 +74,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "integrations check": ("costwire integrations check", "costwire integrations check aws-main --json"),
     "integrations pause": ("costwire integrations pause aws-main",),
     "integrations resume": ("costwire integrations resume aws-main",),
+    "integrations split": ("costwire integrations split opencost on",),
     "integrations permissions": ("costwire integrations permissions aws --location s3://my-bucket/exports --id aws-main",),
     "integrations webhook": (
         "costwire integrations webhook aws-main",

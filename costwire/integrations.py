@@ -1,4 +1,4 @@
-"""`costwire integrations list|show|check|pause|resume|remove|permissions`: where bills come from."""
+"""`costwire integrations list|show|check|pause|resume|split|remove|permissions`: where bills come from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -20,14 +21,25 @@ from common.ingestion.permissions import permissions_for
 from common.ingestion.webhook_setup import set_up_webhook
 from common.providers.registry import TITLES
 from common.reporting.integrations import IntegrationReport, list_integrations, show_integration
-from common.runtime.bootstrap import runtime
+from common.runtime.bootstrap import EmbeddedRuntime, runtime
 from common.tenancy import integrations
-from costwire.output import AsJson, Org, console, joined, print_json, print_lines, stacked, styled, table
+from common.tenancy.node_splits import set_split
+from costwire.output import AsJson, Org, console, joined, print_json, print_lines, progress, stacked, styled, table
 from costwire.tenant import tenant_of
+from costwire.worker import subscribe_all, work
 
 app = typer.Typer(help="Show, pause and remove the places where bills come from.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The integration, as `costwire integrations list` shows it.")]
 REQUESTED_BY = "command line"
+
+
+class OnOff(StrEnum):
+    """Whether something is done."""
+
+    ON = "on"
+    OFF = "off"
+
+
 _OUTCOMES = {PASSED: "green", FAILED: "red", UNKNOWN: "yellow"}
 _STYLES = {"active": "green", "error": "red", "disabled": "yellow"}
 
@@ -76,6 +88,7 @@ def show(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
         "waits for": one.waiting or "nothing",
         "credential": "stored, encrypted" if one.has_credential else "none",
         "deliveries": counts or "none",
+        **({} if one.splits_nodes is None else {"nodes in bills": "split" if one.splits_nodes else "whole"}),
     }
     for label, value in facts.items():
         console.print(joined(styled(f"{label:<16}", "dim"), value), soft_wrap=True)
@@ -133,6 +146,34 @@ def resume(name: Name, org: Org = "default", as_json: AsJson = False) -> None:
         print_json(document)
     else:
         console.print(f"{name} is resumed; fetch what is new: costwire sync --integration {name}", soft_wrap=True)
+
+
+@app.command("split")
+def split(
+    name: Name,
+    choice: Annotated[OnOff, typer.Argument(help="on: split them; off: show them whole, as billed.")],
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Split the charges for a cluster's nodes in cloud bills among what ran on them, by its allocations; off undoes it.
+
+    The total of each bill stays the same to the last digit.
+    """
+    rt = runtime()
+    org = tenant_of(rt, org)
+    if isinstance(rt, EmbeddedRuntime):
+        subscribe_all(rt)
+    document = set_split(rt, org, name, choice is OnOff.ON, REQUESTED_BY)
+    if isinstance(rt, EmbeddedRuntime):
+        with progress("showing the bills", quiet=as_json) as say:
+            for outcome in work(rt, waiting=say):
+                say(outcome.error or outcome.delivery.subscription)
+    if as_json:
+        print_json(document)
+        return
+    next_step = "costwire costs --by namespace" if choice is OnOff.ON else f"costwire integrations split {name} on"
+    words = "split among what ran on them" if choice is OnOff.ON else "shown whole"
+    console.print(f"charges for nodes of {name} are {words} from now on; next: {next_step}", soft_wrap=True)
 
 
 @app.command("remove")

@@ -160,6 +160,12 @@ locals {
       accounts = ["normalize_focus"]
       why      = "announces a delivery that is mapped, one that is shown, and the alerts of one whose proof failed and of days on which a tenant's meter differs from it"
     }
+    normalize_split = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:bill-landed"]
+      accounts = ["normalize_focus"]
+      why      = "announces each chunk of a bill in which the charges for nodes of clusters are split"
+    }
     normalize_dead = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["dead-topic:bill-landed", "dead-topic:delivery-mapped"]
@@ -271,6 +277,12 @@ locals {
       on       = ["topic:alert-raised"]
       accounts = ["api"]
       why      = "announces the alert of a budget that is exceeded when it is set"
+    }
+    api_split = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:delivery-mapped"]
+      accounts = ["api"]
+      why      = "asks for the bills of a cluster's months to be shown with its nodes split, or whole"
     }
     api_objects = {
       roles    = ["roles/storage.objectViewer"]

@@ -18,6 +18,7 @@ from common.domain.money import add
 from common.domain.outlook import Source
 from common.focus import SUBSCRIPTION_CATEGORY, TABLE
 from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
+from common.warehouse.dimensions import TAG_SET
 
 RECENT_BILLING_PERIODS = 3
 """Looked through first where a budget has no charges in the newest period."""
@@ -264,7 +265,7 @@ def scope_filters(scope: Scope) -> tuple[str, dict[str, Any]]:
             clauses.append(f"and ({choices})")
             parameters[name] = list(values)
     for number, (key, accepted) in enumerate(scope.tags.items()):
-        clauses.append(f"and json_value(Tags, @tag_path_{number}) in unnest(@tag_values_{number})")
+        clauses.append(f"and json_value({TAG_SET}, @tag_path_{number}) in unnest(@tag_values_{number})")
         parameters[f"tag_path_{number}"] = tag_path(key)
         parameters[f"tag_values_{number}"] = list(accepted)
     return "\n        ".join(clauses), parameters

@@ -10,6 +10,7 @@ from common.domain.nearest import did_you_mean
 from common.focus import SUBSCRIPTION_CATEGORY, TABLE
 from common.ports import Runtime
 from common.warehouse.daily import DAILY_COLUMNS, DAILY_TABLE
+from common.warehouse.dimensions import TAG_SET
 
 _COLUMNS = {
     "provider": ("x_Provider",),
@@ -63,7 +64,7 @@ def _values(rt: Runtime, org_slug: str, columns: Iterable[str]) -> set[str]:
 
 
 def _tag_values(rt: Runtime, org_slug: str, key: str) -> set[str]:
-    sql = f"select distinct json_value(Tags, @path) as value from {TABLE} where json_value(Tags, @path) is not null"
+    sql = f"select distinct json_value({TAG_SET}, @path) as value from {TABLE} where json_value({TAG_SET}, @path) is not null"
     return {str(row["value"]) for row in rt.warehouse.query(org_slug, sql, {"path": tag_path(key)})}
 
 

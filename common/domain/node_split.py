@@ -6,12 +6,12 @@ is the unallocated remainder, so that all rows together are the charge again.  S
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from fractions import Fraction
+from typing import cast
 
-from common.domain.money import COST_SCALE, add, subtract
+from common.domain.money import COST_SCALE, EXACT, add, subtract
 
 METHOD_ID = "opencost-proportional-v1"
 """Weights are what OpenCost computes for CPU, memory and GPU of an allocation on the node."""
@@ -25,7 +25,8 @@ class NoSplit(ValueError):
 
 @dataclass(frozen=True)
 class Amounts:
-    """What is split of a charge: costs in its currency, and quantities, None where it has none."""
+    """What is split of a charge: costs in its currency, the effective cost in the currency of its prices, and quantities; None where it
+    has none."""
 
     billed_cost: Decimal
     effective_cost: Decimal
@@ -33,47 +34,44 @@ class Amounts:
     contracted_cost: Decimal
     consumed_quantity: Decimal | None = None
     pricing_quantity: Decimal | None = None
+    commitment_discount_quantity: Decimal | None = None
+    pricing_currency_effective_cost: Decimal | None = None
 
-    def share(self, ratio: Fraction) -> Amounts:
-        """A part of each, at its column's digits, half to even."""
-        return Amounts(
-            *(_rounded(Fraction(cost) * ratio, COST_SCALE) for cost in self.costs),
-            *(None if one is None else _rounded(Fraction(one) * ratio, QUANTITY_SCALE) for one in self.quantities),
-        )
+    @classmethod
+    def of(cls, values: Iterable[Decimal | None]) -> Amounts:
+        """From values in the order of `all`."""
+        return cls(*cast("tuple[Decimal, Decimal, Decimal, Decimal]", tuple(values)))
+
+    def share(self, weight: int, total: int) -> Amounts:
+        """A part of each, at its column's digits, half to even.  total: of all weights, above 0."""
+        return Amounts.of(_share(value, weight, total, scale) for value, scale in zip(self.all, _SCALES, strict=True))
 
     def less(self, others: Sequence[Amounts]) -> Amounts:
         """What others leave of each."""
-        costs = zip(self.costs, zip(*(one.costs for one in others), strict=True), strict=True)
-        quantities = zip(self.quantities, zip(*(one.quantities for one in others), strict=True), strict=True)
-        return Amounts(
-            *(subtract(whole, add(parts)) for whole, parts in costs),
-            *(
-                None if whole is None else subtract(whole, add(part or Decimal(0) for part in parts))
-                for whole, parts in quantities
-            ),
+        columns = zip(self.all, zip(*(one.all for one in others), strict=True), strict=True)
+        return Amounts.of(
+            None if whole is None else subtract(whole, add(part or Decimal(0) for part in parts))
+            for whole, parts in columns
         )
 
     @property
-    def costs(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-        """All four."""
-        return self.billed_cost, self.effective_cost, self.list_cost, self.contracted_cost
+    def all(self) -> tuple[Decimal | None, ...]:
+        """Each, in the order of the fields."""
+        return (
+            self.billed_cost, self.effective_cost, self.list_cost, self.contracted_cost, self.consumed_quantity,
+            self.pricing_quantity, self.commitment_discount_quantity, self.pricing_currency_effective_cost,
+        )  # fmt: skip
 
-    @property
-    def quantities(self) -> tuple[Decimal | None, Decimal | None]:
-        """Both."""
-        return self.consumed_quantity, self.pricing_quantity
+
+_SCALES = tuple(COST_SCALE if one.name.endswith("cost") else QUANTITY_SCALE for one in fields(Amounts))
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What ran on a node.  resource_id: cluster/namespace/kind/name.  weight: 0 or more; usage: what it is computed from, with its unit."""
+    """What ran on a node.  resource_id: cluster/namespace/kind/name.  weight: 0 or more."""
 
     resource_id: str
-    resource_name: str
     weight: Decimal
-    usage: Decimal | None = None
-    usage_unit: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,53 +82,79 @@ class AllocatedRow:
     ratio: Decimal
     workload: Workload | None = None
 
-    @property
-    def method_details(self) -> dict[str, list[dict[str, Decimal | str]]]:
-        """AllocatedMethodDetails."""
-        element: dict[str, Decimal | str] = {"AllocatedRatio": self.ratio}
-        if self.workload and self.workload.usage is not None and self.workload.usage_unit:
-            element |= {"UsageUnit": self.workload.usage_unit, "UsageQuantity": self.workload.usage}
-        return {"Elements": [element]}
 
-    def allocated_tags(self, tags: Mapping[str, str]) -> dict[str, str] | None:
-        """AllocatedTags beside the Tags of the charge, whose keys they leave out; None on the remainder."""
-        if self.workload is None:
-            return None
-        return {key: value for key, value in self.workload.tags.items() if key not in tags}
+@dataclass(frozen=True)
+class NodeShares:
+    """How a node is divided among what ran on it: whole numbers, and what they are parts of.
+
+    weighed: workloads with a weight.  largest: which of them takes what rounding leaves, where nothing is idle; None where something is.
+    """
+
+    weighed: tuple[tuple[Workload, int], ...]
+    total: int
+    largest: int | None
+
+    @classmethod
+    def of(cls, workloads: Sequence[Workload], idle_weight: Decimal) -> NodeShares:
+        """Raises NoSplit for a weight below 0, for two workloads of one id, and where there is nothing to split by."""
+        if any(one.weight < 0 for one in workloads):
+            raise NoSplit("a workload has a weight below 0")
+        if len({one.resource_id for one in workloads}) < len(workloads):
+            raise NoSplit("two workloads have the same id")
+        found = [one for one in workloads if one.weight > 0]
+        if not found:
+            raise NoSplit("no workload has a weight")
+        idle = max(idle_weight, Decimal(0))
+        digits = max(0, *(-int(one.as_tuple().exponent) for one in (idle, *(each.weight for each in found))))
+        weighed = tuple((one, _whole(one.weight, digits)) for one in found)
+        largest = max(range(len(found)), key=lambda number: (found[number].weight, found[number].resource_id))
+        total = sum(weight for _, weight in weighed) + _whole(idle, digits)
+        return cls(weighed, total, None if idle else largest)
+
+    def split(self, origin: Amounts) -> list[AllocatedRow]:
+        """Rows that replace a charge of the node, the remainder last."""
+        one = Decimal(1)
+        rows = [
+            AllocatedRow(
+                origin.share(weight, self.total), _share(one, weight, self.total, RATIO_SCALE) or one, workload
+            )
+            for workload, weight in self.weighed
+        ]
+        others = [row for number, row in enumerate(rows) if number != self.largest]
+        left = origin.less([row.amounts for row in others]) if others else origin
+        ratio_left = subtract(one, add(row.ratio for row in others))
+        if self.largest is None:
+            return [*rows, AllocatedRow(left, ratio_left)]
+        rows[self.largest] = AllocatedRow(left, ratio_left, rows[self.largest].workload)
+        return rows
 
 
 def split_node(origin: Amounts, workloads: Sequence[Workload], idle_weight: Decimal) -> list[AllocatedRow]:
     """Rows that replace a node's charge, the remainder last.
 
     idle_weight: of what nobody asked for.  Where it is 0 or less, workloads have the whole node, there is no remainder, and the largest
-    of them takes what rounding leaves.  A workload of weight 0 has no row.  Raises NoSplit for a weight below 0, for two workloads of one
-    id, and where there is nothing to split by.
+    of them takes what rounding leaves.  A workload of weight 0 has no row.  Raises NoSplit as `NodeShares.of`.
     """
-    if any(one.weight < 0 for one in workloads):
-        raise NoSplit("a workload has a weight below 0")
-    if len({one.resource_id for one in workloads}) < len(workloads):
-        raise NoSplit("two workloads have the same id")
-    weighed = [one for one in workloads if one.weight > 0]
-    if not weighed:
-        raise NoSplit("no workload has a weight")
-    total = sum((Fraction(one.weight) for one in weighed), Fraction(max(idle_weight, Decimal(0))))
-    rows = []
-    for one in weighed:
-        part = Fraction(one.weight) / total
-        rows.append(AllocatedRow(origin.share(part), _rounded(part, RATIO_SCALE), one))
-    left = origin.less([row.amounts for row in rows])
-    ratio_left = subtract(Decimal(1), add(row.ratio for row in rows))
-    if idle_weight > 0:
-        return [*rows, AllocatedRow(left, ratio_left)]
-    largest = max(range(len(rows)), key=lambda number: (weighed[number].weight, weighed[number].resource_id))
-    others = [row for number, row in enumerate(rows) if number != largest]
-    whole = origin.less([row.amounts for row in others]) if others else origin
-    ratio = subtract(Decimal(1), add(row.ratio for row in others))
-    rows[largest] = AllocatedRow(whole, ratio, weighed[largest])
-    return rows
+    return NodeShares.of(workloads, idle_weight).split(origin)
 
 
-def _rounded(value: Fraction, digits: int) -> Decimal:
-    """Half to even.  The digits are those of an integer, so nothing else is rounded."""
-    whole = round(value * 10**digits)
-    return Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -digits))
+def _share(value: Decimal | None, weight: int, total: int, scale: int) -> Decimal | None:
+    """value * weight / total at a number of fractional digits, half to even, and nothing else is rounded."""
+    if value is None:
+        return None
+    numerator, digits = value.as_tuple(), scale
+    number = int(value.scaleb(-int(numerator.exponent), EXACT)) * weight
+    shift = digits + int(numerator.exponent)
+    below = total
+    if shift >= 0:
+        number *= 10**shift
+    else:
+        below *= 10**-shift
+    whole, rest = divmod(number, below)
+    if 2 * rest > below or (2 * rest == below and whole % 2):
+        whole += 1
+    return Decimal(whole).scaleb(-scale, EXACT)
+
+
+def _whole(weight: Decimal, digits: int) -> int:
+    return int(weight.scaleb(digits, EXACT))

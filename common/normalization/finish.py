@@ -10,9 +10,11 @@ from typing import Any
 import duckdb
 
 from common.errors import BadBill, Contention, CostError, Permanent
-from common.messages import ChargesNormalized, DeliveryMapped
+from common.messages import DeliveryMapped
 from common.normalization import alarm
+from common.normalization.announcing import announce
 from common.normalization.facts import Facts, adjustments, facts_of
+from common.normalization.splitting import awaits_split
 from common.normalization.sums import too_large
 from common.ports import Replacement, Runtime
 from common.records.arrivals import note_arrival
@@ -120,7 +122,9 @@ def _refuse(mapped: _Mapped, reason: str, rt: Runtime) -> None:
 
 def _proved(mapped: _Mapped, rt: Runtime, **changes: Any) -> _Mapped:
     """Note the proof, and other changes with it."""
-    noted = {"reason": None, "proved_at": rt.clock.now().isoformat(), **vars(mapped.facts), **changes}
+    chosen_again = mapped.delivery.proved_at if mapped.delivery.chosen else None
+    proved_at = chosen_again or rt.clock.now().isoformat()  # when it could be shown first is what history asks for
+    noted = {"reason": None, "proved_at": proved_at, **vars(mapped.facts), **changes}
     proved = change(rt.documents, mapped.delivery, **noted)
     _trust_parts(proved, rt)
     return replace(mapped, delivery=proved)
@@ -176,7 +180,8 @@ def _show(proved: _Mapped, answer: Replacement | None, rt: Runtime) -> bool:
     if shown.delivery:
         note_change(rt.documents, delivery.org_slug)  # before anybody is told
         alarm.quiet(delivery, rt)
-        rt.bus.publish(_normalized(shown.delivery, shown.replaced is not None, delivery.run_id))
+        if not awaits_split(rt, shown.delivery):  # else budgets of namespaces would be evaluated without their shares
+            announce(rt, shown.delivery, shown.replaced is not None, delivery.run_id)
     note_arrival(rt.documents, delivery)  # before its end is noted, so that whoever repeats this does it too
     note(delivery, shown, rt)
     return shown.delivery is not None
@@ -184,19 +189,6 @@ def _show(proved: _Mapped, answer: Replacement | None, rt: Runtime) -> bool:
 
 def _count(delivery: Delivery, rt: Runtime) -> None:
     counted(deliveries_shown=1, landed_to_shown_seconds=(rt.clock.now() - delivery.landed_at).total_seconds())
-
-
-def _normalized(shown: Delivery, restatement: bool, run_id: str) -> ChargesNormalized:
-    return ChargesNormalized(
-        org_slug=shown.org_slug,
-        integration_id=shown.integration_id,
-        billing_period=shown.billing_period,
-        delivery_id=shown.delivery_id,
-        rows=shown.rows or 0,
-        totals=dict(shown.totals or {}),
-        restatement=restatement,
-        run_id=run_id,
-    )
 
 
 def reject(delivery: Delivery, reason: str, rt: Runtime, part: Part | None = None, **facts: Any) -> None:

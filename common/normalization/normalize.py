@@ -7,6 +7,7 @@ from common.messages import BillLanded, DeliveryMapped
 from common.normalization.checking import check_stored, landed_chunk
 from common.normalization.chunk import normalize_chunk
 from common.normalization.finish import reject
+from common.normalization.split_chunk import split_chunk
 from common.ports import Runtime
 from common.records.chunks import chunk_path, count_chunks
 from common.records.deliveries import FINISHED, Delivery, load_known, note_waiting
@@ -29,9 +30,12 @@ def normalize(message: BillLanded, rt: Runtime) -> None:
         return
     path = chunk_path(delivery.org_slug, delivery.delivery_id, message.chunk)
     if rt.documents.get(path) is None:
-        check_stored(chunk, rt.objects)
         try:
-            result = normalize_chunk(delivery, chunk, rt)
+            if delivery.split_from:
+                result = split_chunk(delivery, chunk, rt)
+            else:
+                check_stored(chunk, rt.objects)
+                result = normalize_chunk(delivery, chunk, rt)
             rt.documents.set(path, result.as_document())
             counted(rows=result.rows, quarantined_rows=result.quarantined_lines)
         except BadBill as error:

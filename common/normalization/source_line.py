@@ -11,6 +11,7 @@ from common.formats.raw_line import Cells, find_lines, raw_cells
 from common.formats.source import NUMBER_END, literal, read_rows, source_sql
 from common.normalization.chunk import Work, bench
 from common.normalization.mapping import mapping_sql
+from common.normalization.split_chunk import SPLIT_ROW
 from common.ports import Runtime
 from common.records.deliveries import Delivery, load
 from common.records.parts import Chunk
@@ -47,6 +48,8 @@ def read_source_line(rt: Runtime, org_slug: str, delivery_id: str, source_row_id
     if delivery is None:
         raise NotFound(f"there is no delivery {delivery_id}")
     number, _, row_id = source_row_id.partition(":")
+    if delivery.split_from:  # a share is of the line that its charge is of
+        row_id = row_id.rpartition(SPLIT_ROW)[0] or row_id
     part = next((one for one in delivery.parts if str(one.chunk) == number), None)
     if part is None:
         raise NotFound(

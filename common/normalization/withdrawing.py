@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from common.errors import BadConfiguration, NotFound
 from common.formats.recognition import SourceFormat, formats
 from common.messages import ChargesNormalized
+from common.normalization.splitting import split_month
 from common.ports import Runtime, Transaction
 from common.records.arrivals import note_arrival
 from common.records.charges_version import note_change
@@ -73,6 +74,7 @@ def withdraw(rt: Runtime, org_slug: str, prefix: str) -> Withdrawn:
     outcome = show_without(seen[0], rt)
     note_change(rt.documents, org_slug)
     rt.bus.publish(_changed(after, outcome))
+    split_month(rt, org_slug, found.billing_period)
     return Withdrawn(after, True, outcome.delivery)
 
 

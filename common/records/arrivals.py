@@ -72,7 +72,7 @@ class Arrivals:
         """The same with what a slice's deliveries show, all that there are; those that do not count any more are left out."""
         found = list(deliveries)
         gone = {one.delivery_id for one in found if one.state in NOT_COUNTED}
-        counted = [one for one in found if one.proved_at and one.delivery_id not in gone]
+        counted = [one for one in found if one.proved_at and one.delivery_id not in gone and not one.split_from]
         times = {name: one for name, one in self.deliveries.items() if name not in gone}
         times |= {one.delivery_id: Arrived(one.delivered_at, _moment(one.charged_through)) for one in counted}
         newest = sorted(times, key=lambda name: (times[name].delivered_at, name))[-MAX_DELIVERIES:]

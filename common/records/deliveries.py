@@ -42,7 +42,7 @@ WAITING_PAGE = 100
 _BEFORE_EVERY_MOMENT: tuple[str, Document] = ("-", {"waits_since": ""})
 """A cursor behind those that do not wait any more, where the field is null."""
 
-Rank = tuple[datetime, int, datetime, str]
+Rank = tuple[datetime, int, datetime, int, str]
 
 
 _MOMENTS = ("delivered_at", "landed_at", "seen_at", "joined_at")
@@ -50,7 +50,7 @@ _LISTS = ("unknown_columns", "notes", "joined_from")
 _LATER = (
     "cost_column", "rows", "quarantined_rows", "totals", "proof", "conformance", "accounts", "difference", "beyond", "reason",
     "proved_at", "replaced", "joined_into", "was_shown", "was_current", "moved", "withdrawn_at", "files_removed_at", "waits_since",
-    "days", "charged_through",
+    "days", "charged_through", "split_from", "split_by", "chosen",
 )  # fmt: skip
 """What a document has only once it is known; null where it was known and is not any more."""
 
@@ -71,6 +71,8 @@ class Delivery:
     files it can be neither shown nor replayed.  waits_since: UTC, ISO 8601; its chunks are mapped, and its turn to be shown has not come.
     days: charge day of the billing period -> currency -> decimal text of its cost.  charged_through: the end of the last charge that had
     ended at delivered_at, ISO 8601.
+    split_from: the delivery whose charges for nodes of clusters it splits, of the same parts; split_by: the deliveries of those clusters.
+    chosen: which of a delivery and its splits is shown: the one of the greatest number.
     cleared: those of these that the document holds as null.  unknown: fields of another release, which stay as they are.
     """
 
@@ -113,13 +115,17 @@ class Delivery:
     waits_since: str | None = None
     days: Mapping[str, Mapping[str, str]] | None = None
     charged_through: str | None = None
+    split_from: str | None = None
+    split_by: Sequence[str] | None = None
+    chosen: int | None = None
     cleared: frozenset[str] = frozenset()
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rank(self) -> Rank:
         """Of two deliveries of a slice the one of greater rank is shown: the newer one, or the one that contains the other."""
-        return self.delivered_at, self.completeness, self.joined_at or self.delivered_at, self.delivery_id
+        told = self.delivered_at, self.completeness, self.joined_at or self.delivered_at
+        return *told, self.chosen or 0, self.delivery_id
 
     @property
     def has_been_shown(self) -> bool:

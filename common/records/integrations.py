@@ -32,7 +32,9 @@ ONE_OFF = "one_off"
 
 ACCOUNTS = "accounts"
 """In an integration's document: the billing accounts that the export at its location named when it was connected."""
-_STAYING = ("history", "checks")
+SPLIT_NODES = "split_nodes"
+"""In the document of a cluster's integration: charges for its nodes are split among what ran on them."""
+_STAYING = ("history", "checks", SPLIT_NODES)
 """What connecting again leaves as it is."""
 SYNCHRONIZATION, CHECK = "synchronization", "check"
 """In its history: what changed it."""

@@ -78,6 +78,9 @@ def parted(delivery: Delivery, known: Sequence[Delivery]) -> bool:
 
 
 def _dated(delivery: Delivery, known: Sequence[Delivery]) -> Delivery:
+    origin = next((one for one in known if one.delivery_id == delivery.split_from), None)
+    if origin is not None:  # a split is as new as what it splits
+        delivery = replace(delivery, delivered_at=origin.delivered_at, joined_at=origin.joined_at)
     times = sorted(one.delivered_at for one in _halves(delivery, known))
     return replace(delivery, delivered_at=times[-1], joined_at=times[0]) if times else delivery
 

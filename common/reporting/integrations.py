@@ -10,8 +10,9 @@ from common.domain.freshness import Freshness
 from common.domain.integrations import FETCHED, Change
 from common.ports import Document, Runtime
 from common.records.arrivals import Arrivals, arrivals_of, is_watched
-from common.records.integrations import is_one_off, load_integration
+from common.records.integrations import SPLIT_NODES, is_one_off, load_integration
 from common.records.organizations import below
+from common.tenancy.node_splits import has_nodes
 from common.tenancy.schedules import next_sync_at
 
 _NOT_TOLD = ("credential_ref", "listed", "landing")
@@ -25,6 +26,7 @@ class IntegrationReport:
     error: why the last fetch failed; waiting: why it found nothing complete yet.  has_credential: one is stored, encrypted.  deliveries:
     how many it has by state.  document: what is recorded, without where the credential lies and what
     landing keeps there.  freshness: of what it delivered, None before the first delivery; is_late: its next delivery is overdue.
+    splits_nodes: whether charges for a cluster's nodes are split; None where it is no cluster's.
     """
 
     integration_id: str
@@ -42,6 +44,7 @@ class IntegrationReport:
     document: Document
     freshness: Freshness | None
     is_late: bool
+    splits_nodes: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -53,6 +56,7 @@ class IntegrationReport:
             "has_credential": self.has_credential,
             "deliveries": self.deliveries,
             "freshness": _freshness(self.freshness, self.is_late) if self.freshness else None,
+            **({} if self.splits_nodes is None else {SPLIT_NODES: self.splits_nodes}),
         }
 
 
@@ -97,6 +101,7 @@ def _report(
         document={name: value for name, value in document.items() if name not in _NOT_TOLD},
         freshness=freshness,
         is_late=freshness is not None and is_watched(document) and freshness.is_late(now),
+        splits_nodes=bool(document.get(SPLIT_NODES)) if has_nodes(document["provider"]) else None,
     )
 
 

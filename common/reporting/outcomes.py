@@ -10,7 +10,7 @@ from typing import Any
 from common.domain.money import add, plain
 from common.formats.recognition import formats
 from common.ports import DocumentStore, Runtime
-from common.records.deliveries import CURRENT, FINISHED, JOINED, REJECTED, Delivery, load
+from common.records.deliveries import CURRENT, FINISHED, JOINED, REJECTED, REPLACED, Delivery, load, of_slice
 
 NEW, REPLACES, NOTHING_NEW, NOT_SHOWN, REFUSED, UNFINISHED = (
     "new", "replaces", "nothing new", "not shown", "rejected", "unfinished"
@@ -75,7 +75,8 @@ def outcomes_of(rt: Runtime, deliveries: Iterable[Delivery], run_ids: Collection
     return [_outcome_of(rt.documents, one, run_ids) for one in deliveries]
 
 
-def _outcome_of(documents: DocumentStore, delivery: Delivery, run_ids: Collection[str]) -> DeliveryOutcome:
+def _outcome_of(documents: DocumentStore, landed: Delivery, run_ids: Collection[str]) -> DeliveryOutcome:
+    delivery = _as_seen(documents, landed)
     outcome = _outcome(delivery, run_ids)
     earlier = (
         load(documents, delivery.org_slug, delivery.replaced) if outcome == REPLACES and delivery.replaced else None
@@ -91,6 +92,15 @@ def _outcome_of(documents: DocumentStore, delivery: Delivery, run_ids: Collectio
         quarantined_rows=delivery.quarantined_rows,
         rows_reason=_rows_reason(delivery, lines),
     )
+
+
+def _as_seen(documents: DocumentStore, delivery: Delivery) -> Delivery:
+    """A delivery of which readers see the split is shown, whatever its own document says."""
+    if delivery.state != REPLACED:
+        return delivery
+    current = of_slice(documents, delivery.slice, state=CURRENT)
+    split = next((one for one in current if one.split_from == delivery.delivery_id), None)
+    return delivery.with_(state=CURRENT, notes=split.notes) if split else delivery
 
 
 def _outcome(delivery: Delivery, run_ids: Collection[str]) -> str:

@@ -15,9 +15,9 @@ from common.reporting.amounts import Amounts, sum_amounts
 from common.reporting.costs import CostGroup, CostsAnswer, CostsQuestion, ask_costs
 from common.reporting.flat import COST, COUNT, TEXT, Flat
 from common.warehouse.cost_report import ALL_DAYS, Days, Metric
-from common.warehouse.dimensions import TAG, Dimension, Filter, dimension
+from common.warehouse.dimensions import TAG, TAG_SET, Dimension, Filter, dimension
 
-_TAG_SET = Dimension("Tags", "Tags")
+_TAG_SET = Dimension("Tags", TAG_SET)
 
 
 @dataclass(frozen=True)

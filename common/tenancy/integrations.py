@@ -8,9 +8,9 @@ from common.ports import Document, Runtime, Transaction
 from common.records import places
 from common.records.alerts import INTEGRATION_ERROR
 from common.records.deliveries import CURRENT
-from common.records.integrations import integration_path, load_integration, note_change, remove_integration
+from common.records.integrations import SPLIT_NODES, integration_path, load_integration, note_change, remove_integration
 from common.records.organizations import below
-from common.tenancy import credentials, webhooks
+from common.tenancy import credentials, node_splits, webhooks
 
 
 def pause(rt: Runtime, org_slug: str, integration_id: str, requested_by: str) -> Document:
@@ -35,6 +35,8 @@ def remove(rt: Runtime, org_slug: str, integration_id: str) -> int:
     webhooks.remove(rt, org_slug, integration_id)
     rt.sealed.delete(credentials.credential_path(org_slug, integration_id))
     remove_integration(rt.documents, org_slug, integration_id)
+    if known.get(SPLIT_NODES):
+        node_splits.look_again(rt, org_slug, integration_id)
     for alert_id, alert in rt.documents.list(below(org_slug, "alerts"), {"type": INTEGRATION_ERROR}):
         if alert.get("integration") == integration_id:
             lapse(rt.documents, org_slug, alert_id, rt.clock.now())

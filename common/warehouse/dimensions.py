@@ -20,6 +20,12 @@ from common.focus import SUBSCRIPTION_CATEGORY, TEXT_TYPE, TIME_TYPE, storage_sc
 from common.formats.source import literal
 
 TAG = "tag:"
+TAG_SET = r"""case
+    when AllocatedTags is null or regexp_contains(AllocatedTags, r'^\s*\{\s*\}\s*$') then Tags
+    when Tags is null or regexp_contains(Tags, r'^\s*\{\s*\}\s*$') then AllocatedTags
+    else concat(regexp_replace(Tags, r'\}\s*$', ''), ',', regexp_replace(AllocatedTags, r'^\s*\{', ''))
+end"""
+"""The tags of a charge, in BigQuery SQL: its own, and of a share of one those of who receives it, which have other keys."""
 _DAY, _MONTH = "day", "month"
 _TIMES = {_DAY: "%Y-%m-%d", _MONTH: "%Y-%m", TIME_TYPE: "%Y-%m-%dT%H:%M:%SZ"}
 """Kind of a dimension of time -> how its values are written."""
@@ -29,7 +35,7 @@ _TIMES = {_DAY: "%Y-%m-%d", _MONTH: "%Y-%m", TIME_TYPE: "%Y-%m-%dT%H:%M:%SZ"}
 class Dimension:
     """One thing that charges are grouped or filtered by.
 
-    name: as answers call it.  column: the SQL that groups; of a tag the column of the tag set.  label: the column of the name that users
+    name: as answers call it.  column: the SQL that groups; of a tag that of the tag set.  label: the column of the name that users
     know it by.  kind: a storage type, or `day` or `month`.  tag_key: of a tag.
     """
 
@@ -103,7 +109,7 @@ def dimension(text: str) -> Dimension:
     if text[: len(TAG)].lower() == TAG:
         if len(text) == len(TAG):
             raise BadConfiguration("the tag has no key, expected tag:KEY, as in tag:environment")
-        return Dimension(TAG + text[len(TAG) :], "Tags", tag_key=text[len(TAG) :])
+        return Dimension(TAG + text[len(TAG) :], TAG_SET, tag_key=text[len(TAG) :])
     found = _by_folded_name().get(folded(text))
     if found is None:
         hint = did_you_mean(text, [*SHORT, *storage_schema()])

@@ -6,6 +6,7 @@ from common.match.alarm import check_delivery
 from common.messages import BillLanded, DeliveryMapped
 from common.normalization.finish import finish
 from common.normalization.normalize import normalize
+from common.normalization.splitting import split_after
 from common.runtime.bootstrap import runtime
 from common.runtime.entrypoint import handles
 
@@ -17,6 +18,7 @@ def normalize_focus(message: BillLanded | DeliveryMapped) -> None:
     rt = runtime()
     if isinstance(message, DeliveryMapped):
         finish(message, rt)
+        split_after(rt, message.org_slug, message.delivery_id)
         check_delivery(rt, message.org_slug, message.provider, message.billing_period)
     else:
         normalize(message, rt)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from common.domain.node_split import METHOD_ID
 from common.errors import BadConfiguration
 from common.warehouse.promised import view_names
 from tests.contract.backends import chosen
@@ -88,6 +89,20 @@ PROMISED = {
         "shared_cost": BIGNUMERIC,
         "idle_share": NUMERIC,
         "efficiency": NUMERIC,
+    },
+    "kubernetes_node_costs": {
+        "date": DAY,
+        "cluster": TEXT,
+        "namespace": TEXT,
+        "controller_kind": TEXT,
+        "controller": TEXT,
+        "allocation_kind": TEXT,
+        "provider": TEXT,
+        "service": TEXT,
+        "currency": TEXT,
+        "billed_cost": BIGNUMERIC,
+        "effective_cost": BIGNUMERIC,
+        "list_cost": BIGNUMERIC,
     },
     "gcp_billing_costs": {
         "cost_id": TEXT,
@@ -192,7 +207,13 @@ def test_other_currencies_are_converted_by_the_rate_of_their_billing_month(opene
     assert opened.ask("select sum(total_cost) as t from cost_summary")[0]["t"] == Decimal("122.0000001")
 
 
-_NOT_CONVERTED = ("gcp_billing_costs", "genai_costs", "kubernetes_costs", "kubernetes_clusters")
+_NOT_CONVERTED = (
+    "gcp_billing_costs",
+    "genai_costs",
+    "kubernetes_costs",
+    "kubernetes_clusters",
+    "kubernetes_node_costs",
+)
 
 
 @pytest.mark.parametrize("view", [name for name in PROMISED if name not in _NOT_CONVERTED])
@@ -374,6 +395,23 @@ def test_kubernetes_views_show_idle_and_used_parts_of_estimates(opened: Opened) 
         ("idle", "cpu", Decimal(-1), None, None),
         ("workload", "shared", Decimal(2), None, None),
         ("workload", "cpu", Decimal(4), Decimal(4), Decimal("1.5")),
+    ]
+
+
+def test_kubernetes_node_costs_are_those_that_are_split(opened: Opened) -> None:
+    share = {"AllocatedMethodId": METHOD_ID, "x_Cluster": "c1"}
+    opened.show(
+        "d1",
+        charge(BilledCost="0.3", x_Namespace="shop", x_AllocationKind="workload", **share),
+        charge(BilledCost="0.4", x_Namespace="shop", x_AllocationKind="workload", **share),
+        charge(BilledCost="0.1", x_AllocationKind="idle", **share),
+        charge(BilledCost="5"),
+        charge(BilledCost="0", x_Cluster="c1", x_Namespace="shop", x_AllocationKind="workload", x_EstimatedCost="9"),
+    )
+    rows = opened.ask("select namespace, allocation_kind, billed_cost from kubernetes_node_costs order by billed_cost")
+    assert [tuple(row.values()) for row in rows] == [
+        (None, "idle", Decimal("0.1")),
+        ("shop", "workload", Decimal("0.7")),
     ]
 
 

@@ -61,6 +61,7 @@ COMMANDS = (
     "integrations permissions aws --location s3://my-bucket/exports",
     "integrations pause gcp",
     "integrations resume gcp",
+    "integrations split opencost on",
     "integrations remove gcp --yes",
     "budgets add Second --amount 5 --currency USD",
     "budgets set Second --amount 6",
@@ -133,6 +134,11 @@ def _answer(call: Call, folder: Path, words: str) -> Any:
     if words.startswith("integrations webhook"):
         rt = runtime()
         save_integration(rt.documents, rt.clock.now(), "default", "from-s3", "aws", "s3://my-bucket/exports")
+    if words.startswith("integrations split"):
+        rt = runtime()
+        save_integration(
+            rt.documents, rt.clock.now(), "default", "opencost", "opencost", "https://opencost.example.com"
+        )
     if words.startswith("subscriptions set"):
         text = "vendor,plan,price,currency,cycle,start\nZoom,Pro,15,USD,monthly,2199-01-01\n"
         (folder / "subscriptions.csv").write_text(text)

@@ -40,6 +40,7 @@ WORDS: dict[str, list[str]] = {
         f"integrations {word}": ["some-integration"]
         for word in ("show", "check", "pause", "resume", "remove", "webhook")
     },
+    "integrations split": ["some-integration", "on"],
     "services set": ["services.csv"],
     "subscriptions add": ["Figma", "Organization", "--price", "5", "--currency", "USD", "--start", "2026-03-01"],
     "subscriptions set": ["subscriptions.csv"],

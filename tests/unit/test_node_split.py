@@ -14,13 +14,13 @@ from common.domain.node_split import METHOD_ID, AllocatedRow, Amounts, NoSplit, 
 
 costs = st.decimals(-(10**9), 10**9, places=18)
 quantities = st.none() | st.decimals(-(10**9), 10**9, places=12)
-origins = st.builds(Amounts, costs, costs, costs, costs, quantities, quantities)
+origins = st.builds(Amounts, costs, costs, costs, costs, quantities, quantities, quantities, st.none() | costs)
 weights = st.lists(st.decimals(0, 10**6, places=5), min_size=1, max_size=12).filter(any)
 idles = st.decimals(-(10**4), 10**6, places=5)
 
 
 def workloads(given_weights: list[Decimal]) -> list[Workload]:
-    return [Workload(f"c1/ns/deployment/{number}", str(number), one) for number, one in enumerate(given_weights)]
+    return [Workload(f"c1/ns/deployment/{number}", one) for number, one in enumerate(given_weights)]
 
 
 def of_ten(**amounts: Decimal) -> Amounts:
@@ -28,8 +28,8 @@ def of_ten(**amounts: Decimal) -> Amounts:
 
 
 def sums(rows: list[AllocatedRow]) -> Amounts:
-    columns = zip(*((*row.amounts.costs, *row.amounts.quantities) for row in rows), strict=True)
-    return Amounts(*(None if column[0] is None else add(column) for column in columns))
+    columns = zip(*(row.amounts.all for row in rows), strict=True)
+    return Amounts.of(None if None in column else add(filter(None, column)) for column in columns)
 
 
 @given(origins, weights, idles)
@@ -59,11 +59,9 @@ def test_a_share_does_not_depend_on_the_order(
 
 def test_shares_follow_the_weights_and_idle_capacity_is_the_remainder() -> None:
     ran = [
-        Workload(
-            "c1/shop/deployment/web", "web", Decimal("0.5"), Decimal(12), "Core-Hours", {"team": "web", "env": "prod"}
-        ),
-        Workload("c1/shop/job/quiet", "quiet", Decimal(0)),
-        Workload("c1/batch/job/report", "report", Decimal("0.25")),
+        Workload("c1/shop/deployment/web", Decimal("0.5")),
+        Workload("c1/shop/job/quiet", Decimal(0)),
+        Workload("c1/batch/job/report", Decimal("0.25")),
     ]
     web, report, rest = split_node(of_ten(consumed_quantity=Decimal(24)), ran, Decimal("0.25"))
     assert (web.amounts.billed_cost, report.amounts.billed_cost, rest.amounts.billed_cost) == (
@@ -72,12 +70,17 @@ def test_shares_follow_the_weights_and_idle_capacity_is_the_remainder() -> None:
         Decimal("2.5"),
     )
     assert (web.amounts.consumed_quantity, web.amounts.pricing_quantity) == (Decimal(12), None)
-    assert web.method_details == {
-        "Elements": [{"AllocatedRatio": Decimal("0.5"), "UsageUnit": "Core-Hours", "UsageQuantity": 12}]
-    }
-    assert rest.method_details == {"Elements": [{"AllocatedRatio": Decimal("0.25")}]}
-    assert (web.allocated_tags({"env": "node"}), rest.allocated_tags({})) == ({"team": "web"}, None)
+    assert [row.ratio for row in (web, report, rest)] == [Decimal("0.5"), Decimal("0.25"), Decimal("0.25")]
     assert METHOD_ID == "opencost-proportional-v1"
+
+
+@pytest.mark.parametrize(
+    ("cost", "share"),
+    [("0.000000000000000000000001", "0"), ("0.000000000000000000000003", "0.000000000000000000000002")],
+)
+def test_half_of_the_last_digit_is_rounded_to_the_even_one(cost: str, share: str) -> None:
+    one, _ = split_node(Amounts(*[Decimal(cost)] * 4), workloads([Decimal(1)]), Decimal(1))
+    assert one.amounts.billed_cost == Decimal(share)
 
 
 @pytest.mark.parametrize("idle", ["0", "-3"])

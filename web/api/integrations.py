@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.ingestion.connecting import Connection, connect, look_at
 from common.reporting.integrations import list_integrations, show_integration
 from common.tenancy import integrations
+from common.tenancy.node_splits import set_split
 from web.api.declare import Call, Routes
 from web.api.paging import Paged, page
 from web.api.shapes import Asked
@@ -62,6 +63,14 @@ class Validated(BaseModel):
     waiting: str | None = Field(description="Why nothing lies there yet")
 
 
+class NodeSplit(Asked):
+    """Whether charges for a cluster's nodes are split."""
+
+    split_nodes: bool = Field(
+        description="Among what ran on them, by its allocations; false shows them whole.  Totals of bills stay the same"
+    )
+
+
 class IntegrationRemoved(BaseModel):
     """An integration that is gone; what it delivered stays."""
 
@@ -95,6 +104,13 @@ def set_up_integration(call: Call, provider: Provider, body: Setup) -> dict[str,
     """Check a location, then store the integration and its credential; its bills are fetched by the schedule."""
     connected = connect(call.rt, _connection(call, provider, body))
     return show_integration(call.rt, call.org_slug, connected.integration_id).as_json()
+
+
+@routes.patch(f"{_PATH}/{{integration_id}}", answer=Integration)
+def change_integration(call: Call, integration_id: IntegrationId, body: NodeSplit) -> dict[str, Any]:
+    """Split the charges for a cluster's nodes in all bills, or show them whole again."""
+    set_split(call.rt, call.org_slug, integration_id, body.split_nodes, call.caller.name)
+    return show_integration(call.rt, call.org_slug, integration_id).as_json()
 
 
 @routes.delete(f"{_PATH}/{{integration_id}}", answer=IntegrationRemoved)

@@ -21,6 +21,7 @@ from common.reporting.integrations import IntegrationReport, list_integrations, 
 from common.retention.lives import list_lives, set_life
 from common.tenancy import api_keys, integrations, rates
 from common.tenancy.api_keys import KeyRequest, NewKey
+from common.tenancy.node_splits import set_split
 from common.tenancy.schedules import HOURS, OFF, set_sync_interval, shown_sync_schedule
 from common.warehouse.rates import COLUMNS
 from web.api.shapes import Asked
@@ -118,14 +119,18 @@ def integration(call: Call, integration_id: str, query: CheckPage) -> Screen:
 
 
 @screens.post("/{org}/settings/integrations/{integration_id}/{action}")
-def act(call: Call, integration_id: str, action: Literal["pause", "resume", "sync", "remove"]) -> Goto | Screen:
-    """Pause, resume, fetch now, or remove once its name is typed."""
+def act(
+    call: Call, integration_id: str, action: Literal["pause", "resume", "split", "whole", "sync", "remove"]
+) -> Goto | Screen:
+    """Pause, resume, split a cluster's nodes or show them whole, fetch now, or remove once its name is typed."""
     by, org_slug = call.caller.name, call.org_slug
     address = f"/{org_slug}/settings/integrations/{integration_id}"
     if action == "pause":
         integrations.pause(call.rt, org_slug, integration_id, by)
     elif action == "resume":
         integrations.resume(call.rt, org_slug, integration_id, by)
+    elif action in ("split", "whole"):
+        set_split(call.rt, org_slug, integration_id, action == "split", by)
     elif action == "sync":
         requested = sync(call.rt, org_slug, None, integration_id, [])
         return Goto(f"/{org_slug}/data/runs/{requested.run_ids[0]}" if requested.run_ids else address)

@@ -73,7 +73,7 @@ def grants() -> Iterator[Grant]:
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
         yield Grant(function, _READ_BUCKET, "bucket")
-    announced = ("delivery-mapped", "charges-normalized", "alert-raised")
+    announced = ("bill-landed", "delivery-mapped", "charges-normalized", "alert-raised")
     yield from (Grant("normalize_focus", PUBLISHER, f"topic:{one}") for one in announced)
     yield from (Grant("normalize_focus", _READ_OBJECTS, f"objects:{one}/") for one in ("raw", "focus", "quarantine"))
     yield from (
@@ -96,7 +96,7 @@ def grants() -> Iterator[Grant]:
     yield Grant("clean_up", _READ_BUCKET, "bucket")
     yield Grant("api", "roles/bigquery.dataViewer", "datasets")
     yield Grant("api", "roles/bigquery.user", "project")
-    yield Grant("api", PUBLISHER, "topic:alert-raised")
+    yield from (Grant("api", PUBLISHER, f"topic:{one}") for one in ("alert-raised", "delivery-mapped"))
     yield Grant("api", _READ_BUCKET, "bucket")
     yield from (Grant("api", _READ_OBJECTS, f"objects:{one}/") for one in ("raw", "focus", "quarantine"))
     yield Grant("stripe_webhook", PUBLISHER, "topic:subscription-changed")
