@@ -170,7 +170,19 @@ locals {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
       accounts = ["normalize_focus"]
-      why      = "reads landed chunks, the calls of a tenant's meter and what a provider counted beside its costs, and the files that it has written from them for the proof and for BigQuery's load jobs"
+      why      = "reads landed chunks, what a provider counted beside its costs, and the files that it has written from them for the proof and for BigQuery's load jobs"
+    }
+    meters_read = {
+      roles    = ["roles/storage.objectViewer"]
+      on       = ["objects:meters/"]
+      accounts = ["normalize_focus", "api"]
+      why      = "reads the calls of a tenant's meter, to compare them with what was charged"
+    }
+    meters_import = {
+      roles    = ["roles/storage.objectCreator"]
+      on       = ["objects:meters/"]
+      accounts = ["api"]
+      why      = "stores a log of a tenant's meter; it can neither change nor delete one"
     }
     normalize_write = {
       roles    = ["roles/storage.objectCreator"]
@@ -243,9 +255,9 @@ locals {
     }
     clean_up_objects = {
       roles    = ["roles/storage.objectUser"]
-      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
+      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/", "objects:meters/"]
       accounts = ["clean_up"]
-      why      = "deletes files of deliveries that are past their life"
+      why      = "deletes files of deliveries, and logs of meters, that are past their life"
     }
     clean_up_warehouse = {
       roles    = ["roles/bigquery.dataOwner"]
@@ -270,13 +282,13 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:alert-raised"]
       accounts = ["api"]
-      why      = "announces the alert of a budget that is exceeded when it is set"
+      why      = "announces the alert of a budget that is exceeded when it is set, and of days on which an imported log of a meter differs from the charges"
     }
     api_objects = {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
       accounts = ["api"]
-      why      = "reads the line of a charge, the rows that were known on an earlier day, and quarantined lines"
+      why      = "reads the line of a charge, the rows that were known on an earlier day, quarantined lines, and what a provider counted beside its costs"
     }
     api_root_key = {
       roles    = ["roles/secretmanager.secretAccessor"]

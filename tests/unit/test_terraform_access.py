@@ -87,7 +87,7 @@ def test_other_bindings_are_on_the_page() -> None:
         assert f"`{one.body['role']}`" in text, one.address
 
 
-USE_CASES = ("ingestion", "normalization", "budgets", "alerts", "tenancy", "retention")
+USE_CASES = ("ingestion", "normalization", "budgets", "alerts", "tenancy", "retention", "match")
 
 
 def reached(function: str) -> set[Path]:

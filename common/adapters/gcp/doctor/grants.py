@@ -79,6 +79,8 @@ def grants() -> Iterator[Grant]:
     yield from (
         Grant("normalize_focus", "roles/storage.objectCreator", f"objects:{one}/") for one in ("focus", "quarantine")
     )
+    yield from (Grant(one, _READ_OBJECTS, "objects:meters/") for one in ("normalize_focus", "api"))
+    yield Grant("api", "roles/storage.objectCreator", "objects:meters/")
     yield Grant("normalize_focus", _READ_BUCKET, "bucket")
     for function, role in (
         ("normalize_focus", "dataOwner"),
@@ -91,7 +93,8 @@ def grants() -> Iterator[Grant]:
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
     yield Grant("clean_up", PUBLISHER, "topic:clean-up-requested")
     yield from (
-        Grant("clean_up", "roles/storage.objectUser", f"objects:{one}/") for one in ("raw", "focus", "quarantine")
+        Grant("clean_up", "roles/storage.objectUser", f"objects:{one}/")
+        for one in ("raw", "focus", "quarantine", "meters")
     )
     yield Grant("clean_up", _READ_BUCKET, "bucket")
     yield Grant("api", "roles/bigquery.dataViewer", "datasets")
