@@ -1,6 +1,6 @@
 """A tenant's own prices of models, effective-dated: they count instead of list prices as what was agreed.
 
-`prices.csv` has the columns provider (openai or anthropic), model (as billed, or its family, as in gpt-4o-mini), token_kind, variant
+`prices.csv` has the columns provider (openai, anthropic, claude, xai, aws, azure or gcp), model (as billed, or its family, as in gpt-4o-mini), token_kind, variant
 (standard, batch, flex, priority), tier (PAY_AS_YOU_GO, TIER1, TIER2 or TIER3), price (of a million tokens), currency, valid_from and
 valid_to (YYYY-MM-DD, the day after the last; empty: until further notice).  Of one model, kind and variant one price is valid on a day.
 """
@@ -22,7 +22,8 @@ from common.records.organizations import below
 
 FILE_NAME = "prices.csv"
 COLUMNS = ("provider", "model", "token_kind", "variant", "tier", "price", "currency", "valid_from", "valid_to")
-PROVIDERS = ("anthropic", "openai")
+PROVIDERS = ("anthropic", "aws", "azure", "claude", "gcp", "openai", "xai")
+"""Those whose charges have a model and a kind of token."""
 KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
 VARIANTS = ("standard", "batch", "flex", "priority")
 PAY_AS_YOU_GO = "PAY_AS_YOU_GO"

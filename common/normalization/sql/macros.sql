@@ -282,6 +282,17 @@ create or replace macro aws_service_key(code, meter, is_transfer) as
 -- a model's name without the date of its version: gpt-4o-mini-2024-07-18, claude-haiku-4-5-20251001
 create or replace macro model_family(x) as regexp_replace(x, '[-@]([0-9]{4}-[0-9]{2}-[0-9]{2}|20[0-9]{6})$', '');
 
+-- what a tenant has agreed on for a million tokens of a model, else of its family, on a day: {price, tier} as texts; null for nothing.
+-- prices: the map agreed_prices
+create or replace macro agreed_price(prices, provider, model, kind, variant, currency, day) as
+    list_filter(
+        list_concat(
+            coalesce(prices[provider || '|' || lower(model) || '|' || kind || '|' || variant || '|' || currency], []),
+            coalesce(prices[provider || '|' || lower(model_family(model)) || '|' || kind || '|' || variant || '|' || currency], [])
+        ),
+        lambda one: strftime(day, '%Y-%m-%d') >= one.valid_from and strftime(day, '%Y-%m-%d') < one.valid_to
+    )[1];
+
 -- What a cloud's bill says of tokens, on the few rows that are of models: model, family, kind, tier, batch and how many tokens one counted unit is.
 -- Null where a text is not of the known form: nothing is guessed.  words, models: the maps genai_words and genai_models.
 

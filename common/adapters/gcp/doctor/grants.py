@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.messages.subscriptions import SUBSCRIPTIONS
+from common.messages.subscriptions import SUBSCRIPTIONS, received_by
 from common.providers.registry import PROVIDERS
 
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
@@ -16,7 +16,7 @@ KEYED = ("api", "manual_sync")
 HTTP = (*KEYED, "provider_webhook", "stripe_webhook")
 """Functions that are called over HTTP."""
 JOBS = ("unpack_files",)
-_INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
+_INGEST = tuple(one for one in FUNCTIONS if one.startswith("ingest_"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def grants() -> Iterator[Grant]:
     for function in _INGEST:
         yield Grant(function, PUBLISHER, "topic:bill-landed")
         yield Grant(function, PUBLISHER, "topic:alert-raised")
-        yield Grant(function, PUBLISHER, f"topic:{function.replace('_', '-')}")
+        yield from (Grant(function, PUBLISHER, f"topic:{one.topic}") for one in received_by(function))
     for function in (*_INGEST, *JOBS):
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
