@@ -78,7 +78,8 @@ class Answers:
 
     rows: the lists that lead to a row, from the outside in: ("data", "results") are the results of each entry of `data`; a row has the
     fields of all it stands in.  A step may lead through objects (`coreInvoice.lines`); of one that ends with `?` the entry may stand alone,
-    without the list.  month: the field of a month's number, where the billing period is stated as a year and a month.  seconds: columns that are Unix seconds, read as ISO 8601.  cents: the cost is in hundredths.
+    without the list.  month: the field of a month's number, where the billing period is stated as a year and a month.
+    seconds: columns that are Unix seconds, read as ISO 8601.  cents: the cost is in hundredths.
     usage: fields of the rows of answers about usage, any one of them: such answers lie beside a bill and are none.
     A step `*` are the values of a map.  parts: the cost is the sum of these fields of a row, and no number where one of them is null or
     they differ from the field `stated` by more than rounding to `digits` behind the point explains; a part that is missing is 0.

@@ -50,7 +50,9 @@ class AnswerApi:
 
     period: the names of the two parameters of a period, and of the fields of a day in an answer.  written: a moment as it is asked
     for.  headers: of a credential.  parameters: those of a month, at a moment, where an answer is about a whole month and not about
-    days.  needs_account: whether nothing can be asked without the provider's id of the account.  Which days are read again: a month is read in full while one of the last `again_days` days is of it,
+    days.  needs_account: whether nothing can be asked without the provider's id of the account.
+
+    Which days are read again: a month is read in full while one of the last `again_days` days is of it,
     and once more on each of the days `again_on` of the month after it; then it is settled, and read only where it is asked for.
     """
 

@@ -1,6 +1,6 @@
 """A tenant's own prices of models, effective-dated: they count instead of list prices as what was agreed.
 
-`prices.csv` has the columns provider (openai, anthropic, claude, xai, aws, azure or gcp), model (as billed, or its family, as in gpt-4o-mini), token_kind, variant
+`prices.csv` has the columns provider (one of PROVIDERS), model (as billed, or its family, as in gpt-4o-mini), token_kind, variant
 (standard, batch, flex, priority), tier (PAY_AS_YOU_GO, TIER1, TIER2 or TIER3), price (of a million tokens), currency, valid_from and
 valid_to (YYYY-MM-DD, the day after the last; empty: until further notice).  Of one model, kind and variant one price is valid on a day.
 """

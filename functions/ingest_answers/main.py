@@ -1,4 +1,4 @@
-"""ingest_answers: ingest-openrouter, -xai, -github, -claude -> raw answers of these APIs in object storage, control totals -> bill-landed, one per chunk."""
+"""ingest_answers: ingest-openrouter, -xai, -github, -claude -> raw answers of APIs in object storage, control totals -> bill-landed."""
 
 import functions_framework
 
