@@ -118,7 +118,7 @@ def rows_of(page: Page, answers: Answers, number: int = 1) -> list[Row]:
 def _entries(
     value: Any, steps: tuple[str, ...], place: tuple[int, ...], above: tuple[Mapping[str, Any], ...]
 ) -> Iterator[Row]:
-    for number, entry in enumerate(_below(value, steps[0]), start=1):
+    for number, entry in enumerate(entries_below(value, steps[0]), start=1):
         fields = entry if isinstance(entry, dict) else {}
         if len(steps) == 1:
             yield Row((*place, number), (fields, *above))
@@ -135,7 +135,8 @@ def _without(fields: Mapping[str, Any], steps: Sequence[str]) -> dict[str, Any]:
     return {**own, first: _without(inner, rest)} if rest and isinstance(inner, dict) else own
 
 
-def _below(value: Any, step: str) -> list[Any]:
+def entries_below(value: Any, step: str) -> list[Any]:
+    """What stands in the list that a step leads to; nothing where there is none."""
     if not isinstance(value, dict):
         return []
     entries = list(value.values()) if step == EACH else _list_at(value, step)
@@ -173,7 +174,7 @@ def shape_of(value: Mapping[str, Any]) -> Answers | None:
 
 def _fits(value: Any, steps: tuple[str, ...]) -> bool:
     is_there = isinstance(value, dict) and (steps[0] == EACH or _list_at(value, steps[0]) is not None)
-    entries = _below(value, steps[0])
+    entries = entries_below(value, steps[0])
     if not is_there or not all(isinstance(entry, dict) for entry in entries):
         return False
     return len(steps) == 1 or any(_fits(entry, steps[1:]) for entry in entries)

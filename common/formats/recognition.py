@@ -317,9 +317,10 @@ def recognise(names: Sequence[str]) -> Matched:
 
 
 def provider_of_usage(names: Sequence[str]) -> str | None:
-    """Whose answers about usage have these names; None where they are nobody's."""
-    known = (one for one in formats().values() if one.answers and not one.answers.usage.isdisjoint(names))
-    return next((one.provider for one in known), None)
+    """Whose answers about usage have these names, of several the one that knows most of them; None where they are nobody's."""
+    known = [one for one in formats().values() if one.answers and not one.answers.usage.isdisjoint(names)]
+    nearest = max(known, key=lambda one: len({*one.all_columns} & {*names}), default=None)
+    return nearest.provider if nearest else None
 
 
 def _shown(names: Sequence[str]) -> str:

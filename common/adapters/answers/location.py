@@ -124,9 +124,9 @@ class AnswersLocation:
             body += b"".join(self._answers(question, month)[0] for question in others)
         return _Month(name, body, bool(rows))
 
-    def _questions(self, month: BillingPeriod) -> list[Question]:
+    def _questions(self, month: BillingPeriod) -> Sequence[Question]:
         """Those that are asked about a month, costs first."""
-        return [one for one in self._api.questions if one.is_of(month, self._now)]
+        return tuple(one for one in self._api.questions if one.is_of(month, self._now))
 
     def _answers(self, question: Question, month: BillingPeriod) -> tuple[bytes, int]:
         """All pages as lines of a file, and how many rows they have.  Pages that do not go together are asked for again."""
