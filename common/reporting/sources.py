@@ -110,10 +110,10 @@ def may_have(source: Source, filters: Iterable[Filter]) -> bool:
     # native FOCUS bills name the provider of each charge
     by_row = source.provider in (None, BY_ROW)
     known = {
-        SHORT["integration"]: source.integration_id,
-        **({} if by_row else {SHORT["provider"]: source.provider}),
+        SHORT["integration"].column: source.integration_id,
+        **({} if by_row else {SHORT["provider"].column: source.provider}),
     }
-    asked = [(one, known[one.dimension]) for one in filters if one.dimension in known]
+    asked = [(one, known[one.dimension.column]) for one in filters if one.dimension.column in known]
     return all(
         (value in one.values) is (one.operator is Operator.IS)
         for one, value in asked
