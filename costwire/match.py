@@ -8,9 +8,10 @@ import typer
 
 from common.domain.match import GREEN, RED, YELLOW
 from common.match.answer import Match
-from common.match.matching import match
+from common.reporting.match import MatchQuestion, ask_match, read_meter
 from common.runtime.bootstrap import runtime
 from costwire import asking
+from costwire.arguments import usage_errors
 from costwire.output import AsJson, Org, console, money, print_json, styled, table
 from costwire.tenant import tenant_of
 
@@ -33,16 +34,20 @@ def show_match(
     """
     rt = runtime()
     span = asking.read_span(rt, month, last, first, last_day)
-    found = match(rt, tenant_of(rt, org), span, meter, provider)
+    with usage_errors():
+        question = MatchQuestion(span, read_meter(meter) if meter else None, provider)
+    answer = ask_match(rt, tenant_of(rt, org), question)
     if as_json:
-        print_json(found.as_json())
+        print_json(answer.as_json())
         return
+    found = answer.found
     if found.days is None:
         console.print(
             "No calls of a meter in these days. Bring some in with: costwire meters import LOG", soft_wrap=True
         )
         return
     _print(found)
+    console.print(asking.receipt_words(answer.receipt), soft_wrap=True)
 
 
 def _print(found: Match) -> None:

@@ -39,7 +39,10 @@ def report(
             }
         )
     else:
-        print_outcomes(one for one in happened if not changed_only or one.delivery.run_id in requested.run_ids)
+        if changed_only:  # of one ledger: by month
+            mine = (one for one in happened if one.delivery.run_id in requested.run_ids)
+            happened = sorted(mine, key=lambda one: one.delivery.billing_period)
+        print_outcomes(happened)
         for run in outcome.runs:
             if run.get("unchanged"):
                 console.print(f"{run['integration_id']}: nothing new at its location", soft_wrap=True)

@@ -106,7 +106,8 @@ def set_subscriptions(
         changed = manage.put_subscriptions(rt, org, wanted, file.name)
     requested = manage.fetch_ledger(rt, org)
     if not as_json:
-        console.print(f"{len(wanted)} subscriptions in {file.name}: {len(changed)} added or changed")
+        counted = f"{len(wanted):,} {'subscription' if len(wanted) == 1 else 'subscriptions'}"
+        console.print(f"{counted} in {file.name}: {len(changed):,} added or changed")
     report_ledger(rt, requested, as_json, {"changed": changed})
 
 

@@ -32,7 +32,7 @@ def report_ledger(rt: Runtime, requested: Requested | None, as_json: bool, about
             report(rt, requested, as_json, changed_only=True)
         return
     outcome = None if requested is None else wait(rt, requested)
-    deliveries = outcome.deliveries if outcome else ()
+    deliveries = sorted(outcome.deliveries if outcome else (), key=lambda one: one.billing_period)
     shown = [
         {"delivery_id": one.delivery_id, "billing_period": one.billing_period, "state": one.state} for one in deliveries
     ]

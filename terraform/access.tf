@@ -9,32 +9,32 @@
 # roles/datastore.viewer on database:credentials and roles/cloudkms.cryptoKeyDecrypter on the key.
 
 locals {
-  ingest  = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus"]
-  readers = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files"]
+  ingest  = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus"]
+  readers = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files"]
 
   grants = {
     documents = {
       roles    = ["roles/datastore.user"]
       on       = ["database:documents"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "update_plans", "operators"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "update_plans", "operators"]
       why      = "reads and writes the documents of tenants"
     }
     processed = {
       roles    = ["roles/datastore.user"]
       on       = ["database:processed"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "provider_webhook", "stripe_webhook", "update_plans"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "provider_webhook", "stripe_webhook", "update_plans"]
       why      = "records which events or requests it has finished"
     }
     traces = {
       roles    = ["roles/telemetry.tracesWriter"]
       on       = ["project"]
-      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "provider_webhook", "stripe_webhook", "update_plans"]
+      accounts = ["dispatch_sync", "ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "evaluate_budgets", "send_notifications", "clean_up", "api", "manual_sync", "provider_webhook", "stripe_webhook", "update_plans"]
       why      = "sends its spans to Cloud Trace"
     }
 
     dispatch = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-openrouter", "topic:ingest-saas", "topic:ingest-opencost", "topic:ingest-focus"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-openrouter", "topic:ingest-xai", "topic:ingest-github", "topic:ingest-claude", "topic:ingest-saas", "topic:ingest-opencost", "topic:ingest-focus"]
       accounts = ["dispatch_sync"]
       why      = "requests the bills of each integration"
     }
@@ -111,10 +111,10 @@ locals {
       accounts = ["ingest_saas"]
       why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
-    ingest_openrouter = {
+    ingest_answers = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:ingest-openrouter", "dead-topic:ingest-openrouter"]
-      accounts = ["ingest_openrouter"]
+      on       = ["topic:ingest-openrouter", "topic:ingest-xai", "topic:ingest-github", "topic:ingest-claude", "dead-topic:ingest-openrouter", "dead-topic:ingest-xai", "dead-topic:ingest-github", "dead-topic:ingest-claude"]
+      accounts = ["ingest_answers"]
       why      = "passes the rest of a long landing to a new message; dead-letters a message with its reason"
     }
     ingest_focus = {
@@ -131,7 +131,7 @@ locals {
     }
     unpacked = {
       roles    = ["roles/pubsub.publisher"]
-      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-openrouter", "topic:ingest-saas", "topic:ingest-opencost", "topic:ingest-focus"]
+      on       = ["topic:ingest-aws", "topic:ingest-azure", "topic:ingest-gcp", "topic:ingest-oci", "topic:ingest-openai", "topic:ingest-anthropic", "topic:ingest-deepseek", "topic:ingest-openrouter", "topic:ingest-xai", "topic:ingest-github", "topic:ingest-claude", "topic:ingest-saas", "topic:ingest-opencost", "topic:ingest-focus"]
       accounts = ["unpack_files"]
       why      = "passes a file that it has unpacked back to its message"
     }
@@ -150,7 +150,7 @@ locals {
     names = {
       roles    = ["roles/storage.legacyBucketReader"]
       on       = ["bucket"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "clean_up", "api"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files", "normalize_focus", "clean_up", "api"]
       why      = "lists names: without this role Cloud Storage answers 403 instead of 404 for an object that does not exist"
     }
 
@@ -176,7 +176,19 @@ locals {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
       accounts = ["normalize_focus"]
-      why      = "reads landed chunks, the calls of a tenant's meter and what a provider counted beside its costs, and the files that it has written from them for the proof and for BigQuery's load jobs"
+      why      = "reads landed chunks, what a provider counted beside its costs, and the files that it has written from them for the proof and for BigQuery's load jobs"
+    }
+    meters_read = {
+      roles    = ["roles/storage.objectViewer"]
+      on       = ["objects:meters/"]
+      accounts = ["normalize_focus", "api"]
+      why      = "reads the calls of a tenant's meter, to compare them with what was charged"
+    }
+    meters_import = {
+      roles    = ["roles/storage.objectCreator"]
+      on       = ["objects:meters/"]
+      accounts = ["api"]
+      why      = "stores a log of a tenant's meter; it can neither change nor delete one"
     }
     normalize_write = {
       roles    = ["roles/storage.objectCreator"]
@@ -249,9 +261,9 @@ locals {
     }
     clean_up_objects = {
       roles    = ["roles/storage.objectUser"]
-      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
+      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/", "objects:meters/"]
       accounts = ["clean_up"]
-      why      = "deletes files of deliveries that are past their life"
+      why      = "deletes files of deliveries, and logs of meters, that are past their life"
     }
     clean_up_warehouse = {
       roles    = ["roles/bigquery.dataOwner"]
@@ -276,7 +288,7 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:alert-raised"]
       accounts = ["api"]
-      why      = "announces the alert of a budget that is exceeded when it is set"
+      why      = "announces the alert of a budget that is exceeded when it is set, and of days on which an imported log of a meter differs from the charges"
     }
     api_split = {
       roles    = ["roles/pubsub.publisher"]
@@ -288,7 +300,7 @@ locals {
       roles    = ["roles/storage.objectViewer"]
       on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
       accounts = ["api"]
-      why      = "reads the line of a charge, the rows that were known on an earlier day, and quarantined lines"
+      why      = "reads the line of a charge, the rows that were known on an earlier day, quarantined lines, and what a provider counted beside its costs"
     }
     api_root_key = {
       roles    = ["roles/secretmanager.secretAccessor"]
@@ -337,13 +349,13 @@ locals {
     customers = {
       roles    = ["roles/datastore.viewer"]
       on       = ["database:credentials"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files"]
       why      = "reads the encrypted credential of the integration whose bills it fetches"
     }
     customers_key = {
       roles    = ["roles/cloudkms.cryptoKeyDecrypter"]
       on       = ["key"]
-      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_openrouter", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files"]
+      accounts = ["ingest_aws", "ingest_azure", "ingest_gcp", "ingest_oci", "ingest_openai", "ingest_anthropic", "ingest_deepseek", "ingest_answers", "ingest_saas", "ingest_opencost", "ingest_focus", "unpack_files"]
       why      = "decrypts that credential, to sign in where the bills are"
     }
 
@@ -399,7 +411,7 @@ locals {
       roles = ["roles/pubsub.subscriber"]
       on = [
         "dead-letters:sync-requested", "dead-letters:ingest-aws", "dead-letters:ingest-azure", "dead-letters:ingest-gcp",
-        "dead-letters:ingest-oci", "dead-letters:ingest-openai", "dead-letters:ingest-anthropic", "dead-letters:ingest-deepseek", "dead-letters:ingest-openrouter", "dead-letters:ingest-saas", "dead-letters:ingest-opencost", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
+        "dead-letters:ingest-oci", "dead-letters:ingest-openai", "dead-letters:ingest-anthropic", "dead-letters:ingest-deepseek", "dead-letters:ingest-openrouter", "dead-letters:ingest-xai", "dead-letters:ingest-github", "dead-letters:ingest-claude", "dead-letters:ingest-saas", "dead-letters:ingest-opencost", "dead-letters:ingest-focus", "dead-letters:bill-landed", "dead-letters:delivery-mapped",
         "dead-letters:charges-normalized", "dead-letters:budget-check-requested", "dead-letters:alert-raised",
         "dead-letters:clean-up-requested", "dead-letters:subscription-changed",
       ]

@@ -62,8 +62,8 @@ locals {
       cpu           = "0.25"
       max_instances = 1
     }
-    ingest_openrouter = {
-      description   = "Lands OpenRouter's activity in the bucket, with control totals"
+    ingest_answers = {
+      description   = "Lands costs of OpenRouter, xAI, GitHub and Claude Enterprise in the bucket, with control totals"
       memory        = "512Mi"
       cpu           = "0.25"
       max_instances = 1

@@ -35,6 +35,15 @@ def amount_text(amount: Decimal | None, currency: str) -> str:
     return f"{shown:,f}".replace("-", MINUS) if shown else f"{abs(shown):,f}"
 
 
+def fine(amount: Decimal | None, currency: str) -> Markup:
+    """An amount to four digits, where cents are too coarse, with the exact decimal."""
+    if amount is None:
+        return Markup('<span class="missing">{}</span>').format(MISSING)
+    shown = amount.quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN, context=EXACT)
+    text = f"{shown if shown else abs(shown):,f}".replace("-", MINUS)
+    return Markup('<data value="{}" title="{} {}">{}</data>').format(plain(amount), plain(amount), currency, text)
+
+
 def number(amount: Decimal | None, currency: str, sign: bool = False) -> Markup:
     """An amount without its currency, with the exact decimal.  sign: a plus for what is above 0."""
     text = amount_text(amount, currency)

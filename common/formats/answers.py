@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -33,6 +33,9 @@ SUM = "sum_of_parts"
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 _EXPONENT = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))[eE]([+-]?[0-9]{1,4})", re.ASCII)
 _ZERO = re.compile(r"[+-]?(?:0+(?:\.0*)?|\.0+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+OR_ALONE = "?"
+"""The end of a step to a list, instead of which its one entry may stand."""
+_YEAR, _MONTH = re.compile(r"[0-9]{4}", re.ASCII), re.compile(r"[0-9]{1,2}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{9,10}", re.ASCII)
 
 
@@ -115,20 +118,39 @@ def rows_of(page: Page, answers: Answers, number: int = 1) -> list[Row]:
 def _entries(
     value: Any, steps: tuple[str, ...], place: tuple[int, ...], above: tuple[Mapping[str, Any], ...]
 ) -> Iterator[Row]:
-    for number, entry in enumerate(_below(value, steps[0]), start=1):
+    for number, entry in enumerate(entries_below(value, steps[0]), start=1):
         fields = entry if isinstance(entry, dict) else {}
         if len(steps) == 1:
             yield Row((*place, number), (fields, *above))
         else:
-            own = {name: one for name, one in fields.items() if name != steps[1] and steps[1] != EACH}
+            own = _without(fields, steps[1].split(".")) if steps[1] != EACH else {}
             yield from _entries(fields, steps[1:], (*place, number), (own, *above))
 
 
-def _below(value: Any, step: str) -> list[Any]:
+def _without(fields: Mapping[str, Any], steps: Sequence[str]) -> dict[str, Any]:
+    """An object without what stands at a path."""
+    first, *rest = steps
+    inner = fields.get(first)
+    own = {name: one for name, one in fields.items() if name != first}
+    return {**own, first: _without(inner, rest)} if rest and isinstance(inner, dict) else own
+
+
+def entries_below(value: Any, step: str) -> list[Any]:
+    """What stands in the list that a step leads to; nothing where there is none."""
     if not isinstance(value, dict):
         return []
-    entries = list(value.values()) if step == EACH else value.get(step)
-    return entries if isinstance(entries, list) else []
+    entries = list(value.values()) if step == EACH else _list_at(value, step)
+    return entries if entries is not None else []
+
+
+def _list_at(value: Mapping[str, Any], step: str) -> list[Any] | None:
+    """The list that a step leads to; None where there is none."""
+    found: Any = value
+    for name in step.removesuffix(OR_ALONE).split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, list):
+        return found
+    return [value] if step.endswith(OR_ALONE) else None
 
 
 def is_usage(rows: Iterable[Row], answers: Answers) -> bool:
@@ -151,8 +173,8 @@ def shape_of(value: Mapping[str, Any]) -> Answers | None:
 
 
 def _fits(value: Any, steps: tuple[str, ...]) -> bool:
-    is_there = isinstance(value, dict) and (steps[0] == EACH or isinstance(value.get(steps[0]), list))
-    entries = _below(value, steps[0])
+    is_there = isinstance(value, dict) and (steps[0] == EACH or _list_at(value, steps[0]) is not None)
+    entries = entries_below(value, steps[0])
     if not is_there or not all(isinstance(entry, dict) for entry in entries):
         return False
     return len(steps) == 1 or any(_fits(entry, steps[1:]) for entry in entries)
@@ -201,11 +223,19 @@ def cell(row: Row, name: str, kind: SourceFormat, raw: str) -> str | None:
     text = row.text(raw)
     if text is None or answers is None:
         return text
+    if name == kind.billing_period and answers.month:
+        return _month(text, row.text(answers.month))
     if name in answers.seconds and _SECONDS.fullmatch(text):
         return datetime.fromtimestamp(int(text), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if name == kind.currency:
         return text.upper()
     return cost_text(text, answers.cents) if name == kind.cost else text
+
+
+def _month(year: str, month: str | None) -> str | None:
+    if month is None or not _YEAR.fullmatch(year) or not _MONTH.fullmatch(month):
+        return None
+    return f"{year}-{month.zfill(2)}"
 
 
 def _sum_of_parts(fields: Mapping[str, Any], answers: Answers) -> str | None:

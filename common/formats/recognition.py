@@ -77,7 +77,9 @@ class Answers:
     """How the rows of a bill stand in the answers of an API.
 
     rows: the lists that lead to a row, from the outside in: ("data", "results") are the results of each entry of `data`; a row has the
-    fields of all it stands in.  seconds: columns that are Unix seconds, read as ISO 8601.  cents: the cost is in hundredths.
+    fields of all it stands in.  A step may lead through objects (`coreInvoice.lines`); of one that ends with `?` the entry may stand alone,
+    without the list.  month: the field of a month's number, where the billing period is stated as a year and a month.
+    seconds: columns that are Unix seconds, read as ISO 8601.  cents: the cost is in hundredths.
     usage: fields of the rows of answers about usage, any one of them: such answers lie beside a bill and are none.
     A step `*` are the values of a map.  parts: the cost is the sum of these fields of a row, and no number where one of them is null or
     they differ from the field `stated` by more than rounding to `digits` behind the point explains; a part that is missing is 0.
@@ -95,6 +97,7 @@ class Answers:
     digits: int = 0
     nested: frozenset[str] = frozenset()
     currency: str | None = None
+    month: str | None = None
     counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
     @property
@@ -247,6 +250,7 @@ def _answers(table: dict[str, Any]) -> Answers:
         int(table.get("digits", 0)),
         frozenset(table.get("nested", ())),
         table.get("currency"),
+        table.get("month"),
         {name: tuple(fields) for name, fields in table.get("counted", {}).items()},
     )
 
@@ -315,9 +319,10 @@ def recognise(names: Sequence[str]) -> Matched:
 
 
 def provider_of_usage(names: Sequence[str]) -> str | None:
-    """Whose answers about usage have these names; None where they are nobody's."""
-    known = (one for one in formats().values() if one.answers and not one.answers.usage.isdisjoint(names))
-    return next((one.provider for one in known), None)
+    """Whose answers about usage have these names, of several the one that knows most of them; None where they are nobody's."""
+    known = [one for one in formats().values() if one.answers and not one.answers.usage.isdisjoint(names)]
+    nearest = max(known, key=lambda one: len({*one.all_columns} & {*names}), default=None)
+    return nearest.provider if nearest else None
 
 
 def _shown(names: Sequence[str]) -> str:

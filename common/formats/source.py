@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import duckdb
 
-from common.formats.answers import CURRENCY, EACH
+from common.formats.answers import CURRENCY, EACH, OR_ALONE
 from common.formats.bounds import MAX_LINE_BYTES
 from common.formats.container import Container
 from common.formats.displayed import plain_sql
@@ -289,6 +289,10 @@ def _entries(container: Container, kind: Answers) -> str:
     carried = "account, currency"
     for number, step in enumerate(kind.rows, start=1):
         inner = f"cast(json_extract(level_{number - 1}, {literal(_json_path(step))}) as json[])"
+        if step.endswith(OR_ALONE):
+            path = literal(_json_path(step.removesuffix(OR_ALONE)))
+            above = f"level_{number - 1}"
+            inner = f"case when json_type({above}, {path}) = 'ARRAY' then cast(json_extract({above}, {path}) as json[]) else [{above}] end"
         if step == EACH:
             inner = f"json_extract(level_{number - 1}, '$.*')"
         listed = f"select {carried}, place, {inner} as entries from ({rows})"
@@ -316,6 +320,14 @@ def _answered(matched: Matched, name: str) -> str:
     if kind.parts and name == matched.format.cost:
         return _sum_of_parts(kind, innermost)
     text = f"coalesce({levels}{', currency' if raw == CURRENCY else ''})"
+    if name == matched.format.billing_period and kind.month:
+        month_path = literal(_json_path(kind.month))
+        months = ", ".join(
+            f"json_extract_string(level_{number}, {month_path})" for number in range(len(kind.rows), 0, -1)
+        )
+        month = f"coalesce({months})"
+        fits = f"regexp_full_match({text}, '[0-9]{{4}}') and regexp_full_match({month}, '[0-9]{{1,2}}')"
+        return f"case when {fits} then {text} || '-' || lpad({month}, 2, '0') end"
     if name in kind.seconds:
         moment = f"strftime(make_timestamp(cast({text} as bigint) * 1000000), '%Y-%m-%dT%H:%M:%SZ')"
         return f"case when regexp_full_match({text}, '[0-9]{{9,10}}') then {moment} else {text} end"

@@ -32,7 +32,7 @@ class Match:
     """The answer.  days: those looked at; None where the meter has no calls in the days asked for.  open_days: not settled yet.
 
     unbilled: settled days of a provider that has neither charges nor usage on them, which are not compared.  other_currencies: charges that
-    are not compared, since meters know US dollars only.
+    are not compared, since meters know US dollars only.  providers: those that the meter has calls of.  charges: how many were added up.
     """
 
     days: Days | None
@@ -41,6 +41,8 @@ class Match:
     lines: tuple[Line, ...]
     model_days: tuple[ModelDay, ...]
     other_currencies: Mapping[str, Decimal]
+    providers: tuple[str, ...] = ()
+    charges: int = 0
 
     @property
     def reported(self) -> Decimal:
@@ -51,6 +53,11 @@ class Match:
     def billed(self) -> Decimal:
         """What was charged for the same lines: the only money here."""
         return add(one.billed_cost for one in self.lines if one.reported is not None)
+
+    @property
+    def difference(self) -> Decimal:
+        """Reported less billed."""
+        return subtract(self.reported, self.billed)
 
     @property
     def reasons(self) -> dict[str, Decimal]:
@@ -77,16 +84,16 @@ class Match:
         return round(amount * 100 / self.reported, 1) if self.reported else None
 
     def as_json(self) -> dict[str, Any]:
-        """For programs; amounts are exact decimals as text."""
+        """For programs: plain types, amounts as exact decimals in text."""
         return {
-            "first_day": self.days.first if self.days else None,
-            "last_day": self.days.last if self.days else None,
-            "open_days": list(self.open_days),
-            "unbilled_days": [{"provider": provider, "day": day} for provider, day in self.unbilled],
+            "first_day": _iso(self.days.first if self.days else None),
+            "last_day": _iso(self.days.last if self.days else None),
+            "open_days": [day.isoformat() for day in self.open_days],
+            "unbilled_days": [{"provider": provider, "day": day.isoformat()} for provider, day in self.unbilled],
             "currency": CURRENCY,
             "reported": plain(self.reported),
             "billed": plain(self.billed),
-            "difference": plain(subtract(self.reported, self.billed)),
+            "difference": plain(self.difference),
             "reasons": [
                 {"reason": name, "amount": plain(amount), "share_percent": _text(self.share_percent(amount))}
                 for name, amount in self.reasons.items()
@@ -110,18 +117,23 @@ def red_days(found: Match) -> dict[tuple[str, date], list[ModelDay]]:
     return red
 
 
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else plain(value)
 
 
 def _model_day_as_json(one: ModelDay) -> dict[str, Any]:
-    return {**vars(one), "reported": _text(one.reported), "billed": plain(one.billed)}
+    return {**vars(one), "day": one.day.isoformat(), "reported": _text(one.reported), "billed": plain(one.billed)}
 
 
 def _line_as_json(line: Line) -> dict[str, Any]:
     theirs = provider_tokens(line.counted, line.billed)
     return {
         **vars(line.cell),
+        "day": line.cell.day.isoformat(),
         "metered_requests": line.metered.requests if line.metered else None,
         "counted_requests": _text(line.counted.requests) if line.counted else None,
         "metered_tokens": _tokens(line.metered.tokens if line.metered else None),

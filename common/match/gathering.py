@@ -40,12 +40,13 @@ group by provider, key, model, day
 class Charges:
     """The provider's charges by cell, and those in other currencies than meters know, which are not compared.
 
-    families: model as billed -> its family.
+    families: model as billed -> its family.  rows: how many charges were added up.
     """
 
     cells: Mapping[Cell, Billed]
     families: Mapping[str, str]
     other_currencies: Mapping[str, Decimal]
+    rows: int = 0
 
 
 def days_of(files: Sequence[MeterFile], days: Days) -> Days | None:
@@ -124,6 +125,7 @@ def charged(warehouse: Warehouse, org_slug: str, providers: Iterable[str], days:
         {cell: _billed(found) for cell, found in cells.items()},
         {row["model"]: row["family"] for row in rows if row["model"] and row["family"]},
         {name: add(found) for name, found in others.items()},
+        sum(row["charges"] for row in rows if row["provider"] in wanted),
     )
 
 

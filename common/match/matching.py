@@ -57,7 +57,7 @@ def match(
         model_days = _by_model(lines)
     return Match(
         within, tuple(day for day in asked if day not in settled), tuple(sorted(unbilled)), tuple(lines), tuple(model_days),
-        charges.other_currencies,
+        charges.other_currencies, tuple(providers), charges.rows,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from common.domain.money import read_cost
 from common.errors import BadBill, BadConfiguration
-from common.match.records import reach, read_records
+from common.match.records import MOST_WHOLE_BYTES, reach, read_records
 
 FIELDS = (
     "call_id",
@@ -92,15 +92,21 @@ def mapped(columns: Mapping[str, str]) -> Meter:
 
 
 def read_calls(
-    open_: Callable[[], BinaryIO], label: str, digest: str, meter: Meter | None, provider: str | None, found: Found
+    open_: Callable[[], BinaryIO],
+    label: str,
+    digest: str,
+    meter: Meter | None,
+    provider: str | None,
+    found: Found,
+    most_whole_bytes: int = MOST_WHOLE_BYTES,
 ) -> tuple[str, Iterator[Call]]:
     """The kind of a log, and its calls.  meter: where it is known.  provider: whose calls they are where the log does not say it.
 
-    found: counts what is read.
+    found: counts what is read.  most_whole_bytes: of a file that is one JSON document.
 
     Raises BadBill for a file that is not a log of a known kind.
     """
-    records = read_records(open_, label)
+    records = read_records(open_, label, most_whole_bytes)
     first = next(records, None)
     if first is None:
         raise BadBill(f"{label} holds no calls")

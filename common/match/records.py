@@ -12,22 +12,59 @@ from common.errors import BadBill
 from common.formats.bounds import MAX_LINE_BYTES, too_long
 from common.formats.strict_json import NotStrict, is_blank, parse_texts
 
-_MOST_WHOLE_BYTES = 256 << 20
+MOST_WHOLE_BYTES = 256 << 20
 """A file that is one JSON document is parsed at once; lines are read one by one, whatever there are."""
 _MARK = b"\xef\xbb\xbf"
 
 
-def read_records(open_: Callable[[], BinaryIO], label: str) -> Iterator[dict[str, Any]]:
-    """Every record of a file: JSON lines, one JSON document, or CSV."""
+class Bounded(io.BufferedIOBase):
+    """A stream of which no more than so many bytes can be read: a small file may unpack to any size.  Raises BadBill."""
+
+    def __init__(self, inner: BinaryIO, most: int, label: str) -> None:
+        self._inner, self._left, self._most, self._label = inner, most, most, label
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most so many bytes."""
+        return self._counted(self._inner.read(-1 if size is None else size))
+
+    def read1(self, size: int = -1) -> bytes:
+        """The same; readers of text ask so."""
+        return self.read(size if size > 0 else 1 << 16)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """A line, or at most so many bytes of it."""
+        return self._counted(self._inner.readline(-1 if size is None else size))
+
+    def close(self) -> None:
+        """With what it reads."""
+        self._inner.close()
+        super().close()
+
+    def _counted(self, piece: bytes) -> bytes:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise BadBill(f"{self._label} holds more than {self._most >> 20:,} MB unpacked; give it in parts")
+        return piece
+
+
+def read_records(
+    open_: Callable[[], BinaryIO], label: str, most_whole_bytes: int = MOST_WHOLE_BYTES
+) -> Iterator[dict[str, Any]]:
+    """Every record of a file: JSON lines, one JSON document of at most so many bytes, or CSV."""
     with open_() as stream:
         start = stream.read(1 << 16).removeprefix(_MARK).lstrip()
     with open_() as stream:
         if not start.startswith((b"{", b"[")):
             yield from _csv(stream, label)
         elif start.startswith(b"[") or not _is_line(start.split(b"\n", 1)[0]):
-            whole = stream.read(_MOST_WHOLE_BYTES + 1)
-            if len(whole) > _MOST_WHOLE_BYTES:
-                raise BadBill(f"{label} is one JSON document of more than 256 MiB; write it as JSON lines")
+            whole = stream.read(most_whole_bytes + 1)
+            if len(whole) > most_whole_bytes:
+                most = most_whole_bytes >> 20
+                raise BadBill(f"{label} is one JSON document of more than {most} MiB; write it as JSON lines")
             yield from _spread(_parsed(whole.removeprefix(_MARK), label))
         else:
             while line := stream.readline(MAX_LINE_BYTES + 1):

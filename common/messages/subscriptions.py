@@ -27,14 +27,15 @@ class Subscription:
     ordered: bool = False
 
 
-def _ingest(provider: str) -> Subscription:
+def _ingest(provider: str, function: str | None = None) -> Subscription:
     # a delivery that its provider is still writing is retried, so the rest is long
-    return Subscription(f"ingest_{provider}", f"ingest-{provider}", f"ingest_{provider}", 600, 30, 600)
+    return Subscription(f"ingest_{provider}", f"ingest-{provider}", function or f"ingest_{provider}", 600, 30, 600)
 
 
 _ALL = (
     Subscription("dispatch_sync", "sync-requested", "dispatch_sync", 120, 10, 300),
-    *(_ingest(provider) for provider in ("aws", "azure", "gcp", "oci", "openai", "anthropic", "deepseek", "openrouter")),
+    *(_ingest(provider) for provider in ("aws", "azure", "gcp", "oci", "openai", "anthropic", "deepseek")),
+    *(_ingest(provider, "ingest_answers") for provider in ("openrouter", "xai", "github", "claude")),
     *(_ingest(provider) for provider in ("opencost", "saas", "focus")),
     # not ordered: the key is the slice, and the chunks of one slice are to be worked on at once
     Subscription("normalize_focus", "bill-landed", "normalize_focus", 600, 10, 600),

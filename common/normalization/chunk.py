@@ -21,6 +21,7 @@ from common.formats.engine import engine
 from common.formats.recognition import Matched, formats, recognise
 from common.formats.source import file_literal, literal, quoted, read_rows, source_sql, usage_sql
 from common.normalization.mapping import (
+    AGREED_PRICES,
     adjustments_sql,
     choose,
     focus_select,
@@ -164,7 +165,7 @@ def bench(delivery: Delivery, chunk: Chunk, rt: Runtime, lenient: bool) -> Itera
         cost = str(delivery.cost_column or matched.format.cost)
         net = cost != matched.format.cost
         statements = _statements(matched.format.name)
-        prices = saved_prices(rt.documents, delivery.org_slug) if "contract_prices" in statements else []
+        prices = saved_prices(rt.documents, delivery.org_slug) if AGREED_PRICES in statements else []
         choose(connection, saved_services(rt.documents, delivery.org_slug), statements, prices)
         for name, value in _variables(delivery, part, net).items():
             connection.execute(f"set variable {name} = {value}")

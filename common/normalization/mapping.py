@@ -11,7 +11,6 @@ import duckdb
 from common.focus import GENAI_COLUMNS, KUBERNETES_COLUMNS, SOME_COLUMNS, columns
 from common.formats.recognition import SourceFormat, formats
 from common.formats.source import file_literal, quoted
-from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
 from common.records.contract_prices import ContractPrice
 from common.records.own_services import SERVICE_TABLES, OwnService
 
@@ -25,6 +24,10 @@ MAPS = {
     "provider_names": "select spelling, service_provider_name from focus_providers",
 }
 """Variable -> its keys and values: what few lines look up, since a join costs time on every line."""
+
+AGREED_PRICES = "agreed_prices"
+"""The variable with a tenant's own prices of models: what a price is of -> its validities."""
+_AGREED = "map(varchar, struct(price varchar, tier varchar, valid_from varchar, valid_to varchar)[])"
 
 
 @cache
@@ -80,17 +83,10 @@ def choose(
     """Prepare one connection of a database that was set up for the same SQL.
 
     own: a tenant's classes of services, instead of the tables' rows for the same services, as this connection sees them.
-    prices: a tenant's own prices of models, the table `contract_prices`.
+    prices: a tenant's own prices of models, the map `agreed_prices`.
     """
-    if _names(only_for, "contract_prices"):
-        columns = ", ".join(f"{name} varchar" for name in PRICE_COLUMNS)
-        connection.execute(f"create or replace temp table contract_prices ({columns})")
-        for price in prices:
-            cells = price.as_text()
-            places = ", ".join("?" for _ in PRICE_COLUMNS)
-            connection.execute(
-                f"insert into contract_prices values ({places})", [cells[name] for name in PRICE_COLUMNS]
-            )
+    if _names(only_for, AGREED_PRICES):
+        connection.execute(f"set variable {AGREED_PRICES} = cast(? as {_AGREED})", [_by_model(prices)])
     tables = _tables(only_for)
     mine = [row for row in own if SERVICE_TABLES[row.provider].name in tables]
     for name in {SERVICE_TABLES[row.provider].name for row in mine}:
@@ -102,6 +98,16 @@ def choose(
             connection.execute(
                 f"set variable {name} = (select map_from_entries(list((key, value))) from ({pairs}) as found(key, value))"
             )
+
+
+def _by_model(prices: Collection[ContractPrice]) -> dict[str, list[dict[str, str]]]:
+    """Prices as the macro `agreed_price` looks them up."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for one in prices:
+        cells = one.as_text()
+        key = "|".join((one.provider, one.model, one.token_kind, one.variant, one.currency))
+        found.setdefault(key, []).append({name: cells[name] for name in ("price", "tier", "valid_from", "valid_to")})
+    return found
 
 
 @cache

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from common.errors import BadBill, Changed, NotReady
-from common.formats.answers import is_usage, read_page, rows_of, shape_of
+from common.formats.answers import entries_below, is_usage, read_page, rows_of, shape_of
 from common.formats.container import MOST_PAGE_BYTES
 from common.ports import FoundObject, Location
 from common.providers.discovery import FoundDelivery, data_files, is_data, one_delivery
@@ -142,7 +142,7 @@ def _read(name: str, body: bytes) -> _Saved:
         clusters = sorted({str((one.get("properties") or {}).get("cluster")) for one in fields})
         kind, (first, behind) = tuple(["allocations", *clusters] if rows else []), _days(windows)
         return _Saved(name, text, kind, first, behind, has_more=False, currency=shape.currency)
-    entries = [one for one in page.value[shape.rows[0]] if isinstance(one, dict)]
+    entries = [one for one in entries_below(page.value, shape.rows[0]) if isinstance(one, dict)]
     first, behind = _days(entries)
     kind = tuple(sorted(rows[0].levels[0])) if rows else ()
     if rows and is_usage(rows, shape):
@@ -156,9 +156,18 @@ def _days(entries: Sequence[Mapping[str, Any]]) -> tuple[str | None, str | None]
         ends = [str(one[end]) for one in entries if one.get(end)]
         if firsts and ends:
             return min(firsts, key=_moment), max(ends, key=_moment)
+    months = sorted(filter(None, (_month(one.get("billingCycle")) for one in entries)))
+    if months:
+        return f"{months[0]}-01", f"{months[-1]}-31T24"
     dates = sorted(str(one["date"])[:10] for one in entries if one.get("date"))
     # a page of single days ends behind the last of them
     return (dates[0], f"{dates[-1]}T24") if dates else (None, None)
+
+
+def _month(cycle: Any) -> str | None:
+    """The month of a billing cycle, `2026-09`."""
+    year, month = (str(cycle.get(name) or "") if isinstance(cycle, dict) else "" for name in ("year", "month"))
+    return f"{year}-{month.zfill(2)}" if year.isdecimal() and month.isdecimal() else None
 
 
 def _moment(text: str | None) -> tuple[int, str]:

@@ -18,6 +18,9 @@ TITLES = {
     "anthropic": "Anthropic",
     "deepseek": "DeepSeek",
     "openrouter": "OpenRouter",
+    "xai": "xAI",
+    "github": "GitHub",
+    "claude": "Claude Enterprise",
     "opencost": "OpenCost",
     "saas": "SaaS subscriptions",
     "focus": "FOCUS",
@@ -26,7 +29,7 @@ TITLES = {
 
 PROVIDERS = tuple(TITLES)
 
-ASKED = frozenset({"openai", "anthropic", "saas"})
+ASKED = frozenset({"openai", "anthropic", "xai", "github", "claude", "saas"})
 """Providers that leave no bills anywhere: their API, or an organization's own ledger, is asked, with a scheme of their name."""
 
 CLUSTERS = frozenset({"opencost"})

@@ -1,6 +1,6 @@
 """A tenant's own prices of models, effective-dated: they count instead of list prices as what was agreed.
 
-`prices.csv` has the columns provider (openai or anthropic), model (as billed, or its family, as in gpt-4o-mini), token_kind, variant
+`prices.csv` has the columns provider (one of PROVIDERS), model (as billed, or its family, as in gpt-4o-mini), token_kind, variant
 (standard, batch, flex, priority), tier (PAY_AS_YOU_GO, TIER1, TIER2 or TIER3), price (of a million tokens), currency, valid_from and
 valid_to (YYYY-MM-DD, the day after the last; empty: until further notice).  Of one model, kind and variant one price is valid on a day.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -22,10 +22,12 @@ from common.records.organizations import below
 
 FILE_NAME = "prices.csv"
 COLUMNS = ("provider", "model", "token_kind", "variant", "tier", "price", "currency", "valid_from", "valid_to")
-PROVIDERS = ("anthropic", "openai")
+PROVIDERS = ("anthropic", "aws", "azure", "claude", "gcp", "openai", "xai")
+"""Those whose charges have a model and a kind of token."""
 KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
 VARIANTS = ("standard", "batch", "flex", "priority")
-TIERS = ("PAY_AS_YOU_GO", "TIER1", "TIER2", "TIER3")
+PAY_AS_YOU_GO = "PAY_AS_YOU_GO"
+TIERS = (PAY_AS_YOU_GO, "TIER1", "TIER2", "TIER3")
 PRICE_SCALE = 12
 MOST_ROWS = 2_000
 _MODEL = re.compile(r"[a-z0-9][a-z0-9._:@/-]{0,99}")
@@ -58,6 +60,24 @@ def save_prices(documents: DocumentStore, org_slug: str, text: str) -> int:
     return count
 
 
+def save_rows(documents: DocumentStore, org_slug: str, rows: Sequence[Mapping[str, str | None]]) -> int:
+    """The same from rows that have the columns of the file, None for an empty cell.  Raises BadConfiguration naming the row, from 0."""
+    lines = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in rows]
+    _checked((f"prices[{number}]", line) for number, line in enumerate(lines))
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return save_prices(documents, org_slug, out.getvalue())
+
+
+def remove_prices(documents: DocumentStore, org_slug: str) -> int:
+    """Remove the prices; returns how many there were."""
+    count = len(saved_prices(documents, org_slug))
+    documents.delete(_path(org_slug))
+    return count
+
+
 def saved_prices(documents: DocumentStore, org_slug: str) -> list[ContractPrice]:
     """The prices that were saved, none where there are none."""
     document = documents.get(_path(org_slug))
@@ -66,9 +86,14 @@ def saved_prices(documents: DocumentStore, org_slug: str) -> list[ContractPrice]
 
 def parse_prices(text: str) -> list[ContractPrice]:
     """The prices in a file's text.  Raises BadConfiguration naming the line, also for two prices that are valid on one day."""
+    return _checked(_lines(text))
+
+
+def _checked(lines: Iterable[tuple[str, Mapping[str, str]]]) -> list[ContractPrice]:
+    """The prices of (where, cells by column)."""
     made: dict[tuple[str, ...], list[ContractPrice]] = {}
     count = 0
-    for where, line in _lines(text):
+    for where, line in lines:
         row = _price(line, where)
         same = made.setdefault((row.provider, row.model, row.token_kind, row.variant, row.currency), [])
         if any(row.valid_from < one.valid_to and one.valid_from < row.valid_to for one in same):

@@ -1,13 +1,13 @@
 """Files of meters (`orgs/<org>/meter_files/<digest>`), and which provider's key each key of a meter is (`settings/meter_keys`).
 
-A file lies in `raw/<org>/meters/<digest>/`, as it came and, as `calls.parquet`, one row per call.
+A file lies in `meters/<org>/<digest>/`, as it came and, as `calls-….parquet`, one row per call.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +15,8 @@ from common.errors import BadConfiguration
 from common.ports import Document, DocumentStore
 from common.records.organizations import below
 
+METERS = "meters"
+"""The kind of object that files of meters are."""
 KEYS_FILE = "meter_keys.csv"
 KEY_COLUMNS = ("meter_key", "api_key_id")
 MOST_KEYS = 5_000
@@ -69,6 +71,13 @@ def save_keys(documents: DocumentStore, org_slug: str, text: str) -> int:
     count = len(parse_keys(text))
     documents.set(below(org_slug, "settings", "meter_keys"), {"csv": text})
     return count
+
+
+def as_csv(keys: Iterable[tuple[str, str]]) -> str:
+    """Pairs of keys as the text of a file."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows((KEY_COLUMNS, *keys))
+    return out.getvalue()
 
 
 def saved_keys(documents: DocumentStore, org_slug: str) -> Mapping[str, str]:

@@ -8,9 +8,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from common.ports import Document, DocumentStore, ObjectStore, StoredObject
+from common.records.meter_files import METERS
 from common.records.organizations import below
 
-OBJECTS = ("raw", "focus", "quarantine", "daily", "restatements", "uploads")
+OBJECTS = ("raw", "focus", "quarantine", "daily", "restatements", "uploads", METERS)
 """The kinds of objects that an organization has: `<kind>/<org_slug>/`."""
 
 

@@ -19,7 +19,7 @@ from common.reporting.arguments import InvalidQuestion
 from common.reporting.conversion import UsedRate, in_dollars
 from common.reporting.receipt import Receipt
 from common.reporting.receipts import receipt_of
-from common.reporting.sources import Rows, Source, asked_rows, charged_days, filling_from, within
+from common.reporting.sources import Rows, Source, asked_rows, charged_days, filling_from, may_have, within
 from common.warehouse.cost_report import (
     ALL_DAYS,
     Ask,
@@ -164,7 +164,7 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
     are gone.
     """
     with asked_rows(rt, org_slug, question.known_on) as rows:
-        sources = [one for one in rows.sources if within(one, question.days)]
+        sources = [one for one in rows.sources if within(one, question.days) and may_have(one, question.filters)]
         since = filling_from(sources, question.days)
         previous = previous_days(question.days, since) if question.compare else None
         added_up = _added_up(rt, org_slug, rows, question, since, previous)

@@ -18,9 +18,12 @@ from common.records.organizations import below
 from common.reporting.kept_queries import KeptQueries
 from common.reporting.known_on import known_rows
 from common.warehouse.cost_report import Ask, Days, ShownSlice, read_slices
+from common.warehouse.dimensions import SHORT, Filter, Operator
 from common.warehouse.shown_then import end_of
 
 _ONE_DAY = timedelta(days=1)
+BY_ROW = "focus"
+"""The provider of integrations whose charges each name their own."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,22 @@ def sources_of(
 def within(source: Source, days: Days) -> bool:
     """Whether a source has charges between the days' ends."""
     return source.first_day <= (days.last or date.max) and source.last_day >= (days.first or date.min)
+
+
+def may_have(source: Source, filters: Iterable[Filter]) -> bool:
+    """Whether no condition on the integration or its provider rules out all charges of a source."""
+    # native FOCUS bills name the provider of each charge
+    by_row = source.provider in (None, BY_ROW)
+    known = {
+        SHORT["integration"].column: source.integration_id,
+        **({} if by_row else {SHORT["provider"].column: source.provider}),
+    }
+    asked = [(one, known[one.dimension.column]) for one in filters if one.dimension.column in known]
+    return all(
+        (value in one.values) is (one.operator is Operator.IS)
+        for one, value in asked
+        if one.operator in (Operator.IS, Operator.IS_NOT)
+    )
 
 
 def filling_from(sources: Iterable[Source], days: Days) -> date | None:

@@ -7,7 +7,7 @@ goes after the note that this is not known any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -16,6 +16,7 @@ from common.ports import Runtime, Transaction
 from common.records.batches import delete_all, delete_objects
 from common.records.charges_version import note_change
 from common.records.deliveries import LANDED, WITHDRAWN, Delivery, chunks_path, delivery_path, load, of_integration
+from common.records.meter_files import MeterFile, meter_file_path
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, forget_before, past_path, retention_path
 from common.records.sizes import Sizes, note_sizes
@@ -56,6 +57,7 @@ def clean_up(rt: Runtime, org_slug: str, say: Say = _silent) -> Cleaned:
     left = _remove_deliveries(rt, planned, began, say)
     say("documents")
     delete_objects(rt.objects, planned.copies)
+    _remove_logs(rt, org_slug, planned.logs)
     delete_all(rt.documents, planned.paths)
     rt.bus.forget_dead_letters(began - planned.lives["dead_letters"])
     sizes = Inventory(rt.objects, org_slug).sizes()
@@ -63,6 +65,15 @@ def clean_up(rt: Runtime, org_slug: str, say: Say = _silent) -> Cleaned:
     note_sizes(rt.documents, org_slug, now.date(), sizes)
     _note_run(rt, org_slug, now)
     return Cleaned(planned.going, sizes, left)
+
+
+def _remove_logs(rt: Runtime, org_slug: str, logs: Iterable[MeterFile]) -> None:
+    """The documents go first, since one without its calls would stop every match; and again, should a log be imported meanwhile."""
+    found = list(logs)
+    paths = [meter_file_path(org_slug, one.digest) for one in found]
+    delete_all(rt.documents, paths)
+    delete_objects(rt.objects, [uri for one in found for uri in (one.uri, one.calls_uri)])
+    delete_all(rt.documents, paths)
 
 
 def _forget(rt: Runtime, org_slug: str, planned: Plan, say: Say) -> None:

@@ -86,6 +86,10 @@ KINDS: tuple[Kind, ...] = (
         "landings", "progress of landings that were never finished, with the copies of their files", 8, 8, 8, "the start of the run",
         "those of a run that has not ended",
     ),
+    Kind(
+        "meter_files", "logs of an organization's own meter, and their calls", 400, 30, 3650, "the last day of its calls",
+        "", "meter_files_retention_days",
+    ),
     Kind("usage", "how many runs started, and questions, by day", 90, 90, 90, "the end of its month", "those that are in progress"),
     Kind(
         "platform_usage", "what each organization took of the platform, by day: with the operator's organization", 400, 400, 400,

@@ -11,6 +11,7 @@ from common.domain import alerts, outbox, quotas
 from common.ports import Document, Order, Runtime, Slice
 from common.records.deliveries import Delivery
 from common.records.integrations import KNOWN_FILES, integration_path
+from common.records.meter_files import MeterFile, meter_files
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, past_deliveries
 from common.records.runs import ENDED, QUEUED, RUNNING, Run, load_run
@@ -37,7 +38,10 @@ class Going:
 
 @dataclass(frozen=True)
 class Plan:
-    """What goes.  unfinished: deliveries that an interrupted clean-up has begun to remove.  paths: of documents that simply go."""
+    """What goes.  unfinished: deliveries that an interrupted clean-up has begun to remove.  paths: of documents that simply go.
+
+    logs: of meters.
+    """
 
     lives: Lives
     going: tuple[Going, ...]
@@ -48,6 +52,7 @@ class Plan:
     past: tuple[Delivery, ...]
     paths: tuple[str, ...]
     copies: tuple[str, ...]
+    logs: tuple[MeterFile, ...] = ()
 
 
 def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
@@ -71,6 +76,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
         if not one.unknown.get(PENDING) and _before(one.files_removed_at, now, lives, "past_deliveries")
     )
     simple = list(_documents(rt, org_slug, lives, now))
+    logs = [one for one in meter_files(rt.documents, org_slug) if one.last_day < (now - lives["meter_files"]).date()]
     copies = _copies(rt, org_slug, inventory, {run.integration_id for run in open_runs}, lives, now)
     return Plan(
         lives,
@@ -80,6 +86,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
             *(_going("withdrawn", one, inventory, named) for one in decided.withdrawn),
             *(Going("restatements", str(piece), f"before {at:%Y-%m-%d %H:%M} UTC") for piece, at in cuts.items()),
             *(Going("past_deliveries", one.delivery_id, str(one.slice)) for one in old),
+            *(Going("meter_files", one.name, f"calls until {one.last_day}", 2, one.size_bytes) for one in logs),
             *(Going(kind, name) for kind, name, _ in simple),
         ),
         deliveries=going,
@@ -89,6 +96,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
         past=old,
         paths=tuple(path for _, _, path in simple),
         copies=copies,
+        logs=tuple(logs),
     )
 
 

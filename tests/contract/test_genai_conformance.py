@@ -23,6 +23,11 @@ ANTHROPIC = sorted((FIXTURES / "bills" / "anthropic").glob("*.json"))
 TOTALS = {"openai_costs": Decimal("82.7363662749999994694"), "anthropic_costs": Decimal("91.959760925")}
 CASES = sorted(path for name in TOTALS for path in (FIXTURES / "mappings" / name).glob("*.jsonl"))
 CASES += [FIXTURES / "mappings" / "openrouter_activity" / "days.jsonl"]
+CASES += [
+    path
+    for name in ("xai_invoice", "github_usage", "claude_costs")
+    for path in sorted((FIXTURES / "mappings" / name).glob("*.jsonl"))
+]
 CASES += [FIXTURES / "mappings" / "deepseek_costs" / name for name in ("days.csv", "times_with_offset.csv")]
 
 

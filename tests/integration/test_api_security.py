@@ -24,6 +24,8 @@ BODIES: dict[str, Any] = {
     "onboard_organization": {"name": "New"},
     "snooze": {"until": "2027-01-01T00:00:00Z"},
     "preview": {"name": "New", "amount": "5", "currency": "USD"},
+    "set_meter_keys": {"keys": [{"meter_key": "hash", "api_key_id": "key"}]},
+    "set_contract_prices": {"prices": []},
 }
 """Operation -> a body that it takes; {} for all others."""
 QUERIES = {"get_charge": ("id", "charge_id")}
@@ -42,6 +44,12 @@ def call(
     """The answer to an operation on what has these names."""
     body = BODIES.get(one["operationId"].removeprefix("own_"), {}) if "requestBody" in one else None
     query = {parameter: names[name] for parameter, name in filter(None, (QUERIES.get(one["operationId"]),))}
+    if body is not None and "application/json" not in one["requestBody"]["content"]:
+        ((kind, _),) = one["requestBody"]["content"].items()
+        named = {"name": "log.jsonl", **query}
+        return world.ask.open(
+            path.format(**names), method=method, data=b"{}", content_type=kind, query_string=named, headers=headers
+        )
     return world.ask.open(path.format(**names), method=method, json=body, query_string=query, headers=headers)
 
 
@@ -64,7 +72,7 @@ def state(world: World) -> list[str]:
     found = []
     for org in (world.acme.org_slug, world.other.org_slug):
         found.append(str(world.rt.documents.get(f"orgs/{org}")))
-        for name in ("api_keys", "budgets", "alerts", "integrations", "runs", "deliveries"):
+        for name in ("api_keys", "budgets", "alerts", "integrations", "runs", "deliveries", "settings", "meter_files"):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")
     return found

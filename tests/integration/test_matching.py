@@ -23,6 +23,8 @@ from common.match.matching import match
 from common.match.meters import mapped
 from common.records.meter_files import meter_files, save_keys
 from common.records.organizations import ensure_default
+from common.retention.cleaning import clean_up, look
+from common.retention.lives import set_life
 from common.warehouse.cost_report import ALL_DAYS, Days
 from costwire.cli import app
 from costwire.waiting import wait
@@ -334,3 +336,59 @@ def test_the_command_prints_the_reasons_and_what_is_unexplained(rt: Laptop) -> N
     assert done.exit_code == 0
     assert "missing log lines" in done.output and "unexplained" in done.output
     assert "litellm_spend_logs.jsonl" in CliRunner().invoke(app, ["meters", "list"]).output
+
+
+def test_a_log_goes_with_its_calls_at_the_end_of_its_life_and_may_come_again(rt: Laptop, tmp_path: Path) -> None:
+    import_log(rt, "default", LITELLM)
+    later = log(tmp_path / "later.jsonl", call(1, "2026-09-20", "1"))
+    import_log(rt, "default", later)
+    lasting = [one.digest for one in meter_files(rt.documents, "default") if one.name == "later.jsonl"]
+    rt.clock.moment = datetime(2027, 10, 7, tzinfo=UTC)  # 400 days after the last call of the first
+    assert [one.name for one in look(rt, "default").going if one.kind == "meter_files"] == []
+    rt.clock.sleep(86_400)
+    assert [one.name for one in look(rt, "default").going if one.kind == "meter_files"] == [LITELLM.name]
+    clean_up(rt, "default")
+    assert [one.digest for one in meter_files(rt.documents, "default")] == lasting
+    assert {one.uri.rsplit("/", 2)[1] for one in rt.objects.list("meters/")} == set(lasting)
+    assert match(rt, "default", on("2026-09-02")).days is None
+    set_life(rt, "default", "meter_files", 1000)
+    assert import_log(rt, "default", LITELLM)[1]
+    clean_up(rt, "default")
+    assert len(meter_files(rt.documents, "default")) == 2 and match(rt, "default", on("2026-09-02")).lines
+
+
+def test_float_noise_in_spans_and_missing_keys_in_observations_are_not_money(rt: Laptop, tmp_path: Path) -> None:
+    spans = [json.loads(line) for line in OTEL.read_text().splitlines()]
+    for number, span in enumerate(spans):  # as exporters write whole numbers, and with the noise of a sum of floats
+        for name, value in span["attributes"].items():
+            if isinstance(value, int):
+                span["attributes"][name] = float(value) if number % 2 else str(value)
+    noisy = log(tmp_path / "spans.jsonl", *map(json.dumps, spans))
+    noisy.write_text(
+        noisy.read_text().replace(
+            '"gen_ai.usage.output_tokens": ', '"x": 0.30000000000000004, "gen_ai.usage.output_tokens": ', 1
+        )
+    )
+    made, _ = import_log(rt, "default", noisy)
+    import_log(rt, "default", LITELLM)
+    assert (made.calls, made.unreadable) == (12, 0)
+    import_log(rt, "default", LITELLM)
+    seen: dict[str, Any] = {
+        "traceId": "t",
+        "startTime": "2026-09-02T10:00:00Z",
+        "model": MODEL,
+        "usageDetails": {"input": 10},
+    }
+    lines = [
+        json.dumps({"id": "o1", **seen, "costDetails": {"total": 0.1 + 0.2}}),
+        json.dumps({"id": "o2", **seen}),
+        json.dumps(seen),
+    ]
+    lines.append(json.dumps({"id": "o3", **seen, "usageDetails": {"input": 10.5}}))
+    made, _ = import_log(rt, "default", log(tmp_path / "observations.jsonl", *lines), provider="openai")
+    assert (made.calls, made.unreadable) == (3, 1)
+    found = match(rt, "default", on("2026-09-02"))
+    assert web_line(found).metered is not None and web_line(found).metered.requests == 12  # type: ignore[union-attr]
+    (own,) = (one for one in found.lines if one.metered and one.cell.api_key_id is None)
+    assert own.metered is not None and own.metered.cost == Decimal("0.30000000000000004") and own.metered.requests == 3
+    assert found.reported - found.billed == sum(found.reasons.values()) + found.unexplained

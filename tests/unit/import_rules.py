@@ -90,7 +90,7 @@ RULES: dict[str, Rule] = {
     ),
     "common/reporting": Rule(
         "use cases: typed answers for every interface: costs, deliveries, runs, quarantine, restatements, exports, alerts, health",
-        (*_BILLS, "ingestion", "tenancy", "warehouse"),
+        (*_BILLS, "ingestion", "match", "tenancy", "warehouse"),
     ),
     "common/adapters/shared": Rule("what both runtimes' adapters share", (*_DATA, "formats", "records", "warehouse")),
     "common/adapters/embedded": Rule(
@@ -160,6 +160,7 @@ RULES: dict[str, Rule] = {
             "alerts",
             "budgets",
             "ingestion",
+            "match",
             "normalization",
             "providers",
             "reporting",

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.adapters.gcp import firestore_indexes
 from common.adapters.gcp.doctor import grants as doctor_grants
 from common.messages import MESSAGES
-from common.messages.subscriptions import SUBSCRIPTIONS
+from common.messages.subscriptions import SUBSCRIPTIONS, received_by
 from common.records.sizes import OBJECTS
 from deployment import facts
 from tests.terraform import hcl, permissions
@@ -87,7 +87,7 @@ def test_other_bindings_are_on_the_page() -> None:
         assert f"`{one.body['role']}`" in text, one.address
 
 
-USE_CASES = ("ingestion", "normalization", "budgets", "alerts", "tenancy", "retention", "running_costs")
+USE_CASES = ("ingestion", "normalization", "budgets", "alerts", "tenancy", "retention", "match", "running_costs")
 
 
 def reached(function: str) -> set[Path]:
@@ -120,7 +120,7 @@ def test_a_function_may_publish_what_it_publishes_and_no_more() -> None:
         allowed = {on.partition(":")[2] for one, on in grants if one == function}
         wanted = {topics[name] for path in reached(function) for name in published(path)}
         if function.startswith("ingest_"):
-            assert {one for one in allowed if one.startswith("ingest-")} <= {function.replace("_", "-", 1)}
+            assert {one for one in allowed if one.startswith("ingest-")} <= {one.topic for one in received_by(function)}
             wanted.add("ingest-")
         assert {"ingest-" if one.startswith("ingest-") else one for one in allowed} == wanted, function
 

@@ -30,7 +30,7 @@ from web.api.idempotency import answered_once, idempotency_key
 from web.api.limits import Allowance, RateLimits
 from web.api.openapi import document
 from web.api.problems import MEDIA_TYPE, Problem, problem_of
-from web.api.reading import LARGEST_BODY, read_arguments
+from web.api.reading import LARGEST_BODY, LARGEST_FILE, read_arguments
 from web.api.rendering import compressed, rendered
 
 _log = logging.getLogger(logs.LOGGER)
@@ -182,13 +182,17 @@ def _of_http(error: HTTPException, doing: _Doing) -> flask.Response:
     code = _OF_HTTP.get(error.code or 500, "invalid_request" if (error.code or 500) < 500 else "internal")
     words = {
         "not_found": "there is nothing at this address; GET /openapi.json lists what there is",
-        "too_large": f"a body has at most {LARGEST_BODY} bytes",
+        "too_large": f"a body has at most {_most_bytes(doing.route)} bytes",
     }
     answer = _rendered_problem(Problem(code, words.get(code, error.description or "")), doing)
     allowed = error.get_response().headers.get("Allow")
     if allowed:
         answer.headers["Allow"] = allowed
     return answer
+
+
+def _most_bytes(route: Route | None) -> int:
+    return LARGEST_FILE if route is not None and route.takes_file else LARGEST_BODY
 
 
 def _rendered_problem(problem: Problem, doing: _Doing) -> flask.Response:

@@ -28,8 +28,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Route:
     """One operation.  path: as OpenAPI writes it, `/api/v1/organizations/{org}/costs`.
 
-    handler: called with a Call, the path's parameters by name, and `query` and `body` where it declares them.  answer: the shape of what it
-    returns as plain data.  versioned: the answer has an ETag, and 304 is possible.
+    handler: called with a Call, the path's parameters by name, and `query`, `body` and `file` where it declares them.
+    answer: the shape of what it returns as plain data.  versioned: the answer has an ETag, and 304 is possible.
     secret: the answer holds a secret, and is stored nowhere.
     """
 
@@ -68,6 +68,11 @@ class Route:
         """The shape of the JSON body; None where it has none."""
         return self._hints.get("body")
 
+    @property
+    def takes_file(self) -> bool:
+        """Whether the body is a file, as it is; the handler gets it as `file`."""
+        return "file" in self._hints
+
     @cached_property
     def readers(self) -> Mapping[str, TypeAdapter[Any]]:
         """What reads each parameter of the path but the organization's."""
@@ -102,6 +107,10 @@ class Routes:
     ) -> Callable[[Handler], Handler]:
         """A handler that starts or creates something."""
         return self._adding("POST", paths, needs, answer, status=status, secret=secret)
+
+    def put(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+        """A handler that replaces something as a whole."""
+        return self._adding("PUT", paths, needs, answer)
 
     def patch(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
         """A handler that changes something."""

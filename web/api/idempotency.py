@@ -21,9 +21,14 @@ KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 _KEY = re.compile(KEY_PATTERN)
 
 
+def takes_key(route: Route) -> bool:
+    """Whether a request may have one: what takes a file is the same work for the same bytes anyway."""
+    return route.method == "POST" and not route.takes_file
+
+
 def idempotency_key(route: Route) -> str | None:
     """The request's key; None where it has none.  Raises Problem for what is not one."""
-    given = flask.request.headers.get(HEADER) if route.method == "POST" else None
+    given = flask.request.headers.get(HEADER) if takes_key(route) else None
     if given is not None and not _KEY.fullmatch(given):
         raise Problem("invalid_request", f"{HEADER} has {len(given)} characters, expected 1 to 255 visible ASCII ones")
     return given

@@ -10,8 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from web.api.declare import ORG, Needs, Route
 from web.api.idempotency import HEADER as IDEMPOTENCY_KEY
-from web.api.idempotency import KEY_PATTERN
+from web.api.idempotency import KEY_PATTERN, takes_key
 from web.api.problems import CODES, MEDIA_TYPE, ProblemDetails
+from web.api.reading import FILE_TYPE, LARGEST_FILE
 
 VERSION = "1.0.0"
 _TEMPLATE = "#/components/schemas/{model}"
@@ -80,6 +81,9 @@ def _operation(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
         made["parameters"] = parameters
     if route.body is not None:
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": _reference(route.body)}}}
+    if route.takes_file:
+        whole = {"type": "string", "contentMediaType": FILE_TYPE, "maxLength": LARGEST_FILE}
+        made["requestBody"] = {"required": True, "content": {FILE_TYPE: {"schema": whole}}}
     made["responses"] = {str(status): one for status, one in _responses(route)}
     return made
 
@@ -116,7 +120,7 @@ def _query(route: Route, known: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _headers(route: Route) -> Iterator[dict[str, Any]]:
-    if route.method == "POST":
+    if takes_key(route):
         yield {
             "name": IDEMPOTENCY_KEY,
             "in": "header",
@@ -157,7 +161,7 @@ def statuses(route: Route) -> Iterable[int]:
         found += [404, 422]
     if route.method != "GET":
         found += [403, 404, 409, 422, 507]
-    if route.body is not None:
+    if route.body is not None or route.takes_file:
         found += [413, 415]
     return found
 

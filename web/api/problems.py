@@ -46,7 +46,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "already_exists": (409, "The name is taken"),
     "in_progress": (409, "A request with this idempotency key is in progress"),
     "too_large": (413, "The body is too large"),
-    "unsupported_media_type": (415, "The body must be JSON"),
+    "unsupported_media_type": (415, "The body must be of another type"),
     "foreign_host": (421, "The Host header names another host"),
     "not_possible": (422, "This cannot be done as it is"),
     "idempotency_key_reused": (422, "The idempotency key was used for another request"),

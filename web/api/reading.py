@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
-from typing import Any, get_origin
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast, get_origin
 
 import flask
 from pydantic import BaseModel, ValidationError
@@ -14,6 +19,26 @@ from web.api.problems import Problem
 
 LARGEST_BODY = 256 * 1024
 """In bytes; no request that anybody makes comes near."""
+LARGEST_FILE = 16 << 20
+"""Of a body that is a file, as it is sent; what Cloud Run takes is twice as much."""
+FILE_TYPE = "application/octet-stream"
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A body that is a file.  It can be read once."""
+
+    stream: BinaryIO
+
+    @contextmanager
+    def on_disk(self, scratch: Path | None) -> Iterator[Path]:
+        """The file, for as long as the context lasts.  Raises RequestEntityTooLarge where it has no end before LARGEST_FILE."""
+        with tempfile.TemporaryDirectory(prefix="sent-", dir=scratch) as folder:
+            path = Path(folder) / "file"
+            with path.open("wb") as target:
+                shutil.copyfileobj(self.stream, target, _PIECE)
+            yield path
 
 
 def read_arguments(route: Route, path: Mapping[str, str]) -> dict[str, Any]:
@@ -37,6 +62,8 @@ def read_arguments(route: Route, path: Mapping[str, str]) -> dict[str, Any]:
             found["body"] = route.body.model_validate_json(_body())
         except ValidationError as error:
             wrong += _errors(error, "body", known=route.body)
+    if route.takes_file:
+        found["file"] = _file()
     if wrong:
         shown = "; ".join(f"{one['name'] or one['where']}: {one['message']}" for one in wrong[:3])
         raise Problem("invalid_request", shown, errors=wrong)
@@ -63,6 +90,13 @@ def _body() -> bytes:
     if flask.request.mimetype != "application/json":
         raise Problem("unsupported_media_type", "send the body as JSON, with the header Content-Type: application/json")
     return flask.request.get_data()
+
+
+def _file() -> SentFile:
+    if flask.request.mimetype != FILE_TYPE:
+        raise Problem("unsupported_media_type", f"send the file as it is, with the header Content-Type: {FILE_TYPE}")
+    flask.request.max_content_length = LARGEST_FILE
+    return SentFile(cast(BinaryIO, flask.request.stream))
 
 
 def _errors(

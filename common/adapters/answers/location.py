@@ -11,7 +11,7 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import BinaryIO
@@ -30,12 +30,16 @@ from common.errors import (
 from common.formats.answers import Page, read_page
 from common.formats.container import MOST_PAGE_BYTES
 from common.ports.locations import FoundObject, Probe
-from common.providers.answer_api import AT_MOST_PAGES, AnswerApi, ApiKey, Question, rows_in
+from common.providers.answer_api import AT_MOST_PAGES, AnswerApi, ApiKey, Question, most_rows_of_a_day, rows_in
 from common.providers.answer_pages import envelope
 
 ENDPOINT = "COSTWIRE_{}_ENDPOINT"
 """Tests: where a peer of a provider's API answers."""
 _READINGS = 3
+
+
+class _Capped(Exception):
+    """A day has as many groups as an answer may have, and perhaps more."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,9 @@ class AnswersLocation:
         ]
 
     def _read_a_day(self) -> str:
-        costs, month = self._api.questions[0], self._wanted[-1]
-        self._page(self._ask(costs, self._api.query(costs, month, self._now, 1)) or "")
+        month = self._wanted[-1]
+        costs = self._questions(month)[0]
+        self._page(self._ask(costs, self._api.query(costs, month, self._now, 1)) or "", costs)
         return f"costs of {month} can be read"
 
     def _month(self, month: BillingPeriod) -> _Month:
@@ -113,18 +118,31 @@ class AnswersLocation:
         return self._read[name]
 
     def _whole(self, name: str, month: BillingPeriod) -> _Month:
-        costs, *others = self._api.questions
+        costs, *others = self._questions(month)
         body, rows = self._answers(costs, month)
         if rows:
             body += b"".join(self._answers(question, month)[0] for question in others)
         return _Month(name, body, bool(rows))
 
+    def _questions(self, month: BillingPeriod) -> Sequence[Question]:
+        """Those that are asked about a month, costs first."""
+        return tuple(one for one in self._api.questions if one.is_of(month, self._now))
+
     def _answers(self, question: Question, month: BillingPeriod) -> tuple[bytes, int]:
         """All pages as lines of a file, and how many rows they have.  Pages that do not go together are asked for again."""
-        days = question.most_days
-        for attempt in range(1, _READINGS + 1):
+        days, coarser = question.most_days, list(question.coarser)
+        for attempt in range(1, _READINGS + len(coarser) + 1):
             try:
                 return self._once(question, month, days)
+            except _Capped:
+                if not coarser and question.optional:
+                    return b"", 0  # no money: without it rows have no tokens
+                if not coarser:
+                    raise BadBill(
+                        f"{self._api.title} answers about one day with {question.most_groups} groups at {question.path} and leaves out "
+                        "those beyond them, so that the total is not known"
+                    ) from None
+                question = replace(question, group_by=coarser.pop(0))
             except TooLarge:
                 if days == 1:
                     raise BadBill(
@@ -132,7 +150,7 @@ class AnswersLocation:
                     ) from None
                 days = max(1, days // 8)
             except Changed:
-                if attempt == _READINGS:
+                if attempt >= _READINGS:
                     raise
         raise Changed(f"the answers of {self._api.title} are too large; they are asked for in smaller pages")
 
@@ -145,10 +163,10 @@ class AnswersLocation:
             text = self._ask(question, [*asked, ("page", cursor)] if cursor else asked)
             if text is None:
                 return b"", 0
-            page = self._page(text)
+            page = self._page(text, question)
             self._api.check_follows(page, pages[-1] if pages else None)
             pages.append(page)
-            request = {"path": question.path, "query": [[*pair] for pair in asked]}
+            request = {"path": self._path(question), "query": [[*pair] for pair in asked]}
             lines.append(envelope(text, {**request, "page": len(pages)}, self._key.organization))
             if page.value.get("has_more") is not True:
                 break
@@ -158,27 +176,33 @@ class AnswersLocation:
             cursor = following
         if len(pages) > 1:
             self._check_unchanged(question, asked, pages[0])
+        if question.most_groups is not None and most_rows_of_a_day(pages) >= question.most_groups:
+            raise _Capped
         return b"".join(lines), rows_in(pages)
 
     def _check_unchanged(self, question: Question, asked: Sequence[tuple[str, str]], first: Page) -> None:
         """While later pages were read, the first may have become another one."""
         text = self._ask(question, asked)
-        if text is None or self._page(text).value.get("data") != first.value.get("data"):
+        entries = question.entries
+        if text is None or self._page(text, question).value.get(entries) != first.value.get(entries):
             raise Changed(f"the answers of {self._api.title} changed between two pages; they are read again")
 
-    def _page(self, text: str) -> Page:
+    def _page(self, text: str, question: Question) -> Page:
         try:
             page = read_page(text, f"{self._api.title}'s API")
         except BadBill as error:
             raise Retryable(f"{error}; {AGAIN}") from None
-        if not isinstance(page.value.get("data"), list):
+        if question.entries and not isinstance(page.value.get(question.entries), list):
             raise Retryable(
-                f"{self._api.title} answers in another form than its reference says: no list `data`; {AGAIN}"
+                f"{self._api.title} answers in another form than its reference says: no list `{question.entries}`; {AGAIN}"
             )
         return page
 
     def _ask(self, question: Question, query: Sequence[tuple[str, str]]) -> str | None:
-        return self._asker.ask(question.path, query, question.optional)
+        return self._asker.ask(self._path(question), query, question.optional)
+
+    def _path(self, question: Question) -> str:
+        return question.path.replace("{account}", self._key.organization or "")
 
     @cached_property
     def _asker(self) -> Asker:

@@ -119,7 +119,7 @@ def _answers(source: Source, credential: Credential) -> ProbedLocation:
     from common.providers.answer_api import ApiKey, api_key_reader
 
     api = import_module(f"common.providers.{source.location.partition('://')[0].lower()}.api").API
-    opened = _opening(credential, api_key_reader(api.title))
+    opened = _opening(credential, api_key_reader(api.title, api.needs_account))
 
     def given() -> ApiKey:
         key = opened()
@@ -166,6 +166,9 @@ PLACES: dict[str, Place] = {
     "https": _web,
     "openai": _answers,
     "anthropic": _answers,
+    "xai": _answers,
+    "github": _answers,
+    "claude": _answers,
     "saas": _ledger,
     "costwire": _platform_bill,
     "file": _file,

@@ -282,6 +282,35 @@ create or replace macro aws_service_key(code, meter, is_transfer) as
 -- a model's name without the date of its version: gpt-4o-mini-2024-07-18, claude-haiku-4-5-20251001
 create or replace macro model_family(x) as regexp_replace(x, '[-@]([0-9]{4}-[0-9]{2}-[0-9]{2}|20[0-9]{6})$', '');
 
+-- what a tenant has agreed on for a million tokens of a model, else of its family, on a day: {price, tier} as texts; null for nothing.
+-- prices: the map agreed_prices
+create or replace macro agreed_price(prices, provider, model, kind, variant, currency, day) as
+    list_filter(
+        list_concat(
+            coalesce(prices[provider || '|' || lower(model) || '|' || kind || '|' || variant || '|' || currency], []),
+            coalesce(prices[provider || '|' || lower(model_family(model)) || '|' || kind || '|' || variant || '|' || currency], [])
+        ),
+        lambda one: strftime(day, '%Y-%m-%d') >= one.valid_from and strftime(day, '%Y-%m-%d') < one.valid_to
+    )[1];
+
+-- the same of a cloud's charge.  tokens: what its bill says of them
+create or replace macro agreed_for(prices, provider, tokens, currency, day) as
+    list_filter(
+        [
+            agreed_price(prices, provider, one, tokens.kind, if(tokens.batch = 'true', 'batch', coalesce(tokens.tier, 'standard')), currency, day)
+            for one in [tokens.model, tokens.family]
+        ],
+        lambda one: one is not null
+    )[1];
+
+-- what was agreed for a million tokens as the price of a unit of so many; at most 12 fractional digits and 6 more
+create or replace macro agreed_unit_price(agreed, tokens_each) as
+    case tokens_each
+        when 1 then cast(cast(agreed.price as decimal(26, 12)) * cast(0.000001 as decimal(7, 6)) as decimal(38, 24))
+        when 1000 then cast(cast(agreed.price as decimal(26, 12)) * cast(0.001 as decimal(4, 3)) as decimal(38, 24))
+        when 1000000 then cast(agreed.price as decimal(38, 24))
+    end;
+
 -- What a cloud's bill says of tokens, on the few rows that are of models: model, family, kind, tier, batch and how many tokens one counted unit is.
 -- Null where a text is not of the known form: nothing is guessed.  words, models: the maps genai_words and genai_models.
 
@@ -336,6 +365,39 @@ create or replace macro gcp_model_usage(sku, unit, words) as
         ),
         unit, words
     );
+
+-- SKUs of other companies' models on Vertex AI: Claude Sonnet 4.5 Input Tokens, Llama 3.1 405B Instruct API Service - Output Tokens, Claude Opus 4
+-- Batch Cache Write Input Tokens.  The form is not documented: only a known maker's model with `... input|output tokens` counts
+create or replace macro partner_tokens(found, unit, words) as
+    case when found.word <> '' then {
+        'model': trim(found.model),
+        'family': regexp_replace(replace(replace(lower(trim(found.model)), ' ', '-'), '.', '-'), '-(instruct|api-service|api)$', ''),
+        'kind': case lower(found.cache)
+            when 'cache read' then 'cache_read' when 'cache hit' then 'cache_read' when 'cached' then 'cache_read' when 'cache write' then 'cache_write'
+            else words[lower(found.word)]
+        end,
+        'tier': cast(null as varchar),
+        'batch': cast(regexp_matches(lower(found.way), '\bbatch\b') as varchar),
+        'tokens_each': case when lower(unit) in ('count', 'requests', 'tokens') then 1 end
+    } end;
+
+create or replace macro partner_model_usage(sku, unit, words) as
+    partner_tokens(
+        regexp_extract(
+            sku,
+            '(?i)^(?:vertex ai:? )?((?:claude|llama|mistral|codestral|ministral|jamba|deepseek|qwen|gpt-oss|grok|command|kimi|minimax|glm)[a-z0-9 .-]*?)(?: -| api service -| api service)?( batch)?(?: (cache read|cache write|cache hit|cached))? (input|output)(?: text)? tokens?(?: - .*)?$',
+            ['model', 'way', 'cache', 'word']
+        ),
+        unit, words
+    );
+
+-- who makes a model that Google sells
+create or replace macro model_maker(model) as
+    case regexp_extract(lower(model), '^[a-z]+')
+        when 'claude' then 'Anthropic' when 'llama' then 'Meta' when 'mistral' then 'Mistral AI' when 'codestral' then 'Mistral AI'
+        when 'ministral' then 'Mistral AI' when 'jamba' then 'AI21 Labs' when 'deepseek' then 'DeepSeek' when 'qwen' then 'Alibaba' when 'gpt' then 'OpenAI'
+        when 'grok' then 'xAI' when 'command' then 'Cohere' when 'kimi' then 'Moonshot AI' when 'minimax' then 'MiniMax' when 'glm' then 'Z.ai'
+    end;
 
 -- Azure meters: gpt 4o 0513 Input global Tokens, GPT 5 Mini cchd Inpt Glbl 1M Tokens, 5.4 cd inp Gl, GPT 5 Batch outpt Glbl; counted in single
 -- tokens once the block of the unit is counted in.  Source: Azure Retail Prices API, meters of Azure OpenAI

@@ -3,7 +3,7 @@
 -- Money is the amount of the cost report, which is in cents.  `usage` (results of the messages usage report) adds tokens and, where all of them are
 -- of one API key, that key; it adds nothing to a total.  Priority Tier is in no cost report, code execution in no usage report.
 -- The two are joined by day, workspace, model, service tier, context window and place of inference; without tokens a row is charged once.
--- Contracted prices are the tenant's own (contract_prices), else what was paid for a unit; list prices are those of genai_prices, else what was
+-- Contracted prices are the tenant's own (agreed_prices), else what was paid for a unit; list prices are those of genai_prices, else what was
 -- paid.  Amounts have no tax and no credits.
 with
 lines as (
@@ -132,25 +132,16 @@ listed as (
 -- what the tenant has agreed on for the model, or for its family
 agreed as (
     select
-        listed.*,
-        case when of_tokens then coalesce(try_cast(of_model.price as decimal(38, 24)), try_cast(of_family.price as decimal(38, 24))) end as agreed_price,
-        case when agreed_price is not null then coalesce(of_model.tier, of_family.tier) end as price_tier
+        *,
+        case when of_tokens then agreed_price(getvariable('agreed_prices'), 'anthropic', model, price_kind, price_variant, currency, day_start) end as agreed
     from listed
-    left join contract_prices as of_model
-        on of_model.provider = 'anthropic' and of_model.model = lower(listed.model) and of_model.token_kind = listed.price_kind
-        and of_model.currency = listed.currency and of_model.variant = listed.price_variant
-        and strftime(listed.day_start, '%Y-%m-%d') >= of_model.valid_from and strftime(listed.day_start, '%Y-%m-%d') < of_model.valid_to
-    left join contract_prices as of_family
-        on of_family.provider = 'anthropic' and of_family.model = lower(model_family(listed.model)) and of_family.model <> lower(listed.model)
-        and of_family.token_kind = listed.price_kind and of_family.currency = listed.currency and of_family.variant = listed.price_variant
-        and strftime(listed.day_start, '%Y-%m-%d') >= of_family.valid_from and strftime(listed.day_start, '%Y-%m-%d') < of_family.valid_to
 ),
 
 priced as (
     select
         *,
         fit_price(case when pricing_quantity = 0 then cast(0 as decimal(38, 24)) else made_price(cost, pricing_quantity) end, pricing_quantity) as paid_price,
-        fit_price(agreed_price, pricing_quantity) as fitted_agreed_price,
+        fit_price(try_cast(agreed.price as decimal(38, 24)), pricing_quantity) as fitted_agreed_price,
         fit_price(list_price, pricing_quantity) as fitted_list_price,
         date_trunc('month', day_start) as month_start,
         case when of_tokens then '1000000 Tokens' when of_requests then '1000 Requests' else 'Units' end as pricing_unit,
@@ -243,9 +234,9 @@ select
         else coalesce(description, cost_type, 'Claude API')
     end as SkuMeter,
     sku || coalesce('/' || tier, '') || coalesce('/' || context_window, '') || coalesce('/' || inference_geo, '') || '/' || pricing_unit
-        || coalesce('/' || price_tier, '') as SkuPriceId,
+        || coalesce('/' || agreed.tier, '') as SkuPriceId,
     nullif(cast(json_merge_patch('{}', json_object(
-        'x_Model', model, 'x_PriceTier', price_tier, 'x_TokenType', token_type, 'x_ServiceTier', tier, 'x_Batch', tier = 'batch', 'x_ContextWindow', context_window,
+        'x_Model', model, 'x_PriceTier', agreed.tier, 'x_TokenType', token_type, 'x_ServiceTier', tier, 'x_Batch', tier = 'batch', 'x_ContextWindow', context_window,
         'x_InferenceGeo', inference_geo
     )) as varchar), '{}') as SkuPriceDetails,
     -- what the report does not have

@@ -391,6 +391,29 @@ described as (
                 then 'line_item_usage_amount times its price has more than 14 integer digits'
         end as quarantine
     from multiplied
+),
+
+-- what the tenant has agreed on for the tokens of a model
+agreeing as (
+    select
+        *,
+        case when tokens is not null then agreed_for(getvariable('agreed_prices'), 'aws', tokens, line_item_currency_code, make_timestamptz(charge_start * 1000000)) end as found_price
+    from described
+),
+
+agreed as (
+    select
+        * exclude (found_price),
+        found_price as agreed,
+        agreed_unit_price(found_price, tokens.tokens_each) as raw_agreed_price
+    from agreeing
+),
+
+contracted as (
+    select
+        * exclude (raw_agreed_price),
+        fit_price(raw_agreed_price, quantity) as agreed_price
+    from agreed
 )
 
 select
@@ -464,8 +487,8 @@ select
     end as ConsumedUnit,
 
     cast(null as varchar) as ContractApplied,
-    cast(contracted_cost as decimal(38, 24)) as ContractedCost,
-    contracted_price as ContractedUnitPrice,
+    cast(case when agreed_price is null then contracted_cost else multiply(agreed_price, quantity) end as decimal(38, 24)) as ContractedCost,
+    coalesce(agreed_price, contracted_price) as ContractedUnitPrice,
     cast(effective as decimal(38, 24)) as EffectiveCost,
 
     -- the parties
@@ -486,7 +509,7 @@ select
     case when pricing_category = 'Standard' and contains(line_item_usage_type, 'SpotUsage') then 'Dynamic' else pricing_category end
         as PricingCategory,
     line_item_currency_code as PricingCurrency,
-    contracted_price as PricingCurrencyContractedUnitPrice,
+    coalesce(agreed_price, contracted_price) as PricingCurrencyContractedUnitPrice,
     cast(effective as decimal(38, 24)) as PricingCurrencyEffectiveCost,
     list_price as PricingCurrencyListUnitPrice,
     quantity as PricingQuantity,
@@ -524,6 +547,7 @@ select
             '"GpuCount":' || try_cast(gpu as integer),
             '"StorageClass":' || to_json(storage_class),
             '"DiskType":' || case storage_media when 'SSD-backed' then '"SSD"' when 'HDD-backed' then '"HDD"' end,
+            '"x_PriceTier":' || to_json(agreed.tier),
             '"x_Tenancy":' || to_json(tenancy),
             '"x_VolumeType":' || to_json(volume_type)
         ) || '}', '{}')
@@ -573,6 +597,6 @@ select
         case when unused then '#unused' end
     ) as source_row_id,
     quarantine as quarantine_reason
-from described
+from contracted
 -- what cannot be mapped is one row, whatever it would have become
 where quarantine is null or unused is distinct from true

@@ -333,6 +333,32 @@ judged as (
             )
         end as tokens
     from looked_up
+),
+
+-- what the tenant has agreed on for the tokens of a model
+agreeing as (
+    select
+        *,
+        case when tokens is not null then agreed_for(getvariable('agreed_prices'), 'azure', tokens, currency, day) end as found_price
+    from judged
+),
+
+agreed as (
+    select
+        * exclude (found_price),
+        case when has_sku and not is_converted then found_price end as agreed,
+        agreed_unit_price(
+            case when has_sku and not is_converted then found_price end,
+            tokens.tokens_each * case when single_units = pricing_units * block then block when single_units = pricing_units then 1 end
+        ) as raw_agreed_price
+    from agreeing
+),
+
+contracted as (
+    select
+        * exclude (raw_agreed_price),
+        fit_price(raw_agreed_price, pricing_units) as agreed_price
+    from agreed
 )
 
 select
@@ -340,9 +366,9 @@ select
     billed_cost as BilledCost,
     effective_cost as EffectiveCost,
     case when has_sku then multiply(list_price, pricing_units) else billed_cost end as ListCost,
-    case when has_sku then multiply(contracted_price, pricing_units) else billed_cost end as ContractedCost,
+    case when has_sku then multiply(coalesce(agreed_price, contracted_price), pricing_units) else billed_cost end as ContractedCost,
     case when has_sku then list_price end as ListUnitPrice,
-    case when has_sku then contracted_price end as ContractedUnitPrice,
+    case when has_sku then coalesce(agreed_price, contracted_price) end as ContractedUnitPrice,
     currency as BillingCurrency,
     price_currency as PricingCurrency,
     case
@@ -354,7 +380,7 @@ select
     end as PricingCurrencyListUnitPrice,
     case
         when not has_sku then null
-        when not is_converted then contracted_price
+        when not is_converted then coalesce(agreed_price, contracted_price)
         when contracted_in_price_currency is not null then contracted_in_price_currency
         else cast(exact_quotient(cast(contracted_price as varchar), cast(exchange_rate as varchar), 24) as decimal(38, 24))
     end as PricingCurrencyContractedUnitPrice,
@@ -433,13 +459,14 @@ select
         when has_sku then concat_ws('/', sku_id, nullif(meter, sku_id), nullif(blank_to_null(part_number), sku_id), blank_to_null(offer_id), nullif(model, 'ondemand'), blank_to_null(term))
     end as SkuPriceId,
     case
-        when has_sku and (coalesce(try_cast(details[1] as integer), try_cast(details[2] as integer), 0) > 0 or details[3] is not null) then
+        when has_sku and (coalesce(try_cast(details[1] as integer), try_cast(details[2] as integer), 0) > 0 or details[3] is not null or agreed.tier is not null) then
             '{' || concat_ws(
                 ',',
                 case when try_cast(details[1] as integer) > 0 then '"CoreCount":' || cast(try_cast(details[1] as integer) as varchar)
                     when try_cast(details[2] as integer) > 0 then '"CoreCount":' || cast(try_cast(details[2] as integer) as varchar) end,
                 case when blank_to_null(details[3]) is not null then '"InstanceType":' || cast(to_json(details[3]) as varchar) end,
-                case when blank_to_null(details[4]) is not null then '"x_ImageType":' || cast(to_json(details[4]) as varchar) end
+                case when blank_to_null(details[4]) is not null then '"x_ImageType":' || cast(to_json(details[4]) as varchar) end,
+                '"x_PriceTier":' || cast(to_json(agreed.tier) as varchar)
             ) || '}'
     end as SkuPriceDetails,
 
@@ -540,4 +567,4 @@ select
     null as x_ListUnitPrice,
     source_row_id,
     quarantine_reason
-from judged
+from contracted

@@ -353,9 +353,34 @@ charges as (
         case
             when part <> '#promotion' and line_category = 'Usage' and not is_unused and left(meter, 7) in ('Gemini ', 'gemini ')
                 then gcp_model_usage(meter, consumed_source_unit, getvariable('genai_words'))
+            when part <> '#promotion' and line_category = 'Usage' and not is_unused and lower(service) like '%vertex ai%'
+                then partner_model_usage(meter, consumed_source_unit, getvariable('genai_words'))
         end as tokens,
         coalesce(usage_start < usage_end, false) as has_period
     from parts
+),
+
+-- what the tenant has agreed on for the tokens of a model
+agreeing as (
+    select
+        *,
+        case when tokens is not null then agreed_for(getvariable('agreed_prices'), 'gcp', tokens, billing_currency, usage_start) end as found_price
+    from charges
+),
+
+agreed as (
+    select
+        * exclude (found_price),
+        case when consumed = pricing_quantity then found_price end as agreed,
+        agreed_unit_price(case when consumed = pricing_quantity then found_price end, tokens.tokens_each) as raw_agreed_price
+    from agreeing
+),
+
+contracted as (
+    select
+        * exclude (raw_agreed_price),
+        fit_price(raw_agreed_price, pricing_quantity) as agreed_price
+    from agreed
 )
 
 select
@@ -363,13 +388,13 @@ select
     billed as BilledCost,
     billed as EffectiveCost,
     case when has_sku then multiply(list_unit_price, pricing_quantity) else billed end as ListCost,
-    case when has_sku then multiply(contracted_unit_price, pricing_quantity) else billed end as ContractedCost,
+    case when has_sku then multiply(coalesce(agreed_price, contracted_unit_price), pricing_quantity) else billed end as ContractedCost,
     case when has_sku then list_unit_price end as ListUnitPrice,
-    case when has_sku then contracted_unit_price end as ContractedUnitPrice,
+    case when has_sku then coalesce(agreed_price, contracted_unit_price) end as ContractedUnitPrice,
     billing_currency as BillingCurrency,
     case when exchange = 1 then billing_currency else 'USD' end as PricingCurrency,
     case when has_sku then divide(list_unit_price, exchange) end as PricingCurrencyListUnitPrice,
-    case when has_sku then divide(contracted_unit_price, exchange) end as PricingCurrencyContractedUnitPrice,
+    case when has_sku then divide(coalesce(agreed_price, contracted_unit_price), exchange) end as PricingCurrencyContractedUnitPrice,
     divide(billed, exchange) as PricingCurrencyEffectiveCost,
     -- periods; a charge for no usage, whose times are often empty, is for the month of the invoice
     period_start as BillingPeriodStart,
@@ -442,7 +467,7 @@ select
     coalesce(seller, 'Google Cloud') as ServiceProviderName,
     case when category in ('Usage', 'Purchase', 'Credit') then 'Google Cloud' end as HostProviderName,
     coalesce(seller, 'Google Cloud') as ProviderName,
-    coalesce(seller, 'Google Cloud') as PublisherName,
+    coalesce(model_maker(tokens.model), seller, 'Google Cloud') as PublisherName,
     -- place and resource
     region as RegionId,
     case when region is not null then coalesce(gcp_regions.region_name, region) end as RegionName,
@@ -452,7 +477,7 @@ select
         as ResourceName,
     case
         when global_name is null and short_name is null then null
-        else coalesce(gcp_resource_types.resource_type, charges.collection, service || ' resource')
+        else coalesce(gcp_resource_types.resource_type, contracted.collection, service || ' resource')
     end as ResourceType,
     case
         when len(all_labels) > 0 then
@@ -475,7 +500,7 @@ select
             || case when pricing_unit = 'Units' then '/Units' else '' end
     end as SkuPriceId,
     case
-        when has_sku and coalesce(machine, cast(cores as varchar), cast(megabytes as varchar), model, tier_start) is not null then
+        when has_sku and coalesce(machine, cast(cores as varchar), cast(megabytes as varchar), model, tier_start, agreed.tier) is not null then
             '{' || concat_ws(
                 ',',
                 '"CoreCount":' || cast(cores as varchar),
@@ -484,6 +509,7 @@ select
                 -- the label is in MB, FOCUS wants GiB
                 '"MemorySize":' || rtrim(rtrim(cast(cast(megabytes * 0.0009765625 as decimal(28, 10)) as varchar), '0'), '.'),
                 '"x_ConsumptionModel":' || to_json(model),
+                '"x_PriceTier":' || to_json(agreed.tier),
                 '"x_TierStartAmount":' || to_json(tier_start)
             ) || '}'
     end as SkuPriceDetails,
@@ -526,7 +552,7 @@ select
     null as x_ListUnitPrice,
     source_row_id || part as source_row_id,
     reason as quarantine_reason
-from charges
+from contracted
 left join gcp_services on gcp_services.service_name = service
 left join gcp_regions on gcp_regions.region_id = region
-left join gcp_resource_types on gcp_resource_types.collection = charges.collection
+left join gcp_resource_types on gcp_resource_types.collection = contracted.collection

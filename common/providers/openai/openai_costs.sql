@@ -3,7 +3,7 @@
 -- Money is the amount of the costs.  `usage` (results of the usage endpoints) adds requests, service tier and batch, and nothing to a total:
 -- requests stand on one row of each day, project, API key and model (its output, where it has one), so that they add up.
 -- line_item is free text: MODEL, KIND, perhaps after a tier (`priority | `) and before `long context`.  What does not fit is money all the same.
--- Contracted prices are the tenant's own (contract_prices), else what was paid for a unit; list prices are those of genai_prices, else what was
+-- Contracted prices are the tenant's own (agreed_prices), else what was paid for a unit; list prices are those of genai_prices, else what was
 -- paid.  Amounts have no tax and no credits.
 with
 lines as (
@@ -146,18 +146,9 @@ listed as (
 -- what the tenant has agreed on for the model, or for its family
 agreed as (
     select
-        listed.*,
-        case when of_tokens then coalesce(try_cast(of_model.price as decimal(38, 24)), try_cast(of_family.price as decimal(38, 24))) end as agreed_price,
-        case when agreed_price is not null then coalesce(of_model.tier, of_family.tier) end as price_tier
+        *,
+        case when of_tokens then agreed_price(getvariable('agreed_prices'), 'openai', model, price_kind, price_variant, currency, day_start) end as agreed
     from listed
-    left join contract_prices as of_model
-        on of_model.provider = 'openai' and of_model.model = lower(listed.model) and of_model.token_kind = listed.price_kind
-        and of_model.currency = listed.currency and of_model.variant = listed.price_variant
-        and strftime(listed.day_start, '%Y-%m-%d') >= of_model.valid_from and strftime(listed.day_start, '%Y-%m-%d') < of_model.valid_to
-    left join contract_prices as of_family
-        on of_family.provider = 'openai' and of_family.model = lower(model_family(listed.model)) and of_family.model <> lower(listed.model)
-        and of_family.token_kind = listed.price_kind and of_family.currency = listed.currency and of_family.variant = listed.price_variant
-        and strftime(listed.day_start, '%Y-%m-%d') >= of_family.valid_from and strftime(listed.day_start, '%Y-%m-%d') < of_family.valid_to
 ),
 
 priced as (
@@ -165,7 +156,7 @@ priced as (
         *,
         fit_price(case when charged_once then abs(cost) when quantity = 0 then cast(0 as decimal(38, 24)) else made_price(cost, pricing_quantity) end, pricing_quantity)
             as paid_price,
-        fit_price(agreed_price, pricing_quantity) as fitted_agreed_price,
+        fit_price(try_cast(agreed.price as decimal(38, 24)), pricing_quantity) as fitted_agreed_price,
         fit_price(list_price, pricing_quantity) as fitted_list_price,
         date_trunc('month', day_start) as month_start,
         case
@@ -268,9 +259,9 @@ select
         when 'reasoning' then 'Reasoning Tokens'
         else coalesce(line_item, 'OpenAI API')
     end as SkuMeter,
-    sku || coalesce('/' || tier, '') || case when batch = 'true' then '/batch' else '' end || coalesce('/' || price_tier, '') as SkuPriceId,
+    sku || coalesce('/' || tier, '') || case when batch = 'true' then '/batch' else '' end || coalesce('/' || agreed.tier, '') as SkuPriceId,
     nullif(cast(json_merge_patch('{}', json_object(
-        'x_Model', model, 'x_PriceTier', price_tier, 'x_TokenType', token_kind, 'x_ServiceTier', tier, 'x_Batch', cast(batch as boolean), 'x_Medium', nullif(parsed.medium, ''),
+        'x_Model', model, 'x_PriceTier', agreed.tier, 'x_TokenType', token_kind, 'x_ServiceTier', tier, 'x_Batch', cast(batch as boolean), 'x_Medium', nullif(parsed.medium, ''),
         'x_LongContext', case when parsed.long <> '' then true end
     )) as varchar), '{}') as SkuPriceDetails,
     -- what the costs do not have

@@ -12,7 +12,8 @@ select
     x_Batch as batch,
     BillingCurrency as currency,
     sum(BilledCost) as cost,
-    sum(x_Tokens) as tokens
+    sum(x_Tokens) as tokens,
+    count(*) as charges
 from cost_data_standard_1_3
 where
     ChargePeriodStart >= @from_time and ChargePeriodStart < @until_time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.messages.subscriptions import SUBSCRIPTIONS
+from common.messages.subscriptions import SUBSCRIPTIONS, received_by
 from common.providers.registry import PROVIDERS
 
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
@@ -16,7 +16,7 @@ KEYED = ("api", "manual_sync")
 HTTP = (*KEYED, "provider_webhook", "stripe_webhook")
 """Functions that are called over HTTP."""
 JOBS = ("unpack_files",)
-_INGEST = tuple(f"ingest_{provider}" for provider in PROVIDERS)
+_INGEST = tuple(one for one in FUNCTIONS if one.startswith("ingest_"))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def grants() -> Iterator[Grant]:
     for function in _INGEST:
         yield Grant(function, PUBLISHER, "topic:bill-landed")
         yield Grant(function, PUBLISHER, "topic:alert-raised")
-        yield Grant(function, PUBLISHER, f"topic:{function.replace('_', '-')}")
+        yield from (Grant(function, PUBLISHER, f"topic:{one.topic}") for one in received_by(function))
     for function in (*_INGEST, *JOBS):
         yield Grant(function, "roles/storage.objectUser", "objects:raw/")
         yield Grant(function, _READ_OBJECTS, "objects:uploads/")
@@ -79,6 +79,8 @@ def grants() -> Iterator[Grant]:
     yield from (
         Grant("normalize_focus", "roles/storage.objectCreator", f"objects:{one}/") for one in ("focus", "quarantine")
     )
+    yield from (Grant(one, _READ_OBJECTS, "objects:meters/") for one in ("normalize_focus", "api"))
+    yield Grant("api", "roles/storage.objectCreator", "objects:meters/")
     yield Grant("normalize_focus", _READ_BUCKET, "bucket")
     for function, role in (
         ("normalize_focus", "dataOwner"),
@@ -91,7 +93,8 @@ def grants() -> Iterator[Grant]:
     yield Grant("evaluate_budgets", PUBLISHER, "topic:alert-raised")
     yield Grant("clean_up", PUBLISHER, "topic:clean-up-requested")
     yield from (
-        Grant("clean_up", "roles/storage.objectUser", f"objects:{one}/") for one in ("raw", "focus", "quarantine")
+        Grant("clean_up", "roles/storage.objectUser", f"objects:{one}/")
+        for one in ("raw", "focus", "quarantine", "meters")
     )
     yield Grant("clean_up", _READ_BUCKET, "bucket")
     yield Grant("api", "roles/bigquery.dataViewer", "datasets")
