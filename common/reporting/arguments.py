@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from common.domain.nearest import did_you_mean, folded
@@ -11,7 +12,7 @@ from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration
 from common.focus import TIME_TYPE
 from common.warehouse.cost_report import Days, Metric
-from common.warehouse.dimensions import Dimension, Filter, Operator, dimension
+from common.warehouse.dimensions import NODE, WITHIN, Dimension, Filter, Operator, dimension
 
 CONVERTED_TO = "USD"
 """The one currency that the tenant's rates lead to."""
@@ -82,7 +83,7 @@ def read_days(
 
 
 def read_dimension(text: str) -> Dimension:
-    """What charges are grouped by: a short name, a FOCUS column, or `tag:KEY`.  Raises InvalidQuestion."""
+    """What charges are grouped by: a short name, a FOCUS column, `tag:KEY`, `node` or `node:LEVEL`.  Raises InvalidQuestion."""
     try:
         return dimension(text.strip())
     except BadConfiguration as error:
@@ -102,7 +103,8 @@ def read_dimensions(text: str) -> tuple[Dimension, ...]:
 def read_filter(text: str) -> Filter:
     """One condition: `service=A`, `service!=A`, `service in (A, B)`, `service not in (A, B)`, `service~part`.
 
-    An empty value asks for charges without one: `tag:team=`; `tag:team!=` asks for those with one.  Raises InvalidQuestion.
+    An empty value asks for charges without one: `tag:team=`; `tag:team!=` asks for those with one.  `node=a` asks for the node a and all
+    below it.  Raises InvalidQuestion.
     """
     listed, compared = _IN_LIST.fullmatch(text), _COMPARED.fullmatch(text)
     found = listed or compared
@@ -112,6 +114,8 @@ def read_filter(text: str) -> Filter:
     if name.startswith('tag:"'):
         name = "tag:" + name[5:-1].replace('""', '"')
     asked = read_dimension(name)
+    if asked.name == NODE:
+        asked = replace(asked, level=WITHIN)
     if not asked.filterable:
         raise InvalidQuestion(f"{asked.name} is a number; charges are filtered by texts and times")
     if listed:

@@ -44,6 +44,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "retention": (),
     "sizes": (),
     "meter_files": (),
+    "hierarchy": (),
 }
 """What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
 SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}
