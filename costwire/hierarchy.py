@@ -19,7 +19,7 @@ from common.reporting.arguments import read_day, read_metric
 from common.reporting.hierarchy import HierarchyPreview, preview_hierarchy
 from common.runtime.bootstrap import runtime
 from common.tenancy import hierarchy as keeping
-from common.tenancy.hierarchy import Change, Changed, version_as_json
+from common.tenancy.hierarchy import Change, Changed, summary_as_json, version_as_json
 from common.tenancy.hierarchy_file import MOST_BYTES, read_hierarchy
 from costwire.arguments import read_period, usage_errors
 from costwire.output import AsJson, Org, console, money, print_json, styled, table
@@ -52,14 +52,18 @@ def show(
     on: Annotated[
         str | None, typer.Option("--on", help="As it counts on this day, YYYY-MM-DD; today by default.")
     ] = None,
+    number: Annotated[int | None, typer.Option("--version", help="This version, whenever it counted.")] = None,
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
     """Show the tree of nodes."""
+    if on and number is not None:
+        raise typer.BadParameter("--on and --version each name a version; give one of them")
     with usage_errors():
         day = read_day(on) if on else None
     rt = runtime()
-    version = keeping.show_hierarchy(rt, tenant_of(rt, org), day)
+    org = tenant_of(rt, org)
+    version = keeping.show_hierarchy(rt, org, day) if number is None else keeping.show_version(rt, org, number)
     if as_json:
         print_json(version_as_json(version))
     elif not version.hierarchy.nodes:
@@ -99,7 +103,7 @@ def rename(
     rt, change = runtime(), _change(since)
     org = tenant_of(rt, org, writes=True)
     with usage_errors():
-        changed = keeping.rename_node(rt, org, change, node, name, kind)
+        changed = keeping.change_node(rt, org, change, node, name, kind)
     _print_changed(changed, as_json)
 
 
@@ -118,7 +122,7 @@ def move(
     rt, change = runtime(), _change(since)
     org = tenant_of(rt, org, writes=True)
     with usage_errors():
-        changed = keeping.move_node(rt, org, change, node, to)
+        changed = keeping.change_node(rt, org, change, node, parent=to or keeping.TOP)
     _print_changed(changed, as_json)
 
 
@@ -174,12 +178,16 @@ def apply(
 
 
 @app.command("versions")
-def versions(org: Org = "default", as_json: AsJson = False) -> None:
-    """List every version: what changed, by whom, and from which day on it counts."""
+def versions(
+    most: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many, the newest first.")] = 50,
+    org: Org = "default",
+    as_json: AsJson = False,
+) -> None:
+    """List versions: what changed, by whom, and from which day on it counts."""
     rt = runtime()
-    found = keeping.list_versions(rt, tenant_of(rt, org))
+    found = keeping.list_versions(rt, tenant_of(rt, org), most)
     if as_json:
-        print_json([version_as_json(one) for one in found])
+        print_json([summary_as_json(one) for one in found])
         return
     shown = table(
         "version", "from", "changed at", "by", "change", "nodes", "rules", numbers=("version", "nodes", "rules")
@@ -332,4 +340,4 @@ def _print_preview(preview: HierarchyPreview) -> None:
         shown.add_row("total", money(one.total), money(one.total), "", style="bold")
         console.print(shown)
         moved = plain(add_up(each.change for each in one.nodes if each.change > 0))
-        console.print(f"{moved} {one.currency} would be allocated otherwise; nothing was stored", soft_wrap=True)
+        console.print(f"{moved} {one.currency} would move to other nodes; nothing was stored", soft_wrap=True)

@@ -70,10 +70,10 @@ def load(documents: DocumentStore, org_slug: str, number: int) -> Version:
     return _read(document) if document else NOTHING
 
 
-def versions(documents: DocumentStore, org_slug: str) -> list[Version]:
-    """All that were ever made, oldest first."""
-    found = documents.list(below(org_slug, COLLECTION))
-    return [_read(document) for name, document in found if name != _HEAD]
+def versions(documents: DocumentStore, org_slug: str, most: int, before: int | None = None) -> list[Version]:
+    """At most so many, the newest first.  before: only those of a smaller number."""
+    last = newest_number(documents, org_slug) if before is None else min(before - 1, newest_number(documents, org_slug))
+    return [load(documents, org_slug, number) for number in range(last, max(0, last - most), -1)]
 
 
 def change(

@@ -124,7 +124,7 @@ def allocated_of(
 ) -> Allocated | None:
     """How a question is allocated; None where it names no nodes.  days: all that are asked for, also those to compare with.
 
-    Raises InvalidQuestion for a node that never was.
+    Raises InvalidQuestion for a node that exists neither in the days nor now.
     """
     own = tuple(one for one in filters if one.dimension.of_nodes)
     if not own and not any(one.of_nodes for one in group):
@@ -174,14 +174,10 @@ def _names(
     latest = hierarchies.newest(documents, org_slug)
     names = {name: node for one in (*versions, latest) for name, node in one.hierarchy.nodes.items()}
     wanted = [name for one in filters if one.operator in (Operator.IS, Operator.IS_NOT) for name in one.values]
-    if any(name not in names for name in wanted):
-        names = {
-            n: node for one in hierarchies.versions(documents, org_slug) for n, node in one.hierarchy.nodes.items()
-        } | names
     for name in wanted:
         if name not in names:
             raise InvalidQuestion(
-                f"there is no node '{name[:70]}'; costwire hierarchy show lists them{did_you_mean(name[:70], names)}"
+                f"there is no node '{name[:70]}' in these days; costwire hierarchy show lists them{did_you_mean(name[:70], names)}"
             )
     return names
 

@@ -11,6 +11,7 @@ from common.domain.allocation import InvalidHierarchy, Rule
 from common.domain.hierarchy import Hierarchy, Node
 from common.domain.names import identifier
 from common.domain.period import BillingPeriod
+from common.errors import NotFound
 from common.ports import Runtime
 from common.records import hierarchies
 from common.records.hierarchies import Version, as_plain
@@ -59,9 +60,16 @@ def show_hierarchy(rt: Runtime, org_slug: str, on: date | None = None) -> Versio
     return hierarchies.load(rt.documents, org_slug, counting[-1] if counting else 0)
 
 
-def list_versions(rt: Runtime, org_slug: str) -> list[Version]:
-    """All versions that were ever made, oldest first."""
-    return hierarchies.versions(rt.documents, org_slug)
+def show_version(rt: Runtime, org_slug: str, number: int) -> Version:
+    """A version by its number.  Raises NotFound."""
+    if not 1 <= number <= hierarchies.newest_number(rt.documents, org_slug):
+        raise NotFound(f"the hierarchy has no version {number}; costwire hierarchy versions lists them")
+    return hierarchies.load(rt.documents, org_slug, number)
+
+
+def list_versions(rt: Runtime, org_slug: str, most: int, before: int | None = None) -> list[Version]:
+    """At most so many versions, the newest first.  before: only those of a smaller number."""
+    return hierarchies.versions(rt.documents, org_slug, most, before)
 
 
 def add_node(
@@ -72,23 +80,31 @@ def add_node(
     return _change(rt, org_slug, change, lambda one: one.add(node), f"{kind} {node.node_id} added")
 
 
-def rename_node(
-    rt: Runtime, org_slug: str, change: Change, node_id: str, name: str | None, kind: str | None
+TOP = ""
+"""Stands for no parent where None stands for no change."""
+
+
+def change_node(
+    rt: Runtime,
+    org_slug: str,
+    change: Change,
+    node_id: str,
+    name: str | None = None,
+    kind: str | None = None,
+    parent: str | None = None,
 ) -> Changed:
-    """Give a node another name or kind; its id stays, and so does its allocation."""
+    """Give a node another name, kind or parent in one version; its id stays.  None leaves what it is, TOP as the parent is the top.
+
+    What is below it goes with it.  Raises UnknownNode, InvalidHierarchy for a place below itself.
+    """
+    moved = "" if parent is None else f"{node_id} moved to {parent or 'the top'}"
+    renamed = "" if name is None and kind is None else f"{node_id} renamed"
 
     def work(one: Hierarchy) -> Hierarchy:
-        known = one.node(node_id)
-        return one.rename(node_id, known.name if name is None else name.strip(), kind)
+        made = one.rename(node_id, one.node(node_id).name if name is None else name.strip(), kind)
+        return made if parent is None else made.move(node_id, parent or None)
 
-    return _change(rt, org_slug, change, work, f"{node_id} renamed")
-
-
-def move_node(rt: Runtime, org_slug: str, change: Change, node_id: str, parent: str | None) -> Changed:
-    """Put a node and what is below it under another one, or to the top.  Raises InvalidHierarchy for a place below itself."""
-    return _change(
-        rt, org_slug, change, lambda one: one.move(node_id, parent), f"{node_id} moved to {parent or 'the top'}"
-    )
+    return _change(rt, org_slug, change, work, " and ".join(filter(None, (moved, renamed))) or f"{node_id} changed")
 
 
 def remove_node(rt: Runtime, org_slug: str, change: Change, node_id: str, subtree: bool = False) -> Changed:
@@ -127,6 +143,11 @@ def version_as_json(one: Version) -> dict[str, Any]:
         "change": one.what or None,
         **as_plain(one.hierarchy),
     }
+
+
+def summary_as_json(one: Version) -> dict[str, Any]:
+    """The same with numbers of nodes and rules instead of these."""
+    return {**version_as_json(one), "nodes": len(one.hierarchy.nodes), "rules": len(one.hierarchy.rules)}
 
 
 def month_start(month: BillingPeriod) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 from common.domain.allocation import Condition, InvalidHierarchy, Rule, read_weight
 from common.domain.hierarchy import Hierarchy, Node
+from common.domain.money import plain
 from common.domain.names import identifier
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration
@@ -36,6 +38,29 @@ def read_hierarchy(text: str, name: str = "the file") -> Hierarchy:
         return Hierarchy(nodes, tuple(rules))
     except InvalidHierarchy as error:
         raise BadConfiguration(f"{name}: {error}") from None
+
+
+def hierarchy_text(one: Hierarchy) -> str:
+    """The text of a file that declares a hierarchy."""
+    lines = []
+    for node in one.in_order:
+        parent = f", parent = {_quoted(node.parent)}" if node.parent else ""
+        lines.append(
+            f"  {{ id = {_quoted(node.node_id)}, name = {_quoted(node.name)}, kind = {_quoted(node.kind)}{parent} }},"
+        )
+    made = ["nodes = [", *lines, "]", "rules = ["]
+    for rule in one.rules:
+        when = ", ".join(
+            f"{_quoted(each.column)} = [{', '.join(map(_quoted, each.values))}]" for each in rule.conditions
+        )
+        to = ", ".join(f"{_quoted(node_id)} = {plain(weight)}" for node_id, weight in rule.weights.items())
+        made.append(f"  {{ priority = {rule.priority}, when = {{ {when} }}, to = {{ {to} }} }},")
+    return "\n".join([*made, "]", ""])
+
+
+def _quoted(text: str) -> str:
+    """As TOML writes a text; texts of a hierarchy have no control characters."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def node_of(entry: Mapping[str, Any]) -> Node:

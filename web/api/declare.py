@@ -107,6 +107,10 @@ class Routes:
         """A handler that changes something."""
         return self._adding("PATCH", paths, needs, answer)
 
+    def put(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+        """A handler that sets something instead of what was there."""
+        return self._adding("PUT", paths, needs, answer)
+
     def delete(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
         """A handler that removes something."""
         return self._adding("DELETE", paths, needs, answer)
