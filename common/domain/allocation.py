@@ -15,7 +15,7 @@ from functools import cached_property
 from math import prod
 from types import MappingProxyType
 
-from common.domain.money import plain, read_number
+from common.domain.money import read_number
 from common.domain.nearest import did_you_mean
 
 SHARE_DIGITS = 12
@@ -95,7 +95,7 @@ class Rule:
         for node_id, weight in self.weights.items():
             if not 0 < weight <= _MOST_WEIGHT or weight != round(weight, _WEIGHT_DIGITS):
                 raise InvalidHierarchy(
-                    f"rule {self.priority}: the weight of {node_id[:70]} is {plain(weight)}, expected more than 0, "
+                    f"rule {self.priority}: the weight of {node_id[:70]} is {str(weight)[:40]}, expected more than 0, "
                     f"at most {_MOST_WEIGHT:,}, and at most {_WEIGHT_DIGITS} fractional digits"
                 )
         if not all(self.shares.values()):

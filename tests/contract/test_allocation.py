@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from common.domain.allocation import Condition, Rule
+from common.domain.allocation import Condition, Rule, first_match
 from common.domain.hierarchy import Hierarchy, Node
+from common.domain.money import EXACT, add
 from common.records.hierarchies import Version
 from common.reporting.allocated import allocated_by
 from common.reporting.arguments import read_dimensions, read_filter
@@ -53,31 +57,33 @@ FIRST = Hierarchy(
 SECOND = Hierarchy(NODES, (rule(10, {"odd": "1"}, account="account-1"),))
 
 
+CHARGES = [
+    charge(BilledCost="10", Tags='{"team": "a"}'),
+    charge(BilledCost="2", Tags='{"team": "a"}', ServiceName=None),
+    charge(BilledCost=TINY, Tags=None, RegionId="region-1"),
+    charge(BilledCost="16", SubAccountId=None, RegionId="region-1", Tags=json.dumps({'odd."key': ODD})),
+    charge(BilledCost="32", BillingCurrency="EUR", ServiceName="Storage", SubAccountId="account-2", Tags=None),
+    charge(BilledCost="64", SubAccountId="account-3", RegionId=None, Tags='{"team": ""}'),
+    charge(BilledCost="128", ChargePeriodStart="2026-03-31T23:30:00Z", Tags='{"team": "a"}'),
+    charge(BilledCost="-1", ChargePeriodStart="2026-03-09T23:59:59Z", Tags='{"team": "a"}'),
+]
+
+
 @pytest.fixture(scope="module", params=chosen("WAREHOUSES", "duckdb"))
 def opened(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    place: Path = tmp_path_factory.mktemp("allocation")
-    made = Opened(place, request.param)
-    made.show(
-        "d1",
-        charge(BilledCost="10", Tags='{"team": "a"}'),
-        charge(BilledCost="2", Tags='{"team": "a"}', ServiceName=None),
-        charge(BilledCost=TINY, Tags=None, RegionId="region-1"),
-        charge(BilledCost="16", SubAccountId=None, RegionId="region-1", Tags='{"odd.\\"key": ' + _json(ODD) + "}"),
-        charge(BilledCost="32", BillingCurrency="EUR", ServiceName="Storage", SubAccountId="account-2", Tags=None),
-        charge(BilledCost="64", SubAccountId="account-3", RegionId=None, Tags='{"team": ""}'),
-        charge(BilledCost="128", ChargePeriodStart="2026-03-31T23:30:00Z", Tags='{"team": "a"}'),
-        charge(BilledCost="-1", ChargePeriodStart="2026-03-09T23:59:59Z", Tags='{"team": "a"}'),
-    )
+    made = Opened(tmp_path_factory.mktemp("allocation"), request.param)
+    made.show("d1", *CHARGES)
     yield made
     made.close()
 
 
-def allocated(opened: Opened, by: str, *conditions: str) -> tuple[dict[tuple[Any, ...], Decimal], dict[str, Decimal]]:
+VERSIONS = [Version(1, date(2026, 3, 10), "", "", "", FIRST), Version(2, date(2026, 3, 31), "", "", "", SECOND)]
+
+
+def allocated(
+    opened: Opened, by: str, *conditions: str, versions: Sequence[Version] = VERSIONS
+) -> tuple[dict[tuple[Any, ...], Decimal], dict[str, Decimal]]:
     """((currency, keys...) -> cost, currency -> the whole)."""
-    versions = [
-        Version(1, date(2026, 3, 10), "", "", "", FIRST),
-        Version(2, date(2026, 3, 31), "", "", "", SECOND),
-    ]
     group, filters = read_dimensions(by), tuple(map(read_filter, conditions))
     own = [one for one in filters if one.dimension.of_nodes]
     made = allocated_by(group, own, versions, dict(NODES))
@@ -85,17 +91,11 @@ def allocated(opened: Opened, by: str, *conditions: str) -> tuple[dict[tuple[Any
     found: dict[tuple[Any, ...], Decimal] = {}
     for one in made.parts(sums):
         key = (one.currency, *one.keys)
-        found[key] = found.get(key, Decimal(0)) + (one.cost or Decimal(0))
+        found[key] = EXACT.add(found.get(key, Decimal(0)), one.cost or Decimal(0))
     whole: dict[str, Decimal] = {}
     for one in made.whole(sums):
-        whole[one.currency] = whole.get(one.currency, Decimal(0)) + (one.cost or Decimal(0))
+        whole[one.currency] = EXACT.add(whole.get(one.currency, Decimal(0)), one.cost or Decimal(0))
     return found, whole
-
-
-def _json(text: str) -> str:
-    import json
-
-    return json.dumps(text)
 
 
 THIRD, REST = Decimal("3.33333333333"), Decimal("3.33333333334")
@@ -147,3 +147,65 @@ def test_a_condition_on_nodes_takes_their_part(opened: Opened, condition: str, e
     assert whole.get("USD") == expected
     by_node, _ = allocated(opened, "node,day", condition)
     assert sum(cost for keys, cost in by_node.items() if keys[0] == "USD") == expected
+
+
+COLUMNS = {"account": "SubAccountId", "service": "ServiceName", "region": "RegionId"}
+SOME = {
+    "account": ("account-1", "account-2", "account-3", "none-such"),
+    "service": ("Compute", "Storage"),
+    "region": ("region-1", "eu-west-1"),
+    "tag:team": ("a", "b"),
+    'tag:odd."key': (ODD, "x"),
+}
+CONDITIONS = st.dictionaries(st.sampled_from(sorted(SOME)), st.integers(1, 2), min_size=1, max_size=3).flatmap(
+    lambda wanted: st.fixed_dictionaries(
+        {
+            name: st.lists(st.sampled_from(SOME[name]), min_size=1, max_size=count, unique=True)
+            for name, count in wanted.items()
+        }
+    )
+)
+RULES = st.lists(
+    st.tuples(
+        CONDITIONS, st.dictionaries(st.sampled_from(sorted(NODES)), st.decimals("0.01", "99", places=2), min_size=1)
+    ),
+    max_size=8,
+).map(
+    lambda found: tuple(
+        Rule(number, tuple(Condition(name, tuple(values)) for name, values in when.items()), to)
+        for number, (when, to) in enumerate(found, 1)
+    )
+)
+PARENTS = st.fixed_dictionaries(
+    {"platform": st.sampled_from([None, "eng", "odd"]), "shop": st.sampled_from([None, "eng", "platform"])}
+)
+
+
+@given(rules=RULES, parents=PARENTS, more=RULES)
+@settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_any_rules_allocate_every_charge_as_they_say_and_keep_the_whole(
+    opened: Opened, rules: tuple[Rule, ...], parents: dict[str, str | None], more: tuple[Rule, ...]
+) -> None:
+    """Against the same decision made charge by charge in Python."""
+    tree = {name: replace(one, parent=parents.get(name, one.parent)) for name, one in NODES.items()}
+    versions = [
+        Version(1, date(2026, 3, 10), "", "", "", Hierarchy(tree, rules)),
+        Version(2, date(2026, 3, 31), "", "", "", Hierarchy(NODES, more)),
+    ]
+    expected: dict[tuple[Any, ...], Decimal] = {}
+    for row in CHARGES:
+        day, cost = str(row["ChargePeriodStart"])[:10], Decimal(str(row["BilledCost"]))
+        known = [one.hierarchy for one in versions if one.valid_from.isoformat() <= day]
+        tags = {f"tag:{key}": value for key, value in json.loads(row["Tags"] or "{}").items()}
+        facts = {name: row[column] for name, column in COLUMNS.items()} | tags
+        match = first_match(known[-1].rules, facts) if known else None
+        for node_id, share in match.shares.items() if match else [(None, Decimal(1))]:
+            path = known[-1].paths[node_id] if node_id else (None,)
+            key = (row["BillingCurrency"], node_id, path[min(2, len(path)) - 1])
+            expected[key] = EXACT.add(expected.get(key, Decimal(0)), EXACT.multiply(cost, share))
+    found, whole = allocated(opened, "node,node:2", versions=versions)
+    assert found == expected
+    assert whole == {
+        currency: add(Decimal(str(one["BilledCost"])) for one in CHARGES if one["BillingCurrency"] == currency)
+        for currency in whole
+    }

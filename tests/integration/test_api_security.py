@@ -24,6 +24,9 @@ BODIES: dict[str, Any] = {
     "onboard_organization": {"name": "New"},
     "snooze": {"until": "2027-01-01T00:00:00Z"},
     "preview": {"name": "New", "amount": "5", "currency": "USD"},
+    "add_hierarchy_node": {"name": "New"},
+    "change_hierarchy_node": {"name": "New"},
+    "set_allocation_rules": {"rules": []},
 }
 """Operation -> a body that it takes; {} for all others."""
 QUERIES = {"get_charge": ("id", "charge_id")}
@@ -64,7 +67,7 @@ def state(world: World) -> list[str]:
     found = []
     for org in (world.acme.org_slug, world.other.org_slug):
         found.append(str(world.rt.documents.get(f"orgs/{org}")))
-        for name in ("api_keys", "budgets", "alerts", "integrations", "runs", "deliveries"):
+        for name in ("api_keys", "budgets", "alerts", "integrations", "runs", "deliveries", "hierarchy"):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")
     return found
