@@ -26,6 +26,8 @@ from common.warehouse.dimensions import WITHIN, Dimension, Filter, Operator
 Path = tuple[str, ...]
 """Nodes from the top down to the one that charges are allocated to; empty for unallocated ones."""
 _WHOLE = Decimal(1)
+_Keys = tuple[tuple[str | None, ...], tuple[str | None, ...]]
+"""(keys, names)."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,14 @@ class Allocated:
         return [_part(one, sum((share for _, share in self._shares(one)), Decimal(0))) for one in sums]
 
     def parts(self, sums: Iterable[CostSum]) -> list[CostSum]:
-        """The sums by the question's dimensions.  A charge that a rule splits counts in each of its nodes."""
+        """The sums by the question's dimensions.  A charge that a rule splits counts once in each of its groups."""
         found = []
         for one in sums:
+            by_keys: dict[_Keys, Decimal] = {}
             for path, share in self._shares(one):
-                keys, names = self._keys(one, path)
-                found.append(replace(_part(one, share), keys=keys, names=names))
+                named = self._keys(one, path)
+                by_keys[named] = by_keys.get(named, Decimal(0)) + share
+            found += [replace(_part(one, share), keys=keys, names=names) for (keys, names), share in by_keys.items()]
         return found
 
     def _wanted(self) -> frozenset[int] | None:
@@ -107,7 +111,7 @@ class Allocated:
             return any(part in one or part in self.names[one].name.casefold() for one in asked)
         return any(one in condition.values for one in asked) == (condition.operator is Operator.IS)
 
-    def _keys(self, one: CostSum, path: Path) -> tuple[tuple[str | None, ...], tuple[str | None, ...]]:
+    def _keys(self, one: CostSum, path: Path) -> _Keys:
         keys, names = iter(one.keys), iter(one.names)
         made: list[tuple[str | None, str | None]] = []
         for each in self.group:

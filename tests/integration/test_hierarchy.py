@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ from web.api.access import OpenDoor
 from web.api.app import Service
 from web.site import create_site
 
+ROOT = Path(__file__).parents[2]
 BY = Change("a test")
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 FEBRUARY, MARCH = date(2026, 2, 1), date(2026, 3, 1)
@@ -175,6 +177,8 @@ def test_nodes_get_their_shares_and_the_rest_is_shown_as_unallocated(seen: Lapto
         assert with_nodes.amounts == without.amounts, "a charge that is split is one charge"
     assert [(one.number, one.valid_from) for one in answer.hierarchy] == [(1, MARCH)]
     assert whole.hierarchy == ()
+    by_level = {each.keys: each.amounts.charges for one in ask(seen, "node:1").currencies for each in one.groups}
+    assert by_level == {("eng",): 3, (None,): 3}, "its shares in one group are one charge"
     assert {each.names for one in answer.currencies for each in one.groups} == {
         ("Shop",),
         ("Engineering",),
@@ -457,3 +461,26 @@ def test_a_hierarchy_is_its_organization_s_alone_and_goes_with_it(rt: Laptop) ->
     assert set(hierarchy.show_hierarchy(rt, ORG).hierarchy.nodes) == {"eng", "shop", "data"}
     data.remove(rt, "other_1")
     assert rt.documents.list("orgs/other_1/hierarchy") == [] and hierarchies.newest_number(rt.documents, ORG) == 1
+
+
+def test_the_worked_example_of_the_page_prints_what_the_page_says(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "hierarchy.md").read_text(encoding="utf-8")
+    (declared, *printed) = re.findall(r"```(?:toml)?\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "hierarchy.toml").write_text(declared, encoding="utf-8")
+    path = str(tmp_path / "hierarchy.toml")
+    with laptop(tmp_path / "home") as made:
+        made.clock.moment = NOW
+        (bill,) = (ROOT / "costwire" / "samples" / "aws").rglob("*.csv*")
+        made.bring(bill)
+        asked = (["hierarchy", "apply", path, "--dry-run"], ["costs", "--by", "node"], ["costs", "--by", "node:1"])
+        for number, words in enumerate(asked):
+            if number == 1:
+                command("hierarchy", "apply", path, "--from", "2026-03")
+            month = ["--month", "2026-03"]
+            done = CliRunner().invoke(cli.app, [*words, *month])
+            lines = {" ".join(line.split()) for line in done.stdout.splitlines()}
+            said = {" ".join(line.split()) for line in printed[number].splitlines()}
+            assert said <= lines
+        found = {one["keys"][0]: one["total"] for one in command("costs", "--by", "node")["currencies"][0]["groups"]}
+        assert f"Platform has {found['platform']} and Data {found['data']}" in text
+        assert Decimal(found["platform"]) + Decimal(found["data"]) == 4380
