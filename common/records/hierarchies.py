@@ -102,7 +102,7 @@ def change(
         document = transaction.get(_path(org_slug, _name(number))) if number else None
         before = _read(document) if document else NOTHING
         after = work(before.hierarchy)
-        if after == before.hierarchy and (valid_from >= before.valid_from or not after.nodes):
+        if after == before.hierarchy and valid_from >= before.valid_from:
             return before, False
         made = Version(number + 1, valid_from, at, by, what, after)
         days = [one for one in _timeline(head) if one[0] < valid_from]

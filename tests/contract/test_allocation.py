@@ -182,7 +182,7 @@ PARENTS = st.fixed_dictionaries(
 
 
 @given(rules=RULES, parents=PARENTS, more=RULES)
-@settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_any_rules_allocate_every_charge_as_they_say_and_keep_the_whole(
     opened: Opened, rules: tuple[Rule, ...], parents: dict[str, str | None], more: tuple[Rule, ...]
 ) -> None:

@@ -232,6 +232,9 @@ def test_each_charge_is_allocated_by_the_version_of_its_day(rt: Laptop) -> None:
 def test_a_change_that_changes_nothing_makes_no_version(rt: Laptop) -> None:
     assert not put_hierarchy(rt, ORG, BY, read_hierarchy(FILE)).made
     assert not change_node(rt, ORG, BY, "shop", name="Shop", parent="eng").made
+    assert put_hierarchy(rt, ORG, BY, Hierarchy()).made and not put_hierarchy(rt, ORG, BY, Hierarchy()).made
+    assert put_hierarchy(rt, ORG, Change("a test", MARCH), Hierarchy()).made, "the same from an earlier day on restates"
+    assert set(sums(ask(rt, "node", days=month(3)))) == {("USD", None), ("EUR", None)}
     again = put_hierarchy(rt, ORG, Change("a test", FEBRUARY), read_hierarchy(FILE))
     assert again.made and sums(ask(rt, "node", days=month(2))) == {
         ("USD", "shop"): Decimal(3),

@@ -31,12 +31,15 @@ from web.pages.screen import Call, Goto, Screen, Screens, read_form
 
 screens = Screens()
 _SHOWN_RULES = 200
+_SHOWN_NODES = 300
+_EDITED_CHARACTERS = 60_000
+"""A longer text is changed by the command: the page would be too large."""
 
 
 class HierarchyForm(Asked):
     """A whole hierarchy as the text of a file.  action: look at its effect, or store it.  based_on: the version that it was made of."""
 
-    text: str = Field("", max_length=200_000)
+    text: str = Field("", max_length=100_000)
     since: str = Field("", max_length=7)
     action: Literal["preview", "save"] = "preview"
     based_on: int = Field(0, ge=0)
@@ -107,11 +110,13 @@ def _hierarchy(
     newest = newest_charge(call.rt, call.org_slug)
     month = BillingPeriod.of((newest or call.rt.clock.now()).date())
     answer = _allocated(call, month)
+    text = form.text if form else hierarchy_text(version.hierarchy)
     context: dict[str, Any] = {
         "tab": "hierarchy",
         "version": version,
         "month": month_name(month.start.date()),
-        "nodes": _rows(version.hierarchy, answer),
+        "nodes": _rows(version.hierarchy, answer)[:_SHOWN_NODES],
+        "all_nodes": len(version.hierarchy.nodes),
         "rules": version.hierarchy.rules[:_SHOWN_RULES],
         "all_rules": len(version.hierarchy.rules),
         "conditions": _conditions,
@@ -120,7 +125,7 @@ def _hierarchy(
         "found": chosen_currency(answer, None) if answer.currencies else None,
         "unallocated": _unallocated(answer),
         "receipt": view(answer.receipt),
-        "text": form.text if form else hierarchy_text(version.hierarchy),
+        "text": text if len(text) <= _EDITED_CHARACTERS else None,
         "since": form.since if form else "",
         "based_on": form.based_on if form else version.number,
         "kinds": KINDS,
