@@ -484,6 +484,8 @@ def test_the_worked_example_of_the_page_prints_what_the_page_says(tmp_path: Path
             lines = {" ".join(line.split()) for line in done.stdout.splitlines()}
             said = {" ".join(line.split()) for line in printed[number].splitlines()}
             assert said <= lines
-        found = {one["keys"][0]: one["total"] for one in command("costs", "--by", "node")["currencies"][0]["groups"]}
+        now, known = (command("costs", "--by", "node", *more) for more in ([], ["--as-known-on", "2026-04-10"]))
+        assert known["currencies"] == now["currencies"]
+        found = {one["keys"][0]: one["total"] for one in now["currencies"][0]["groups"]}
         assert f"Platform has {found['platform']} and Data {found['data']}" in text
         assert Decimal(found["platform"]) + Decimal(found["data"]) == 4380
