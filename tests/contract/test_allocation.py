@@ -52,6 +52,7 @@ FIRST = Hierarchy(
         rule(30, {"eng": "1"}, account=("account-1", "account-9"), region="region-1"),
         rule(40, {"odd": "1"}, **{'tag_odd."key': ODD}),
         rule(50, {"platform": "3", "odd": "1"}, service="Storage"),
+        rule(60, {"eng": "1"}, service="Storage"),
     ),
 )
 SECOND = Hierarchy(NODES, (rule(10, {"odd": "1"}, account="account-1"),))
