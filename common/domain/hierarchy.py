@@ -13,6 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from common.domain.allocation import InvalidHierarchy, NodeExists, Rule, UnknownNode
+from common.domain.names import identifier
 from common.domain.nearest import did_you_mean
 
 KINDS = ("department", "project", "team")
@@ -161,6 +162,15 @@ class Hierarchy:
         """Whether charges go to the same places in both, whatever the nodes are called."""
         parents, others = ({name: node.parent for name, node in one.nodes.items()} for one in (self, other))
         return parents == others and self.rules == other.rules
+
+
+def id_of(name: str) -> str:
+    """A node's id made of its name.  Raises InvalidHierarchy for a name without anything that an id may have."""
+    if not any(one.isascii() and one.isalnum() for one in name):
+        raise InvalidHierarchy(
+            f"the name '{name[:70]}' has no letter from a to z and no digit to make an id of; give the node an id"
+        )
+    return identifier(name)
 
 
 def legible(text: str) -> bool:

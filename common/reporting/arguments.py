@@ -43,9 +43,14 @@ def read_day(text: str) -> date:
 def read_period(text: str) -> BillingPeriod:
     """A billing period, `2026-03`.  Raises InvalidQuestion."""
     try:
-        return BillingPeriod.parse(text)
+        period = BillingPeriod.parse(text)
     except ValueError as error:
         raise InvalidQuestion(str(error)) from None
+    if not date.min.year < period.year < date.max.year:  # the months before and after are asked for too
+        raise InvalidQuestion(
+            f"the month is {period}, expected one from {date.min.year + 1:04d} to {date.max.year - 1}"
+        )
+    return period
 
 
 def read_days(

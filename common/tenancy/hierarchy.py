@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from common.domain.allocation import InvalidHierarchy, Rule
-from common.domain.hierarchy import Hierarchy, Node
-from common.domain.names import identifier
+from common.domain.hierarchy import Hierarchy, Node, id_of
 from common.domain.period import BillingPeriod
 from common.errors import NotFound
 from common.ports import Runtime
@@ -76,7 +75,7 @@ def add_node(
     rt: Runtime, org_slug: str, change: Change, name: str, kind: str, parent: str | None, node_id: str | None = None
 ) -> Changed:
     """Add a node.  node_id: by default made of the name.  Raises InvalidHierarchy, NodeExists."""
-    node = Node(node_id or identifier(name), name.strip(), kind, parent)
+    node = Node(node_id or id_of(name), name.strip(), kind, parent)
     return _change(rt, org_slug, change, lambda one: one.add(node), f"{kind} {node.node_id} added")
 
 

@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from common.domain.allocation import Condition, InvalidHierarchy, Rule, read_weight
-from common.domain.hierarchy import Hierarchy, Node
+from common.domain.hierarchy import Hierarchy, Node, id_of
 from common.domain.money import plain
-from common.domain.names import identifier
 from common.domain.nearest import did_you_mean
 from common.errors import BadConfiguration
 
@@ -67,7 +66,7 @@ def node_of(entry: Mapping[str, Any]) -> Node:
     """One node from plain values.  Raises InvalidHierarchy."""
     _known(entry, _NODE)
     name = _text(entry, "name")
-    node_id = _text(entry, "id") if "id" in entry else identifier(name)
+    node_id = _text(entry, "id") if "id" in entry else id_of(name)
     return Node(node_id, name.strip(), _text(entry, "kind"), _text(entry, "parent") if entry.get("parent") else None)
 
 

@@ -116,7 +116,7 @@ def dimension(text: str) -> Dimension:
             raise BadConfiguration("the tag has no key, expected tag:KEY, as in tag:environment")
         return Dimension(TAG + text[len(TAG) :], "Tags", tag_key=text[len(TAG) :])
     if text[: len(NODE)].lower() == NODE and (len(text) == len(NODE) or text[len(NODE)] == ":"):
-        return _of_nodes(text[len(NODE) + 1 :])
+        return _of_nodes(text[len(NODE) :])
     known = {folded(name): Dimension(name, name, kind=kind) for name, kind in storage_schema().items()}
     known |= {folded(name): one for name, one in SHORT.items()}
     found = known.get(folded(text))
@@ -128,8 +128,9 @@ def dimension(text: str) -> Dimension:
     return found
 
 
-def _of_nodes(level: str) -> Dimension:
-    if not level:
+def _of_nodes(rest: str) -> Dimension:
+    level = rest.removeprefix(":")
+    if not rest:
         return Dimension(NODE, "", NODE, level=MOST_LEVELS)
     if level not in map(str, range(1, MOST_LEVELS + 1)):
         raise BadConfiguration(

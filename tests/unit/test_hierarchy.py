@@ -201,6 +201,7 @@ def test_a_file_is_read_back_as_it_was_written() -> None:
         ("[[rules]]\npriority = 1\nwhen = { account = 'a' }\nto = { a = true }", "another type than a number"),
         ("[[rules]]\npriority = 1\nwhen = { account = 'a' }\nto = { a = nan }", "weight is 'NaN'|another type"),
         ("[[rules]]\npriority = 1\nwhen = {}\nto = 'a'", "has 0 conditions"),
+        ("[[nodes]]\nname = '日本'\nkind = 'team'", "has no letter from a to z and no digit to make an id of"),
         ("a = [" * 3000, "is not valid TOML"),
     ],
 )

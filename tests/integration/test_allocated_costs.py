@@ -289,8 +289,17 @@ def test_conditions_on_nodes_hold_with_others_in_every_question(seen: Laptop) ->
         ask(seen, "service", "node=shopp")
     with pytest.raises(InvalidQuestion, match="single charges cannot be chosen by node=shop"):
         ChargesQuestion(filters=(read_filter("node=shop"),))
-    with pytest.raises(InvalidQuestion, match="'node:11' is not a level, expected node:1 at the top to node:10"):
-        read_dimensions("node:11")
+    for level in ("11", "0", "", "01", "x"):
+        with pytest.raises(
+            InvalidQuestion, match=f"'node:{level}' is not a level, expected node:1 at the top to node:10"
+        ):
+            read_dimensions(f"node:{level}")
+    api = client(seen)
+    for edge in ("9999-12", "0001-01"):
+        assert (
+            checked(api.get(f"/api/costs?month={edge}&compare=previous&group=node"), 400)["code"] == "invalid_request"
+        )
+        assert checked(api.post(f"{PATH}/preview", json={"month": edge}), 400)["code"] == "invalid_request"
 
 
 def test_top_groups_and_conversion_keep_the_whole(rt: Laptop) -> None:
