@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from common.domain.allocation import InvalidHierarchy
 from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
@@ -23,7 +24,14 @@ def usage_errors() -> Iterator[None]:
     """Arguments that make no question, budget or channel leave as BadParameter, in their own words."""
     try:
         yield
-    except (InvalidBudget, InvalidChannel, InvalidKeyRequest, InvalidQuestion, InvalidSubscription) as error:
+    except (
+        InvalidBudget,
+        InvalidChannel,
+        InvalidHierarchy,
+        InvalidKeyRequest,
+        InvalidQuestion,
+        InvalidSubscription,
+    ) as error:
         raise typer.BadParameter(str(error)) from None
 
 

@@ -35,7 +35,7 @@ Where = Annotated[
     typer.Option(
         "--where",
         help="A condition: column=value, column!=value, column~part, 'column in (a, b)', 'column not in (a, b)', or "
-        "column= for charges without one. Repeat the option for several, which all hold.",
+        "column= for charges without one; node=ID with all below it. Repeat the option for several, which all hold.",
     ),
 ]
 Format = Annotated[

@@ -32,6 +32,7 @@ from costwire import (
     demo,
     doctor,
     export,
+    hierarchy,
     imports,
     integrations,
     keys,
@@ -143,6 +144,7 @@ app.add_typer(retention.app, name="retention", short_help="Show or set how long 
 app.add_typer(services.app, name="services")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(meters.app, name="meters")
+app.add_typer(hierarchy.app, name="hierarchy")
 
 
 NOT_YET = 75

@@ -22,6 +22,7 @@ from common.reporting.costs import (
 )
 from common.reporting.costs_flat import flat_costs
 from common.runtime.bootstrap import runtime
+from common.warehouse.dimensions import NODE
 from costwire import asking
 from costwire.arguments import usage_errors
 from costwire.output import AsJson, Org, console, money, print_price, styled, table
@@ -35,8 +36,8 @@ def costs(
         str,
         typer.Option(
             "--by",
-            help="service, provider, account, region, resource, integration, day, month, any FOCUS column, "
-            "or tag:KEY; several with commas.",
+            help="service, provider, account, region, resource, integration, day, month, node or node:LEVEL of the hierarchy, "
+            "any FOCUS column, or tag:KEY; several with commas.",
         ),
     ] = "service",
     where: asking.Where = None,
@@ -153,7 +154,7 @@ def _print(found: CurrencyCosts, answer: CostsAnswer) -> None:
 def _label(group: CostGroup, number: int, name: str) -> str | Text:
     key, known_as = group.keys[number], group.names[number]
     if key is None:
-        return styled(f"(no {name})", "dim")
+        return styled("(unallocated)" if name.partition(":")[0] == NODE else f"(no {name})", "dim")
     return f"{known_as} ({key})" if known_as and known_as != key else key
 
 

@@ -29,13 +29,39 @@ from web.api.call import NotModified
 from web.api.declare import Route
 from web.api.problems import Problem
 from web.api.routes import ROUTES
-from web.pages import alerts, budget_form, budgets, charges, costs, data, match, operator, overview, report, settings
+from web.pages import (
+    alerts,
+    budget_form,
+    budgets,
+    charges,
+    costs,
+    data,
+    hierarchy,
+    match,
+    operator,
+    overview,
+    report,
+    settings,
+)
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
 
 PAGES: tuple[Route, ...] = tuple(
     route
-    for module in (overview, report, costs, charges, budget_form, budgets, alerts, data, match, settings, operator)
+    for module in (
+        overview,
+        report,
+        costs,
+        charges,
+        budget_form,
+        budgets,
+        alerts,
+        data,
+        match,
+        settings,
+        hierarchy,
+        operator,
+    )
     for route in module.screens.found
 )
 """Every page and every form's target."""

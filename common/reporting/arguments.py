@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from common.domain.nearest import did_you_mean, folded
@@ -11,7 +12,7 @@ from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration
 from common.focus import TIME_TYPE
 from common.warehouse.cost_report import Days, Metric
-from common.warehouse.dimensions import Dimension, Filter, Operator, dimension
+from common.warehouse.dimensions import NODE, WITHIN, Dimension, Filter, Operator, dimension
 
 CONVERTED_TO = "USD"
 """The one currency that the tenant's rates lead to."""
@@ -42,9 +43,14 @@ def read_day(text: str) -> date:
 def read_period(text: str) -> BillingPeriod:
     """A billing period, `2026-03`.  Raises InvalidQuestion."""
     try:
-        return BillingPeriod.parse(text)
+        period = BillingPeriod.parse(text)
     except ValueError as error:
         raise InvalidQuestion(str(error)) from None
+    if not date.min.year < period.year < date.max.year:  # the months before and after are asked for too
+        raise InvalidQuestion(
+            f"the month is {period}, expected one from {date.min.year + 1:04d} to {date.max.year - 1}"
+        )
+    return period
 
 
 def read_days(
@@ -82,7 +88,7 @@ def read_days(
 
 
 def read_dimension(text: str) -> Dimension:
-    """What charges are grouped by: a short name, a FOCUS column, or `tag:KEY`.  Raises InvalidQuestion."""
+    """What charges are grouped by: a short name, a FOCUS column, `tag:KEY`, `node` or `node:LEVEL`.  Raises InvalidQuestion."""
     try:
         return dimension(text.strip())
     except BadConfiguration as error:
@@ -102,7 +108,8 @@ def read_dimensions(text: str) -> tuple[Dimension, ...]:
 def read_filter(text: str) -> Filter:
     """One condition: `service=A`, `service!=A`, `service in (A, B)`, `service not in (A, B)`, `service~part`.
 
-    An empty value asks for charges without one: `tag:team=`; `tag:team!=` asks for those with one.  Raises InvalidQuestion.
+    An empty value asks for charges without one: `tag:team=`; `tag:team!=` asks for those with one.  `node=a` asks for the node a and all
+    below it.  Raises InvalidQuestion.
     """
     listed, compared = _IN_LIST.fullmatch(text), _COMPARED.fullmatch(text)
     found = listed or compared
@@ -112,6 +119,8 @@ def read_filter(text: str) -> Filter:
     if name.startswith('tag:"'):
         name = "tag:" + name[5:-1].replace('""', '"')
     asked = read_dimension(name)
+    if asked.name == NODE:
+        asked = replace(asked, level=WITHIN)
     if not asked.filterable:
         raise InvalidQuestion(f"{asked.name} is a number; charges are filtered by texts and times")
     if listed:

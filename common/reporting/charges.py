@@ -10,6 +10,7 @@ from typing import Any
 from common.domain.money import plain
 from common.errors import NotFound
 from common.ports import Runtime
+from common.reporting.allocated import refuse_nodes
 from common.reporting.arguments import InvalidQuestion
 from common.reporting.costs import CostsAnswer, CostsQuestion, ask_costs
 from common.reporting.plain_types import plain_row, plain_value
@@ -27,7 +28,7 @@ ID_PARTS = "DELIVERY/ROW"
 class ChargesQuestion:
     """days: of the charges' starts.  most: how many are listed.  known_on: as `CostsQuestion` has it.
 
-    Raises InvalidQuestion for a number out of range.
+    Raises InvalidQuestion for a number out of range, and for conditions on nodes.
     """
 
     metric: Metric = Metric.BILLED_COST
@@ -39,6 +40,7 @@ class ChargesQuestion:
     def __post_init__(self) -> None:
         if not 1 <= self.most <= MOST_CHARGES:
             raise InvalidQuestion(f"top is {self.most}, expected 1 to {MOST_CHARGES:,}")
+        refuse_nodes(self.filters, "single charges")
 
 
 @dataclass(frozen=True)

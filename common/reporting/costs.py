@@ -14,6 +14,7 @@ from common.domain.one_view import OneView, one_view_notes
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
 from common.records.one_view import shown_in_one_view
+from common.reporting.allocated import Allocated, UsedVersion, allocated_of, allocation_mark
 from common.reporting.amounts import NOTHING, Amounts, sum_amounts, sum_known
 from common.reporting.arguments import InvalidQuestion
 from common.reporting.conversion import UsedRate, in_dollars
@@ -100,6 +101,7 @@ class CostsAnswer:
     the first asked day that is not compared.  rates: those that amounts were converted by.
     charged_days: the first and the last day that have charges; None where there are none at all.
     one_view: deliveries with charges in these days whose source does not provide the metric for commitments.
+    hierarchy: its versions by which charges are allocated, where nodes were asked for.
     receipt: what the answer is worth.
     """
 
@@ -112,6 +114,7 @@ class CostsAnswer:
     charged_days: tuple[date, date] | None = None
     since: tuple[str, ...] = ()
     one_view: tuple[OneView, ...] = ()
+    hierarchy: tuple[UsedVersion, ...] = ()
     receipt: Receipt = field(default_factory=Receipt)
 
     @property
@@ -135,6 +138,7 @@ class CostsAnswer:
             "rates": [one.as_json() for one in self.rates],
             "changed_since": list(self.since),
             "notes": list(self.notes),
+            "hierarchy": [one.as_json() for one in self.hierarchy],
             "currencies": [_currency(one, compared) for one in self.currencies],
             "receipt": self.receipt.as_json(),
         }
@@ -163,17 +167,29 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
     Raises BadConfiguration for what is no organization and for a currency without a rate, NotFound where rows that were known then
     are gone.
     """
+    mark = allocation_mark(rt.documents, org_slug, question.group, question.filters)  # before what it marks is read
     with asked_rows(rt, org_slug, question.known_on) as rows:
         sources = [one for one in rows.sources if within(one, question.days) and may_have(one, question.filters)]
         since = filling_from(sources, question.days)
         previous = previous_days(question.days, since) if question.compare else None
-        added_up = _added_up(rt, org_slug, rows, question, since, previous)
+        allocated = _allocated(rt, org_slug, question, previous)
+        added_up = _added_up(rt, org_slug, rows, question, _Spans(since, previous), allocated, mark)
         one_view = _in_one_view(rt, org_slug, question, rows.ask)
-        receipt = receipt_of(rt, org_slug, rows, sources, question.days, rows.version, added_up.named, added_up.charges)
-    currencies, rates = added_up.currencies, added_up.rates
-    days = charged_days(rows.sources)
+        receipt = receipt_of(
+            rt, org_slug, rows, sources, question.days, rows.version + mark, added_up.named, added_up.charges
+        )
     return CostsAnswer(
-        question, currencies, tuple(sources), previous, since, rates, days, rows.since, one_view, receipt
+        question,
+        added_up.currencies,
+        tuple(sources),
+        previous,
+        since,
+        added_up.rates,
+        charged_days(rows.sources),
+        rows.since,
+        one_view,
+        allocated.used if allocated else (),
+        receipt,
     )
 
 
@@ -187,10 +203,27 @@ class _AddedUp:
     rates: tuple[UsedRate, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Spans:
+    """since: from which day on charges are filling up; previous: the days to compare with."""
+
+    since: date | None
+    previous: Days | None
+
+
 def _added_up(
-    rt: Runtime, org_slug: str, rows: Rows, question: CostsQuestion, since: date | None, previous: Days | None
+    rt: Runtime,
+    org_slug: str,
+    rows: Rows,
+    question: CostsQuestion,
+    spans: _Spans,
+    allocated: Allocated | None,
+    mark: str,
 ) -> _AddedUp:
-    query = _query(question, since, previous)
+    """mark: of how charges are allocated, as it was read before `allocated`."""
+    query = _query(question, spans.since, spans.previous)
+    if allocated:
+        query = allocated.query(query)
 
     def made() -> _AddedUp:
         # of many groups the sums are kept, not the rows that they are made of
@@ -200,18 +233,25 @@ def _added_up(
         rates: tuple[UsedRate, ...] = ()
         if question.currency:
             sums, rates = in_dollars(rt, org_slug, sums)
-        found = [_of_currency(name, sums, question, previous) for name in sorted({one.currency for one in sums})]
+        whole, parts = (allocated.whole(sums), allocated.parts(sums)) if allocated else (sums, sums)
+        names = sorted({one.currency for one in sums})
+        found = [_of_currency(name, whole, parts, question, spans.previous) for name in names]
         return _AddedUp(tuple(found), charges, named, rates)
 
     if rows.kept is None or question.currency:  # rates change without the charges
         return made()
-    name = f"{query.sql}\n{sorted(query.parameters.items())!r}\n{question.group!r} {question.top} {previous}"
+    asked = (question.group, question.filters, question.top, spans.previous, mark)
+    name = f"{query.sql}\n{sorted(query.parameters.items())!r}\n{asked!r}"
     return rows.kept.keep(name, made, lambda one: sum(len(each.groups) for each in one.currencies))
 
 
 def price_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsPrice:
     """What asking would be billed for; nothing is asked.  A question about an earlier day reads files, not the warehouse."""
-    query = _query(question, None, previous_days(question.days, None) if question.compare else None)
+    previous = previous_days(question.days, None) if question.compare else None
+    allocated = _allocated(rt, org_slug, question, previous)
+    query = _query(question, None, previous)
+    if allocated:
+        query = allocated.query(query)
     return CostsPrice(None if question.known_on else rt.warehouse.scanned_bytes(org_slug, query.sql, query.parameters))
 
 
@@ -235,6 +275,11 @@ def previous_days(days: Days, filling_from: date | None) -> Days | None:
     return Days(before.first, min(before.last, before.first + timedelta(days=complete - 1)))
 
 
+def _allocated(rt: Runtime, org_slug: str, asked: CostsQuestion, previous: Days | None) -> Allocated | None:
+    days = Days(previous.first, asked.days.last) if previous else asked.days
+    return allocated_of(rt.documents, org_slug, asked.group, asked.filters, days)
+
+
 def _in_one_view(rt: Runtime, org_slug: str, asked: CostsQuestion, ask: Ask) -> tuple[OneView, ...]:
     known = shown_in_one_view(rt.documents, org_slug, asked.metric.value)
     charged = read_charged_deliveries(ask, [one.delivery_id for one in known], asked.days)
@@ -254,10 +299,11 @@ def _query(question: CostsQuestion, since: date | None, previous: Days | None) -
 
 
 def _of_currency(
-    currency: str, sums: Sequence[CostSum], question: CostsQuestion, previous: Days | None
+    currency: str, whole: Sequence[CostSum], parts: Sequence[CostSum], question: CostsQuestion, previous: Days | None
 ) -> CurrencyCosts:
+    """whole: what the total is of; parts: the same by the question's groups."""
     by_keys: dict[tuple[str | None, ...], list[CostSum]] = {}
-    for one in sums:
+    for one in parts:
         if one.currency == currency:
             by_keys.setdefault(one.keys, []).append(one)
     groups = [CostGroup(keys, _names(found), _amounts(found, previous)) for keys, found in by_keys.items()]
@@ -267,7 +313,15 @@ def _of_currency(
     others = groups[len(shown) :]
     if question.group[0].of_time:
         shown = sorted(shown, key=lambda one: one.keys[0] or "")
-    everything = sum_amounts(one.amounts for one in groups)
+    counted = _amounts(
+        (one for one in whole if one.currency == currency), previous
+    )  # a charge that a rule splits is one
+    everything = replace(
+        sum_amounts(one.amounts for one in groups),
+        charges=counted.charges,
+        unknown=counted.unknown,
+        previous_charges=counted.previous_charges,
+    )
     return CurrencyCosts(currency, everything, tuple(shown), len(others), sum_amounts(one.amounts for one in others))
 
 

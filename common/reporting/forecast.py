@@ -14,6 +14,7 @@ from common.domain.money import EXACT, plain
 from common.domain.outlook import Forecast, forecast_sources, project_sources
 from common.domain.period import BillingPeriod
 from common.ports import Runtime
+from common.reporting.allocated import allocated_of, allocation_mark
 from common.reporting.amounts import sum_known, text
 from common.reporting.receipt import Receipt
 from common.reporting.receipts import receipt_of
@@ -103,13 +104,18 @@ def ask_forecast(rt: Runtime, org_slug: str, question: ForecastQuestion) -> Fore
     days, month = question.days, question.month
     history = Days(month.start.date() - timedelta(days=HISTORY_DAYS), days.last)
     group = (SHORT["integration"], SHORT["day"])
+    mark = allocation_mark(rt.documents, org_slug, group, question.filters)
     with asked_rows(rt, org_slug, None) as rows:
-        sums = read_costs(rows.ask, CostsQuery(group, question.metric, history, question.filters))
+        query = CostsQuery(group, question.metric, history, question.filters)
+        allocated = allocated_of(rt.documents, org_slug, group, question.filters, history)
+        sums = read_costs(rows.ask, allocated.query(query) if allocated else query)
+        if allocated:
+            sums = allocated.whole(sums)
         sources = tuple(one for one in rows.sources if within(one, history))
         own = [one for one in sources if within(one, days)]
         counted = [one for one in sums if _day(one) >= month.start.date()]
         charges, named = sum(one.charges for one in counted), {one.currency for one in counted}
-        receipt = receipt_of(rt, org_slug, rows, own, days, rows.version, named, charges)
+        receipt = receipt_of(rt, org_slug, rows, own, days, rows.version + mark, named, charges)
     is_open = rt.clock.now() < month.end
     currencies = tuple(
         _of_currency(name, [one for one in sums if one.currency == name], question, sources, is_open)

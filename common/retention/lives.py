@@ -100,7 +100,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("processed", "events that a function has finished", 8, 8, 8, "its end", "", by=EXPIRY),
     Kind("dead_letters", "messages that nobody could finish", 31, 31, 31, "its last attempt", "", by=SUBSCRIPTION),
 )  # fmt: skip
-"""Every kind that has a life.  What is current, settings, integrations, credentials and budgets have none."""
+"""Every kind that has a life.  What is current, settings, integrations, credentials, budgets and versions of the hierarchy have none."""
 
 
 @dataclass(frozen=True)

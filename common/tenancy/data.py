@@ -45,6 +45,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "sizes": (),
     "meter_files": (),
     "platform_usage": (),
+    "hierarchy": (),
 }
 """What lies below `orgs/<org_slug>` among the documents, each with what lies below them."""
 SEALED_COLLECTIONS: dict[str, tuple[str, ...]] = {"credentials": ()}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from common.warehouse.allocation import Allocation
 from common.warehouse.catalogued import catalogued
 from common.warehouse.dimensions import Dimension, Filter
 
@@ -69,7 +70,7 @@ ALL_DAYS = Days()
 class CostsQuery:
     """previous: days before `days`, to compare with.  filling_from: the first of `days` that may lack lines.
 
-    by_month: separate sums per billing month, as a conversion of currencies needs.
+    by_month: separate sums per billing month, as a conversion of currencies needs.  allocation: separate sums per rule of the hierarchy.
     """
 
     group: tuple[Dimension, ...]
@@ -79,6 +80,7 @@ class CostsQuery:
     previous: Days | None = None
     filling_from: date | None = None
     by_month: bool = False
+    allocation: Allocation | None = None
 
     @property
     def sql(self) -> str:
@@ -90,10 +92,16 @@ class CostsQuery:
             days = f"({days} or {between.format('previous_from', 'previous_until')})"
         numbered = list(enumerate(self.group))
         names = [f"max({one.label}) as name_{number}" for number, one in numbered if one.label]
+        allocated = self.allocation
         return _filled(
-            grouped=[f"{one.column} as grouped_{number}" for number, one in numbered] + names,
+            grouped=[f"{one.column} as grouped_{number}" for number, one in numbered]
+            + names
+            + (allocated.grouped if allocated else []),
             keys=[f"{_key(one, number)} as key_{number}" for number, one in numbered]
-            + [f"max(name_{number}) as name_{number}" for number, one in numbered if one.label],
+            + [f"max(name_{number}) as name_{number}" for number, one in numbered if one.label]
+            + (["outcome"] if allocated else []),
+            source=[allocated.source if allocated else "charges"],
+            outcomes=[allocated.condition if allocated else "true"],
             month=["date_trunc(date(BillingPeriodStart), month)" if self.by_month else "cast(null as date)"],
             metric=[self.metric],
             days=[days],
@@ -113,6 +121,8 @@ class CostsQuery:
             named |= {"previous_from": self.previous.start, "previous_until": self.previous.end}
         for number, one in enumerate(self.filters):
             named |= one.parameters(number)
+        if self.allocation:
+            named |= self.allocation.parameters
         return named | {
             f"path_{number}": one.tag_path for number, one in enumerate(self.group) if one.tag_key is not None
         }
@@ -122,7 +132,7 @@ class CostsQuery:
 class CostSum:
     """One sum of the answer.  cost: of the charges that have an amount, None where none has; known: how many have one.
 
-    billing_month: its first day, where it was asked for.
+    billing_month: its first day, where it was asked for.  outcome: of an allocation, which of its rules.
     """
 
     span: Span
@@ -133,6 +143,7 @@ class CostSum:
     cost: Decimal | None
     known: int
     charges: int
+    outcome: int | None = None
 
 
 def read_costs(ask: Ask, query: CostsQuery) -> list[CostSum]:
@@ -198,6 +209,7 @@ def _sum(row: Mapping[str, Any], group: Sequence[Dimension]) -> CostSum:
         row["cost"] if row["known"] else None,
         row["known"],
         row["charges"],
+        row.get("outcome"),
     )
 
 

@@ -1,4 +1,4 @@
-"""What charges can be grouped and filtered by: short names, every FOCUS column, and tags.
+"""What charges can be grouped and filtered by: short names, every FOCUS column, tags, and nodes of the hierarchy.
 
 All SQL here is made of column names of the schema; what a user typed is a parameter, never text.
 """
@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
+from common.domain.hierarchy import MOST_LEVELS
 from common.domain.money import plain
 from common.domain.nearest import did_you_mean, folded
 from common.errors import BadConfiguration
@@ -26,6 +27,9 @@ TAG_SET = r"""case
     else concat(regexp_replace(Tags, r'\}\s*$', ''), ',', regexp_replace(AllocatedTags, r'^\s*\{', ''))
 end"""
 """The tags of a charge, in BigQuery SQL: its own, and of a share of one those of who receives it, which have other keys."""
+NODE = "node"
+WITHIN = 0
+"""The level of a condition on a node wherever it lies on the way to the charge."""
 _DAY, _MONTH = "day", "month"
 _TIMES = {_DAY: "%Y-%m-%d", _MONTH: "%Y-%m", TIME_TYPE: "%Y-%m-%dT%H:%M:%SZ"}
 """Kind of a dimension of time -> how its values are written."""
@@ -37,6 +41,8 @@ class Dimension:
 
     name: as answers call it.  column: the SQL that groups; of a tag that of the tag set.  label: the column of the name that users
     know it by.  kind: a storage type, or `day` or `month`.  tag_key: of a tag.
+    level: of nodes of the hierarchy, 1 at the top: the ancestor on that level, or the node itself where it lies above; the rules decide
+    (common/reporting/allocated.py), no column.
     """
 
     name: str
@@ -44,6 +50,12 @@ class Dimension:
     label: str | None = None
     kind: str = TEXT_TYPE
     tag_key: str | None = None
+    level: int | None = None
+
+    @property
+    def of_nodes(self) -> bool:
+        """Whether its values are nodes of the hierarchy."""
+        return self.level is not None
 
     @property
     def of_time(self) -> bool:
@@ -102,7 +114,7 @@ SHORT: Mapping[str, Dimension] = {
 
 
 def dimension(text: str) -> Dimension:
-    """A short name, a column in any case with or without underscores, or `tag:KEY`.
+    """A short name, a column in any case with or without underscores, `tag:KEY`, `node` or `node:LEVEL`.
 
     Raises BadConfiguration that names the nearest one.
     """
@@ -110,11 +122,13 @@ def dimension(text: str) -> Dimension:
         if len(text) == len(TAG):
             raise BadConfiguration("the tag has no key, expected tag:KEY, as in tag:environment")
         return Dimension(TAG + text[len(TAG) :], TAG_SET, tag_key=text[len(TAG) :])
+    if text[: len(NODE)].lower() == NODE and (len(text) == len(NODE) or text[len(NODE)] == ":"):
+        return _of_nodes(text[len(NODE) :])
     found = _by_folded_name().get(folded(text))
     if found is None:
-        hint = did_you_mean(text, [*SHORT, *storage_schema()])
+        hint = did_you_mean(text, [*SHORT, NODE, *storage_schema()])
         raise BadConfiguration(
-            f"'{text}' is not a dimension, expected {', '.join(SHORT)}, a FOCUS column or tag:KEY{hint}"
+            f"'{text}' is not a dimension, expected {', '.join(SHORT)}, {NODE}, {NODE}:LEVEL, a FOCUS column or tag:KEY{hint}"
         )
     return found
 
@@ -123,6 +137,17 @@ def dimension(text: str) -> Dimension:
 def _by_folded_name() -> Mapping[str, Dimension]:
     known = {folded(name): Dimension(name, name, kind=kind) for name, kind in storage_schema().items()}
     return known | {folded(name): one for name, one in SHORT.items()}
+
+
+def _of_nodes(rest: str) -> Dimension:
+    level = rest.removeprefix(":")
+    if not rest:
+        return Dimension(NODE, "", NODE, level=MOST_LEVELS)
+    if level not in map(str, range(1, MOST_LEVELS + 1)):
+        raise BadConfiguration(
+            f"'{NODE}:{level[:20]}' is not a level, expected {NODE}:1 at the top to {NODE}:{MOST_LEVELS}"
+        )
+    return Dimension(f"{NODE}:{level}", "", NODE, level=int(level))
 
 
 class Operator(StrEnum):

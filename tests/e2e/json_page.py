@@ -108,6 +108,18 @@ COMMANDS = (
     "prices list",
     "meters list",
     "match",
+    "hierarchy add Engineering --kind department --from 2026-03",
+    "hierarchy add Shop --parent engineering",
+    "hierarchy rules add 10 --account 111122223333 --to engineering --to shop=2 --from 2026-03",
+    "hierarchy rules list",
+    "hierarchy show",
+    "hierarchy apply hierarchy.toml --dry-run --month 2026-03",
+    "hierarchy apply hierarchy.toml",
+    "hierarchy rename shop 'Web shop'",
+    "hierarchy move shop --top",
+    "hierarchy rules remove 20",
+    "hierarchy remove engineering --subtree",
+    "hierarchy versions",
 )
 """Each is called in this order: what is imported later retracts the alerts.  ALERT, DELIVERY and KEY are the first that are listed."""
 _LISTED = (
@@ -115,7 +127,7 @@ _LISTED = (
     ("DELIVERY", "deliveries", "delivery_id"),
     ("KEY", "api-keys list", "key_id"),
 )
-_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts", "categories"}
+_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts", "categories", "when", "to"}
 """Objects whose keys are data, and those of the objects in them."""
 
 
@@ -144,6 +156,10 @@ def _answer(call: Call, folder: Path, words: str) -> Any:
         (folder / "subscriptions.csv").write_text(text)
     if words == "prices list":
         _bring_models(folder, call)
+    if words.startswith("hierarchy apply"):
+        text = "[[nodes]]\nname = 'Engineering'\nkind = 'team'\n[[nodes]]\nname = 'Shop'\nkind = 'team'\n"
+        rule = "[[rules]]\npriority = 20\nwhen = { service = 'AmazonEC2' }\nto = 'shop'\n"
+        (folder / "hierarchy.toml").write_text(text + rule)
     typed = shlex.split(words)
     for name, listed, key in _LISTED:
         if name in typed:

@@ -18,6 +18,7 @@ from common.messages import SyncRequested
 from common.records.integrations import save_integration
 from common.reporting.charges import ChargesQuestion, ask_charges, charge_id
 from common.tenancy.api_keys import KeyRequest, authenticate, create_key, revoke_key
+from common.tenancy.hierarchy import Change, add_node
 from common.tenancy.organizations import add_organization
 from costwire.worker import subscribe_all, work
 from tests.integration.api_world import client
@@ -98,6 +99,9 @@ def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
         "delivery_id": delivery_id,
         "budget_id": budget.budget_id,
         "integration_id": f"{org}-aws".replace("_", "-"),
+        "node_id": add_node(rt, org, Change("a test"), f"{org} team", "team", None)
+        .version.hierarchy.in_order[0]
+        .node_id,
         "key_id": authenticate(rt, keys["editor"]).key.key_id,
     }
     return Tenant(org, keys, names)

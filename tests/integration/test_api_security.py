@@ -26,6 +26,9 @@ BODIES: dict[str, Any] = {
     "preview": {"name": "New", "amount": "5", "currency": "USD"},
     "set_meter_keys": {"keys": [{"meter_key": "hash", "api_key_id": "key"}]},
     "set_contract_prices": {"prices": []},
+    "add_hierarchy_node": {"name": "New"},
+    "change_hierarchy_node": {"name": "New"},
+    "set_allocation_rules": {"rules": []},
 }
 """Operation -> a body that it takes; {} for all others."""
 QUERIES = {"get_charge": ("id", "charge_id")}
@@ -72,7 +75,17 @@ def state(world: World) -> list[str]:
     found = []
     for org in (world.acme.org_slug, world.other.org_slug):
         found.append(str(world.rt.documents.get(f"orgs/{org}")))
-        for name in ("api_keys", "budgets", "alerts", "integrations", "runs", "deliveries", "settings", "meter_files"):
+        for name in (
+            "api_keys",
+            "budgets",
+            "alerts",
+            "integrations",
+            "runs",
+            "deliveries",
+            "settings",
+            "meter_files",
+            "hierarchy",
+        ):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")
     return found

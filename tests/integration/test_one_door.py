@@ -52,6 +52,13 @@ WORDS: dict[str, list[str]] = {
     "api-keys add": ["Pipeline"],
     **{f"api-keys {word}": ["some-key"] for word in ("rotate", "revoke")},
     "retention set": ["versions", "90"],
+    "hierarchy add": ["Platform"],
+    "hierarchy rename": ["platform", "Platform"],
+    "hierarchy move": ["platform", "--top"],
+    "hierarchy remove": ["platform"],
+    "hierarchy apply": ["hierarchy.toml"],
+    "hierarchy rules add": ["10", "--account", "1", "--to", "platform"],
+    "hierarchy rules remove": ["10"],
 }
 """What a command cannot do without."""
 
@@ -77,6 +84,7 @@ def rt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laptop]:
     (tmp_path / "subscriptions.csv").write_text("vendor,plan,price,currency,cycle,start\n")
     (tmp_path / "services.csv").write_text("provider,service,service_name,service_category,service_subcategory\n")
     (tmp_path / "prices.csv").write_text(",".join(PRICE_COLUMNS) + "\n")
+    (tmp_path / "hierarchy.toml").write_text("[[nodes]]\nname = 'Platform'\nkind = 'team'\n")
     (tmp_path / "meter_keys.csv").write_text("meter_key,api_key_id\n")
     monkeypatch.chdir(tmp_path)
     with laptop(tmp_path / "home") as made:

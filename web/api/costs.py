@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from common.domain.period import BillingPeriod
+from common.reporting.allocated import allocation_mark
 from common.reporting.arguments import (
     read_currency,
     read_day,
@@ -20,6 +21,7 @@ from common.reporting.arguments import (
 from common.reporting.costs import CostsQuestion, ask_costs
 from common.reporting.forecast import ForecastQuestion, ask_forecast
 from common.reporting.marks import charges_mark
+from common.warehouse.dimensions import Dimension, Filter
 from web.api.declare import Call, Routes
 from web.api.shapes import Amount, Asked, Day, Receipt, Source
 
@@ -32,7 +34,7 @@ Filters = Annotated[
         default_factory=list,
         max_length=20,
         description="A condition: `column=value`, `column!=value`, `column~part`, `column in (a, b)`, `column not in (a, b)`, or `column=` "
-        "for charges without one.  Repeat it for several, which all hold",
+        "for charges without one; `node=ID` with all below it.  Repeat it for several, which all hold",
         examples=[["region=us-east-1"]],
     ),
 ]
@@ -70,8 +72,8 @@ class CostsBy(CostsOf):
     group: str = Field(
         "service",
         max_length=1000,
-        description="service, provider, account, region, resource, integration, day, month, any FOCUS column or tag:KEY; "
-        "several with commas",
+        description="service, provider, account, region, resource, integration, day, month, node (of the hierarchy), node:LEVEL, any FOCUS "
+        "column or tag:KEY; several with commas",
     )
 
 
@@ -131,6 +133,13 @@ class Rate(BaseModel):
     source: str
 
 
+class UsedVersion(BaseModel):
+    """A version of the hierarchy that charges are allocated by."""
+
+    version: int
+    first_day: Day = Field(alias="from", description="The first day that it counts for")
+
+
 class Costs(Span):
     """What was charged."""
 
@@ -145,6 +154,9 @@ class Costs(Span):
     rates: list[Rate]
     changed_since: list[str]
     notes: list[str] = Field(description="What is not known of the sums, in sentences")
+    hierarchy: list[UsedVersion] = Field(
+        description="Where nodes are asked for: the versions that allocate the days' charges"
+    )
     currencies: list[CurrencyCosts]
     receipt: Receipt
 
@@ -226,7 +238,7 @@ def costs_forecast(call: Call, query: ForecastOf) -> dict[str, Any]:
     today = call.rt.clock.now().date()
     month = read_period(query.month) if query.month else BillingPeriod.of(today)
     question = ForecastQuestion(month, read_metric(query.metric), tuple(read_filter(one) for one in query.filter))
-    call.versioned(charges_mark(call.rt, call.org_slug), today.isoformat())
+    call.versioned(*marks(call, question.filters), today.isoformat())
     return ask_forecast(call.rt, call.org_slug, question).as_json()
 
 
@@ -244,9 +256,15 @@ def question_of(query: CostsOf, group: str, today: date) -> CostsQuestion:
     )
 
 
+def marks(call: Call, filters: tuple[Filter, ...], group: tuple[Dimension, ...] = ()) -> tuple[str, ...]:
+    """What an answer stays the same with: the charges, and where nodes are asked for the hierarchy."""
+    found = charges_mark(call.rt, call.org_slug), allocation_mark(call.rt.documents, call.org_slug, group, filters)
+    return tuple(filter(None, found))
+
+
 def _costs(call: Call, query: CostsOf, group: str) -> dict[str, Any]:
     today = call.rt.clock.now().date()
     question = question_of(query, group, today)
     if not question.currency and not question.known_on:  # rates and the lives of files change without the charges
-        call.versioned(charges_mark(call.rt, call.org_slug), today.isoformat())
+        call.versioned(*marks(call, question.filters, question.group), today.isoformat())
     return ask_costs(call.rt, call.org_slug, question).as_json()

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue
 
+from common.domain.allocation import InvalidHierarchy, NodeExists, UnknownNode
 from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
@@ -90,9 +91,9 @@ class _Rule:
 
 _AGAIN = {"Retry-After": str(RETRY_SECONDS)}
 _RULES = (
-    _Rule((InvalidQuestion, InvalidBudget, InvalidChannel, InvalidKeyRequest), "invalid_request"),
-    _Rule(NotFound, "not_found"),
-    _Rule(AlreadyExists, "already_exists"),
+    _Rule((NotFound, UnknownNode), "not_found"),
+    _Rule((AlreadyExists, NodeExists), "already_exists"),
+    _Rule((InvalidQuestion, InvalidBudget, InvalidChannel, InvalidHierarchy, InvalidKeyRequest), "invalid_request"),
     _Rule(NoSpace, "no_space"),
     _Rule(NoMemory, "unavailable", _AGAIN),
     _Rule(BadConfiguration, "not_possible"),

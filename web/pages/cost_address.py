@@ -14,10 +14,11 @@ from urllib.parse import urlencode
 
 from pydantic import Field, model_validator
 
+from common.domain.hierarchy import MOST_LEVELS
 from common.domain.period import BillingPeriod
 from common.reporting.arguments import read_dimension, read_dimensions, read_filter
 from common.reporting.charges import MOST_CHARGES
-from common.warehouse.dimensions import TAG, Operator
+from common.warehouse.dimensions import NODE, TAG, Operator
 from web.api.costs import ChargesOf, CostsBy
 from web.formatting import long_day, month_name, short_day
 
@@ -37,6 +38,7 @@ _PLAIN_NAMES = {
     "integration": "Integration",
     "day": "Day",
     "month": "Month",
+    "node": "Node",
 }
 
 
@@ -130,7 +132,9 @@ class Addresses:
 
     @property
     def charges(self) -> str:
-        """The single charges of the same question."""
+        """The single charges of the same question; empty where conditions on nodes leave parts of charges."""
+        if any(read_filter(one).dimension.of_nodes for one in self.query.filter):
+            return ""
         return f"/{self.org_slug}/analytics/charges?{_encoded(self._of_charges())}"
 
     @property
@@ -157,17 +161,40 @@ class Addresses:
             kept = {
                 name: value
                 for name, value in self.given.items()
-                if name not in ("group", "group2", "rows", "page", "sort")
+                if name not in ("group", "group2", "rows", "page", "sort", "filter")
             }
+            # a resource is shown whole, whichever part of it a node has
+            kept["filter"] = [one for one in self.query.filter if not read_filter(one).dimension.of_nodes]
             return f"/{self.org_slug}/analytics/resource?{_encoded({'id': key} | kept)}"
+        deeper = self._deeper(dimension, key)
+        dimension = of_row(dimension)
         fixed = {read_filter(one).dimension.name for one in self.query.filter} | {dimension}
         left = [one for one in DRILL[DRILL.index(dimension) + 1 if dimension in DRILL else 0 :] if one not in fixed]
-        following = self.query.group2 or (
-            left[0] if left else "ChargeCategory" if dimension == "resource" else "resource"  # of charges without one
+        following = (
+            self.query.group2
+            or deeper
+            or (
+                left[0]
+                if left
+                else "ChargeCategory"
+                if dimension == "resource"
+                else "resource"  # of charges without one
+            )
         )
         return self.to(
             filter=[*self.query.filter, condition_text(dimension, key)], group=following, group2=None, rows=None
         )
+
+    def _deeper(self, dimension: str, key: str | None) -> str | None:
+        """The level below a node, unless its row is of what lies above that level already."""
+        level = read_dimension(dimension).level
+        fixed = {
+            value
+            for one in self.query.filter
+            if (found := read_filter(one)).dimension.of_nodes
+            for value in found.values
+        }
+        return f"{NODE}:{level + 1}" if level and level < MOST_LEVELS and key and key not in fixed else None
 
     def of_days(self, first: date, last: date) -> str:
         """The same charges of some days only."""
@@ -202,6 +229,8 @@ class Addresses:
 
 def plain_name(dimension: str) -> str:
     """A dimension as headings name it; a FOCUS column stays as it is."""
+    if dimension.startswith(f"{NODE}:"):
+        return f"Hierarchy level {dimension.removeprefix(f'{NODE}:')}"
     return _PLAIN_NAMES.get(dimension, dimension)
 
 
@@ -214,6 +243,11 @@ def in_words(text: str) -> str:
     if found.operator is Operator.IS_NOT_EMPTY:
         return f"{name} is set"
     return f"{name} {found.operator} {' or '.join(found.values)}"
+
+
+def of_row(dimension: str) -> str:
+    """The dimension by which a row's charges are chosen: of a node those that are its own, without those of the nodes below."""
+    return f"{NODE}:{MOST_LEVELS}" if dimension == NODE else dimension
 
 
 def condition_text(dimension: str, key: str | None, sign: str = "=") -> str:

@@ -16,6 +16,7 @@ from web.pages.cost_address import (
 _GROUPS = (
     "service", "provider", "account", "region", "resource", "integration", "month", "day", "ChargeCategory", "ServiceCategory",
     "PricingCategory", "BillingAccountId", "InvoiceIssuer", "SkuId",
+    "node:1", "node:2", "node:3", "node",
 )  # fmt: skip
 _SPANS = {"7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days", "365d": "Last 365 days"}
 _MONTHS = 12

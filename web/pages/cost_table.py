@@ -14,6 +14,7 @@ from common.domain.legible import one_line
 from common.reporting.amounts import Amounts, sum_amounts
 from common.reporting.arguments import read_dimension
 from common.reporting.costs import CostGroup, CostsAnswer, CurrencyCosts
+from common.warehouse.dimensions import NODE
 from web import charts
 from web.formatting import amount_text, change, legible
 from web.pages.cost_address import (
@@ -22,6 +23,7 @@ from web.pages.cost_address import (
     Addresses,
     CostsPage,
     condition_text,
+    of_row,
     plain_name,
 )
 from web.pages.cost_colours import colours_of
@@ -155,7 +157,7 @@ def _below(parent: CostGroup, found: CurrencyCosts, query: CostsPage, addresses:
 
 
 def _filter_of(dimension: str, key: str | None) -> list[str]:
-    return [condition_text(dimension, key)]
+    return [condition_text(of_row(dimension), key)]
 
 
 def _row(
@@ -178,6 +180,8 @@ def _row(
 
 def _label(key: str | None, name: str | None, dimension: str) -> tuple[Markup, str]:
     """(what the row shows, the same as plain text)."""
+    if key is None and dimension.partition(":")[0] == NODE:
+        return Markup("<em>Unallocated</em>"), "Unallocated"
     if key is None:
         words = (
             f"Not tagged with {dimension[4:]}"

@@ -33,5 +33,6 @@ select
     sum(cost) as cost,
     sum(known) as known,
     sum(charges) as charges
-from charges
+from the_source
+where the_outcomes
 group by all
