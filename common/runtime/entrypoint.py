@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar, overload
 
+from common.domain.audit import Actor, ActorKind
 from common.errors import CostError, MalformedMessage, NoSpace, Permanent, resource_error
-from common.messages import Message, topic_of
+from common.messages import SCHEDULE, Message, SubscriptionChanged, topic_of
 from common.messages.cloudevent import decode
+from common.records.audit import Operation, acting
 from common.records.organizations import check_running
 from common.records.organizations import load as load_tenant
 from common.runtime.bootstrap import runtime
@@ -51,7 +53,8 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
                     wanted = " or ".join(kind.__name__ for kind in kinds)
                     raise MalformedMessage(f"{function.__name__} takes {wanted}, got {type(message).__name__}")
                 try:
-                    around(known, message)
+                    with acting(Operation(_actor(function.__name__, message), request_id=work.event_id)):
+                        around(known, message)
                 except Exception as raised:
                     error = raised if isinstance(raised, CostError) else resource_error(raised)
                     if error is None:
@@ -77,6 +80,13 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
         return handler
 
     return decorate
+
+
+def _actor(function: str, message: Message) -> Actor:
+    """Who changes what a message leads to: Stripe, or the function by itself."""
+    if isinstance(message, SubscriptionChanged) and message.kind != SCHEDULE:
+        return Actor(ActorKind.STRIPE, message.kind)
+    return Actor(ActorKind.JOB, function)
 
 
 def _plainly(function: Callable[[Any], None], message: Message) -> None:

@@ -15,7 +15,7 @@ from common.domain.names import org_slug_fault
 from common.domain.plan_status import EXPIRED, TRIAL
 from common.domain.stripe_objects import STATUSES, StripeSubscription, current_one
 from common.errors import BadConfiguration
-from common.messages import SubscriptionChanged
+from common.messages import SCHEDULE, SubscriptionChanged
 from common.ports import Document, Runtime
 from common.records import organizations
 from common.records.organizations import change_document
@@ -23,7 +23,6 @@ from common.records.usage import trial_is_over
 from common.telemetry import told
 from common.tenancy import plan_notices
 
-SCHEDULE = "schedule"
 BY_STRIPE, BY_CLOCK = "stripe", "clock"
 
 

@@ -64,14 +64,14 @@ class PlanChanges(BaseModel):
     next: str | None
 
 
-@routes.post(f"{_PATH}/billing/checkout", needs=Needs.OWNER, answer=PageToOpen)
+@routes.post(f"{_PATH}/billing/checkout", needs=Needs.OWNER, answer=PageToOpen, action="billing.checkout")
 def start_plan_checkout(call: Call, body: CheckoutWanted) -> dict[str, Any]:
     """Start paying for a plan: the address of the page on which the user does."""
     url = start_checkout(call.rt, call.org_slug, body.plan, body.success_url, body.cancel_url)
     return {"url": url}
 
 
-@routes.post(f"{_PATH}/billing/portal", needs=Needs.OWNER, answer=PageToOpen)
+@routes.post(f"{_PATH}/billing/portal", needs=Needs.OWNER, answer=PageToOpen, action="billing.portal")
 def open_billing_portal(call: Call, body: PortalWanted) -> dict[str, Any]:
     """Change the plan or the card, see invoices, or end the subscription: the address of the page for it."""
     return {"url": open_portal(call.rt, call.org_slug, body.return_url)}

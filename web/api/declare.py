@@ -20,6 +20,8 @@ from web.api.caller import Needs
 
 ORG = "org"
 """The parameter of a path that names the organization; handlers get it as `call.org_slug`."""
+CHANGES_NOTHING = ""
+"""The action of a route that only looks or computes."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -30,7 +32,8 @@ class Route:
 
     handler: called with a Call, the path's parameters by name, and `query` and `body` where it declares them.  answer: the shape of what it
     returns as plain data.  versioned: the answer has an ETag, and 304 is possible.
-    secret: the answer holds a secret, and is stored nowhere.
+    secret: the answer holds a secret, and is stored nowhere.  action: what a request of it is called in the audit log, `{name}` being a
+    parameter of the path; CHANGES_NOTHING where it leaves no record.
     """
 
     method: str
@@ -43,6 +46,7 @@ class Route:
     status: int = 200
     versioned: bool = False
     secret: bool = False
+    action: str = ""
 
     @property
     def rule(self) -> str:
@@ -98,18 +102,34 @@ class Routes:
         return self._adding("GET", paths, needs, answer, versioned=versioned)
 
     def post(
-        self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR, status: int = 200, secret: bool = False
+        self,
+        *paths: str,
+        answer: type[BaseModel],
+        action: str,
+        needs: Needs = Needs.EDITOR,
+        status: int = 200,
+        secret: bool = False,
     ) -> Callable[[Handler], Handler]:
         """A handler that starts or creates something."""
-        return self._adding("POST", paths, needs, answer, status=status, secret=secret)
+        return self._adding("POST", paths, needs, answer, status=status, secret=secret, action=action)
 
-    def patch(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+    def patch(
+        self, *paths: str, answer: type[BaseModel], action: str, needs: Needs = Needs.EDITOR
+    ) -> Callable[[Handler], Handler]:
         """A handler that changes something."""
-        return self._adding("PATCH", paths, needs, answer)
+        return self._adding("PATCH", paths, needs, answer, action=action)
 
-    def delete(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+    def put(
+        self, *paths: str, answer: type[BaseModel], action: str, needs: Needs = Needs.EDITOR
+    ) -> Callable[[Handler], Handler]:
+        """A handler that replaces something."""
+        return self._adding("PUT", paths, needs, answer, action=action)
+
+    def delete(
+        self, *paths: str, answer: type[BaseModel], action: str, needs: Needs = Needs.EDITOR
+    ) -> Callable[[Handler], Handler]:
         """A handler that removes something."""
-        return self._adding("DELETE", paths, needs, answer)
+        return self._adding("DELETE", paths, needs, answer, action=action)
 
     def _adding(
         self, method: str, paths: tuple[str, ...], needs: Needs, answer: type[BaseModel], **more: Any
@@ -125,4 +145,4 @@ class Routes:
         return add
 
 
-__all__ = ["ORG", "Call", "Needs", "Route", "Routes"]
+__all__ = ["CHANGES_NOTHING", "ORG", "Call", "Needs", "Route", "Routes"]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.ingestion.connecting import Connection, connect, look_at
 from common.reporting.integrations import list_integrations, show_integration
 from common.tenancy import integrations
-from web.api.declare import Call, Routes
+from web.api.declare import CHANGES_NOTHING, Call, Routes
 from web.api.paging import Paged, page
 from web.api.shapes import Asked
 
@@ -83,21 +83,21 @@ def get_integration(call: Call, integration_id: IntegrationId) -> dict[str, Any]
     return show_integration(call.rt, call.org_slug, integration_id).as_json()
 
 
-@routes.post(f"{_PATH}/{{provider}}/validate", answer=Validated)
+@routes.post(f"{_PATH}/{{provider}}/validate", answer=Validated, action=CHANGES_NOTHING)
 def validate_integration(call: Call, provider: Provider, body: Setup) -> dict[str, Any]:
     """Check that a location can be read; nothing is stored."""
     seen = look_at(call.rt, _connection(call, provider, body))
     return {"location": seen.uri, "files": seen.files, "waiting": seen.waiting}
 
 
-@routes.post(f"{_PATH}/{{provider}}/setup", answer=Integration, status=201)
+@routes.post(f"{_PATH}/{{provider}}/setup", answer=Integration, status=201, action="integration.connect")
 def set_up_integration(call: Call, provider: Provider, body: Setup) -> dict[str, Any]:
     """Check a location, then store the integration and its credential; its bills are fetched by the schedule."""
     connected = connect(call.rt, _connection(call, provider, body))
     return show_integration(call.rt, call.org_slug, connected.integration_id).as_json()
 
 
-@routes.delete(f"{_PATH}/{{integration_id}}", answer=IntegrationRemoved)
+@routes.delete(f"{_PATH}/{{integration_id}}", answer=IntegrationRemoved, action="integration.remove")
 def remove_integration(call: Call, integration_id: IntegrationId) -> dict[str, Any]:
     """Erase an integration's credential and forget the integration; its costs stay."""
     left = integrations.remove(call.rt, call.org_slug, integration_id)

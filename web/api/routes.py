@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from web.api import (
     alerts,
+    audit,
     billing,
     budgets,
     charges,
@@ -33,6 +34,7 @@ _MODULES = (
     quotas,
     billing,
     organizations,
+    audit,
 )
 ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
 """Every operation of the API."""

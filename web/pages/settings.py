@@ -104,7 +104,7 @@ def all_integrations(call: Call) -> Screen:
     return Screen("settings_integrations.html", "Integrations", "settings", context)
 
 
-@screens.post("/{org}/settings/schedule")
+@screens.post("/{org}/settings/schedule", action="schedule.change")
 def schedule(call: Call) -> Goto:
     """Fetch bills at another interval from now on."""
     set_sync_interval(call.rt, call.org_slug, read_form(ScheduleForm).hours)
@@ -117,7 +117,7 @@ def integration(call: Call, integration_id: str, query: CheckPage) -> Screen:
     return _integration(call, integration_id, query.check)
 
 
-@screens.post("/{org}/settings/integrations/{integration_id}/{action}")
+@screens.post("/{org}/settings/integrations/{integration_id}/{action}", action="integration.{action}")
 def act(call: Call, integration_id: str, action: Literal["pause", "resume", "sync", "remove"]) -> Goto | Screen:
     """Pause, resume, fetch now, or remove once its name is typed."""
     by, org_slug = call.caller.name, call.org_slug
@@ -145,7 +145,7 @@ def keys(call: Call) -> Screen:
     return _keys(call)
 
 
-@screens.post("/{org}/settings/keys", needs=Needs.OWNER)
+@screens.post("/{org}/settings/keys", needs=Needs.OWNER, action="key.create")
 def new_key(call: Call) -> Screen:
     """Make a key; this page is the only one that shows it."""
     form = read_form(KeyForm)
@@ -157,7 +157,7 @@ def new_key(call: Call) -> Screen:
         return _keys(call, fault=str(error))
 
 
-@screens.post("/{org}/settings/keys/{key_id}/rotate", needs=Needs.OWNER)
+@screens.post("/{org}/settings/keys/{key_id}/rotate", needs=Needs.OWNER, action="key.rotate")
 def rotate_key(call: Call, key_id: str) -> Screen:
     """Make a key like this one, which ends after the overlap."""
     overlap = _OVERLAPS[read_form(RotateForm).overlap]
@@ -167,7 +167,7 @@ def rotate_key(call: Call, key_id: str) -> Screen:
         return _keys(call, fault=str(error))
 
 
-@screens.post("/{org}/settings/keys/{key_id}/revoke", needs=Needs.OWNER)
+@screens.post("/{org}/settings/keys/{key_id}/revoke", needs=Needs.OWNER, action="key.revoke")
 def revoke_key(call: Call, key_id: str) -> Goto:
     """End a key now."""
     api_keys.revoke_key(call.rt, call.org_slug, key_id)
@@ -180,7 +180,7 @@ def exchange_rates(call: Call) -> Screen:
     return _rates(call)
 
 
-@screens.post("/{org}/settings/rates")
+@screens.post("/{org}/settings/rates", action="rates.change")
 def set_exchange_rates(call: Call) -> Goto | Screen:
     """Replace the rates."""
     text = read_form(RatesForm).csv
@@ -197,7 +197,7 @@ def retention(call: Call) -> Screen:
     return _retention(call)
 
 
-@screens.post("/{org}/settings/retention", needs=Needs.OWNER)
+@screens.post("/{org}/settings/retention", needs=Needs.OWNER, action="retention.change")
 def set_retention(call: Call) -> Goto | Screen:
     """Give a kind another life."""
     form = read_form(LifeForm)
