@@ -127,9 +127,8 @@ def _recorded(path: str, callback: Callable[..., Any]) -> Callable[..., Any]:
         with acting(operation):
             done = callback(*args, **params)
             if changing is not None and changing.when(params):
-                rt = runtime()
                 target = changing.target.format(**params)
-                record_done(rt.documents, operation, params.get("org") or PLATFORM, rt.clock.now(), target)
+                record_done(runtime(), operation, params.get("org") or PLATFORM, target)
         return done
 
     return run

@@ -50,7 +50,7 @@ def answer(rt: Runtime, request: flask.Request) -> flask.Response:
             received = receive(rt, call)
         if received.run_ids:
             target = f"integrations/{call.integration_id}"
-            record_done(rt.documents, operation, call.org_slug, rt.clock.now(), target)
+            record_done(rt, operation, call.org_slug, target)
         fields["sender"] = received.sender
         if received.run_ids:
             fields["run_ids"] = list(received.run_ids)

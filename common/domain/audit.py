@@ -60,15 +60,20 @@ PROGRAM = Actor(ActorKind.PROGRAM, "")
 """Of what no request, message or command asked for, as a script of an operator."""
 
 
-def difference(before: Fields | None, after: Fields | None) -> tuple[Fields | None, Fields | None] | None:
+def difference(
+    before: Fields | None, after: Fields | None, together: frozenset[str] = frozenset()
+) -> tuple[Fields | None, Fields | None] | None:
     """What differs of two states; None for no difference.
 
-    Of one that is created or removed all that has a value; no difference where nothing has.
+    Of one that is created or removed all that has a value; no difference where nothing has.  together: fields that are all shown where
+    one of them differs.
     """
     old, new = before or {}, after or {}
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    if not names:
+    differing = {name for name in {**old, **new} if old.get(name) != new.get(name)}
+    if not differing:
         return None
+    shown = differing | together if differing & together else differing
+    names = [name for name in {**old, **new} if name in shown]
     return tuple(None if one is None else _cut({name: one.get(name) for name in names}) for one in (before, after))  # type: ignore[return-value]
 
 

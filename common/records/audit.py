@@ -16,14 +16,16 @@ from datetime import datetime
 from typing import Any
 
 from common.domain.audit import PROGRAM, Actor, Fields, difference
-from common.ports import Document, DocumentStore
-from common.records.organizations import below
+from common.ports import Document, DocumentStore, Order, Runtime
+from common.records.organizations import organization_path
 
 COLLECTION = "audit"
 PLATFORM = ""
 """Instead of an organization's slug: the platform itself."""
 MOST_CHANGES = 100
 """Changes that a record lists; of more it says how many."""
+PAGE = 200
+"""Records that are read at once."""
 ORGANIZATION = "organization"
 
 
@@ -31,18 +33,19 @@ ORGANIZATION = "organization"
 class Rule:
     """What may be shown of a document.  one: what a document is called in `action`.  reads: the top-level fields that it is made of.
 
-    by_hand: only what users do is recorded.
+    by_hand: only what users do is recorded.  together: fields that are all shown where one of them differs.
     """
 
     one: str
     reads: frozenset[str]
     shown: Callable[[Document], Fields]
     by_hand: bool = False
+    together: frozenset[str] = frozenset()
 
 
-def _rule(one: str, *names: str, by_hand: bool = False) -> Rule:
+def _rule(one: str, *names: str, by_hand: bool = False, together: frozenset[str] = frozenset()) -> Rule:
     """These fields, as they are."""
-    return Rule(one, frozenset(names), lambda document: {name: document.get(name) for name in names}, by_hand)
+    return Rule(one, frozenset(names), lambda document: {name: document.get(name) for name in names}, by_hand, together)
 
 
 _INTEGRATION = ("provider", "display_name", "account_identifier", "status")
@@ -90,6 +93,7 @@ _RULES = (
         _rule(
             "organization",
             *("name", "plan", "status", "trial_ends_at", "limits", "currency", "time_zone", "stripe_customer_id", "removal_began_at"),
+            together=frozenset({"plan", "status"}),
         ),
     ),
     ("api_keys", _rule("key", "name", "role", "fingerprint", "expires_at", "revoked_at", "replaced_by")),
@@ -182,14 +186,19 @@ def place_of(path: str) -> Place | None:
 
 def change_of(place: Place, before: Document | None, after: Document | None) -> Document | None:
     """The entry of a record; None where nothing of it that is shown differs."""
-    shown = (None if one is None else place.rule.shown(one) for one in (before, after))
-    found = difference(*shown)
+    old, new = (None if one is None else place.rule.shown(one) for one in (before, after))
+    found = difference(old, new, place.rule.together)
     return None if found is None else {"target": place.target, "before": found[0], "after": found[1]}
 
 
 def collection(org_slug: str) -> str:
     """Where records lie."""
-    return below(org_slug, COLLECTION) if org_slug != PLATFORM else COLLECTION
+    return f"{above(org_slug)}{COLLECTION}"
+
+
+def above(org_slug: str) -> str:
+    """What stands before the collection's name in its path."""
+    return f"{organization_path(org_slug)}/" if org_slug != PLATFORM else ""
 
 
 def new_path(org_slug: str, now: datetime) -> str:
@@ -231,10 +240,32 @@ def _named_by(changes: list[Document]) -> str:
     return f"{rule.one if rule else collection_name}.{verb}"
 
 
-def record_done(documents: DocumentStore, operation: Operation, org_slug: str, now: datetime, target: str = "") -> None:
+def record_done(rt: Runtime, operation: Operation, org_slug: str, target: str = "") -> None:
     """Record an operation that is done and changed nothing that is audited, as a synchronization; right after it, not with it."""
     if operation.written:
         return
+    now = rt.clock.now()
     path = new_path(org_slug, now)
-    documents.create(path, new_record(operation, org_slug, now, [], target))
+    rt.documents.create(path, new_record(operation, org_slug, now, [], target))
     operation.written[org_slug] = path
+
+
+def note_event(documents: DocumentStore, now: datetime, org_slug: str, action: str, event_id: str) -> None:
+    """Record an event from outside that changes nothing by itself, as a refund.  Safe to repeat."""
+    path = f"{collection(org_slug)}/{event_id}"
+    if documents.get(path) is None:
+        operation = Operation(current().actor, action, event_id)
+        documents.set(path, new_record(operation, org_slug, now, [], ORGANIZATION))
+
+
+def paths_before(documents: DocumentStore, org_slug: str, moment: datetime) -> list[str]:
+    """Where the records of before a moment lie.  Younger ones are not read: most are."""
+    found: list[str] = []
+    after = None
+    while True:
+        page = documents.list(f"{above(org_slug)}audit", order=Order("at"), limit=PAGE, after=after)
+        old = [name for name, one in page if one["at"] < moment.isoformat(timespec="microseconds")]
+        found += [f"{collection(org_slug)}/{name}" for name in old]
+        if not page or len(old) < len(page):
+            return found
+        after = page[-1]

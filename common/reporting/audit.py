@@ -9,11 +9,10 @@ from typing import Any
 
 from common.domain.audit import Actor
 from common.ports import Document, Order, Runtime
-from common.records.audit import PLATFORM, collection
+from common.records.audit import PLATFORM, above
 
 MOST_RECORDS = 1_000
 _LOOKED_AT_ONCE = 200
-_NEWEST_FIRST = Order("at", descending=True)
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,9 @@ def list_audit(rt: Runtime, org_slug: str | None, question: AuditQuestion) -> tu
 def _newest(rt: Runtime, org_slug: str, question: AuditQuestion) -> Iterator[tuple[str, Document]]:
     after = None if question.after is None else (question.after[1], {"at": question.after[0]})
     while True:
-        page = rt.documents.list(collection(org_slug), None, _NEWEST_FIRST, _LOOKED_AT_ONCE, after)
+        page = rt.documents.list(
+            f"{above(org_slug)}audit", order=Order("at", descending=True), limit=_LOOKED_AT_ONCE, after=after
+        )
         yield from page
         if len(page) < _LOOKED_AT_ONCE:
             return

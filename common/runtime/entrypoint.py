@@ -53,7 +53,7 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
                     wanted = " or ".join(kind.__name__ for kind in kinds)
                     raise MalformedMessage(f"{function.__name__} takes {wanted}, got {type(message).__name__}")
                 try:
-                    with acting(Operation(_actor(function.__name__, message), request_id=work.event_id)):
+                    with acting(_operation(function.__name__, message, work.event_id)):
                         around(known, message)
                 except Exception as raised:
                     error = raised if isinstance(raised, CostError) else resource_error(raised)
@@ -82,11 +82,11 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
     return decorate
 
 
-def _actor(function: str, message: Message) -> Actor:
+def _operation(function: str, message: Message, event_id: str) -> Operation:
     """Who changes what a message leads to: Stripe, or the function by itself."""
-    if isinstance(message, SubscriptionChanged) and message.kind != SCHEDULE:
-        return Actor(ActorKind.STRIPE, message.kind)
-    return Actor(ActorKind.JOB, function)
+    if isinstance(message, SubscriptionChanged) and (message.kind != SCHEDULE or message.customer_id):
+        return Operation(Actor(ActorKind.STRIPE, message.kind), request_id=message.event_id)
+    return Operation(Actor(ActorKind.JOB, function), request_id=event_id)
 
 
 def _plainly(function: Callable[[Any], None], message: Message) -> None:

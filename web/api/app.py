@@ -151,7 +151,7 @@ def _recorded(
     """What the handler returns; an operation that is done and has no audit record yet gets one."""
     found = route.handler(call, **arguments)
     if route.action and getattr(found, "is_done", True):
-        record_done(call.rt.documents, operation, call.org_slug, call.rt.clock.now(), _target(route, path))
+        record_done(call.rt, operation, call.org_slug, _target(route, path))
     return found
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from common.tenancy.paying import list_plan_changes, open_portal, start_checkout
+from common.reporting.plan_changes import list_plan_changes
+from common.tenancy.paying import open_portal, start_checkout
 from web.api.declare import Call, Needs, Routes
 from web.api.paging import Paged, page
 from web.api.shapes import Asked, Moment

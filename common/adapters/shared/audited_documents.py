@@ -5,12 +5,12 @@ A dead worker leaves neither the change nor its record, or both.  No use case ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from common.errors import Permanent
-from common.ports.documents import Document, DocumentStore, Order, Result, Transaction
+from common.ports.documents import Document, DocumentStore, Result, Transaction
 from common.records import audit
 from common.records.audit import Operation, Place, change_of, current, new_path, new_record, place_of, with_changes
 from common.telemetry.withheld import redacted
@@ -27,28 +27,10 @@ class AuditedDocuments:
 
     def __init__(self, store: DocumentStore, now: Now, log: Callable[[], DocumentStore] | None = None) -> None:
         self._store, self._now, self._log = store, now, log
+        self.get, self.list, self.count = store.get, store.list, store.count
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
-
-    def get(self, path: str) -> Document | None:
-        """The document, or None."""
-        return self._store.get(path)
-
-    def list(
-        self,
-        collection: str,
-        where: dict[str, Any] | None = None,
-        order: Order | None = None,
-        limit: int | None = None,
-        after: tuple[str, Document] | None = None,
-    ) -> Sequence[tuple[str, Document]]:
-        """A page of (id, document) pairs, as common.ports.DocumentStore says."""
-        return self._store.list(collection, where, order, limit, after)
-
-    def count(self, collection: str, where: dict[str, Any] | None = None) -> int:
-        """How many documents of one collection `list` would return."""
-        return self._store.count(collection, where)
 
     def set(self, path: str, document: Document) -> None:
         """Write the whole document, whether or not it exists."""
