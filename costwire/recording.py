@@ -44,6 +44,7 @@ CHANGING: Mapping[str, Changing] = {
     "apply": Changing("declaration.apply", when=_not("dry_run")),
     "schedule": Changing("schedule.change", when=_any("every_hours", "off")),
     "replay": Changing("message.replay"),
+    "job": Changing("job.run", "jobs/{name}", when=_any("name")),
     "clean-up": Changing("data.clean_up", when=_not("dry_run")),
     "retention set": Changing("retention.change"),
     "channels add": Changing("channel.create", "channels/{name}"),

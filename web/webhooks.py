@@ -10,13 +10,11 @@ from typing import Any
 
 import flask
 
-from common.domain.audit import Actor, ActorKind
 from common.errors import CostError
 from common.ingestion.calls import SECRET_PARAMETER, Call
 from common.ingestion.notified import Received, receive
 from common.ports import Runtime
 from common.ports.senders import NotGenuine
-from common.records.audit import Operation, acting, record_done
 from common.telemetry import logs
 from common.telemetry.withheld import described
 
@@ -45,12 +43,7 @@ def answer(rt: Runtime, request: flask.Request) -> flask.Response:
     try:
         call = _read(request)
         fields |= {"org_slug": call.org_slug, "integration_id": call.integration_id}
-        operation = Operation(Actor(ActorKind.WEBHOOK, call.integration_id), "integration.sync")
-        with acting(operation):
-            received = receive(rt, call)
-        if received.run_ids:
-            target = f"integrations/{call.integration_id}"
-            record_done(rt, operation, call.org_slug, target)
+        received = receive(rt, call)
         fields["sender"] = received.sender
         if received.run_ids:
             fields["run_ids"] = list(received.run_ids)

@@ -250,12 +250,14 @@ def record_done(rt: Runtime, operation: Operation, org_slug: str, target: str = 
     operation.written[org_slug] = path
 
 
-def note_event(documents: DocumentStore, now: datetime, org_slug: str, action: str, event_id: str) -> None:
-    """Record an event from outside that changes nothing by itself, as a refund.  Safe to repeat."""
+def note_event(
+    documents: DocumentStore, now: datetime, org_slug: str, action: str, event_id: str, target: str = ORGANIZATION
+) -> None:
+    """Record an event from outside that changes nothing by itself, as a refund or a webhook's call.  Safe to repeat."""
     path = f"{collection(org_slug)}/{event_id}"
     if documents.get(path) is None:
         operation = Operation(current().actor, action, event_id)
-        documents.set(path, new_record(operation, org_slug, now, [], ORGANIZATION))
+        documents.set(path, new_record(operation, org_slug, now, [], target))
 
 
 def paths_before(documents: DocumentStore, org_slug: str, moment: datetime) -> list[str]:

@@ -14,11 +14,12 @@ from typing import Any, TypeVar, overload
 
 from common.domain.audit import Actor, ActorKind
 from common.errors import CostError, MalformedMessage, NoSpace, Permanent, resource_error
-from common.messages import SCHEDULE, Message, SubscriptionChanged, topic_of
+from common.messages import SCHEDULE, Message, SubscriptionChanged, SyncRequested, topic_of
 from common.messages.cloudevent import decode
 from common.records.audit import Operation, acting
 from common.records.organizations import check_running
 from common.records.organizations import load as load_tenant
+from common.records.runs import WEBHOOK
 from common.runtime.bootstrap import runtime
 from common.runtime.failures import record_failure
 from common.runtime.handling import Around, handling
@@ -86,6 +87,8 @@ def _operation(function: str, message: Message, event_id: str) -> Operation:
     """Who changes what a message leads to: Stripe, or the function by itself."""
     if isinstance(message, SubscriptionChanged) and (message.kind != SCHEDULE or message.customer_id):
         return Operation(Actor(ActorKind.STRIPE, message.kind), request_id=message.event_id)
+    if isinstance(message, SyncRequested) and message.trigger == WEBHOOK:
+        return Operation(Actor(ActorKind.WEBHOOK, message.integration_id or ""), request_id=event_id)
     return Operation(Actor(ActorKind.JOB, function), request_id=event_id)
 
 

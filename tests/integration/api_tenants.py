@@ -98,6 +98,9 @@ def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
         "delivery_id": delivery_id,
         "budget_id": budget.budget_id,
         "integration_id": f"{org}-aws".replace("_", "-"),
+        "job": "org-sync",
+        "dimension": "service",
+        "kind": "versions",
         "key_id": authenticate(rt, keys["editor"]).key.key_id,
     }
     return Tenant(org, keys, names)

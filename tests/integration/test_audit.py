@@ -11,6 +11,7 @@ import pytest
 
 from common.errors import Permanent
 from common.ports import Transaction
+from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
 from common.tenancy import data
 from tests.integration.api_tenants import ACME, OTHER, ROOT_KEY, World, copied, filled
 from tests.integration.api_world import checked
@@ -24,7 +25,10 @@ READING = {"preview": "computes what a budget would have done", "validate_integr
 """Operations that are no GET and change nothing, each with the reason."""
 CHANGING = sorted(
     (one for one in ROUTES if one.method != "GET" and one.operation.removeprefix("own_") not in READING),
-    key=lambda one: one.tag != "Alerts",  # before their budget is changed, which resolves them
+    key=lambda one: (
+        one.method == "DELETE",
+        one.tag != "Alerts",
+    ),  # alerts before their budget is changed, which resolves them
 )
 
 
@@ -95,6 +99,13 @@ def body_of(route: Route, folder: Path) -> dict[str, Any]:
         "snooze": {"until": "2027-01-01T00:00:00Z"},
         "start_plan_checkout": {"plan": "Scale", **urls},
         "open_billing_portal": {"return_url": "https://a.example.com/"},
+    }
+    bodies |= {
+        "replace_rates": {"csv": "month,currency,usd_rate,source\n2026-03,EUR,1.1,a bank\n"},
+        "replace_prices": {"csv": ",".join(PRICE_COLUMNS) + "\n"},
+        "replace_services": {"csv": "provider,service,service_name,service_category,service_subcategory\n"},
+        "change_schedule": {"sync_interval_hours": 6},
+        "change_retention": {"days": 100},
     }
     return bodies.get(route.operation, {})
 

@@ -41,6 +41,7 @@ STEPS: tuple[tuple[str, list[str]], ...] = (
     ("apply", ["-f", "costwire.toml", "--yes"]),
     ("replay", []),
     ("clean-up", []),
+    ("job", ["org-sync"]),
     ("retention set", ["versions", "80"]),
     ("channels add", ["ops", "--email", "ada@example.com"]),
     ("channels remove", ["ops"]),

@@ -33,7 +33,7 @@ class Route:
     handler: called with a Call, the path's parameters by name, and `query` and `body` where it declares them.  answer: the shape of what it
     returns as plain data.  versioned: the answer has an ETag, and 304 is possible.
     secret: the answer holds a secret, and is stored nowhere.  action: what a request of it is called in the audit log, `{name}` being a
-    parameter of the path; CHANGES_NOTHING where it leaves no record.
+    parameter of the path; CHANGES_NOTHING where it leaves no record.  media: of an answer that is a file; it has no other answer.
     """
 
     method: str
@@ -47,6 +47,7 @@ class Route:
     versioned: bool = False
     secret: bool = False
     action: str = ""
+    media: tuple[str, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -96,10 +97,15 @@ class Routes:
     found: list[Route] = field(default_factory=list)
 
     def get(
-        self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.VIEWER, versioned: bool = False
+        self,
+        *paths: str,
+        answer: type[BaseModel] | None = None,
+        needs: Needs = Needs.VIEWER,
+        versioned: bool = False,
+        media: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """A handler that only reads."""
-        return self._adding("GET", paths, needs, answer, versioned=versioned)
+        """A handler that only reads.  media: it returns a response whose body is a file of one of these types."""
+        return self._adding("GET", paths, needs, answer, versioned=versioned, media=media)
 
     def post(
         self,
@@ -132,7 +138,7 @@ class Routes:
         return self._adding("DELETE", paths, needs, answer, action=action)
 
     def _adding(
-        self, method: str, paths: tuple[str, ...], needs: Needs, answer: type[BaseModel], **more: Any
+        self, method: str, paths: tuple[str, ...], needs: Needs, answer: type[BaseModel] | None, **more: Any
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             name = handler.__name__

@@ -12,7 +12,7 @@ from common.reporting.integrations import list_integrations, show_integration
 from common.tenancy import integrations
 from web.api.declare import CHANGES_NOTHING, Call, Routes
 from web.api.paging import Paged, page
-from web.api.shapes import Asked
+from web.api.shapes import Asked, NoArguments
 
 routes = Routes("Integrations")
 _PATH = "/api/v1/integrations/{org}"
@@ -102,6 +102,20 @@ def remove_integration(call: Call, integration_id: IntegrationId) -> dict[str, A
     """Erase an integration's credential and forget the integration; its costs stay."""
     left = integrations.remove(call.rt, call.org_slug, integration_id)
     return {"integration_id": integration_id, "deliveries": left}
+
+
+@routes.post(f"{_PATH}/{{integration_id}}/pause", answer=Integration, action="integration.pause")
+def pause_integration(call: Call, integration_id: IntegrationId, body: NoArguments) -> dict[str, Any]:
+    """Fetch nothing more until it is resumed; its costs stay.  Again changes nothing."""
+    integrations.pause(call.rt, call.org_slug, integration_id, call.caller.name)
+    return show_integration(call.rt, call.org_slug, integration_id).as_json()
+
+
+@routes.post(f"{_PATH}/{{integration_id}}/resume", answer=Integration, action="integration.resume")
+def resume_integration(call: Call, integration_id: IntegrationId, body: NoArguments) -> dict[str, Any]:
+    """Fetch its bills again.  Again changes nothing."""
+    integrations.resume(call.rt, call.org_slug, integration_id, call.caller.name)
+    return show_integration(call.rt, call.org_slug, integration_id).as_json()
 
 
 def _connection(call: Call, provider: str, body: Setup) -> Connection:

@@ -9,13 +9,17 @@ from web.api import (
     budgets,
     charges,
     costs,
+    dimensions,
+    exports,
     health,
     history,
     integrations,
+    jobs,
     keys,
     organizations,
     pipelines,
     quotas,
+    settings,
     syncs,
 )
 from web.api.declare import Route
@@ -24,6 +28,8 @@ _MODULES = (
     health,
     costs,
     charges,
+    dimensions,
+    exports,
     syncs,
     pipelines,
     budgets,
@@ -31,9 +37,11 @@ _MODULES = (
     integrations,
     history,
     keys,
+    settings,
     quotas,
     billing,
     organizations,
+    jobs,
     audit,
 )
 ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
