@@ -17,7 +17,10 @@ from tests.integration import parity_page
 from tests.integration.api_tenants import ACME, OTHER, ROOT_KEY, World, copied, filled
 from tests.integration.api_world import checked
 from tests.integration.test_audited_commands import every_command
+from web.api.access import KeyDoor
+from web.api.app import Service
 from web.api.routes import ROUTES
+from web.site import create_site
 
 PATH = f"/api/v1/organizations/{ACME}"
 ROOT = {"X-CA-Root-Key": ROOT_KEY}
@@ -108,3 +111,35 @@ def test_jobs_are_listed_and_an_unknown_one_is_named(world: World) -> None:
     assert "org-sync" in answer["detail"]
     for name in names:
         checked(world.ask.post(f"/api/v1/admin/jobs/{name}", json={}, headers=ROOT))
+
+
+def test_the_page_of_the_log_shows_changes_as_text_and_filters(world: World) -> None:
+    site = create_site(world.rt, Service(KeyDoor(world.rt, ROOT_KEY))).test_client()
+    owner, page = world.acme.headers("owner"), f"/{ACME}/settings/audit"
+    world.ask.post(f"{PATH}/keys", json={"name": "<b>bold</b>"}, headers=owner)
+    text = site.get(page, query_string={"action": "key.create", "since": "", "actor": "", "target": ""}, headers=owner)
+    shown = text.get_data(as_text=True)
+    assert text.status_code == 200 and "key.create" in shown and "&lt;b&gt;bold" in shown and "<b>bold" not in shown
+    assert "key.create" not in site.get(page, query_string={"actor": "nobody"}, headers=owner).get_data(as_text=True)
+    first = site.get(page, query_string={"limit": 1}, headers=owner).get_data(as_text=True)
+    assert "cursor=" in first
+    assert site.get(page, headers=world.acme.headers("editor")).status_code == 403
+    assert site.get(page, query_string={"since": "yesterday?"}, headers=owner).status_code == 400
+
+
+def test_the_filter_of_the_costs_page_suggests_values_and_is_text_without_a_script(world: World) -> None:
+    site = create_site(world.rt, Service(KeyDoor(world.rt, ROOT_KEY))).test_client()
+    viewer = world.acme.headers()
+    text = site.get(f"/{ACME}/analytics?month=2026-03&group=service", headers=viewer).get_data(as_text=True)
+    assert '<datalist id="filter_values"></datalist>' in text and 'name="filter_value"' in text
+    address, known = f"/{ACME}/analytics/values", get(world, "dimensions/service/values")["values"][0]["value"]
+    found = site.get(address, query_string={"filter_by": "service", "filter_value": known[:2].lower()}, headers=viewer)
+    assert f'<option value="{known}">' in found.get_data(as_text=True)
+    for query in (
+        {"filter_by": "nothing"},
+        {"filter_by": "service", "filter_tag": "te am"},
+        {"filter_by": "BilledCost"},
+    ):
+        empty = site.get(address, query_string=query, headers=viewer)
+        assert empty.status_code == 200 and "<option" not in empty.get_data(as_text=True)
+    assert site.get(address, query_string={"filter_by": "service"}, headers=world.other.headers()).status_code == 404

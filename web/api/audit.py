@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from common.ports import Runtime
 from common.reporting.arguments import read_since
 from common.reporting.audit import AuditQuestion, list_audit
+from common.reporting.audit import AuditRecord as AuditEntry
 from web.api.declare import Call, Needs, Routes
 from web.api.paging import Paged, after_cursor, cursor_of
 from web.api.shapes import Moment
@@ -83,18 +85,20 @@ def list_platform_audit_records(call: Call, query: AuditOf) -> dict[str, Any]:
 
 
 def _page(call: Call, org_slug: str | None, query: AuditOf) -> dict[str, Any]:
+    found, after = asked_records(call.rt, org_slug, query)
+    return {"records": [one.as_json() for one in found], "next": after}
+
+
+def asked_records(rt: Runtime, org_slug: str | None, query: AuditOf) -> tuple[list[AuditEntry], str | None]:
+    """The records of a page and the cursor of the next one.  Raises InvalidQuestion."""
     after = after_cursor(query, 2)
     question = AuditQuestion(
         read_since(query.since) if query.since else None,
-        query.action,
-        query.actor,
-        query.target,
+        query.action or None,
+        query.actor or None,
+        query.target or None,
         (after[0], after[1]) if after else None,
         query.limit,
     )
-    found, more = list_audit(call.rt, org_slug, question)
-    last = found[-1] if found else None
-    return {
-        "records": [one.as_json() for one in found],
-        "next": cursor_of((last.at, last.record_id)) if more and last else None,
-    }
+    found, more = list_audit(rt, org_slug, question)
+    return found, cursor_of((found[-1].at, found[-1].record_id)) if more and found else None

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.errors import NotFound
 from common.retention.lives import Kind, list_lives, set_life
 from common.tenancy import prices, rates, schedules, services
 from web.api.declare import Call, Needs, Routes
@@ -96,7 +97,11 @@ class LifeWanted(Asked):
 @routes.get(f"{_ORG}/rates", answer=ExchangeRates)
 def list_rates(call: Call) -> dict[str, Any]:
     """The rates that amounts are converted by."""
-    return {"rates": [rates.rate_as_json(one) for one in rates.list_rates(call.rt, call.org_slug)]}
+    try:
+        found = rates.list_rates(call.rt, call.org_slug)
+    except NotFound:  # the first organization, before its first bill
+        found = []
+    return {"rates": [rates.rate_as_json(one) for one in found]}
 
 
 @routes.put(f"{_ORG}/rates", answer=Stored, action="rates.change")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from pydantic import Field
 
@@ -23,11 +25,13 @@ from common.tenancy import api_keys, integrations, rates
 from common.tenancy.api_keys import KeyRequest, NewKey
 from common.tenancy.schedules import HOURS, OFF, set_sync_interval, shown_sync_schedule
 from common.warehouse.rates import COLUMNS
+from web.api.audit import AuditOf, asked_records
 from web.api.shapes import Asked
 from web.pages.data_views import grouped_fixes
 from web.pages.screen import Call, Goto, Needs, Screen, Screens, read_form
 
 screens = Screens()
+_LONGEST_VALUE = 200
 _LIVES = {
     "": None,
     "1d": timedelta(days=1),
@@ -206,6 +210,33 @@ def set_retention(call: Call) -> Goto | Screen:
     except BadConfiguration as error:
         return _retention(call, str(error))
     return Goto(f"/{call.org_slug}/settings/retention")
+
+
+class AuditPage(AuditOf):
+    """Which records, as the API has it; empty fields of the form ask for all."""
+
+    limit: int = Field(50, ge=1, le=200)
+
+
+@screens.get("/{org}/settings/audit", needs=Needs.OWNER)
+def audit(call: Call, query: AuditPage) -> Screen:
+    """Who changed what, and when."""
+    found, after = asked_records(call.rt, call.org_slug, query)
+    older = urlencode({**query.model_dump(exclude_none=True), "cursor": after}) if after else None
+    context = {
+        "tab": "audit",
+        "records": found,
+        "query": query,
+        "older": older,
+        "shown": _shown_value,
+        "moment": datetime.fromisoformat,
+    }
+    return Screen("settings_audit.html", "Audit", "settings", context)
+
+
+def _shown_value(value: Any) -> str:
+    text = value if isinstance(value, str) else "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
 def _integration(call: Call, integration_id: str, check: bool, fault: str | None = None) -> Screen:
