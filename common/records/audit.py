@@ -7,6 +7,7 @@ collections that are audited, and of each the fields that may be shown; all othe
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ PLATFORM = ""
 """Instead of an organization's slug: the platform itself."""
 MOST_CHANGES = 100
 """Changes that a record lists; of more it says how many."""
+MOST_CHARACTERS = 400_000
+"""Of these changes as JSON, so that a record fits in a document."""
 PAGE = 200
 """Records that are read at once."""
 ORGANIZATION = "organization"
@@ -217,17 +220,26 @@ def new_record(
         "action": operation.action or action or _named_by(changes),
         "target": target or (changes[0]["target"] if changes else ""),
         "request_id": operation.request_id or None,
-        "changes": changes[:MOST_CHANGES],
-        "more_changes": max(len(changes) - MOST_CHANGES, 0),
+        **_listed(changes),
     }
 
 
 def with_changes(record: Document, changes: list[Document]) -> Document:
     """The record of an operation that goes on to change something."""
-    listed = [*record["changes"], *changes]
-    more = record["more_changes"] + max(len(listed) - MOST_CHANGES, 0)
     target = record["target"] or (changes[0]["target"] if changes else "")
-    return {**record, "target": target, "changes": listed[:MOST_CHANGES], "more_changes": more}
+    listed = _listed([*record["changes"], *changes])
+    return {**record, "target": target, **listed, "more_changes": record["more_changes"] + listed["more_changes"]}
+
+
+def _listed(changes: list[Document]) -> Document:
+    """As many changes as a record may list, and how many are left out."""
+    length, count = 0, 0
+    for change in changes[:MOST_CHANGES]:
+        length += len(json.dumps(change))
+        if length > MOST_CHARACTERS:
+            break
+        count += 1
+    return {"changes": changes[:count], "more_changes": len(changes) - count}
 
 
 def _named_by(changes: list[Document]) -> str:

@@ -117,7 +117,18 @@ _LISTED = (
     ("DELIVERY", "deliveries", "delivery_id"),
     ("KEY", "api-keys list", "key_id"),
 )
-_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts", "categories", "before", "after"}
+_BY_DATA = {
+    "totals",
+    "proof_by_currency",
+    "config",
+    "tags",
+    "values",
+    "days",
+    "amounts",
+    "categories",
+    "before",
+    "after",
+}
 """Objects whose keys are data, and those of the objects in them."""
 
 
