@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.errors import BadConfiguration
@@ -138,6 +138,13 @@ class ServiceSettings(BaseSettings):
     rate_limit_per_minute: int = Field(
         300, description="Requests that each key may make in a minute, per instance", gt=0
     )
+
+    @field_validator("environment", mode="before")
+    @classmethod
+    def _folded(cls, value: object) -> object:
+        """However it is written, so that a spelling does not switch the guard off."""
+        folded = str(value).strip().lower()
+        return PRODUCTION if folded == "prod" else folded
 
 
 def service_settings_of_environment() -> ServiceSettings:

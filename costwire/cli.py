@@ -24,6 +24,7 @@ from costwire import (
     alerts,
     api_keys,
     apply,
+    audit,
     budgets,
     channels,
     charges,
@@ -35,6 +36,7 @@ from costwire import (
     hierarchy,
     imports,
     integrations,
+    job,
     keys,
     listings,
     match,
@@ -57,6 +59,7 @@ from costwire import (
 from costwire.examples import add_examples
 from costwire.installed import missing_sdk
 from costwire.output import say_error
+from costwire.recording import record_commands
 
 
 class Commands(TyperGroup):
@@ -65,6 +68,7 @@ class Commands(TyperGroup):
     def __init__(self, *words: Any, **more: Any) -> None:
         super().__init__(*words, **more)
         add_examples(self)
+        record_commands(self)
 
     def make_context(self, *words: Any, **more: Any) -> Any:
         """As typer does."""
@@ -121,6 +125,8 @@ _COMMANDS = (
     ("quarantine", listings.quarantine, "List lines that could not be mapped, with reasons."),
     ("restatements", listings.restatements, "List what newer deliveries changed."),
     ("validate", validate.validate, "Check a FOCUS file against the rules of 1.3."),
+    ("audit", audit.audit, "List who changed what, and when."),
+    ("job", job.job, "Run one of the platform's jobs, or list them."),
     ("replay", replay.replay, "Retry failed messages, notifications or a delivery."),
     ("clean-up", retention.clean_up, "Remove what is past its life."),
     ("doctor", doctor.doctor, "Find faults and show how to fix each."),

@@ -72,6 +72,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "quarantine": ("costwire quarantine", "costwire quarantine --show-rows"),
     "restatements": ("costwire restatements --since 2026-04-01",),
     "validate": ("costwire validate focus.csv",),
+    "audit": ("costwire audit --since 2026-11-01", "costwire audit --platform --json"),
+    "job": ("costwire job", "costwire job org-sync"),
     "replay": ("costwire replay", "costwire replay --delivery 9e7dcdf6"),
     "doctor": ("costwire doctor", "costwire doctor --integration aws-main --json"),
     "demo": ("costwire demo",),

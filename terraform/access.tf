@@ -298,9 +298,21 @@ locals {
     }
     api_objects = {
       roles    = ["roles/storage.objectViewer"]
-      on       = ["objects:raw/", "objects:focus/", "objects:quarantine/"]
+      on       = ["objects:raw/"]
       accounts = ["api"]
-      why      = "reads the line of a charge, the rows that were known on an earlier day, quarantined lines, and what a provider counted beside its costs"
+      why      = "reads the line of a charge, and what a provider counted beside its costs; the rows that were known on an earlier day and quarantined lines are below api_replayed_objects"
+    }
+    api_replay = {
+      roles    = ["roles/pubsub.publisher"]
+      on       = ["topic:bill-landed"]
+      accounts = ["api"]
+      why      = "asks for a delivery to be normalized again"
+    }
+    api_replayed_objects = {
+      roles    = ["roles/storage.objectUser"]
+      on       = ["objects:focus/", "objects:quarantine/"]
+      accounts = ["api"]
+      why      = "deletes what was made of a rejected delivery before it is normalized again"
     }
     api_root_key = {
       roles    = ["roles/secretmanager.secretAccessor"]

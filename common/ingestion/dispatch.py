@@ -7,10 +7,11 @@ from common.errors import BadConfiguration, QuotaExceeded
 from common.ingestion.due_checks import is_due, order_of
 from common.messages import IngestBill, SyncRequested
 from common.ports import Document, DocumentStore, Runtime
+from common.records.audit import note_event
 from common.records.integrations import is_one_off, load_integration
 from common.records.names import check_org_slug
 from common.records.organizations import below, check_may_run, may_run
-from common.records.runs import Run, end_waiting, fail_run, queue_run
+from common.records.runs import WEBHOOK, Run, end_waiting, fail_run, queue_run
 from common.records.stalled import end_stalled
 from common.records.usage import start_runs
 
@@ -30,6 +31,9 @@ def dispatch(message: SyncRequested, rt: Runtime) -> None:
         org_slugs = [message.org_slug]
     else:
         org_slugs = [org for org, organization in documents.list("orgs") if may_run(organization, plans)]
+    if message.trigger == WEBHOOK and message.org_slug and message.integration_id:
+        target = f"integrations/{message.integration_id}"
+        note_event(documents, clock.now(), message.org_slug, "integration.sync", message.run_id, target)
     for org_slug in org_slugs:
         end_stalled(documents, clock, org_slug)
         orders = []

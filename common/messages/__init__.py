@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+SCHEDULE = "schedule"
+"""The kind of a SubscriptionChanged that the clock publishes."""
 FROM_EVENT_ID = {"from_event_id": True}
 """Metadata of a field that takes the event's id where a scheduled message, the same at every tick, leaves it out or empty."""
 

@@ -18,9 +18,6 @@ from common.records.names import check_org_slug
 TRIAL_DAYS = 14
 DEFAULT = "default"
 """The organization that every installation has, without anybody adding it."""
-PLAN_CHANGES = "plan_changes"
-"""The collection below an organization that says how its plan and its status changed."""
-OPERATOR = "operator"
 _LONGEST_NAME = 200
 _LIMITS = ("runs_per_day", "runs_per_month", "concurrent_runs", "seats", "providers")
 
@@ -209,24 +206,10 @@ def begin_removal(documents: DocumentStore, now: datetime, org_slug: str) -> boo
         organization |= {"status": CANCELLED, "removal_began_at": organization.get("removal_began_at", now.isoformat())}
 
     try:
-        change_document(documents, now, org_slug, change, by=None)
+        change_document(documents, now, org_slug, change)
     except NotFound:
         return False
     return True
-
-
-def _plan_change(before: Document, after: Document, now: datetime, by: str, event_id: str | None) -> Document | None:
-    """What is noted of a change; None where it concerns neither the plan nor the status."""
-    old, new = ({name: one.get(name) for name in ("plan", "status")} for one in (before, after))
-    if old == new:
-        return None
-    return {"at": now.isoformat(), "by": by, "event_id": event_id, "before": old, "after": new}
-
-
-def note_event(documents: DocumentStore, now: datetime, org_slug: str, kind: str, event_id: str) -> None:
-    """Note an event of the payment provider that changes nothing by itself, as a refund.  Safe to repeat."""
-    path = f"{below(org_slug, PLAN_CHANGES)}/{event_id}"
-    documents.set(path, {"at": now.isoformat(), "by": kind, "event_id": event_id, "before": None, "after": None})
 
 
 def limits_of(plan: str) -> Document:
@@ -239,14 +222,8 @@ def change_document(
     now: datetime,
     org_slug: str,
     change: Callable[[Document], None],
-    by: str | None = OPERATOR,
-    event_id: str | None = None,
 ) -> Document:
-    """Change a tenant's document that others may be changing meanwhile; returns it.  Raises NotFound.
-
-    Another plan or status is noted in `plan_changes` in the same transaction.  by: who or what changes it, None for what is not noted;
-    event_id: of the payment provider's event that led to it.
-    """
+    """Change a tenant's document that others may be changing meanwhile; returns it.  Raises NotFound."""
     path = organization_path(org_slug)
 
     def work(transaction: Transaction) -> Document:
@@ -257,8 +234,6 @@ def change_document(
         change(after)
         if after != before:
             after["updated_at"] = now.isoformat()
-            if by and (noted := _plan_change(before, after, now, by, event_id)):
-                transaction.set(f"{below(org_slug, PLAN_CHANGES)}/{now:%Y%m%dT%H%M%S%f}-{event_id or by}", noted)
             transaction.set(path, after)
         return after
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common.domain import quotas
 from common.domain.plan_status import TRIAL
 from common.domain.quotas import Limits, Refusal, Usage
 from common.errors import BadConfiguration, NotFound, QuotaExceeded
 from common.ports import Clock, Document, DocumentStore, Transaction
+from common.records.batches import delete_all
 from common.records.organizations import below, check_running, organization_path
 from common.records.runs import ENDED, WAITING, Run, run_path
 
 IN_PROGRESS = "in_progress"
+LIFE = timedelta(days=90)
+"""How long counters are kept, as common/retention/lives.py says."""
 _TURNS = tuple(threading.Lock() for _ in range(64))
 """Threads of one process take turns: Firestore lets transactions on the same counters fail and repeat, a hundred of them for a minute."""
 
@@ -76,6 +79,24 @@ def usage_of(documents: DocumentStore, org_slug: str, now: datetime) -> Usage:
 def month_path(org_slug: str, moment: datetime) -> str:
     """Where the runs of a month are counted."""
     return below(org_slug, "usage", quotas.month_of(moment))
+
+
+def forget_usage(documents: DocumentStore, org_slug: str, now: datetime) -> tuple[int, int]:
+    """Remove months past their life, and names of runs that ended or are stale; how many of each.  Safe to repeat."""
+    oldest = quotas.month_of(now - LIFE)
+    collection = below(org_slug, "usage")
+    old = [name for name, _ in documents.list(collection) if name != IN_PROGRESS and name < oldest]
+    delete_all(documents, [f"{collection}/{name}" for name in old])
+    path = _in_progress_path(org_slug)
+
+    def work(transaction: Transaction) -> int:
+        named: Mapping[str, str] = (transaction.get(path) or {}).get("runs", {})
+        left = _open(org_slug, named, now, transaction)
+        if left != named:
+            transaction.set(path, {"runs": left})
+        return len(named) - len(left)
+
+    return len(old), documents.transact(work)
 
 
 def _counted(

@@ -40,6 +40,17 @@ def read_day(text: str) -> date:
         raise InvalidQuestion(f"'{text}' is not a date, expected YYYY-MM-DD, as in 2026-03-31") from None
 
 
+def read_since(text: str) -> datetime:
+    """A moment, from a day, `2026-03-31`, or ISO 8601; in UTC where it says no zone.  Raises InvalidQuestion."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidQuestion(
+            f"'{text[:40]}' is not a moment, expected YYYY-MM-DD or ISO 8601, as in 2026-03-31T12:00"
+        ) from None
+
+
 def read_period(text: str) -> BillingPeriod:
     """A billing period, `2026-03`.  Raises InvalidQuestion."""
     try:

@@ -82,6 +82,7 @@ KINDS: tuple[Kind, ...] = (
         "notifications", "messages to recipients, and whether each arrived", 90, 30, 3650, "its creation",
         "messages that are not sent yet", "notifications_retention_days",
     ),
+    Kind("audit", "audit records: who changed what", 400, 90, 3650, "the change", "", "audit_retention_days"),
     Kind(
         "landings", "progress of landings that were never finished, with the copies of their files", 8, 8, 8, "the start of the run",
         "those of a run that has not ended",
@@ -126,6 +127,12 @@ def lives_of(documents: DocumentStore, org_slug: str) -> Lives:
     own = documents.get(_settings(org_slug)) or {}
     common = documents.get("settings/general") or {}
     return Lives({kind.name: _checked(kind, _setting(kind, own, common)) for kind in KINDS})
+
+
+def lives_of_platform(documents: DocumentStore) -> Lives:
+    """The lives that organizations have by default.  Raises BadConfiguration as `lives_of` does."""
+    common = documents.get("settings/general") or {}
+    return Lives({kind.name: _checked(kind, _setting(kind, {}, common)) for kind in KINDS})
 
 
 def list_lives(rt: Runtime, org_slug: str) -> list[tuple[Kind, int]]:

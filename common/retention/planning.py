@@ -9,6 +9,7 @@ from typing import Any
 
 from common.domain import alerts, outbox, quotas
 from common.ports import Document, Order, Runtime, Slice
+from common.records import audit
 from common.records.deliveries import Delivery
 from common.records.integrations import KNOWN_FILES, integration_path
 from common.records.meter_files import MeterFile, meter_files
@@ -120,6 +121,10 @@ def _documents(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> Itera
         kind: dict(rt.documents.list(below(org_slug, kind)))
         for kind in ("alerts", "notifications", "landings", "sizes", "usage")
     }
+    yield from (
+        ("audit", path.rpartition("/")[2], path)
+        for path in audit.paths_before(rt.documents, org_slug, now - lives["audit"])
+    )
     yield from found("runs", _old_runs(rt, org_slug, lives, now))
     yield from found(
         "alerts",

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 
 from common.messages import CleanUpRequested
 from common.ports import Runtime
+from common.records import audit
+from common.records.batches import delete_all
 from common.records.organizations import below
 from common.records.past_deliveries import retention_path
 from common.retention.cleaning import clean_up
+from common.retention.lives import lives_of_platform
 
 EVERY = timedelta(days=1)
 AFTER_DELIVERIES = 20
@@ -19,6 +22,8 @@ def on_request(message: CleanUpRequested, rt: Runtime) -> None:
     if message.org_slug:
         clean_up(rt, message.org_slug)
         return
+    common = lives_of_platform(rt.documents)
+    delete_all(rt.documents, audit.paths_before(rt.documents, audit.PLATFORM, rt.clock.now() - common["audit"]))
     present = [slug for slug, organization in rt.documents.list("orgs") if not organization.get("removal_began_at")]
     rt.bus.publish_all([CleanUpRequested(message.request_id, org_slug) for org_slug in present])
 

@@ -74,14 +74,17 @@ class EmbeddedRuntime:
     @cached_property
     def documents(self) -> DocumentStore:
         from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+        from common.adapters.shared.audited_documents import AuditedDocuments
 
-        return SqliteDocumentStore(self.home / "documents.sqlite")
+        return AuditedDocuments(SqliteDocumentStore(self.home / "documents.sqlite"), lambda: self.clock.now())
 
     @cached_property
     def sealed(self) -> DocumentStore:
         from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
+        from common.adapters.shared.audited_documents import AuditedDocuments
 
-        return SqliteDocumentStore(self.home / "credentials.sqlite")
+        store = SqliteDocumentStore(self.home / "credentials.sqlite")
+        return AuditedDocuments(store, lambda: self.clock.now(), lambda: self.documents)
 
     @cached_property
     def processed(self) -> DocumentStore:
@@ -192,11 +195,17 @@ class CloudRuntime:
 
     @cached_property
     def documents(self) -> DocumentStore:
-        return self._database("documents_database")
+        from common.adapters.shared.audited_documents import AuditedDocuments
+
+        return AuditedDocuments(self._database("documents_database"), lambda: self.clock.now())
 
     @cached_property
     def sealed(self) -> DocumentStore:
-        return self._database("credentials_database")
+        from common.adapters.shared.audited_documents import AuditedDocuments
+
+        return AuditedDocuments(
+            self._database("credentials_database"), lambda: self.clock.now(), lambda: self.documents
+        )
 
     @cached_property
     def processed(self) -> DocumentStore:

@@ -12,11 +12,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar, overload
 
+from common.domain.audit import Actor, ActorKind
 from common.errors import CostError, MalformedMessage, NoSpace, Permanent, resource_error
-from common.messages import Message, topic_of
+from common.messages import SCHEDULE, Message, SubscriptionChanged, SyncRequested, topic_of
 from common.messages.cloudevent import decode
+from common.records.audit import Operation, acting
 from common.records.organizations import check_running
 from common.records.organizations import load as load_tenant
+from common.records.runs import WEBHOOK
 from common.runtime.bootstrap import runtime
 from common.runtime.failures import record_failure
 from common.runtime.handling import Around, handling
@@ -51,7 +54,8 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
                     wanted = " or ".join(kind.__name__ for kind in kinds)
                     raise MalformedMessage(f"{function.__name__} takes {wanted}, got {type(message).__name__}")
                 try:
-                    around(known, message)
+                    with acting(_operation(function.__name__, message, work.event_id)):
+                        around(known, message)
                 except Exception as raised:
                     error = raised if isinstance(raised, CostError) else resource_error(raised)
                     if error is None:
@@ -77,6 +81,15 @@ def handles(*kinds: type[Message]) -> Callable[[Callable[[Any], None]], Handler]
         return handler
 
     return decorate
+
+
+def _operation(function: str, message: Message, event_id: str) -> Operation:
+    """Who changes what a message leads to: Stripe, or the function by itself."""
+    if isinstance(message, SubscriptionChanged) and (message.kind != SCHEDULE or message.customer_id):
+        return Operation(Actor(ActorKind.STRIPE, message.kind), request_id=message.event_id)
+    if isinstance(message, SyncRequested) and message.trigger == WEBHOOK:
+        return Operation(Actor(ActorKind.WEBHOOK, message.integration_id or ""), request_id=event_id)
+    return Operation(Actor(ActorKind.JOB, function), request_id=event_id)
 
 
 def _plainly(function: Callable[[Any], None], message: Message) -> None:

@@ -9,6 +9,7 @@ from common.errors import CostError, NotFound
 from common.ports import Document, DocumentStore, ObjectStore, Runtime, Scheduler
 from common.records import organizations as tenants
 from common.records import places
+from common.records.audit import erasing
 from common.records.batches import delete_all, delete_objects
 from common.records.charges_version import note_change
 from common.records.deliveries import CURRENT, REPLACED, Delivery
@@ -20,6 +21,7 @@ from common.warehouse.showing import show_again
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
+    "audit": (),
     "integrations": ("known_deliveries", "known_files"),
     "channels": (),
     "external_ids": (),
@@ -92,10 +94,19 @@ class Removed:
 def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
     """Take away all that a tenant has.  Safe to repeat, also where it was interrupted; nothing new starts meanwhile.
 
-    The organization's own document goes last.  Raises NotFound where there is nothing of that name anywhere.
+    The organization's own document goes last, and with it, in one transaction, comes the platform's audit record of its removal.
+    Raises NotFound where there is nothing of that name anywhere.
     """
     check_org_slug(org_slug)
     known = tenants.begin_removal(rt.documents, rt.clock.now(), org_slug)
+    with erasing(org_slug):
+        removed = _remove_all(rt, org_slug, known, say)
+    if not removed.anything:
+        raise NotFound(f"there is nothing for organization {org_slug}; costwire tenants list shows them")
+    return removed
+
+
+def _remove_all(rt: Runtime, org_slug: str, known: bool, say: Say) -> Removed:
     say("schedules")
     schedules = remove_schedules(rt.scheduler, org_slug)
     under_way = len(rt.documents.list(below(org_slug, "runs"), {"status": "running"}))
@@ -109,10 +120,7 @@ def remove(rt: Runtime, org_slug: str, say: Say = _silent) -> Removed:
     documents += _remove_documents(rt.documents, org_slug, COLLECTIONS)
     if known:
         rt.documents.delete(tenants.organization_path(org_slug))
-    removed = Removed(schedules, dataset, objects, documents + known, under_way)
-    if not removed.anything:
-        raise NotFound(f"there is nothing for organization {org_slug}; costwire tenants list shows them")
-    return removed
+    return Removed(schedules, dataset, objects, documents + known, under_way)
 
 
 def remove_schedules(scheduler: Scheduler, org_slug: str) -> int:

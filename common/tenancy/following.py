@@ -15,16 +15,14 @@ from common.domain.names import org_slug_fault
 from common.domain.plan_status import EXPIRED, TRIAL
 from common.domain.stripe_objects import STATUSES, StripeSubscription, current_one
 from common.errors import BadConfiguration
-from common.messages import SubscriptionChanged
+from common.messages import SCHEDULE, SubscriptionChanged
 from common.ports import Document, Runtime
 from common.records import organizations
+from common.records.audit import note_event
 from common.records.organizations import change_document
 from common.records.usage import trial_is_over
 from common.telemetry import told
 from common.tenancy import plan_notices
-
-SCHEDULE = "schedule"
-BY_STRIPE, BY_CLOCK = "stripe", "clock"
 
 
 def on_hint(message: SubscriptionChanged, rt: Runtime) -> None:
@@ -80,19 +78,19 @@ def _follow(rt: Runtime, message: SubscriptionChanged, customer_id: str) -> None
         found = rt.payments.subscription(stored)
         several = [found] if found is not None else []
     if message.kind.startswith(stripe_objects.NOTED):
-        organizations.note_event(rt.documents, rt.clock.now(), org_slug, message.kind, message.event_id)
+        note_event(rt.documents, rt.clock.now(), org_slug, f"stripe.{message.kind}", message.event_id)
     chosen = current_one(several)
     if chosen is None:
         told(ignored="no subscription")
         return
-    applied = _apply(rt, org_slug, customer_id, chosen, seen_at, message.event_id)
+    applied = _apply(rt, org_slug, customer_id, chosen, seen_at)
     if applied is not None:
         plan_notices.of_subscription(rt, applied, chosen)
         _check_known(chosen)
 
 
 def _apply(
-    rt: Runtime, org_slug: str, customer_id: str, chosen: StripeSubscription, seen_at: datetime, event_id: str
+    rt: Runtime, org_slug: str, customer_id: str, chosen: StripeSubscription, seen_at: datetime
 ) -> Document | None:
     """The organization after it; None where somebody has applied a later look."""
     late: list[bool] = []
@@ -122,7 +120,7 @@ def _apply(
         on_trial = status == TRIAL and chosen.trial_end is not None
         document["trial_ends_at"] = chosen.trial_end.isoformat() if on_trial and chosen.trial_end else None
 
-    after = change_document(rt.documents, rt.clock.now(), org_slug, change, BY_STRIPE, event_id)
+    after = change_document(rt.documents, rt.clock.now(), org_slug, change)
     return None if late else after
 
 
@@ -180,7 +178,7 @@ def _look_at_trial(rt: Runtime, org_slug: str, organization: Document) -> None:
             if trial_is_over(document, now):
                 document["status"] = EXPIRED
 
-        after = change_document(rt.documents, now, org_slug, change, BY_CLOCK)
+        after = change_document(rt.documents, now, org_slug, change)
         if after["status"] == EXPIRED:
             plan_notices.trial_ended(rt, after)
     elif organization.get("status") == TRIAL:

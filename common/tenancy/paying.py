@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from common.domain.stripe_objects import CANCELLED_STATUSES
 from common.errors import AlreadyExists, BadConfiguration
 from common.ports import Checkout, Document, Runtime
-from common.records.organizations import PLAN_CHANGES, below, change_document, load, plans
+from common.records.organizations import change_document, load, plans
 
 _LEAST_TRIAL = timedelta(hours=49)
 """Stripe takes an end of a trial that lies at least 48 hours ahead."""
@@ -46,12 +46,6 @@ def open_portal(rt: Runtime, org_slug: str, return_url: str) -> str:
     if not customer_id:
         raise BadConfiguration(f"organization {org_slug} has no subscription yet; start one by a checkout")
     return rt.payments.open_portal(customer_id, return_url)
-
-
-def list_plan_changes(rt: Runtime, org_slug: str) -> list[Document]:
-    """How the plan and the status changed, and by what, the newest first."""
-    found = [one for _, one in rt.documents.list(below(org_slug, PLAN_CHANGES))]
-    return sorted(found, key=lambda one: (one["at"], one["by"]), reverse=True)
 
 
 def _check_plans(rt: Runtime) -> None:

@@ -105,6 +105,9 @@ COMMANDS = (
     "subscriptions list",
     "subscriptions show design",
     "subscriptions vendors",
+    "audit --action budget",
+    "job",
+    "job quota-clean-up",
     "prices list",
     "meters list",
     "match",
@@ -127,7 +130,20 @@ _LISTED = (
     ("DELIVERY", "deliveries", "delivery_id"),
     ("KEY", "api-keys list", "key_id"),
 )
-_BY_DATA = {"totals", "proof_by_currency", "config", "tags", "values", "days", "amounts", "categories", "when", "to"}
+_BY_DATA = {
+    "totals",
+    "proof_by_currency",
+    "config",
+    "tags",
+    "values",
+    "days",
+    "amounts",
+    "categories",
+    "when",
+    "to",
+    "before",
+    "after",
+}
 """Objects whose keys are data, and those of the objects in them."""
 
 

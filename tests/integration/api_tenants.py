@@ -102,6 +102,9 @@ def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
         "node_id": add_node(rt, org, Change("a test"), f"{org} team", "team", None)
         .version.hierarchy.in_order[0]
         .node_id,
+        "job": "org-sync",
+        "dimension": "service",
+        "kind": "versions",
         "key_id": authenticate(rt, keys["editor"]).key.key_id,
     }
     return Tenant(org, keys, names)

@@ -63,6 +63,11 @@ def on(day: str, cost: str, service: str = "Compute", **more: Any) -> dict[str, 
 def checked(answer: TestResponse, status: int = 200) -> Any:
     """The JSON of an answer, which is as the document declares it.  Nothing in it is a float."""
     assert answer.status_code == status, answer.get_data(as_text=True)
+    declared_here = _operation(answer)
+    media_here = declared_here["responses"].get(str(status), {}).get("content", {}) if declared_here else {}
+    if len(media_here) > 1:  # a file
+        assert answer.mimetype in media_here
+        return answer.get_data()
     found = json.loads(answer.get_data(), parse_float=lambda text: pytest_fail(f"{text} is a float"))
     operation = _operation(answer)
     if operation is None:

@@ -257,6 +257,18 @@ def test_everything_that_production_lacks_is_named_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("written", ["production", "Production", " PRODUCTION ", "prod"])
+def test_no_spelling_of_production_switches_its_guard_off(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ENVIRONMENT": written, "DISABLE_AUTH": "true", "RATE_LIMIT_ENABLED": "false"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CA_ROOT_API_KEY", "short")
+    monkeypatch.setattr("sys.argv", ["costwire", "serve", "--port", "0"])
+    with laptop(Path("home")), pytest.raises(BadConfiguration) as raised:
+        cli.app(standalone_mode=False)
+    for word in ("CA_ROOT_API_KEY has 5", "DISABLE_AUTH is true", "RATE_LIMIT_ENABLED is false", "COSTWIRE_KMS_KEY"):
+        assert word in str(raised.value)
+
+
 def test_a_key_names_its_organization_whatever_the_slug() -> None:
     for slug in ("acme_1x", "a_api_b", "_api", "x" * 50):
         assert organization_of(compose(slug, "a2" * 16)) == slug

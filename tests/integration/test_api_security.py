@@ -23,6 +23,9 @@ BODIES: dict[str, Any] = {
     "create_key": {"name": "new"},
     "onboard_organization": {"name": "New"},
     "snooze": {"until": "2027-01-01T00:00:00Z"},
+    **{f"replace_{name}": {"csv": ""} for name in ("rates", "prices", "services")},
+    "change_schedule": {"sync_interval_hours": 6},
+    "change_retention": {"days": 100},
     "preview": {"name": "New", "amount": "5", "currency": "USD"},
     "set_meter_keys": {"keys": [{"meter_key": "hash", "api_key_id": "key"}]},
     "set_contract_prices": {"prices": []},
@@ -31,6 +34,8 @@ BODIES: dict[str, Any] = {
     "set_allocation_rules": {"rules": []},
 }
 """Operation -> a body that it takes; {} for all others."""
+WORDS = ("org", "provider", "dimension", "kind", "job")
+"""Parameters of paths that are the same for all organizations."""
 QUERIES = {"get_charge": ("id", "charge_id")}
 """Operation -> a parameter of the query that it cannot do without, and the name of what it names."""
 
@@ -138,7 +143,7 @@ def test_the_key_of_another_organization_finds_nothing(
     assert foreign.json["detail"].replace(world.acme.org_slug, "ORG") == nobody.json["detail"].replace(
         "nobody_1x", "ORG"
     )
-    own = [name for name in world.acme.names if f"{{{name}}}" in path and name not in ("org", "provider")]
+    own = [name for name in world.acme.names if f"{{{name}}}" in path and name not in WORDS]
     own += [name for _, name in filter(None, (QUERIES.get(one["operationId"]),))]
     for name in own:
         assert world.acme.names[name] != world.other.names[name], name

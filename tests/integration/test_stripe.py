@@ -20,6 +20,7 @@ from common.errors import Retryable
 from common.messages import SubscriptionChanged
 from common.ports import Payments, Secrets
 from common.records import organizations
+from common.reporting.plan_changes import list_plan_changes
 from common.tenancy.api_keys import KeyRequest, create_key
 from common.tenancy.following import on_hint
 from common.tenancy.organizations import add_organization
@@ -101,7 +102,7 @@ class World:
         return "\n".join(path.read_text() for path in sorted((self.rt.home / "outbox").rglob("*")) if path.is_file())
 
     def changes(self) -> list[dict[str, Any]]:
-        return [one for _, one in self.rt.documents.list(f"orgs/{ORG}/plan_changes")]
+        return list_plan_changes(self.rt, ORG)[::-1]
 
     def tick(self) -> list[Outcome]:
         """The daily comparison."""

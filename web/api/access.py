@@ -6,6 +6,7 @@ from typing import Protocol
 
 from werkzeug.datastructures import Headers
 
+from common.domain.audit import Actor, ActorKind
 from common.ports import Runtime
 from common.tenancy.api_keys import KeyRefused, Refused, authenticate, same_secret
 from web.api.caller import SELF, Caller, Needs
@@ -53,7 +54,10 @@ class KeyDoor:
             raise Problem(*_REFUSALS[refused.reason], _CHALLENGE) from None
         key = holder.key
         name = f"{key.name} (key {key.key_id})"
-        return Caller(name, Needs(key.role.value), holder.org_slug, counted_as=f"{holder.org_slug}/{key.key_id}")
+        actor = Actor(ActorKind.KEY, key.name, key.key_id, key.fingerprint)
+        return Caller(
+            name, Needs(key.role.value), holder.org_slug, counted_as=f"{holder.org_slug}/{key.key_id}", actor=actor
+        )
 
     def _operator(self, presented: str | None) -> Caller:
         if not presented:
@@ -62,7 +66,7 @@ class KeyDoor:
         same = same_secret(presented[:_LONGEST_KEY], self._root_key or "")
         if not self._root_key or not same:
             raise Problem(*_REFUSALS[Refused.INVALID], _CHALLENGE)
-        return Caller("root key", None, None, is_root=True, counted_as="root")
+        return Caller("root key", None, None, is_root=True, counted_as="root", actor=Actor(ActorKind.ROOT, "root key"))
 
 
 def check_allowed(caller: Caller, needs: Needs) -> None:

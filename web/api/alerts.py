@@ -90,14 +90,14 @@ def get_alert(call: Call, alert_id: AlertId) -> dict[str, Any]:
     return _exactly(call, alert_id).as_json()
 
 
-@routes.post(f"{_PATH}/{{alert_id}}/acknowledge", answer=Alert)
+@routes.post(f"{_PATH}/{{alert_id}}/acknowledge", answer=Alert, action="alert.acknowledge")
 def acknowledge(call: Call, alert_id: AlertId, body: Note) -> dict[str, Any]:
     """Take an alert on."""
     _exactly(call, alert_id)
     return acknowledge_alert(call.rt, call.org_slug, alert_id, body.by or call.caller.name)
 
 
-@routes.post(f"{_PATH}/{{alert_id}}/snooze", answer=Alert)
+@routes.post(f"{_PATH}/{{alert_id}}/snooze", answer=Alert, action="alert.snooze")
 def snooze(call: Call, alert_id: AlertId, body: Snooze) -> dict[str, Any]:
     """Silence an alert until a moment; the next evaluation after it reopens it if spend is still over."""
     _exactly(call, alert_id)

@@ -18,6 +18,7 @@ from common.domain.names import org_slug_fault
 from common.errors import NotFound
 from common.ports import Runtime
 from common.records.asked import AskedCounter, counting
+from common.records.audit import Operation, acting, record_done
 from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
@@ -133,18 +134,37 @@ def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, s
         if service.limits is not None and doing.caller.counted_as is not None:
             doing.allowance = service.limits.take(doing.caller.counted_as)
         check_allowed(doing.caller, route.needs)
-    doing.org_slug = _organization(rt, route, doing.caller, path.get(ORG))
-    call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
-    arguments = read_arguments(route, path)
-    if route.answer is not None and (key := idempotency_key(route)):
-        return answered_once(call, route, key, lambda: route.handler(call, **arguments))
-    try:
-        with counting() as scanned:
-            return route.handler(call, **arguments)
-    finally:
-        doing.etag = call.etag
-        if service.asked is not None and call.org_slug:
-            service.asked.add(call.org_slug, scanned)
+    operation = Operation(doing.caller.actor, route.action.format(**path), doing.request_id)
+    with acting(operation):
+        doing.org_slug = _organization(rt, route, doing.caller, path.get(ORG))
+        call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
+        arguments = read_arguments(route, path)
+        if route.answer is not None and (key := idempotency_key(route)):
+            return answered_once(call, route, key, lambda: _recorded(call, route, operation, path, arguments))
+        try:
+            with counting() as scanned:
+                return _recorded(call, route, operation, path, arguments)
+        finally:
+            doing.etag = call.etag
+            if service.asked is not None and call.org_slug:
+                service.asked.add(call.org_slug, scanned)
+
+
+def _recorded(
+    call: Call, route: Route, operation: Operation, path: Mapping[str, str], arguments: Mapping[str, Any]
+) -> Any:
+    """What the handler returns; an operation that is done and has no audit record yet gets one."""
+    found = route.handler(call, **arguments)
+    if route.action and getattr(found, "is_done", True):
+        record_done(call.rt, operation, call.org_slug, _target(route, path))
+    return found
+
+
+def _target(route: Route, path: Mapping[str, str]) -> str:
+    """What a request is about, by its address, as `alerts/cloud-80`; "" where it names nothing."""
+    steps = route.path.partition(f"{{{ORG}}}/")[2].split("/")
+    last = max((number for number, step in enumerate(steps) if step.startswith("{")), default=-1)
+    return "/".join(steps[: last + 1]).format(**path)
 
 
 def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from common.tenancy.paying import list_plan_changes, open_portal, start_checkout
+from common.reporting.plan_changes import list_plan_changes
+from common.tenancy.paying import open_portal, start_checkout
 from web.api.declare import Call, Needs, Routes
 from web.api.paging import Paged, page
 from web.api.shapes import Asked, Moment
@@ -64,14 +65,14 @@ class PlanChanges(BaseModel):
     next: str | None
 
 
-@routes.post(f"{_PATH}/billing/checkout", needs=Needs.OWNER, answer=PageToOpen)
+@routes.post(f"{_PATH}/billing/checkout", needs=Needs.OWNER, answer=PageToOpen, action="billing.checkout")
 def start_plan_checkout(call: Call, body: CheckoutWanted) -> dict[str, Any]:
     """Start paying for a plan: the address of the page on which the user does."""
     url = start_checkout(call.rt, call.org_slug, body.plan, body.success_url, body.cancel_url)
     return {"url": url}
 
 
-@routes.post(f"{_PATH}/billing/portal", needs=Needs.OWNER, answer=PageToOpen)
+@routes.post(f"{_PATH}/billing/portal", needs=Needs.OWNER, answer=PageToOpen, action="billing.portal")
 def open_billing_portal(call: Call, body: PortalWanted) -> dict[str, Any]:
     """Change the plan or the card, see invoices, or end the subscription: the address of the page for it."""
     return {"url": open_portal(call.rt, call.org_slug, body.return_url)}

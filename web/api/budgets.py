@@ -17,7 +17,7 @@ from common.domain.budgets import (
     read_amount,
     read_percent,
 )
-from web.api.declare import Call, Routes
+from web.api.declare import CHANGES_NOTHING, Call, Routes
 from web.api.paging import Paged, page
 from web.api.shapes import Amount, Asked, Day, Moment
 
@@ -145,7 +145,7 @@ def get_budget(call: Call, budget_id: BudgetId) -> dict[str, Any]:
     return show_budget(call.rt, call.org_slug, budget_id).as_json()
 
 
-@routes.post(_PATH, answer=Budget, status=201)
+@routes.post(_PATH, answer=Budget, status=201, action="budget.create")
 def set_budget(call: Call, body: BudgetWanted) -> dict[str, Any]:
     """Set a budget and evaluate what is spent already."""
     return add_budget(call.rt, call.org_slug, _request(body)).as_json()
@@ -168,13 +168,13 @@ def _request(body: BudgetWanted) -> BudgetRequest:
     )
 
 
-@routes.post(f"{_PATH}/preview", answer=Preview)
+@routes.post(f"{_PATH}/preview", answer=Preview, action=CHANGES_NOTHING)
 def preview(call: Call, body: BudgetWanted) -> dict[str, Any]:
     """What a budget would have done in its last six periods; nothing is stored."""
     return preview_budget(call.rt, call.org_slug, _request(body)).as_json()
 
 
-@routes.patch(f"{_PATH}/{{budget_id}}", answer=Budget)
+@routes.patch(f"{_PATH}/{{budget_id}}", answer=Budget, action="budget.change")
 def change_one_budget(call: Call, budget_id: BudgetId, body: BudgetChanged) -> dict[str, Any]:
     """Change a budget and evaluate it at once."""
     show_budget(call.rt, call.org_slug, budget_id)
@@ -189,7 +189,7 @@ def change_one_budget(call: Call, budget_id: BudgetId, body: BudgetChanged) -> d
     return change_budget(call.rt, call.org_slug, budget_id, changes).as_json()
 
 
-@routes.delete(f"{_PATH}/{{budget_id}}", answer=BudgetRemoved)
+@routes.delete(f"{_PATH}/{{budget_id}}", answer=BudgetRemoved, action="budget.remove")
 def remove_one_budget(call: Call, budget_id: BudgetId) -> dict[str, Any]:
     """Remove a budget; its alerts are resolved and stay on record."""
     show_budget(call.rt, call.org_slug, budget_id)

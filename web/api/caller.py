@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from common.domain.audit import PROGRAM, Actor, ActorKind
+
 
 class Needs(StrEnum):
     """Who may call a route: anybody, the holder of a key with at least this role, or of the root key."""
@@ -25,7 +27,7 @@ class Needs(StrEnum):
 class Caller:
     """name: what is recorded of who did something.  org_slug: the one organization it may reach, None for every one.  role: None for none.
 
-    counted_as: what its requests are counted by; None where they are not.
+    counted_as: what its requests are counted by; None where they are not.  actor: whose its changes are in the audit log.
     """
 
     name: str
@@ -33,8 +35,9 @@ class Caller:
     org_slug: str | None
     is_root: bool = False
     counted_as: str | None = None
+    actor: Actor = PROGRAM
 
 
 ANYBODY = Caller("", None, None)
-SELF = Caller("this machine", Needs.OWNER, None, is_root=True)
+SELF = Caller("this machine", Needs.OWNER, None, is_root=True, actor=Actor(ActorKind.MACHINE, "this machine"))
 """Whoever reaches a service that listens on loopback only is signed in on the machine."""

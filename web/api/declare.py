@@ -20,6 +20,8 @@ from web.api.caller import Needs
 
 ORG = "org"
 """The parameter of a path that names the organization; handlers get it as `call.org_slug`."""
+CHANGES_NOTHING = ""
+"""The action of a route that only looks or computes."""
 _PARAMETER = re.compile(r"\{(\w+)\}")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -28,9 +30,11 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 class Route:
     """One operation.  path: as OpenAPI writes it, `/api/v1/organizations/{org}/costs`.
 
-    handler: called with a Call, the path's parameters by name, and `query`, `body` and `file` where it declares them.
-    answer: the shape of what it returns as plain data.  versioned: the answer has an ETag, and 304 is possible.
-    secret: the answer holds a secret, and is stored nowhere.
+    handler: called with a Call, the path's parameters by name, and `query`, `body` and `file` where it
+    declares them.  answer: the shape of what it
+    returns as plain data.  versioned: the answer has an ETag, and 304 is possible.
+    secret: the answer holds a secret, and is stored nowhere.  action: what a request of it is called in the audit log, `{name}` being a
+    parameter of the path; CHANGES_NOTHING where it leaves no record.  media: of an answer that is a file; it has no other answer.
     """
 
     method: str
@@ -43,6 +47,8 @@ class Route:
     status: int = 200
     versioned: bool = False
     secret: bool = False
+    action: str = ""
+    media: tuple[str, ...] = ()
 
     @property
     def rule(self) -> str:
@@ -97,31 +103,48 @@ class Routes:
     found: list[Route] = field(default_factory=list)
 
     def get(
-        self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.VIEWER, versioned: bool = False
+        self,
+        *paths: str,
+        answer: type[BaseModel] | None = None,
+        needs: Needs = Needs.VIEWER,
+        versioned: bool = False,
+        media: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """A handler that only reads."""
-        return self._adding("GET", paths, needs, answer, versioned=versioned)
+        """A handler that only reads.  media: it returns a response whose body is a file of one of these types."""
+        return self._adding("GET", paths, needs, answer, versioned=versioned, media=media)
 
     def post(
-        self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR, status: int = 200, secret: bool = False
+        self,
+        *paths: str,
+        answer: type[BaseModel],
+        action: str,
+        needs: Needs = Needs.EDITOR,
+        status: int = 200,
+        secret: bool = False,
     ) -> Callable[[Handler], Handler]:
         """A handler that starts or creates something."""
-        return self._adding("POST", paths, needs, answer, status=status, secret=secret)
+        return self._adding("POST", paths, needs, answer, status=status, secret=secret, action=action)
 
-    def put(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
-        """A handler that replaces something as a whole."""
-        return self._adding("PUT", paths, needs, answer)
-
-    def patch(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+    def patch(
+        self, *paths: str, answer: type[BaseModel], action: str, needs: Needs = Needs.EDITOR
+    ) -> Callable[[Handler], Handler]:
         """A handler that changes something."""
-        return self._adding("PATCH", paths, needs, answer)
+        return self._adding("PATCH", paths, needs, answer, action=action)
 
-    def delete(self, *paths: str, answer: type[BaseModel], needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+    def put(
+        self, *paths: str, answer: type[BaseModel], action: str, needs: Needs = Needs.EDITOR
+    ) -> Callable[[Handler], Handler]:
+        """A handler that replaces something."""
+        return self._adding("PUT", paths, needs, answer, action=action)
+
+    def delete(
+        self, *paths: str, answer: type[BaseModel], action: str, needs: Needs = Needs.EDITOR
+    ) -> Callable[[Handler], Handler]:
         """A handler that removes something."""
-        return self._adding("DELETE", paths, needs, answer)
+        return self._adding("DELETE", paths, needs, answer, action=action)
 
     def _adding(
-        self, method: str, paths: tuple[str, ...], needs: Needs, answer: type[BaseModel], **more: Any
+        self, method: str, paths: tuple[str, ...], needs: Needs, answer: type[BaseModel] | None, **more: Any
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             name = handler.__name__
@@ -134,4 +157,4 @@ class Routes:
         return add
 
 
-__all__ = ["ORG", "Call", "Needs", "Route", "Routes"]
+__all__ = ["CHANGES_NOTHING", "ORG", "Call", "Needs", "Route", "Routes"]

@@ -12,7 +12,7 @@ from common.reporting.hierarchy import preview_hierarchy
 from common.tenancy import hierarchy as keeping
 from common.tenancy.hierarchy import Change
 from common.tenancy.hierarchy_file import node_of, rule_of
-from web.api.declare import Call, Routes
+from web.api.declare import CHANGES_NOTHING, Call, Routes
 from web.api.shapes import Amount, Asked, Day, Moment
 
 routes = Routes("Hierarchy")
@@ -213,14 +213,14 @@ def list_hierarchy_versions(call: Call, query: VersionsAsked) -> dict[str, Any]:
     return {"versions": [keeping.summary_as_json(one) for one in found]}
 
 
-@routes.post(f"{_PATH}/nodes", answer=HierarchyChanged, status=201)
+@routes.post(f"{_PATH}/nodes", answer=HierarchyChanged, status=201, action="hierarchy.change")
 def add_hierarchy_node(call: Call, body: NodeWanted) -> dict[str, Any]:
     """Add a node."""
     change = _change(call, body)
     return keeping.add_node(call.rt, call.org_slug, change, body.name, body.kind, body.parent, body.id).as_json()
 
 
-@routes.patch(f"{_PATH}/nodes/{{node_id}}", answer=HierarchyChanged)
+@routes.patch(f"{_PATH}/nodes/{{node_id}}", answer=HierarchyChanged, action="hierarchy.change")
 def change_hierarchy_node(call: Call, node_id: NodeId, body: NodeChanges) -> dict[str, Any]:
     """Rename or move a node, with what is below it."""
     parent = (body.parent or keeping.TOP) if "parent" in body.model_fields_set else None
@@ -228,20 +228,20 @@ def change_hierarchy_node(call: Call, node_id: NodeId, body: NodeChanges) -> dic
     return keeping.change_node(call.rt, call.org_slug, change, node_id, body.name, body.kind, parent).as_json()
 
 
-@routes.delete(f"{_PATH}/nodes/{{node_id}}", answer=HierarchyChanged)
+@routes.delete(f"{_PATH}/nodes/{{node_id}}", answer=HierarchyChanged, action="hierarchy.change")
 def remove_hierarchy_node(call: Call, node_id: NodeId, query: NodeRemoval) -> dict[str, Any]:
     """Remove a node that no rule allocates to; the months before stay as they are."""
     return keeping.remove_node(call.rt, call.org_slug, _change(call, query), node_id, query.subtree).as_json()
 
 
-@routes.put(f"{_PATH}/rules", answer=HierarchyChanged)
+@routes.put(f"{_PATH}/rules", answer=HierarchyChanged, action="hierarchy.change")
 def set_allocation_rules(call: Call, body: RulesWanted) -> dict[str, Any]:
     """Set all rules instead of those before."""
     rules = [rule_of(one.model_dump()) for one in body.rules]
     return keeping.put_rules(call.rt, call.org_slug, _change(call, body), rules).as_json()
 
 
-@routes.post(f"{_PATH}/preview", answer=HierarchyPreview)
+@routes.post(f"{_PATH}/preview", answer=HierarchyPreview, action=CHANGES_NOTHING)
 def preview_hierarchy_change(call: Call, body: PreviewWanted) -> dict[str, Any]:
     """What another hierarchy or other rules would do to a month; nothing is stored."""
     now = keeping.show_hierarchy(call.rt, call.org_slug).hierarchy

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.normalization.replaying import replay_delivery
 from common.reporting.arguments import read_day, read_period
 from common.reporting.deliveries import list_deliveries, show_delivery
 from common.reporting.quarantine import list_quarantine
@@ -13,7 +14,7 @@ from common.reporting.restatements import list_restatements
 from common.reporting.runs import list_runs
 from web.api.declare import Call, Routes
 from web.api.paging import Paged, page
-from web.api.shapes import Amount, Day, Moment
+from web.api.shapes import Amount, Day, Moment, NoArguments
 
 routes = Routes("History")
 _ORG = "/api/v1/organizations/{org}"
@@ -78,6 +79,20 @@ def list_all_deliveries(call: Call, query: OfSlice) -> dict[str, Any]:
 def get_delivery(call: Call, delivery_id: DeliveryId) -> dict[str, Any]:
     """One delivery with its proof as a sum written out."""
     return show_delivery(call.rt, call.org_slug, delivery_id).as_json()
+
+
+class Replayed(BaseModel):
+    """A delivery that is processed again."""
+
+    delivery_id: str
+    messages: int = Field(description="How many of its files are mapped again")
+
+
+@routes.post(f"{_ORG}/deliveries/{{delivery_id}}/replay", answer=Replayed, status=202, action="delivery.replay")
+def replay_one_delivery(call: Call, delivery_id: DeliveryId, body: NoArguments) -> dict[str, Any]:
+    """Normalize a delivery again from its landed files, its quarantined lines included; it ends later."""
+    whole = show_delivery(call.rt, call.org_slug, delivery_id).delivery_id
+    return {"delivery_id": whole, "messages": replay_delivery(call.rt, call.org_slug, whole).messages}
 
 
 class Run(BaseModel):

@@ -11,9 +11,9 @@ from common.ingestion.connecting import Connection, connect, look_at
 from common.reporting.integrations import list_integrations, show_integration
 from common.tenancy import integrations
 from common.tenancy.node_splits import set_split
-from web.api.declare import Call, Routes
+from web.api.declare import CHANGES_NOTHING, Call, Routes
 from web.api.paging import Paged, page
-from web.api.shapes import Asked
+from web.api.shapes import Asked, NoArguments
 
 routes = Routes("Integrations")
 _PATH = "/api/v1/integrations/{org}"
@@ -92,32 +92,46 @@ def get_integration(call: Call, integration_id: IntegrationId) -> dict[str, Any]
     return show_integration(call.rt, call.org_slug, integration_id).as_json()
 
 
-@routes.post(f"{_PATH}/{{provider}}/validate", answer=Validated)
+@routes.post(f"{_PATH}/{{provider}}/validate", answer=Validated, action=CHANGES_NOTHING)
 def validate_integration(call: Call, provider: Provider, body: Setup) -> dict[str, Any]:
     """Check that a location can be read; nothing is stored."""
     seen = look_at(call.rt, _connection(call, provider, body))
     return {"location": seen.uri, "files": seen.files, "waiting": seen.waiting}
 
 
-@routes.post(f"{_PATH}/{{provider}}/setup", answer=Integration, status=201)
+@routes.post(f"{_PATH}/{{provider}}/setup", answer=Integration, status=201, action="integration.connect")
 def set_up_integration(call: Call, provider: Provider, body: Setup) -> dict[str, Any]:
     """Check a location, then store the integration and its credential; its bills are fetched by the schedule."""
     connected = connect(call.rt, _connection(call, provider, body))
     return show_integration(call.rt, call.org_slug, connected.integration_id).as_json()
 
 
-@routes.patch(f"{_PATH}/{{integration_id}}", answer=Integration)
+@routes.patch(f"{_PATH}/{{integration_id}}", answer=Integration, action="integration.change")
 def change_integration(call: Call, integration_id: IntegrationId, body: NodeSplit) -> dict[str, Any]:
     """Split the charges for a cluster's nodes in all bills, or show them whole again."""
     set_split(call.rt, call.org_slug, integration_id, body.split_nodes, call.caller.name)
     return show_integration(call.rt, call.org_slug, integration_id).as_json()
 
 
-@routes.delete(f"{_PATH}/{{integration_id}}", answer=IntegrationRemoved)
+@routes.delete(f"{_PATH}/{{integration_id}}", answer=IntegrationRemoved, action="integration.remove")
 def remove_integration(call: Call, integration_id: IntegrationId) -> dict[str, Any]:
     """Erase an integration's credential and forget the integration; its costs stay."""
     left = integrations.remove(call.rt, call.org_slug, integration_id)
     return {"integration_id": integration_id, "deliveries": left}
+
+
+@routes.post(f"{_PATH}/{{integration_id}}/pause", answer=Integration, action="integration.pause")
+def pause_integration(call: Call, integration_id: IntegrationId, body: NoArguments) -> dict[str, Any]:
+    """Fetch nothing more until it is resumed; its costs stay.  Again changes nothing."""
+    integrations.pause(call.rt, call.org_slug, integration_id, call.caller.name)
+    return show_integration(call.rt, call.org_slug, integration_id).as_json()
+
+
+@routes.post(f"{_PATH}/{{integration_id}}/resume", answer=Integration, action="integration.resume")
+def resume_integration(call: Call, integration_id: IntegrationId, body: NoArguments) -> dict[str, Any]:
+    """Fetch its bills again.  Again changes nothing."""
+    integrations.resume(call.rt, call.org_slug, integration_id, call.caller.name)
+    return show_integration(call.rt, call.org_slug, integration_id).as_json()
 
 
 def _connection(call: Call, provider: str, body: Setup) -> Connection:

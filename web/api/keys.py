@@ -69,7 +69,7 @@ def list_keys(call: Call) -> dict[str, Any]:
     return {"keys": [one.as_json(now) for one in api_keys.list_keys(call.rt, call.org_slug)]}
 
 
-@routes.post(_PATH, needs=Needs.OWNER, answer=KeyWithSecret, status=201, secret=True)
+@routes.post(_PATH, needs=Needs.OWNER, answer=KeyWithSecret, status=201, secret=True, action="key.create")
 def create_key(call: Call, body: KeyWanted) -> dict[str, Any]:
     """Make a key; the answer is the only place that shows it."""
     expires_at = body.expires_at.astimezone(UTC) if body.expires_at else None
@@ -77,7 +77,9 @@ def create_key(call: Call, body: KeyWanted) -> dict[str, Any]:
     return with_secret(api_keys.create_key(call.rt, call.org_slug, request, call.caller.name), call.rt.clock.now())
 
 
-@routes.post(f"{_PATH}/{{key_id}}/rotate", needs=Needs.OWNER, answer=KeyWithSecret, status=201, secret=True)
+@routes.post(
+    f"{_PATH}/{{key_id}}/rotate", needs=Needs.OWNER, answer=KeyWithSecret, status=201, secret=True, action="key.rotate"
+)
 def rotate_key(call: Call, key_id: KeyId, body: Rotation) -> dict[str, Any]:
     """Make a key like this one, which ends after the overlap."""
     overlap = timedelta(hours=body.overlap_hours)
@@ -85,7 +87,7 @@ def rotate_key(call: Call, key_id: KeyId, body: Rotation) -> dict[str, Any]:
     return with_secret(made, call.rt.clock.now())
 
 
-@routes.delete(f"{_PATH}/{{key_id}}", needs=Needs.OWNER, answer=Key)
+@routes.delete(f"{_PATH}/{{key_id}}", needs=Needs.OWNER, answer=Key, action="key.revoke")
 def revoke_key(call: Call, key_id: KeyId) -> dict[str, Any]:
     """End a key now; again changes nothing."""
     found: ApiKey = api_keys.revoke_key(call.rt, call.org_slug, key_id)

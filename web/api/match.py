@@ -199,7 +199,7 @@ def list_meter_logs(call: Call, query: Paged) -> dict[str, Any]:
     return {"logs": [_log(one) for one in shown], "next": after}
 
 
-@routes.post(f"{_PATH}/meters", answer=LogImported)
+@routes.post(f"{_PATH}/meters", answer=LogImported, action="meter.import")
 def import_meter_log(call: Call, query: LogOf, file: SentFile) -> dict[str, Any]:
     """Store a log of calls: LiteLLM spend logs, OpenTelemetry GenAI spans, Langfuse observations, or any CSV file.
 
@@ -223,7 +223,7 @@ def show_meter_keys(call: Call) -> dict[str, Any]:
     return {"keys": [{"meter_key": ours, "api_key_id": theirs} for ours, theirs in found.items()]}
 
 
-@routes.put(f"{_PATH}/meters/keys", answer=MeterKeys)
+@routes.put(f"{_PATH}/meters/keys", answer=MeterKeys, action="meter_keys.change")
 def set_meter_keys(call: Call, body: MeterKeys) -> dict[str, Any]:
     """Replace the whole table of keys."""
     set_key_table(call.rt, call.org_slug, [(one.meter_key, one.api_key_id) for one in body.keys])

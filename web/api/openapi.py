@@ -142,6 +142,8 @@ def _responses(route: Route) -> Iterator[tuple[int, dict[str, Any]]]:
     done: dict[str, Any] = {"description": "Done", "headers": headers}
     if route.answer is not None:
         done["content"] = {"application/json": {"schema": _reference(route.answer)}}
+    if route.media:
+        done["content"] = {media: {} for media in route.media}
     yield route.status, done
     if route.versioned:
         yield 304, {"description": "The caller has this answer", "headers": headers}

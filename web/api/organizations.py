@@ -58,7 +58,7 @@ def list_all_organizations(call: Call) -> dict[str, Any]:
     return {"organizations": [one.as_json() for one in list_organizations(call.rt)]}
 
 
-@routes.post(_PATH, needs=Needs.ROOT, answer=Onboarded, status=201, secret=True)
+@routes.post(_PATH, needs=Needs.ROOT, answer=Onboarded, status=201, secret=True, action="organization.create")
 def onboard_organization(call: Call, body: Onboarding) -> dict[str, Any]:
     """Add an organization with its first key."""
     done = onboard(call.rt, body.name, body.org_slug, body.plan, call.caller.name)

@@ -15,6 +15,7 @@ from web.api.shapes import Asked
 
 Item = TypeVar("Item")
 Key = Callable[[Item], tuple[str, ...]]
+_INVALID = "the cursor is not valid; start again without one"
 
 
 class Paged(Asked):
@@ -34,10 +35,21 @@ def page(items: Iterable[Item], key: Key[Item], asked: Paged, descending: bool =
         last = _read(asked.cursor)
         ordered = [one for one in ordered if (key(one) < last if descending else key(one) > last)]
     found = ordered[: asked.limit]
-    return found, _cursor(key(found[-1])) if len(ordered) > len(found) else None
+    return found, cursor_of(key(found[-1])) if len(ordered) > len(found) else None
 
 
-def _cursor(key: Sequence[str]) -> str:
+def after_cursor(asked: Paged, parts: int) -> tuple[str, ...] | None:
+    """What the cursor names, where the store itself goes on from there; None for the first page.  Raises InvalidQuestion."""
+    if asked.cursor is None:
+        return None
+    last = _read(asked.cursor)
+    if len(last) != parts:
+        raise InvalidQuestion(_INVALID)
+    return last
+
+
+def cursor_of(key: Sequence[str]) -> str:
+    """The cursor behind the item of this key."""
     return base64.urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
 
 
@@ -47,5 +59,5 @@ def _read(cursor: str) -> tuple[str, ...]:
     except (binascii.Error, ValueError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise InvalidQuestion("the cursor is not valid; start again without one")
+        raise InvalidQuestion(_INVALID)
     return tuple(found)

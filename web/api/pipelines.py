@@ -41,7 +41,9 @@ class PipelineStatus(BaseModel):
     errors: list[str]
 
 
-@routes.post("/api/v1/pipelines/run/{org}/{provider}/cost/billing", answer=SyncStarted, status=202)
+@routes.post(
+    "/api/v1/pipelines/run/{org}/{provider}/cost/billing", answer=SyncStarted, status=202, action="integration.sync"
+)
 def run_pipeline(call: Call, provider: Provider, body: Pipeline) -> dict[str, Any]:
     """Fetch the bills of a provider."""
     if body.project_filter is not None:

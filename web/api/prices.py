@@ -51,14 +51,14 @@ def list_contract_prices(call: Call) -> dict[str, Any]:
     return {"prices": [price_as_json(one) for one in list_prices(call.rt, call.org_slug)]}
 
 
-@routes.put(_PATH, answer=ContractPrices)
+@routes.put(_PATH, answer=ContractPrices, action="prices.change")
 def set_contract_prices(call: Call, body: ContractPrices) -> dict[str, Any]:
     """Replace all prices.  They apply to bills delivered from now on: what has been normalized stays as it is."""
     set_price_rows(call.rt, call.org_slug, [one.model_dump() for one in body.prices])
     return list_contract_prices(call)
 
 
-@routes.delete(_PATH, answer=PricesRemoved)
+@routes.delete(_PATH, answer=PricesRemoved, action="prices.remove")
 def remove_contract_prices(call: Call) -> dict[str, Any]:
     """Remove all prices: bills delivered from now on have what was paid as their contracted price."""
     return {"removed": remove_prices(call.rt, call.org_slug)}

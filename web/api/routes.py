@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from web.api import (
     alerts,
+    audit,
     billing,
     budgets,
     charges,
     costs,
+    dimensions,
+    exports,
     health,
     hierarchy,
     history,
     integrations,
+    jobs,
     keys,
     match,
     organizations,
     pipelines,
     prices,
     quotas,
+    settings,
     syncs,
 )
 from web.api.declare import Route
@@ -27,6 +32,8 @@ _MODULES = (
     costs,
     charges,
     hierarchy,
+    dimensions,
+    exports,
     syncs,
     pipelines,
     budgets,
@@ -36,9 +43,12 @@ _MODULES = (
     match,
     prices,
     keys,
+    settings,
     quotas,
     billing,
     organizations,
+    jobs,
+    audit,
 )
 ROUTES: tuple[Route, ...] = tuple(route for module in _MODULES for route in module.routes.found)
 """Every operation of the API."""

@@ -26,6 +26,10 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class NoArguments(Asked):
+    """A body that says nothing."""
+
+
 class Completeness(BaseModel):
     """Whether the charges of the asked days are all there."""
 

@@ -31,7 +31,9 @@ class SyncStarted(BaseModel):
     run_ids: list[str]
 
 
-@routes.post("/api/sync/trigger", "/api/v1/organizations/{org}/sync", answer=SyncStarted, status=202)
+@routes.post(
+    "/api/sync/trigger", "/api/v1/organizations/{org}/sync", answer=SyncStarted, status=202, action="integration.sync"
+)
 def trigger_sync(call: Call, body: SyncWanted) -> dict[str, Any]:
     """Fetch what is new.  The runs end later."""
     periods = [str(read_period(one)) for one in body.billing_periods]

@@ -97,6 +97,6 @@
     for (const name of ["htmx:beforeRequest", "htmx:beforeHistorySave", "htmx:beforeSwap"]) document.body.addEventListener(name, () => { const tip = document.getElementById("tip"); if (tip) { tip.hidden = true; tip.removeAttribute("style"); } });
     // an answer that is an error is a page too
     document.body.addEventListener("htmx:beforeSwap", (event) => { const answer = event.detail.xhr; if (answer.status >= 400 && (answer.getResponseHeader("Content-Type") || "").startsWith("text/html")) { event.detail.shouldSwap = true; event.detail.isError = false; } });
-    document.body.addEventListener("htmx:afterSettle", () => { ready(); const focused = document.activeElement; if (!focused || focused === document.body) document.getElementById("main").focus({ preventScroll: true }); say(document.title); });
+    document.body.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target instanceof HTMLDataListElement) return; ready(); const focused = document.activeElement; if (!focused || focused === document.body) document.getElementById("main").focus({ preventScroll: true }); say(document.title); });
   });
 })();

@@ -78,14 +78,14 @@ def alert(call: Call, alert_id: str) -> Screen:
     return Screen("alert.html", sentence(found.alert), "alerts", context)
 
 
-@screens.post("/{org}/alerts/{alert_id}/acknowledge")
+@screens.post("/{org}/alerts/{alert_id}/acknowledge", action="alert.acknowledge")
 def acknowledge(call: Call, alert_id: str) -> Goto:
     """The user takes the alert on."""
     done = acknowledge_alert(call.rt, call.org_slug, alert_id, call.caller.name)
     return Goto(f"/{call.org_slug}/alerts/{done['alert_id']}")
 
 
-@screens.post("/{org}/alerts/{alert_id}/snooze")
+@screens.post("/{org}/alerts/{alert_id}/snooze", action="alert.snooze")
 def snooze(call: Call, alert_id: str) -> Goto:
     """The alert stays quiet for a while."""
     form, now = read_form(SnoozeForm), call.rt.clock.now()

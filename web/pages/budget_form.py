@@ -116,7 +116,7 @@ def new(call: Call, query: BudgetForm) -> Screen:
     return _form(call, query, None, asked=bool(flask.request.args))
 
 
-@screens.post("/{org}/budgets/new")
+@screens.post("/{org}/budgets/new", action="budget.create")
 def create(call: Call) -> Goto | Screen:
     """Set the budget."""
     form = _sent()
@@ -135,7 +135,7 @@ def change(call: Call, budget_id: str, query: BudgetForm) -> Screen:
     return _form(call, _with_fixed(query, budget) if asked else BudgetForm.of(budget), budget, asked=asked)
 
 
-@screens.post("/{org}/budgets/{budget_id}/change")
+@screens.post("/{org}/budgets/{budget_id}/change", action="budget.change")
 def save(call: Call, budget_id: str) -> Goto | Screen:
     """Change the budget."""
     budget = _budget(call, budget_id)
@@ -156,7 +156,7 @@ def save(call: Call, budget_id: str) -> Goto | Screen:
     return Goto(f"/{call.org_slug}/budgets/{budget_id}")
 
 
-@screens.post("/{org}/budgets/{budget_id}/remove")
+@screens.post("/{org}/budgets/{budget_id}/remove", action="budget.remove")
 def remove(call: Call, budget_id: str) -> Goto | Screen:
     """Remove the budget; its alerts are resolved."""
     budget = _budget(call, budget_id)

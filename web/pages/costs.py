@@ -11,10 +11,13 @@ from pydantic import Field
 
 from common.domain.period import BillingPeriod
 from common.errors import BadConfiguration
+from common.reporting.arguments import InvalidQuestion
 from common.reporting.costs import CostsAnswer, CurrencyCosts, ask_costs
 from common.reporting.costs_flat import flat_costs
+from common.reporting.dimension_values import LONGEST_PREFIX, ask_values
 from common.reporting.marks import charges_mark
 from common.reporting.unclassified import newest_charge
+from common.warehouse.dimensions import TAG
 from web.api.costs import question_of
 from web.api.shapes import Asked
 from web.pages.cost_address import (
@@ -23,6 +26,7 @@ from web.pages.cost_address import (
     address_of_form,
     period_words,
     plain_name,
+    quoted,
 )
 from web.pages.cost_controls import controls_of
 from web.pages.cost_table import table_and_chart
@@ -90,6 +94,27 @@ def costs(call: Call, query: CostsPage) -> Screen | Goto:
         found = chosen_currency(answer, query.show_currency)
         shown |= {"found": found, **table_and_chart(call, query, addresses, answer, found, receipt, mark, today)}
     return Screen("costs.html", "Costs", "costs", shown)
+
+
+class ValuesForm(Asked):
+    """What is typed in the filter's fields."""
+
+    filter_by: str = Field("", max_length=300)
+    filter_tag: str = Field("", max_length=300)
+    filter_value: str = Field("", max_length=LONGEST_PREFIX)
+
+
+@screens.get("/{org}/analytics/values")
+def values(call: Call, query: ValuesForm) -> Screen:
+    """Values that begin with what is typed in the filter, for its list of suggestions; none for what has no values as text."""
+    call.versioned(charges_mark(call.rt, call.org_slug))
+    tag = query.filter_tag.strip()
+    dimension = quoted(f"{TAG}{tag}" if tag else query.filter_by)
+    try:
+        found = ask_values(call.rt, call.org_slug, dimension, query.filter_value.strip()).values
+    except InvalidQuestion:
+        found = ()
+    return Screen("cost_values.html", "Values", "costs", {"values": found})
 
 
 @screens.get("/{org}/analytics/show")

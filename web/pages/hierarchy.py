@@ -71,7 +71,7 @@ def hierarchy(call: Call) -> Screen:
     return _hierarchy(call)
 
 
-@screens.post("/{org}/settings/hierarchy")
+@screens.post("/{org}/settings/hierarchy", action="hierarchy.change")
 def set_hierarchy(call: Call) -> Goto | Screen:
     """Show what another hierarchy would do, or store it."""
     form = read_form(HierarchyForm)
@@ -87,7 +87,7 @@ def set_hierarchy(call: Call) -> Goto | Screen:
     return Goto(f"/{call.org_slug}/settings/hierarchy")
 
 
-@screens.post("/{org}/settings/hierarchy/nodes")
+@screens.post("/{org}/settings/hierarchy/nodes", action="hierarchy.change")
 def add_node(call: Call) -> Goto | Screen:
     """Add a node."""
     form = read_form(NodeForm)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import flask
 from pydantic import BaseModel, ValidationError
 
-from web.api.declare import Call, Needs, Route
+from web.api.declare import CHANGES_NOTHING, Call, Needs, Route
 from web.api.problems import Problem
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -29,6 +29,11 @@ class Screen:
     context: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
     secret: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Of a form: whether what it asks for was done.  A page that shows it again says why it was not."""
+        return self.secret
 
 
 @dataclass(frozen=True)
@@ -57,15 +62,17 @@ class Screens:
         """A handler that shows something; it returns a Screen, a Goto or a Download."""
         return self._adding("GET", paths, needs)
 
-    def post(self, *paths: str, needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
+    def post(self, *paths: str, action: str, needs: Needs = Needs.EDITOR) -> Callable[[Handler], Handler]:
         """A handler that a form calls; it returns a Goto, or a Screen that says what is wrong with the form."""
-        return self._adding("POST", paths, needs)
+        return self._adding("POST", paths, needs, action)
 
-    def _adding(self, method: str, paths: tuple[str, ...], needs: Needs) -> Callable[[Handler], Handler]:
+    def _adding(
+        self, method: str, paths: tuple[str, ...], needs: Needs, action: str = CHANGES_NOTHING
+    ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             for number, path in enumerate(paths):
                 operation = f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}{number or ''}"
-                self.found.append(Route(method, path, operation, needs, handler, None, "Pages"))
+                self.found.append(Route(method, path, operation, needs, handler, None, "Pages", action=action))
             return handler
 
         return add

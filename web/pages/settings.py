@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from pydantic import Field
 
@@ -24,11 +26,13 @@ from common.tenancy.api_keys import KeyRequest, NewKey
 from common.tenancy.node_splits import set_split
 from common.tenancy.schedules import HOURS, OFF, set_sync_interval, shown_sync_schedule
 from common.warehouse.rates import COLUMNS
+from web.api.audit import AuditOf, asked_records
 from web.api.shapes import Asked
 from web.pages.data_views import grouped_fixes
 from web.pages.screen import Call, Goto, Needs, Screen, Screens, read_form
 
 screens = Screens()
+_LONGEST_VALUE = 200
 _LIVES = {
     "": None,
     "1d": timedelta(days=1),
@@ -105,7 +109,7 @@ def all_integrations(call: Call) -> Screen:
     return Screen("settings_integrations.html", "Integrations", "settings", context)
 
 
-@screens.post("/{org}/settings/schedule")
+@screens.post("/{org}/settings/schedule", action="schedule.change")
 def schedule(call: Call) -> Goto:
     """Fetch bills at another interval from now on."""
     set_sync_interval(call.rt, call.org_slug, read_form(ScheduleForm).hours)
@@ -118,7 +122,7 @@ def integration(call: Call, integration_id: str, query: CheckPage) -> Screen:
     return _integration(call, integration_id, query.check)
 
 
-@screens.post("/{org}/settings/integrations/{integration_id}/{action}")
+@screens.post("/{org}/settings/integrations/{integration_id}/{action}", action="integration.{action}")
 def act(
     call: Call, integration_id: str, action: Literal["pause", "resume", "split", "whole", "sync", "remove"]
 ) -> Goto | Screen:
@@ -150,7 +154,7 @@ def keys(call: Call) -> Screen:
     return _keys(call)
 
 
-@screens.post("/{org}/settings/keys", needs=Needs.OWNER)
+@screens.post("/{org}/settings/keys", needs=Needs.OWNER, action="key.create")
 def new_key(call: Call) -> Screen:
     """Make a key; this page is the only one that shows it."""
     form = read_form(KeyForm)
@@ -162,7 +166,7 @@ def new_key(call: Call) -> Screen:
         return _keys(call, fault=str(error))
 
 
-@screens.post("/{org}/settings/keys/{key_id}/rotate", needs=Needs.OWNER)
+@screens.post("/{org}/settings/keys/{key_id}/rotate", needs=Needs.OWNER, action="key.rotate")
 def rotate_key(call: Call, key_id: str) -> Screen:
     """Make a key like this one, which ends after the overlap."""
     overlap = _OVERLAPS[read_form(RotateForm).overlap]
@@ -172,7 +176,7 @@ def rotate_key(call: Call, key_id: str) -> Screen:
         return _keys(call, fault=str(error))
 
 
-@screens.post("/{org}/settings/keys/{key_id}/revoke", needs=Needs.OWNER)
+@screens.post("/{org}/settings/keys/{key_id}/revoke", needs=Needs.OWNER, action="key.revoke")
 def revoke_key(call: Call, key_id: str) -> Goto:
     """End a key now."""
     api_keys.revoke_key(call.rt, call.org_slug, key_id)
@@ -185,7 +189,7 @@ def exchange_rates(call: Call) -> Screen:
     return _rates(call)
 
 
-@screens.post("/{org}/settings/rates")
+@screens.post("/{org}/settings/rates", action="rates.change")
 def set_exchange_rates(call: Call) -> Goto | Screen:
     """Replace the rates."""
     text = read_form(RatesForm).csv
@@ -202,7 +206,7 @@ def retention(call: Call) -> Screen:
     return _retention(call)
 
 
-@screens.post("/{org}/settings/retention", needs=Needs.OWNER)
+@screens.post("/{org}/settings/retention", needs=Needs.OWNER, action="retention.change")
 def set_retention(call: Call) -> Goto | Screen:
     """Give a kind another life."""
     form = read_form(LifeForm)
@@ -211,6 +215,33 @@ def set_retention(call: Call) -> Goto | Screen:
     except BadConfiguration as error:
         return _retention(call, str(error))
     return Goto(f"/{call.org_slug}/settings/retention")
+
+
+class AuditPage(AuditOf):
+    """Which records, as the API has it; empty fields of the form ask for all."""
+
+    limit: int = Field(50, ge=1, le=200)
+
+
+@screens.get("/{org}/settings/audit", needs=Needs.OWNER)
+def audit(call: Call, query: AuditPage) -> Screen:
+    """Who changed what, and when."""
+    found, after = asked_records(call.rt, call.org_slug, query)
+    older = urlencode({**query.model_dump(exclude_none=True), "cursor": after}) if after else None
+    context = {
+        "tab": "audit",
+        "records": found,
+        "query": query,
+        "older": older,
+        "shown": _shown_value,
+        "moment": datetime.fromisoformat,
+    }
+    return Screen("settings_audit.html", "Audit", "settings", context)
+
+
+def _shown_value(value: Any) -> str:
+    text = value if isinstance(value, str) else "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
 def _integration(call: Call, integration_id: str, check: bool, fault: str | None = None) -> Screen:

@@ -69,6 +69,8 @@ EXEMPTIONS: tuple[Field, ...] = (
     Field("known_deliveries", "delivery_ids"),
     Field("known_deliveries", "files"),
     Field("integrations", "listed"),
+    Field("audit", "changes"),
+    Field("audit", "actor"),
     Field("runs", "delivery_ids"),
     Field("runs", "listed"),
     Field("notifications", "facts"),

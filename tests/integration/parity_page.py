@@ -1,0 +1,123 @@
+"""The table of docs/api.md that names the routes of each command: python -m tests.integration.parity_page writes it.
+
+A new command without an entry here fails a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from web.api.routes import ROUTES
+
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+BEGIN, END = "<!-- made by python -m tests.integration.parity_page -->", "<!-- end of the commands -->"
+_HERE = "runs on the machine where it is typed"
+_OPERATOR = "of operators, who have the command line; it reaches what the API's service account may not"
+_LATER = "not yet"
+
+PARITY: Mapping[str, tuple[str, ...] | str] = {
+    "import": "reads a file of the machine where it is typed; `set_up_integration` connects a location",
+    "connect": ("set_up_integration", "validate_integration"),
+    "sync": ("trigger_sync", "run_pipeline"),
+    "apply": "reads a file of several organizations; every part of it has a route",
+    "schedule": ("show_schedule", "change_schedule"),
+    "watch": _HERE,
+    "serve": _HERE,
+    "demo": _HERE,
+    "validate": "checks a file of the machine where it is typed",
+    "costs": ("costs", "costs_summary", "costs_by_service", "costs_by_account"),
+    "charges": ("list_charges", "get_charge"),
+    "match": _LATER,
+    "report": "a page of the dashboard, `/{org}/report`",
+    "tags": "`costs` with `group=tag:KEY`, and `list_dimension_values`",
+    "sql": "any SQL would be any load; the routes ask bounded questions",
+    "export": ("export",),
+    "runs": ("list_all_runs", "pipeline_status"),
+    "quarantine": ("list_quarantined_lines",),
+    "restatements": ("list_all_restatements",),
+    "audit": ("list_audit_records", "list_platform_audit_records"),
+    "job": ("list_jobs", "run_one_job", "bootstrap_platform"),
+    "replay": ("replay_one_delivery",),
+    "clean-up": _OPERATOR,
+    "retention": ("show_retention",),
+    "retention set": ("change_retention",),
+    "doctor": _OPERATOR,
+    "channels add": _LATER,
+    "channels list": _LATER,
+    "channels test": _LATER,
+    "channels remove": _LATER,
+    "deliveries": ("list_all_deliveries", "get_delivery"),
+    "deliveries withdraw": "changes what the warehouse shows, which the API's service account may not",
+    "deliveries restore": "changes what the warehouse shows, which the API's service account may not",
+    "integrations list": ("list_all_integrations",),
+    "integrations show": ("get_integration",),
+    "integrations check": ("validate_integration",),
+    "integrations pause": ("pause_integration",),
+    "integrations resume": ("resume_integration",),
+    "integrations remove": ("remove_integration",),
+    "integrations permissions": _LATER,
+    "integrations webhook": _LATER,
+    "budgets add": ("set_budget", "preview"),
+    "budgets set": ("change_one_budget",),
+    "budgets list": ("list_all_budgets", "get_budget"),
+    "budgets remove": ("remove_one_budget",),
+    "alerts list": ("list_all_alerts", "alert_status"),
+    "alerts show": ("get_alert",),
+    "alerts ack": ("acknowledge",),
+    "alerts snooze": ("snooze",),
+    "tenants add": ("onboard_organization",),
+    "tenants list": ("list_all_organizations",),
+    "tenants show": ("list_all_organizations",),
+    "tenants suspend": _OPERATOR,
+    "tenants resume": _OPERATOR,
+    "tenants remove": _OPERATOR,
+    "tenants restore": _OPERATOR,
+    "keys rotate": _OPERATOR,
+    "keys reencrypt": _OPERATOR,
+    "api-keys add": ("create_key",),
+    "api-keys list": ("list_keys",),
+    "api-keys rotate": ("rotate_key",),
+    "api-keys revoke": ("revoke_key",),
+    "rates set": ("replace_rates",),
+    "rates list": ("list_rates",),
+    "prices set": ("replace_prices",),
+    "prices list": ("list_prices",),
+    "services unknown": _LATER,
+    "services set": ("replace_services",),
+    "services list": ("list_services",),
+    "subscriptions add": _LATER,
+    "subscriptions set": _LATER,
+    "subscriptions list": _LATER,
+    "subscriptions show": _LATER,
+    "subscriptions change": _LATER,
+    "subscriptions cancel": _LATER,
+    "subscriptions disable": _LATER,
+    "subscriptions enable": _LATER,
+    "subscriptions invoice": _LATER,
+    "subscriptions vendors": _LATER,
+    "meters import": _LATER,
+    "meters list": _LATER,
+    "meters keys": _LATER,
+}
+"""Command -> operations of the API, or why there is none."""
+
+
+def table() -> str:
+    """Commands, each with its routes or the reason."""
+    known = {one.operation: f"`{one.method} {one.path}`" for one in ROUTES}
+    lines = ["| command | route |", "|---|---|"]
+    for command, found in PARITY.items():
+        shown = f"none: {found}" if isinstance(found, str) else "<br>".join(known[name] for name in found)
+        lines.append(f"| `costwire {command}` | {shown} |")
+    return "\n".join(lines)
+
+
+def page(text: str) -> str:
+    """The page with its table as it must be."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
