@@ -1,0 +1,109 @@
+"""Members: `orgs/<org>/members/<member id>`, one per mail address; `orgs/<org>/usage/seats` names those that hold a seat.
+
+`people/<digest>` finds the organizations of a mail address, or of a person: the issuer and the subject of an identity.  It holds
+nothing but their slugs.  An invitation's token is stored nowhere, only its SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.domain.api_keys import Role
+from common.domain.members import State
+from common.ports import Document
+from common.records.names import key_of
+from common.records.organizations import below
+
+MEMBERS, PEOPLE, SEATS = "members", "people", "seats"
+_MOMENTS = ("invited_at", "invitation_expires_at", "joined_at", "last_sign_in_at", "removed_at")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member.  person: who it is, once known (`person_key`).  version: another one ends the sessions that began before.
+
+    invitation_sha256: of the token that joins; None once it was used.
+    """
+
+    member_id: str
+    email: str
+    name: str
+    role: Role
+    state: State
+    invited_at: datetime
+    invited_by: str
+    invitation_sha256: str | None = None
+    invitation_expires_at: datetime | None = None
+    joined_at: datetime | None = None
+    person: str | None = None
+    last_sign_in_at: datetime | None = None
+    removed_at: datetime | None = None
+    version: int = 1
+
+    def shown_state(self, now: datetime) -> str:
+        """invited, expired (an invitation that nobody took), active or removed."""
+        return "expired" if self.state is State.INVITED and not self.is_open(now) else self.state.value
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether its invitation can be taken."""
+        ends = self.invitation_expires_at
+        return self.state is State.INVITED and ends is not None and ends > now
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """For programs and users: nothing that helps to take an invitation, or says who somebody is at the issuer."""
+        hidden = ("invitation_sha256", "person", "version")
+        shown = {name: value for name, value in as_document(self).items() if name not in hidden}
+        return shown | {"state": self.shown_state(now)}
+
+
+def member_id_of(email: str) -> str:
+    """The id of the member with this address: one address, one member."""
+    return key_of("member", email)
+
+
+def member_path(org_slug: str, member_id: str) -> str:
+    """Where a member's document lies."""
+    return below(org_slug, MEMBERS, member_id)
+
+
+def seats_path(org_slug: str) -> str:
+    """Where those are named that hold a seat, so that a transaction reads one document: id -> role and, of an invited one, until when."""
+    return below(org_slug, "usage", SEATS)
+
+
+def email_key(email: str) -> str:
+    """Under which the organizations of an address are found."""
+    return _digest("email", email)
+
+
+def person_key(issuer: str, subject: str) -> str:
+    """Under which the organizations of a person are found: an identity is the issuer's subject, never an address."""
+    return _digest("person", issuer, subject)
+
+
+def people_path(key: str) -> str:
+    """The document of an address or a person."""
+    return f"{PEOPLE}/{key}"
+
+
+def as_document(member: Member) -> Document:
+    """The member in plain types."""
+    found = dict(vars(member))
+    for name in _MOMENTS:
+        found[name] = found[name].isoformat() if found[name] else None
+    return {**found, "role": member.role.value, "state": member.state.value}
+
+
+def from_document(document: Mapping[str, Any]) -> Member:
+    """The member of a document."""
+    read = {name: datetime.fromisoformat(document[name]) if document.get(name) else None for name in _MOMENTS}
+    return Member(**{**document, **read, "role": Role(document["role"]), "state": State(document["state"])})
+
+
+def _digest(*words: str) -> str:
+    # each with its length, so that no two lists of words are alike
+    return hashlib.sha256("".join(f"{len(word)}:{word}" for word in words).encode(errors="surrogatepass")).hexdigest()
