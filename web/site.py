@@ -24,7 +24,8 @@ from common.ports import Runtime
 from common.records.organizations import DEFAULT
 from common.reporting.alerts import list_alerts
 from web import asset_files, formatting
-from web.api.app import Service, call_route, create_app, failed
+from web.api.access import has_key
+from web.api.app import Service, call_route, create_app, failed, present_caller
 from web.api.call import NotModified
 from web.api.declare import Route
 from web.api.problems import Problem
@@ -32,6 +33,7 @@ from web.api.routes import ROUTES
 from web.pages import alerts, budget_form, budgets, charges, costs, data, operator, overview, report, settings
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
+from web.sign_in import add_sign_in, sign_in_address, with_form_tokens
 
 PAGES: tuple[Route, ...] = tuple(
     route
@@ -70,9 +72,12 @@ def create_site(rt: Runtime, service: Service) -> flask.Flask:
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.add_url_rule(
-        "/", "page.start", lambda: _answer(rt, DEFAULT, Goto(f"/{DEFAULT}")), provide_automatic_options=False
-    )
+    if service.people is None:
+        app.add_url_rule(
+            "/", "page.start", lambda: _answer(rt, DEFAULT, Goto(f"/{DEFAULT}")), provide_automatic_options=False
+        )
+    else:
+        add_sign_in(app, rt, service.people, partial(_rendered, rt, ""))
     app.add_url_rule(f"{asset_files.PREFIX}/<version>/<name>", "page.asset", _asset, provide_automatic_options=False)
     nothing = partial(_nothing, rt)
     app.add_url_rule("/<organization:org>/<path:rest>", "page.none", nothing, provide_automatic_options=False)
@@ -90,7 +95,16 @@ def _page(rt: Runtime, service: Service, route: Route, **path: str) -> flask.Res
     except NotModified:
         raise
     except Exception as error:
+        if _is_for_sign_in(service, route, error):
+            return _answer(rt, DEFAULT, Goto(sign_in_address(flask.request)))
         return _failure(rt, path.get("org", DEFAULT), error)
+
+
+def _is_for_sign_in(service: Service, route: Route, error: Exception) -> bool:
+    """Whether a request is answered by the page of sign-in: somebody without a session, who presents no key, opens a page."""
+    if service.people is None or not isinstance(error, Problem) or route.method != "GET":
+        return False
+    return error.code in ("no_key", "no_session") and route.needs.of_tenant and not has_key(flask.request.headers)
 
 
 def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flask.Response:
@@ -109,15 +123,22 @@ def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flas
 
 
 def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int) -> flask.Response:
+    caller = present_caller()
+    # what the navigation says of an organization is for those only who may see it
+    inside = bool(org_slug) and caller.role is not None and caller.org_slug in (None, org_slug)
     shell = {
         "org": org_slug,
         "title": screen.title,
         "section": screen.section,
-        "open_alerts": _known(lambda: len(list_alerts(rt, org_slug, OPEN))),
-        "data_fault": _known(lambda: has_fault(rt, org_slug)),
+        "open_alerts": _known(lambda: len(list_alerts(rt, org_slug, OPEN))) if inside else None,
+        "data_fault": _known(lambda: has_fault(rt, org_slug)) if inside else None,
         "now": rt.clock.now(),
+        "person": caller.person,
+        "caller": caller,
     }
     text = environment().get_template(screen.template).render({**shell, **screen.context})
+    if caller.person is not None:
+        text = with_form_tokens(text, caller.person.form_token)
     return _with_headers(flask.Response(text, status, mimetype="text/html"))
 
 

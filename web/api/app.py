@@ -21,13 +21,14 @@ from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
 from common.tenancy.organizations import check_organization
-from web.api.access import Door, check_allowed
+from web.api.access import Door, check_allowed, no_organization
 from web.api.call import Call, NotModified
 from web.api.caller import ANYBODY, Caller, Needs
 from web.api.declare import ORG, Route
 from web.api.idempotency import answered_once, idempotency_key
 from web.api.limits import Allowance, RateLimits
 from web.api.openapi import document
+from web.api.people import People, check_own_form
 from web.api.problems import MEDIA_TYPE, Problem, problem_of
 from web.api.reading import LARGEST_BODY, read_arguments
 from web.api.rendering import compressed, rendered
@@ -49,13 +50,14 @@ _OF_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: 
 class Service:
     """How the application is run.  loopback: only for this machine, so that a Host of another name is a trick of a browser's page.
 
-    encrypted: it is reached by TLS only.
+    encrypted: it is reached by TLS only.  people: how they sign in; None where nobody can.
     """
 
     door: Door
     limits: RateLimits | None = None
     loopback: bool = False
     encrypted: bool = False
+    people: People | None = None
 
 
 def create_app(rt: Runtime, service: Service, routes: Sequence[Route]) -> flask.Flask:
@@ -127,9 +129,11 @@ def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, s
     doing: _Doing = flask.g.doing
     doing.route = route
     if route.needs is not Needs.NOTHING:
-        doing.caller = service.door.admit(flask.request.headers, route.needs)
+        doing.caller = service.door.admit(flask.request.headers, route.needs, path.get(ORG))
         if service.limits is not None and doing.caller.counted_as is not None:
             doing.allowance = service.limits.take(doing.caller.counted_as)
+        if doing.caller.person is not None and service.people is not None and flask.request.method not in _SAFE:
+            check_own_form(flask.request, service.people, doing.caller.person.form_token)
         check_allowed(doing.caller, route.needs)
     doing.org_slug = _organization(rt, route, doing.caller, path.get(ORG))
     call = Call(rt, doing.caller, doing.org_slug, doing.request_id)
@@ -147,7 +151,7 @@ def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) 
     if not route.needs.of_tenant:
         return ""
     org_slug = named or caller.org_slug or DEFAULT
-    unknown = Problem("not_found", f"there is no organization {org_slug[:50]}")
+    unknown = no_organization(org_slug)
     if org_slug_fault(org_slug) or caller.org_slug not in (None, org_slug):
         raise unknown
     try:
@@ -155,6 +159,12 @@ def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) 
     except NotFound:
         raise unknown from None
     return org_slug
+
+
+def present_caller() -> Caller:
+    """Who sends the present request; nobody where that was not asked yet."""
+    doing: _Doing = flask.g.doing
+    return doing.caller
 
 
 def failed(error: Exception) -> flask.Response:
