@@ -11,6 +11,7 @@ import typer
 from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
+from common.domain.members import InvalidMember
 from common.domain.period import BillingPeriod
 from common.domain.saas.subscription import InvalidSubscription
 from common.errors import BadConfiguration, NotFound
@@ -23,7 +24,14 @@ def usage_errors() -> Iterator[None]:
     """Arguments that make no question, budget or channel leave as BadParameter, in their own words."""
     try:
         yield
-    except (InvalidBudget, InvalidChannel, InvalidKeyRequest, InvalidQuestion, InvalidSubscription) as error:
+    except (
+        InvalidBudget,
+        InvalidChannel,
+        InvalidKeyRequest,
+        InvalidMember,
+        InvalidQuestion,
+        InvalidSubscription,
+    ) as error:
         raise typer.BadParameter(str(error)) from None
 
 

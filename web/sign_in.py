@@ -15,9 +15,9 @@ import flask
 
 from common.errors import BadConfiguration, NotFound, NotIdentified
 from common.ports import Runtime
-from common.records.organizations import load
 from common.telemetry import logs
 from common.telemetry.withheld import described
+from common.tenancy.organizations import show_organization
 from common.tenancy.sessions import Opened, end_session, find_session, membership
 from common.tenancy.sign_in import NoMembership, Returned, begin, complete
 from web.api.app import failed
@@ -176,7 +176,7 @@ def _as_problem(error: Exception) -> Exception:
 
 def _name_of(rt: Runtime, org_slug: str) -> str:
     try:
-        return str(load(rt.documents, org_slug).get("name", org_slug))
+        return show_organization(rt, org_slug).name or org_slug
     except NotFound:
         return org_slug
 

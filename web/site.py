@@ -30,14 +30,14 @@ from web.api.call import NotModified
 from web.api.declare import Route
 from web.api.problems import Problem
 from web.api.routes import ROUTES
-from web.pages import alerts, budget_form, budgets, charges, costs, data, operator, overview, report, settings
+from web.pages import alerts, budget_form, budgets, charges, costs, data, members, operator, overview, report, settings
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
 from web.sign_in import add_sign_in, sign_in_address, with_form_tokens
 
 PAGES: tuple[Route, ...] = tuple(
     route
-    for module in (overview, report, costs, charges, budget_form, budgets, alerts, data, settings, operator)
+    for module in (overview, report, costs, charges, budget_form, budgets, alerts, data, members, settings, operator)
     for route in module.screens.found
 )
 """Every page and every form's target."""

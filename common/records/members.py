@@ -14,7 +14,7 @@ from typing import Any
 
 from common.domain.api_keys import Role
 from common.domain.members import State
-from common.ports import Document
+from common.ports import Document, DocumentStore, Transaction
 from common.records.names import key_of
 from common.records.organizations import below
 
@@ -102,6 +102,42 @@ def from_document(document: Mapping[str, Any]) -> Member:
     """The member of a document."""
     read = {name: datetime.fromisoformat(document[name]) if document.get(name) else None for name in _MOMENTS}
     return Member(**{**document, **read, "role": Role(document["role"]), "state": State(document["state"])})
+
+
+def belonging(found: Document | None, org_slug: str, member_id: str) -> Document:
+    """The document of an address or a person, with an organization more."""
+    return {"organizations": {**(found or {}).get("organizations", {}), org_slug: member_id}}
+
+
+def forget(transaction: Transaction, path: str, found: Document | None, org_slug: str) -> None:
+    """Take an organization out of the document of an address or a person, as it was read before."""
+    left = {slug: one for slug, one in (found or {}).get("organizations", {}).items() if slug != org_slug}
+    if left:
+        transaction.set(path, {"organizations": left})
+    elif found is not None:
+        transaction.delete(path)
+
+
+def is_past(member: Member, before: datetime) -> bool:
+    """Whether a membership ended, or was never taken, before a moment."""
+    ended = member.removed_at or member.invitation_expires_at
+    return member.state is not State.ACTIVE and ended is not None and ended < before
+
+
+def forget_past(documents: DocumentStore, org_slug: str, member_id: str, before: datetime) -> None:
+    """Remove what is stored of such a membership, unless somebody has invited the member again."""
+    path = member_path(org_slug, member_id)
+
+    def work(transaction: Transaction) -> None:
+        document = transaction.get(path)
+        member = from_document(document) if document else None
+        if member is None or not is_past(member, before):
+            return
+        place = people_path(email_key(member.email))
+        forget(transaction, place, transaction.get(place), org_slug)
+        transaction.delete(path)
+
+    documents.transact(work)
 
 
 def _digest(*words: str) -> str:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from common.ports import Document
+from common.ports import Document, DocumentStore, Order
+from common.records.batches import delete_all
 
 SESSIONS = "sessions"
 IDLE, LONGEST = timedelta(hours=12), timedelta(days=7)
 """A session ends when it was not used for so long, and so long after the sign-in in any case."""
+_PAGE = 200
 _MOMENTS = ("began_at", "seen_at", "expires_at")
 
 
@@ -59,3 +61,14 @@ def from_document(document: Mapping[str, Any]) -> Session:
     moments = {name: datetime.fromisoformat(document[name]) for name in _MOMENTS}
     organizations = {slug: Membership(**one) for slug, one in document["organizations"].items()}
     return Session(document["person"], organizations, **moments)
+
+
+def forget_ended(documents: DocumentStore, now: datetime) -> int:
+    """Remove sessions that have ended; returns how many.  Safe to repeat, and beside others who do the same."""
+    moment, removed = now.isoformat(), 0
+    while True:
+        found = documents.list(SESSIONS, order=Order("expires_at"), limit=_PAGE)
+        ended = [session_path(name) for name, one in found if one["expires_at"] <= moment]
+        removed += delete_all(documents, ended)
+        if len(ended) < _PAGE:
+            return removed

@@ -15,8 +15,10 @@ from itertools import groupby
 from common.ports import Runtime, Transaction
 from common.records.batches import delete_all, delete_objects
 from common.records.deliveries import LANDED, WITHDRAWN, Delivery, chunks_path, delivery_path, load, of_integration
+from common.records.members import forget_past
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, forget_before, past_path, retention_path
+from common.records.sessions import forget_ended
 from common.records.sizes import Sizes, note_sizes
 from common.retention.deciding import named_elsewhere
 from common.retention.inventory import OF_DELIVERIES, Inventory
@@ -56,6 +58,9 @@ def clean_up(rt: Runtime, org_slug: str, say: Say = _silent) -> Cleaned:
     say("documents")
     delete_objects(rt.objects, planned.copies)
     delete_all(rt.documents, planned.paths)
+    for member_id in planned.members:
+        forget_past(rt.documents, org_slug, member_id, began - planned.lives["members"])
+    forget_ended(rt.documents, began)
     rt.bus.forget_dead_letters(began - planned.lives["dead_letters"])
     sizes = Inventory(rt.objects, org_slug).sizes()
     now = rt.clock.now()

@@ -11,6 +11,7 @@ from common.domain import alerts, outbox, quotas
 from common.ports import Document, Order, Runtime, Slice
 from common.records.deliveries import Delivery
 from common.records.integrations import KNOWN_FILES, integration_path
+from common.records.members import MEMBERS, from_document, is_past
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, past_deliveries
 from common.records.runs import ENDED, QUEUED, RUNNING, Run, load_run
@@ -47,6 +48,7 @@ class Plan:
     replacements: Sequence[Mapping[str, Any]]
     past: tuple[Delivery, ...]
     paths: tuple[str, ...]
+    members: tuple[str, ...]
     copies: tuple[str, ...]
 
 
@@ -71,6 +73,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
         if not one.unknown.get(PENDING) and _before(one.files_removed_at, now, lives, "past_deliveries")
     )
     simple = list(_documents(rt, org_slug, lives, now))
+    members = _past_members(rt, org_slug, lives, now)
     copies = _copies(rt, org_slug, inventory, {run.integration_id for run in open_runs}, lives, now)
     return Plan(
         lives,
@@ -81,6 +84,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
             *(Going("restatements", str(piece), f"before {at:%Y-%m-%d %H:%M} UTC") for piece, at in cuts.items()),
             *(Going("past_deliveries", one.delivery_id, str(one.slice)) for one in old),
             *(Going(kind, name) for kind, name, _ in simple),
+            *(Going("members", name) for name in members),
         ),
         deliveries=going,
         unfinished=tuple(unfinished),
@@ -88,6 +92,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
         replacements=replacements,
         past=old,
         paths=tuple(path for _, _, path in simple),
+        members=members,
         copies=copies,
     )
 
@@ -153,6 +158,12 @@ def _old_runs(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> list[s
     last = {one["integration_id"]: name for name, one in old}
     ended = [(name, one) for name, one in old if one["status"] in ENDED and name != last[one["integration_id"]]]
     return [name for name, one in ended if _before(one["ended_at"] or one["started_at"], now, lives, "runs")]
+
+
+def _past_members(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> tuple[str, ...]:
+    """Those who were removed long ago, or never took their invitation."""
+    found = (from_document(one) for _, one in rt.documents.list(below(org_slug, MEMBERS)))
+    return tuple(one.member_id for one in found if is_past(one, now - lives["members"]))
 
 
 def _is_over(alert: Mapping[str, Any]) -> bool:

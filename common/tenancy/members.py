@@ -23,11 +23,14 @@ from common.domain.quotas import refused_seat
 from common.errors import AlreadyExists, NotFound, Permanent
 from common.ports import Document, Runtime, Transaction
 from common.records import organizations
+from common.records.batches import delete_all
 from common.records.members import (
     MEMBERS,
     Member,
     as_document,
+    belonging,
     email_key,
+    forget,
     from_document,
     member_id_of,
     member_path,
@@ -36,6 +39,7 @@ from common.records.members import (
 )
 from common.records.names import one_of
 from common.records.organizations import below, organization_path
+from common.records.sessions import SESSIONS, session_path
 from common.records.usage import check, limits_now
 
 _MARK = "_invitation_"
@@ -171,6 +175,31 @@ def remove_member(rt: Runtime, org_slug: str, who: str) -> Member:
     return _changed(rt, org_slug, who, change)
 
 
+def forget_people(rt: Runtime, org_slug: str) -> None:
+    """Before all members go with their organization: what finds it by an address or a person, and the sessions of these people.
+
+    Safe to repeat.
+    """
+    for _, document in rt.documents.list(below(org_slug, MEMBERS)):
+        member = from_document(document)
+        for key in filter(None, (email_key(member.email), member.person)):
+            place = people_path(key)
+
+            def work(transaction: Transaction, place: str = place) -> None:
+                forget(transaction, place, transaction.get(place), org_slug)
+
+            rt.documents.transact(work)
+        if member.person:
+            ended = rt.documents.list(SESSIONS, {"person": member.person})
+            delete_all(rt.documents, [session_path(name) for name, _ in ended])
+
+
+def invitation_address(rt: Runtime, token: str) -> str | None:
+    """Where somebody takes an invitation; None where the deployment has no address for people."""
+    public_url = rt.settings.public_url
+    return f"{public_url.rstrip('/')}/sign-in?invitation={token}" if public_url else None
+
+
 def read_token(token: str) -> Taken | None:
     """What an invitation's token says; None for what does not have the form of one."""
     org_slug, mark, rest = token.rpartition(_MARK)
@@ -266,20 +295,6 @@ def _with(seats: Seats, member: Member, now: datetime) -> Document:
     elif member.is_open(now) and member.invitation_expires_at is not None:
         left[member.member_id] = {"role": member.role.value, "until": member.invitation_expires_at.isoformat()}
     return {"members": left}
-
-
-def belonging(found: Document | None, org_slug: str, member_id: str) -> Document:
-    """The document of an address or a person, with an organization more."""
-    return {"organizations": {**(found or {}).get("organizations", {}), org_slug: member_id}}
-
-
-def forget(transaction: Transaction, path: str, found: Document | None, org_slug: str) -> None:
-    """Take an organization out of the document of an address or a person, as it was read before."""
-    left = {slug: one for slug, one in (found or {}).get("organizations", {}).items() if slug != org_slug}
-    if left:
-        transaction.set(path, {"organizations": left})
-    elif found is not None:
-        transaction.delete(path)
 
 
 def _random() -> str:

@@ -14,15 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from common.domain.members import State
-from common.ports import Order, Runtime
-from common.records.batches import delete_all
+from common.ports import Runtime
 from common.records.members import Member, from_document, member_path
-from common.records.sessions import SESSIONS, Membership, Session, as_document, end_of, session_path
+from common.records.sessions import Membership, Session, as_document, end_of, session_path
 from common.records.sessions import from_document as session_of
 
 _SEEN_EVERY = timedelta(minutes=5)
 _RANDOM_BYTES = 32
-_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -85,17 +83,6 @@ def membership(rt: Runtime, session: Session, org_slug: str) -> Member | None:
     if member is None or member.state is not State.ACTIVE or member.person != session.person:
         return None
     return member if member.version == began_as.version else None
-
-
-def forget_ended(rt: Runtime) -> int:
-    """Remove sessions that have ended; returns how many.  Safe to repeat."""
-    now, removed = rt.clock.now().isoformat(), 0
-    while True:
-        found = rt.documents.list(SESSIONS, order=Order("expires_at"), limit=_PAGE)
-        ended = [session_path(name) for name, one in found if one["expires_at"] <= now]
-        removed += delete_all(rt.documents, ended)
-        if len(ended) < _PAGE:
-            return removed
 
 
 def _digest(secret: str) -> str:

@@ -18,6 +18,7 @@ from common.errors import NotFound, NotIdentified, Permanent
 from common.ports import Document, Identity, Runtime, SignInAnswer, SignInRequest, Transaction
 from common.records.members import (
     Member,
+    belonging,
     email_key,
     from_document,
     member_path,
@@ -26,7 +27,7 @@ from common.records.members import (
 )
 from common.records.organizations import organization_path
 from common.records.sessions import Membership
-from common.tenancy.members import Taken, belonging, read_token, save, seats_in
+from common.tenancy.members import Taken, read_token, save, seats_in
 from common.tenancy.sessions import Opened, end_session, open_session, random_secret
 
 TRIES_LAST = timedelta(minutes=10)

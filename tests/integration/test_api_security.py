@@ -22,6 +22,8 @@ BODIES: dict[str, Any] = {
     "set_up_integration": {"location": "file:///nothing/here"},
     "validate_integration": {"location": "file:///nothing/here"},
     "create_key": {"name": "new"},
+    "invite_member": {"email": "new@example.com"},
+    "change_member": {"role": "viewer"},
     "onboard_organization": {"name": "New"},
     "snooze": {"until": "2027-01-01T00:00:00Z"},
     "preview": {"name": "New", "amount": "5", "currency": "USD"},

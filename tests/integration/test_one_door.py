@@ -50,6 +50,9 @@ WORDS: dict[str, list[str]] = {
     **{f"channels {word}": ["ops"] for word in ("test", "remove")},
     "api-keys add": ["Pipeline"],
     **{f"api-keys {word}": ["some-key"] for word in ("rotate", "revoke")},
+    "members invite": ["ana@example.com"],
+    "members role": ["ana@example.com", "editor"],
+    "members remove": ["ana@example.com"],
     "retention set": ["versions", "90"],
 }
 """What a command cannot do without."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, JsonValue
 from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
+from common.domain.members import InvalidMember
 from common.errors import (
     AlreadyExists,
     BadConfiguration,
@@ -93,7 +94,7 @@ class _Rule:
 
 _AGAIN = {"Retry-After": str(RETRY_SECONDS)}
 _RULES = (
-    _Rule((InvalidQuestion, InvalidBudget, InvalidChannel, InvalidKeyRequest), "invalid_request"),
+    _Rule((InvalidQuestion, InvalidBudget, InvalidChannel, InvalidKeyRequest, InvalidMember), "invalid_request"),
     _Rule(NotFound, "not_found"),
     _Rule(AlreadyExists, "already_exists"),
     _Rule(NoSpace, "no_space"),

@@ -14,7 +14,7 @@ from common.errors import CostError
 from common.ports import Runtime
 from common.telemetry import logs
 from common.telemetry.withheld import described
-from web.api.app import create_app
+from web.api.app import Service, create_app
 from web.api.declare import Route
 from web.api.guard import service_of
 from web.api.problems import MEDIA_TYPE, RETRY_SECONDS, Problem
@@ -23,11 +23,16 @@ from web.api.rendering import rendered
 _log = logging.getLogger(logs.LOGGER)
 
 
-def app_for_others(rt: Runtime, routes: Sequence[Route]) -> flask.Flask:
-    """The application as the environment configures it.  Raises BadConfiguration that names everything that is missing."""
+def service_for_others(rt: Runtime) -> Service:
+    """How the environment configures the application.  Raises BadConfiguration that names everything that is missing."""
     if rt.settings.runtime == "cloud":
         logs.structured(rt.settings.project)
-    return create_app(rt, service_of(rt, service_settings_of_environment()), routes)
+    return service_of(rt, service_settings_of_environment())
+
+
+def app_for_others(rt: Runtime, routes: Sequence[Route]) -> flask.Flask:
+    """The application with these routes only."""
+    return create_app(rt, service_for_others(rt), routes)
 
 
 def answered(make: Callable[[], flask.Flask], request: flask.Request) -> Response:
