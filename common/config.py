@@ -54,10 +54,10 @@ class Settings(BaseSettings):
     )
 
     public_url: str | None = Field(
-        None, description="Address of the dashboard for people, as https://costs.example.com; sign-in leads back to it"
+        None, description="Address of the dashboard, as https://costs.example.com; sign-in leads back to it"
     )
     oidc_issuer: str | None = Field(
-        None, description="OpenID provider that signs people in; without it there is no sign-in"
+        None, description="OpenID provider by which users sign in; without it only keys open a service"
     )
     oidc_client_id: str | None = Field(None, description="Costwire's client id at that provider")
     oidc_client_secret: SecretStr | None = Field(

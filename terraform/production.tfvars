@@ -33,7 +33,7 @@ check_tick_minutes = 1 # checks of many tenants, spread over every minute of the
 #   recipients = "finops@example.com"
 # }
 
-# sign_in = { # people sign in to the dashboard (docs/sign-in.md)
+# sign_in = { # users sign in to the dashboard (docs/sign-in.md)
 #   issuer     = "https://example.eu.auth0.com/"
 #   client_id  = "..."
 #   public_url = "https://costs.example.com"

@@ -260,7 +260,7 @@ variable "mail" {
 }
 
 variable "sign_in" {
-  description = "OpenID provider by which people sign in to the dashboard (docs/sign-in.md); the client's secret is the secret costwire-oidc-client-secret. Without it there is only the API"
+  description = "OpenID provider by which users sign in to the dashboard (docs/sign-in.md); the client's secret is the secret costwire-oidc-client-secret. Without it the function api answers the API only"
   type = object({
     issuer     = string
     client_id  = string

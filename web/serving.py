@@ -1,4 +1,4 @@
-"""The application for others than the user of this machine: the API, and the dashboard where people can sign in."""
+"""The application for others than the user of this machine: the API, and the dashboard where users can sign in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def site_for_others(rt: Runtime) -> flask.Flask:
 
 
 def site_of(rt: Runtime, service: Service) -> flask.Flask:
-    """The pages are for people: without sign-in, and on another address than this machine's own, there is the API only."""
+    """The pages are for users: without sign-in, and on another address than this machine's own, there is the API only."""
     if service.people is None and not service.loopback:
         return create_app(rt, service, ROUTES)
     from web.site import create_site  # templates and charts, which the API alone does not need

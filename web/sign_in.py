@@ -1,12 +1,11 @@
-"""Sign-in, sign-out and the choice of an organization, where the service lets people sign in.
+"""Sign-in, sign-out and the choice of an organization, where a provider of sign-in is configured.
 
-These answers set cookies, which no screen does; so they are no screens, though they look like them.
+These answers set cookies, which a screen cannot; so they have views of their own.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from functools import partial
 from urllib.parse import urlencode
@@ -21,14 +20,13 @@ from common.tenancy.organizations import show_organization
 from common.tenancy.sessions import Opened, end_session, find_session, membership
 from common.tenancy.sign_in import NoMembership, Returned, begin, complete
 from web.api.app import failed
-from web.api.people import CALLBACK, FORM_TOKEN, People, check_own_form, check_own_site, own_address
+from web.api.people import CALLBACK, People, check_own_form, check_own_site, own_address
 from web.api.problems import Problem
 from web.pages.screen import Screen
 
 _log = logging.getLogger(logs.LOGGER)
 Render = Callable[[Screen, int], flask.Response]
 SIGN_IN, START, SIGN_OUT, ORGANIZATIONS = "/sign-in", "/sign-in/start", "/sign-out", "/-/organizations"
-_FORM = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*>')
 _LONGEST = 2000
 
 
@@ -55,12 +53,6 @@ def add_sign_in(app: flask.Flask, rt: Runtime, people: People, render: Render) -
 def sign_in_address(request: flask.Request) -> str:
     """The page of sign-in that leads back to what was asked for."""
     return f"{SIGN_IN}?{urlencode({'next': own_address(request.full_path.removesuffix('?'))})}"
-
-
-def with_form_tokens(page: str, form_token: str) -> str:
-    """A page in which every form that writes holds the session's token, so that none can be forgotten."""
-    field = f'<input type="hidden" name="{FORM_TOKEN}" value="{form_token}">'
-    return _FORM.sub(lambda found: found[0] + field, page)
 
 
 class _Pages:

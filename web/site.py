@@ -14,6 +14,7 @@ from typing import Any
 import flask
 import jinja2
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from common.domain.alerts import OPEN
@@ -24,16 +25,18 @@ from common.ports import Runtime
 from common.records.organizations import DEFAULT
 from common.reporting.alerts import list_alerts
 from web import asset_files, formatting
-from web.api.access import has_key
+from web.api.access import check_allowed, has_key
 from web.api.app import Service, call_route, create_app, failed, present_caller
 from web.api.call import NotModified
+from web.api.caller import Caller, Needs
 from web.api.declare import Route
 from web.api.problems import Problem
 from web.api.routes import ROUTES
+from web.fitting import fitted
 from web.pages import alerts, budget_form, budgets, charges, costs, data, members, operator, overview, report, settings
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
-from web.sign_in import add_sign_in, sign_in_address, with_form_tokens
+from web.sign_in import add_sign_in, sign_in_address
 
 PAGES: tuple[Route, ...] = tuple(
     route
@@ -41,6 +44,7 @@ PAGES: tuple[Route, ...] = tuple(
     for route in module.screens.found
 )
 """Every page and every form's target."""
+_NEEDS = {f"page.{route.operation}": route.needs for route in PAGES}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -138,8 +142,20 @@ def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int) -> flask.
     }
     text = environment().get_template(screen.template).render({**shell, **screen.context})
     if caller.person is not None:
-        text = with_form_tokens(text, caller.person.form_token)
+        text = fitted(text, caller.person.form_token, partial(_may, caller))
     return _with_headers(flask.Response(text, status, mimetype="text/html"))
+
+
+def _may(caller: Caller, method: str, path: str) -> bool:
+    """Whether a caller's role allows what lies at an address; true for what is no page of ours."""
+    try:
+        endpoint, _ = flask.current_app.url_map.bind("").match(path, method)
+        check_allowed(caller, _NEEDS.get(endpoint, Needs.NOTHING))
+    except Problem:
+        return False
+    except HTTPException:
+        return True
+    return True
 
 
 def report_file(rt: Runtime, org_slug: str, month: BillingPeriod | None) -> str:

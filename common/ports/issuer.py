@@ -1,4 +1,4 @@
-"""Who signs people in: an OpenID provider, by the authorization code flow with PKCE."""
+"""Sign-in of users: an OpenID provider, by the authorization code flow with PKCE."""
 
 from __future__ import annotations
 

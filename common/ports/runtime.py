@@ -79,7 +79,7 @@ class Runtime(Protocol):
 
     @property
     def issuer(self) -> Issuer:
-        """Who signs people in."""
+        """By which users sign in."""
         ...
 
     @property

@@ -1,6 +1,6 @@
 """Members: `orgs/<org>/members/<member id>`, one per mail address; `orgs/<org>/usage/seats` names those that hold a seat.
 
-`people/<digest>` finds the organizations of a mail address, or of a person: the issuer and the subject of an identity.  It holds
+`identities/<digest>` finds the organizations of a mail address, or of an identity: an issuer and a subject there.  It holds
 nothing but their slugs.  An invitation's token is stored nowhere, only its SHA-256.
 """
 
@@ -18,7 +18,7 @@ from common.ports import Document, DocumentStore, Transaction
 from common.records.names import key_of
 from common.records.organizations import below
 
-MEMBERS, PEOPLE, SEATS = "members", "people", "seats"
+MEMBERS, IDENTITIES, SEATS = "members", "identities", "seats"
 _MOMENTS = ("invited_at", "invitation_expires_at", "joined_at", "last_sign_in_at", "removed_at")
 
 
@@ -85,9 +85,9 @@ def person_key(issuer: str, subject: str) -> str:
     return _digest("person", issuer, subject)
 
 
-def people_path(key: str) -> str:
+def identity_path(key: str) -> str:
     """The document of an address or a person."""
-    return f"{PEOPLE}/{key}"
+    return f"{IDENTITIES}/{key}"
 
 
 def as_document(member: Member) -> Document:
@@ -133,7 +133,7 @@ def forget_past(documents: DocumentStore, org_slug: str, member_id: str, before:
         member = from_document(document) if document else None
         if member is None or not is_past(member, before):
             return
-        place = people_path(email_key(member.email))
+        place = identity_path(email_key(member.email))
         forget(transaction, place, transaction.get(place), org_slug)
         transaction.delete(path)
 

@@ -1,6 +1,6 @@
 """Members of an organization: invited, listed, given another role, removed.
 
-Each change is one transaction on the member, on the list of those that hold a seat, and on what finds an address or a person, so that
+Each change is one transaction on the member, on the list of those that hold a seat, and on what finds an address or an identity, so that
 neither the last seat nor the last owner is given away twice.  A change of a role and a removal end the member's sessions of this
 organization in the same transaction: they began with another `version`.
 """
@@ -34,7 +34,7 @@ from common.records.members import (
     from_document,
     member_id_of,
     member_path,
-    people_path,
+    identity_path,
     seats_path,
 )
 from common.records.names import one_of
@@ -98,7 +98,7 @@ def invite(rt: Runtime, org_slug: str, invitation: Invitation, by: str) -> Invit
     now = rt.clock.now()
     member_id = member_id_of(invitation.email)
     token = f"{org_slug}{_MARK}{member_id}_{_random()}"
-    path, people = member_path(org_slug, member_id), people_path(email_key(invitation.email))
+    path, people = member_path(org_slug, member_id), identity_path(email_key(invitation.email))
 
     def work(transaction: Transaction) -> Invited:
         organization = transaction.get(organization_path(org_slug))
@@ -183,7 +183,7 @@ def forget_people(rt: Runtime, org_slug: str) -> None:
     for _, document in rt.documents.list(below(org_slug, MEMBERS)):
         member = from_document(document)
         for key in filter(None, (email_key(member.email), member.person)):
-            place = people_path(key)
+            place = identity_path(key)
 
             def work(transaction: Transaction, place: str = place) -> None:
                 forget(transaction, place, transaction.get(place), org_slug)
@@ -241,7 +241,7 @@ def _changed(rt: Runtime, org_slug: str, who: str, change: Callable[[Member, dat
             _check_owner_left(seats, after)
         leaving = after.state is State.REMOVED
         keys = [email_key(before.email), *([before.person] if before.person else [])] if leaving else []
-        found = {people_path(key): transaction.get(people_path(key)) for key in keys}
+        found = {identity_path(key): transaction.get(identity_path(key)) for key in keys}
         save(transaction, org_slug, after, seats, now)
         for place, known in found.items():
             forget(transaction, place, known, org_slug)

@@ -1,6 +1,6 @@
-"""Sessions of people: begun by a sign-in, found by the secret in a cookie, ended.
+"""Sessions of users: begun by a sign-in, found by the secret in a cookie, ended.
 
-A session says only who somebody is.  What that person may do is read from the membership at each request, and a membership that has
+A session says only who somebody is.  What that user may do is read from the membership at each request, and a membership that has
 changed since the session began does not count for it.
 """
 

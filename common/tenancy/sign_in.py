@@ -22,7 +22,7 @@ from common.records.members import (
     email_key,
     from_document,
     member_path,
-    people_path,
+    identity_path,
     person_key,
 )
 from common.records.organizations import organization_path
@@ -151,7 +151,7 @@ def _invitations_of(rt: Runtime, identity: Identity) -> list[Taken]:
         key = email_key(read_email(identity.email))
     except InvalidMember:
         return []
-    found: Mapping[str, str] = (rt.documents.get(people_path(key)) or {}).get("organizations", {})
+    found: Mapping[str, str] = (rt.documents.get(identity_path(key)) or {}).get("organizations", {})
     return [Taken(org_slug, member_id, None) for org_slug, member_id in found.items()]
 
 
@@ -166,7 +166,7 @@ def _take(rt: Runtime, taken: Taken, identity: Identity, person: str) -> None:
     def work(transaction: Transaction) -> None:
         document = transaction.get(member_path(org_slug, taken.member_id))
         organization = transaction.get(organization_path(org_slug))
-        people, seats = transaction.get(people_path(person)), seats_in(transaction, org_slug)
+        people, seats = transaction.get(identity_path(person)), seats_in(transaction, org_slug)
         if document is None or organization is None or organization.get("removal_began_at"):
             raise invalid
         member = from_document(document)
@@ -189,7 +189,7 @@ def _take(rt: Runtime, taken: Taken, identity: Identity, person: str) -> None:
             version=member.version + 1,
         )
         save(transaction, org_slug, joined, seats, now)
-        transaction.set(people_path(person), belonging(people, org_slug, member.member_id))
+        transaction.set(identity_path(person), belonging(people, org_slug, member.member_id))
 
     rt.documents.transact(work)
 
@@ -200,7 +200,7 @@ def _is_of(member: Member, identity: Identity) -> bool:
 
 def _organizations(rt: Runtime, person: str) -> dict[str, Membership]:
     """The memberships of a person; that it signed in is noted on each."""
-    known: Mapping[str, str] = (rt.documents.get(people_path(person)) or {}).get("organizations", {})
+    known: Mapping[str, str] = (rt.documents.get(identity_path(person)) or {}).get("organizations", {})
     found = {}
     for org_slug, member_id in known.items():
         path = member_path(org_slug, member_id)

@@ -1,4 +1,4 @@
-"""api: HTTP requests -> the answers of the API, and the dashboard where people can sign in."""
+"""api: HTTP requests -> the answers of the API, and the dashboard where users can sign in."""
 
 from functools import cache
 

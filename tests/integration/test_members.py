@@ -174,7 +174,7 @@ def test_what_is_past_goes_and_an_invitation_that_was_renewed_meanwhile_stays(rt
     ana, bob = join(rt, "ana", Role.OWNER), join(rt, "bob")
     remove_member(rt, ORG, bob)
     invite(rt, ORG, Invitation("eve@example.com"), "x")
-    assert len(rt.documents.list("sessions")) == 2 and len(rt.documents.list("people")) == 3
+    assert len(rt.documents.list("sessions")) == 2 and len(rt.documents.list("identities")) == 3
     rt.clock.moment += timedelta(days=60)
     clean_up(rt, ORG)
     assert rt.documents.list("sessions") == [] and len(list_members(rt, ORG, removed=True)) == 3
@@ -192,7 +192,7 @@ def test_a_tenant_that_is_removed_takes_its_members_and_their_sessions_along(rt:
     join(rt, "ana", Role.OWNER), join(rt, "bob", org="other_1x"), join(rt, "ana", org="other_1x")
     invite(rt, ORG, Invitation("eve@example.com"), "x")
     remove(rt, ORG)
-    left = str([rt.documents.list(name) for name in ("sessions", "people", f"orgs/{ORG}/members", f"orgs/{ORG}/usage")])
+    left = str([rt.documents.list(name) for name in ("sessions", "identities", f"orgs/{ORG}/members", f"orgs/{ORG}/usage")])
     assert ORG not in left and len(rt.documents.list("sessions")) == 1
     assert sign_in_as(rt, who("ana")).session.organizations.keys() == {"other_1x"}
     with pytest.raises(NoMembership):

@@ -461,6 +461,24 @@ def test_a_form_needs_the_token_of_its_own_session(rt: Laptop, peer: Peer, ana: 
     assert ana.ask.post(api, base_url=ORIGIN, json={"name": "x"}, headers=with_token).status_code == 201
 
 
+def test_a_page_offers_what_the_role_allows_and_its_forms_bring_the_token(rt: Laptop, peer: Peer, ana: Browser) -> None:
+    bob = browser(rt, peer)
+    member(rt, "acme_1x", BOB, Role.VIEWER)
+    ana.sign_in(**claims(ANA)), bob.sign_in(**claims(BOB))
+    owners, viewers = (one.get("/acme_1x/settings/integrations").get_data(as_text=True) for one in (ana, bob))
+    assert "/acme_1x/settings/members" in owners and "/acme_1x/settings/members" not in viewers
+    assert 'action="/acme_1x/settings/schedule"' in owners and "/acme_1x/settings/schedule" not in viewers
+    assert 'action="/sign-out"' in viewers and "/acme_1x/settings/rates" in viewers
+    opened = find_session(rt, ana.session)
+    assert opened is not None
+    form = ana.get("/acme_1x/budgets/new").get_data(as_text=True)
+    button = f'formmethod="post" name="csrf_token" value="{opened.form_token}"'
+    assert button in form and form.count(opened.form_token) == 2  # of the button, and of sign-out
+    fields = {"name": "Cloud", "amount": "5", "currency": "USD"}
+    made = ana.post("/acme_1x/budgets/new", fields, token=opened.form_token)
+    assert made.status_code == 303 and len(rt.documents.list("orgs/acme_1x/budgets")) == 1, made.get_data(as_text=True)
+
+
 @pytest.mark.parametrize(
     "target",
     [

@@ -39,7 +39,7 @@ def _people(rt: Runtime, proxied: bool) -> People | None:
     if not _wants_sign_in(settings):
         return None
     if missing := list(sign_in_faults(settings)):
-        raise BadConfiguration(f"people cannot sign in: {'; '.join(missing)}")
+        raise BadConfiguration(f"users cannot sign in: {'; '.join(missing)}")
     tries = RateLimits(rt.clock, TRIES_PER_MINUTE, "this address")
     return People(read_origin(settings.public_url or "") or "", tries, proxied)
 

@@ -1,4 +1,4 @@
-"""People who sign in: their cookies, and what proves that a form is their own."""
+"""Users who sign in: their cookies, and what proves that a form is their own."""
 
 from __future__ import annotations
 
