@@ -285,6 +285,12 @@ locals {
       why      = "compares the operator's key"
     }
 
+    api_schedules = {
+      roles    = ["roles/cloudscheduler.viewer"]
+      on       = ["project"]
+      accounts = ["api"]
+      why      = "shows when an organization's bills are fetched next"
+    }
     api_sign_in = {
       roles    = ["roles/secretmanager.secretAccessor"]
       on       = ["secret:costwire-oidc-client-secret"]
