@@ -107,7 +107,8 @@ class _Pages:
         self._people.count(flask.request)
         asked = flask.request.args
         target = own_address(asked.get("next"))
-        begun = begin(self._rt, self._people.redirect_uri, target, asked.get("invitation", "")[:_LONGEST])
+        browser = self._people.browser_in(flask.request.headers)
+        begun = begin(self._rt, self._people.redirect_uri, target, asked.get("invitation", "")[:_LONGEST], browser)
         made = _goto(begun.page)
         self._people.set_browser(made, begun.browser)
         return made

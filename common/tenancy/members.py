@@ -32,9 +32,9 @@ from common.records.members import (
     email_key,
     forget,
     from_document,
+    identity_path,
     member_id_of,
     member_path,
-    identity_path,
     seats_path,
 )
 from common.records.names import one_of
@@ -176,7 +176,7 @@ def remove_member(rt: Runtime, org_slug: str, who: str) -> Member:
 
 
 def forget_people(rt: Runtime, org_slug: str) -> None:
-    """Before all members go with their organization: what finds it by an address or a person, and the sessions of these people.
+    """Before all members go with their organization: what finds it by an address or an identity, and the sessions that name it.
 
     Safe to repeat.
     """
@@ -190,8 +190,8 @@ def forget_people(rt: Runtime, org_slug: str) -> None:
 
             rt.documents.transact(work)
         if member.person:
-            ended = rt.documents.list(SESSIONS, {"person": member.person})
-            delete_all(rt.documents, [session_path(name) for name, _ in ended])
+            found = rt.documents.list(SESSIONS, {"person": member.person})
+            delete_all(rt.documents, [session_path(name) for name, one in found if org_slug in one["organizations"]])
 
 
 def invitation_address(rt: Runtime, token: str) -> str | None:

@@ -21,8 +21,8 @@ from common.records.members import (
     belonging,
     email_key,
     from_document,
-    member_path,
     identity_path,
+    member_path,
     person_key,
 )
 from common.records.organizations import organization_path
@@ -65,12 +65,15 @@ class SignedIn:
     target: str
 
 
-def begin(rt: Runtime, redirect_uri: str, target: str, token: str = "") -> Begun:
+def begin(rt: Runtime, redirect_uri: str, target: str, token: str = "", browser: str = "") -> Begun:
     """Begin a sign-in.  target: an address on this site.  token: of an invitation that is to be taken, "" without one.
+
+    browser: the secret that it has already, since another window has begun too.
 
     Raises NotFound for what is no invitation, BadConfiguration, Retryable.
     """
-    state, nonce, verifier, browser = (random_secret() for _ in range(4))
+    state, nonce, verifier, new = (random_secret() for _ in range(4))
+    browser = browser if len(browser) == len(new) else new
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     page = rt.issuer.page(SignInRequest(state, nonce, challenge, redirect_uri))
     taken = _invitation(token) if token else None

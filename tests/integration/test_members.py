@@ -192,7 +192,9 @@ def test_a_tenant_that_is_removed_takes_its_members_and_their_sessions_along(rt:
     join(rt, "ana", Role.OWNER), join(rt, "bob", org="other_1x"), join(rt, "ana", org="other_1x")
     invite(rt, ORG, Invitation("eve@example.com"), "x")
     remove(rt, ORG)
-    left = str([rt.documents.list(name) for name in ("sessions", "identities", f"orgs/{ORG}/members", f"orgs/{ORG}/usage")])
+    left = str(
+        [rt.documents.list(name) for name in ("sessions", "identities", f"orgs/{ORG}/members", f"orgs/{ORG}/usage")]
+    )
     assert ORG not in left and len(rt.documents.list("sessions")) == 1
     assert sign_in_as(rt, who("ana")).session.organizations.keys() == {"other_1x"}
     with pytest.raises(NoMembership):

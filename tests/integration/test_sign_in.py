@@ -271,6 +271,23 @@ def test_a_callback_is_good_once_and_for_the_browser_that_began(rt: Laptop, peer
     assert ana.back(returned).status_code == 401 and sessions(rt) == 1 and is_in(ana)
 
 
+def test_two_windows_of_a_browser_can_both_be_signing_in(rt: Laptop, peer: Peer, ana: Browser) -> None:
+    peer.claims = claims(ANA)
+    first, second = ana.begin(), ana.begin()
+    assert first["state"] != second["state"] and ana.back(first).status_code == 303 and is_in(ana)
+
+
+def test_a_page_of_another_user_of_the_browser_is_not_taken_for_unchanged(rt: Laptop, peer: Peer, ana: Browser) -> None:
+    member(rt, "acme_1x", BOB)
+    address = "/api/v1/organizations/acme_1x/costs/summary"
+    tags = []
+    for who in (ANA, BOB):
+        ana.sign_in(**claims(who))
+        tags.append(ana.get(address).headers["ETag"])
+        assert ana.get(address, headers={"If-None-Match": tags[-1]}).status_code == 304
+    assert tags[0] != tags[1] and ana.get(address, headers={"If-None-Match": tags[0]}).status_code == 200
+
+
 def test_a_sign_in_that_took_too_long_is_over(rt: Laptop, peer: Peer, ana: Browser) -> None:
     peer.claims = claims(ANA)
     returned = ana.begin()
