@@ -11,6 +11,7 @@ from typing import Any
 
 import jwt
 import pytest
+from flask.testing import FlaskClient
 
 from common.domain.api_keys import Role
 from common.domain.members import State
@@ -521,6 +522,30 @@ def test_tries_of_one_address_are_counted(rt: Laptop, peer: Peer) -> None:
     assert one.get("/sign-in/callback").status_code == 429 and one.get("/sign-in").status_code == 200
     rt.clock.moment += timedelta(minutes=1)
     assert one.get("/sign-in/start").status_code == 303
+
+
+@pytest.mark.parametrize("odd", ["\xff\xfe", "\xde=\xad; x", "%ff%00", '"', "=;=;" * 500, "a" * 8000])
+def test_odd_bytes_in_cookies_and_addresses_are_nobody(signed_in: Browser, odd: str) -> None:
+    ask = without_cookies(signed_in)
+    headers = {"Cookie": f"x={odd}; {SESSION}={odd}; {BROWSER}={odd}"}
+    for path in (
+        "/",
+        "/sign-in",
+        "/-/organizations",
+        "/acme_1x/alerts",
+        "/sign-in/callback?state=%ff&code=%00&iss=%ed%a0%80",
+        "/sign-in?next=%ff",
+    ):
+        assert ask.get(path, base_url=ORIGIN, headers=headers).status_code in (200, 303, 401), path
+    assert ask.get("/api/quota", base_url=ORIGIN, headers=headers).status_code == 401
+    assert (
+        ask.post("/sign-out", base_url=ORIGIN, headers={**headers, **OWN}, data={"csrf_token": odd}).status_code == 303
+    )
+
+
+def without_cookies(one: Browser) -> FlaskClient:
+    """The browser's site, for one that writes its cookies itself."""
+    return one.ask.application.test_client(use_cookies=False)
 
 
 def test_nobody_learns_what_an_organization_has_without_being_in_it(rt: Laptop, peer: Peer, ana: Browser) -> None:

@@ -76,7 +76,9 @@ class People:
         return f"__Host-costwire-{what}" if self._secure else f"costwire-{what}"
 
     def _cookie(self, headers: Headers, name: str) -> str:
-        return parse_cookie(headers.get("Cookie")).get(name, "")[:100]
+        # ours are ASCII; other bytes, which the parser fails on, are of others
+        given = headers.get("Cookie", "").encode("ascii", "ignore").decode()
+        return parse_cookie(given).get(name, "")[:100]
 
     def _set(self, answer: flask.Response, what: str, value: str, life: timedelta) -> None:
         # Lax, since the issuer leads here from another site
