@@ -67,7 +67,7 @@ def forget_ended(documents: DocumentStore, now: datetime) -> int:
     """Remove sessions that have ended; returns how many.  Safe to repeat, and beside others who do the same."""
     moment, removed = now.isoformat(), 0
     while True:
-        found = documents.list(SESSIONS, order=Order("expires_at"), limit=_PAGE)
+        found = documents.list("sessions", order=Order("expires_at"), limit=_PAGE)
         ended = [session_path(name) for name, one in found if one["expires_at"] <= moment]
         removed += delete_all(documents, ended)
         if len(ended) < _PAGE:
