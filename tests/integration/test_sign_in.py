@@ -272,6 +272,18 @@ def test_a_callback_is_good_once_and_for_the_browser_that_began(rt: Laptop, peer
     assert ana.back(returned).status_code == 401 and sessions(rt) == 1 and is_in(ana)
 
 
+def test_a_state_is_used_up_even_for_its_browser_and_an_issuer_that_takes_a_code_twice(
+    rt: Laptop, peer: Peer, ana: Browser
+) -> None:
+    peer.claims = claims(ANA)
+    returned, cookie = ana.begin(), ana.browser
+    asked = peer.codes[returned["code"]]
+    assert ana.back(returned).status_code == 303
+    peer.codes[returned["code"]] = asked
+    ana.ask.set_cookie(BROWSER, cookie, domain="costs.example.com")
+    assert ana.back(returned).status_code == 401 and sessions(rt) == 1 and returned["code"] in peer.codes
+
+
 def test_two_windows_of_a_browser_can_both_be_signing_in(rt: Laptop, peer: Peer, ana: Browser) -> None:
     peer.claims = claims(ANA)
     first, second = ana.begin(), ana.begin()
