@@ -58,6 +58,18 @@ class Settings(BaseSettings):
         None, description="Signing secret of the Stripe webhook that leads to stripe_webhook"
     )
 
+    public_url: str | None = Field(
+        None, description="Address of the dashboard, as https://costs.example.com; sign-in leads back to it"
+    )
+    oidc_issuer: str | None = Field(
+        None, description="OpenID provider by which users sign in; without it only keys open a service"
+    )
+    oidc_client_id: str | None = Field(None, description="Costwire's client id at that provider")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="Secret of that client; in the cloud a secret by default; none for a public client"
+    )
+    oidc_scopes: str = Field("openid email profile", description="Scopes that the provider is asked for")
+
     project: str | None = Field(None, description="Google Cloud project of the deployment")
     region: str = Field("us-central1", description="Region of functions, bucket, datasets, keys and scheduler jobs")
     env: str = Field("prod", description="Name of the deployment: the last part of each dataset's name, <org>_<env>")

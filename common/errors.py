@@ -16,6 +16,7 @@ CostError
    |- NoSpace            the disk is full: free some, then replay
    |- NoMemory           a step needs more memory than it may take
    |- QuotaExceeded      the organization's plan allows no more for now
+   |- NotIdentified      what somebody signs in with does not prove who it is
    `- BadConfiguration
       |- NotSignedIn     a provider does not accept a credential
       |- NotAllowed      an identity that a provider accepts lacks a permission
@@ -90,6 +91,10 @@ class AlreadyExists(Permanent):
 
 class BadConfiguration(Permanent):
     """A setting, a name or a location that cannot work as given."""
+
+
+class NotIdentified(Permanent):
+    """What somebody signs in with does not prove who it is; the message holds nothing of it."""
 
 
 class NotSignedIn(BadConfiguration):

@@ -12,6 +12,7 @@ from common.domain.allocation import InvalidHierarchy
 from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
+from common.domain.members import InvalidMember
 from common.domain.period import BillingPeriod
 from common.domain.saas.subscription import InvalidSubscription
 from common.errors import BadConfiguration, NotFound
@@ -29,6 +30,7 @@ def usage_errors() -> Iterator[None]:
         InvalidChannel,
         InvalidHierarchy,
         InvalidKeyRequest,
+        InvalidMember,
         InvalidQuestion,
         InvalidSubscription,
     ) as error:

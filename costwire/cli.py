@@ -40,6 +40,7 @@ from costwire import (
     keys,
     listings,
     match,
+    members,
     meters,
     prices,
     rates,
@@ -144,6 +145,7 @@ app.add_typer(channels.app, name="channels")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(api_keys.app, name="api-keys")
+app.add_typer(members.app, name="members")
 app.add_typer(rates.app, name="rates")
 app.add_typer(prices.app, name="prices")
 app.add_typer(retention.app, name="retention", short_help="Show or set how long everything is stored.")

@@ -34,16 +34,16 @@ def serve(
 ) -> None:
     """Serve the dashboard and the HTTP API until stopped, and do meanwhile what costwire watch does: fetch, check and notify.
 
-    On this machine's own address neither needs a login or a key; on another one only the API is served, with the keys of costwire api-keys.
+    On this machine's own address neither needs a login or a key.  On another one the API is served with the keys of costwire api-keys,
+    and the dashboard to those who sign in, where COSTWIRE_OIDC_ISSUER is set.
     """
     import waitress  # with Flask: what no other command needs
 
     from web.api.access import OpenDoor
-    from web.api.app import Service, create_app
+    from web.api.app import Service
     from web.api.guard import service_of
     from web.api.reading import LARGEST_BODY
-    from web.api.routes import ROUTES
-    from web.site import create_site
+    from web.serving import site_of
 
     if samples:
         show_samples()
@@ -61,7 +61,7 @@ def serve(
         prepare(rt)
         threading.Thread(target=_work, args=(rt,), name="worker", daemon=True).start()
     server = waitress.create_server(
-        create_site(rt, service) if service.loopback else create_app(rt, service, ROUTES),
+        site_of(rt, service),
         host=host,
         port=port,
         threads=_THREADS,

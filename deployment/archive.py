@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("common", "functions", "web")
-KINDS = frozenset({".py", ".sql", ".toml", ".json", ".csv", ".j2"})
+KINDS = frozenset({".py", ".sql", ".toml", ".json", ".csv", ".j2", ".html", ".css", ".js", ".svg", ".LICENSE"})
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
 

@@ -321,6 +321,19 @@ locals {
       why      = "compares the operator's key"
     }
 
+    api_schedules = {
+      roles    = ["roles/cloudscheduler.viewer"]
+      on       = ["project"]
+      accounts = ["api"]
+      why      = "shows when an organization's bills are fetched next"
+    }
+    api_sign_in = {
+      roles    = ["roles/secretmanager.secretAccessor"]
+      on       = ["secret:costwire-oidc-client-secret"]
+      accounts = ["api"]
+      why      = "exchanges the code of a sign-in"
+    }
+
     stripe_events = {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:subscription-changed"]
@@ -409,7 +422,7 @@ locals {
     }
     operate_secrets = {
       roles    = ["roles/secretmanager.secretVersionManager"]
-      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password", "secret:costwire-ca-root-api-key", "secret:costwire-stripe-api-key", "secret:costwire-stripe-webhook-secret"]
+      on       = ["secret:costwire-slack-webhook-url", "secret:costwire-smtp-password", "secret:costwire-ca-root-api-key", "secret:costwire-oidc-client-secret", "secret:costwire-stripe-api-key", "secret:costwire-stripe-webhook-secret"]
       accounts = ["operators"]
       why      = "adds values; it cannot read them"
     }

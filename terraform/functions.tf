@@ -99,7 +99,7 @@ locals {
       max_instances = 1
     }
     api = {
-      description   = "Answers the HTTP API"
+      description   = "Answers the HTTP API, and shows the dashboard to those who sign in"
       memory        = "1Gi"
       cpu           = "1"
       max_instances = 1
@@ -181,10 +181,18 @@ locals {
     RATE_LIMIT_PER_MINUTE = tostring(var.rate_limit_per_minute)
   }
 
+  # the client's secret is a secret, see secrets.tf
+  sign_in_environment = {
+    COSTWIRE_OIDC_ISSUER    = try(var.sign_in.issuer, null)
+    COSTWIRE_OIDC_CLIENT_ID = try(var.sign_in.client_id, null)
+    COSTWIRE_OIDC_SCOPES    = try(var.sign_in.scopes, null)
+    COSTWIRE_PUBLIC_URL     = try(var.sign_in.public_url, null)
+  }
+
   # what one function gets beyond the common environment
   own_environment = {
     send_notifications = { for name, value in local.mail_environment : name => value if value != null }
-    api                = local.service_environment
+    api                = merge(local.service_environment, { for name, value in local.sign_in_environment : name => value if value != null })
     manual_sync        = local.service_environment
   }
 }

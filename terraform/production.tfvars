@@ -33,6 +33,12 @@ check_tick_minutes = 1 # checks of many tenants, spread over every minute of the
 #   recipients = "finops@example.com"
 # }
 
+# sign_in = { # users sign in to the dashboard (docs/sign-in.md)
+#   issuer     = "https://example.eu.auth0.com/"
+#   client_id  = "..."
+#   public_url = "https://costs.example.com"
+# }
+
 # Keys and networks of your own; the key must exist and lie in the region.  Databases, images and datasets never change their key.
 # customer_key = "projects/my-keys/locations/us-central1/keyRings/costwire/cryptoKeys/stores"
 # egress       = { hosts = {} } # send_notifications reaches Slack and the mail server, and nothing else

@@ -270,6 +270,22 @@ variable "mail" {
   default = null
 }
 
+variable "sign_in" {
+  description = "OpenID provider by which users sign in to the dashboard (docs/sign-in.md); the client's secret is the secret costwire-oidc-client-secret. Without it the function api answers the API only"
+  type = object({
+    issuer     = string
+    client_id  = string
+    public_url = string
+    scopes     = optional(string, "openid email profile")
+  })
+  default = null
+
+  validation {
+    condition     = var.sign_in == null || alltrue([for one in [try(var.sign_in.issuer, ""), try(var.sign_in.public_url, "")] : can(regex("^https://[^/ ]+", one))])
+    error_message = "issuer and public_url are addresses that begin with https://."
+  }
+}
+
 variable "slack_hosts" {
   description = "Hosts that webhooks of organizations' channels may have; HOST:PORT for a port other than 443"
   type        = list(string)

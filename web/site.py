@@ -14,6 +14,7 @@ from typing import Any
 import flask
 import jinja2
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from common.domain.alerts import OPEN
@@ -24,11 +25,14 @@ from common.ports import Runtime
 from common.records.organizations import DEFAULT
 from common.reporting.alerts import list_alerts
 from web import asset_files, formatting
-from web.api.app import Service, call_route, create_app, failed
+from web.api.access import check_allowed, has_key
+from web.api.app import Service, call_route, create_app, failed, present_caller
 from web.api.call import NotModified
+from web.api.caller import Caller, Needs
 from web.api.declare import Route
 from web.api.problems import Problem
 from web.api.routes import ROUTES
+from web.fitting import fitted
 from web.pages import (
     alerts,
     budget_form,
@@ -38,6 +42,7 @@ from web.pages import (
     data,
     hierarchy,
     match,
+    members,
     operator,
     overview,
     report,
@@ -45,6 +50,7 @@ from web.pages import (
 )
 from web.pages.data_state import has_fault
 from web.pages.screen import Download, Goto, Screen
+from web.sign_in import add_sign_in, sign_in_address
 
 PAGES: tuple[Route, ...] = tuple(
     route
@@ -58,6 +64,7 @@ PAGES: tuple[Route, ...] = tuple(
         alerts,
         data,
         match,
+        members,
         settings,
         hierarchy,
         operator,
@@ -65,6 +72,7 @@ PAGES: tuple[Route, ...] = tuple(
     for route in module.screens.found
 )
 """Every page and every form's target."""
+_NEEDS = {f"page.{route.operation}": route.needs for route in PAGES}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -96,9 +104,12 @@ def create_site(rt: Runtime, service: Service) -> flask.Flask:
             methods=[route.method],
             provide_automatic_options=False,
         )
-    app.add_url_rule(
-        "/", "page.start", lambda: _answer(rt, DEFAULT, Goto(f"/{DEFAULT}")), provide_automatic_options=False
-    )
+    if service.people is None:
+        app.add_url_rule(
+            "/", "page.start", lambda: _answer(rt, DEFAULT, Goto(f"/{DEFAULT}")), provide_automatic_options=False
+        )
+    else:
+        add_sign_in(app, rt, service.people, partial(_rendered, rt, ""))
     app.add_url_rule(f"{asset_files.PREFIX}/<version>/<name>", "page.asset", _asset, provide_automatic_options=False)
     nothing = partial(_nothing, rt)
     app.add_url_rule("/<organization:org>/<path:rest>", "page.none", nothing, provide_automatic_options=False)
@@ -116,7 +127,16 @@ def _page(rt: Runtime, service: Service, route: Route, **path: str) -> flask.Res
     except NotModified:
         raise
     except Exception as error:
+        if _is_for_sign_in(service, route, error):
+            return _answer(rt, DEFAULT, Goto(sign_in_address(flask.request)))
         return _failure(rt, path.get("org", DEFAULT), error)
+
+
+def _is_for_sign_in(service: Service, route: Route, error: Exception) -> bool:
+    """Whether a request is answered by the page of sign-in: somebody without a session, who presents no key, opens a page."""
+    if service.people is None or not isinstance(error, Problem) or route.method != "GET":
+        return False
+    return error.code in ("no_key", "no_session") and route.needs.of_tenant and not has_key(flask.request.headers)
 
 
 def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flask.Response:
@@ -135,16 +155,35 @@ def _answer(rt: Runtime, org_slug: str, found: Screen | Goto | Download) -> flas
 
 
 def _rendered(rt: Runtime, org_slug: str, screen: Screen, status: int) -> flask.Response:
+    caller = present_caller()
+    # what the navigation says of an organization is for those only who may see it
+    inside = bool(org_slug) and caller.role is not None and caller.org_slug in (None, org_slug)
     shell = {
         "org": org_slug,
         "title": screen.title,
         "section": screen.section,
-        "open_alerts": _known(lambda: len(list_alerts(rt, org_slug, OPEN))),
-        "data_fault": _known(lambda: has_fault(rt, org_slug)),
+        "open_alerts": _known(lambda: len(list_alerts(rt, org_slug, OPEN))) if inside else None,
+        "data_fault": _known(lambda: has_fault(rt, org_slug)) if inside else None,
         "now": rt.clock.now(),
+        "person": caller.person,
+        "caller": caller,
     }
     text = environment().get_template(screen.template).render({**shell, **screen.context})
+    if caller.person is not None:
+        text = fitted(text, caller.person.form_token, partial(_may, caller))
     return _with_headers(flask.Response(text, status, mimetype="text/html"))
+
+
+def _may(caller: Caller, method: str, path: str) -> bool:
+    """Whether a caller's role allows what lies at an address; true for what is no page of ours."""
+    try:
+        endpoint, _ = flask.current_app.url_map.bind("").match(path, method)
+        check_allowed(caller, _NEEDS.get(endpoint, Needs.NOTHING))
+    except Problem:
+        return False
+    except HTTPException:
+        return True
+    return True
 
 
 def report_file(rt: Runtime, org_slug: str, month: BillingPeriod | None) -> str:

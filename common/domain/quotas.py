@@ -88,6 +88,15 @@ def refused_provider(plan: str, limits: Limits, connected: frozenset[str], provi
     return Refusal(f"Provider limit reached: {words}", limit, used)
 
 
+def refused_seat(plan: str, limits: Limits, used: int) -> Refusal | None:
+    """Why nobody more may be invited; None where somebody may.  used: seats of members and of open invitations."""
+    limit = limits.seats
+    if limit is None or used < limit:
+        return None
+    words = f"{used} of {limit} seats on plan {plan}; remove a member, or choose a larger plan"
+    return Refusal(f"Seat limit reached: {words}", limit, used)
+
+
 def _used(limit: int, used: int, wanted: int) -> str:
     more = f", {wanted} more requested" if wanted > 1 else ""
     return f"{used} of {limit} runs{more}"

@@ -3,6 +3,7 @@
 from common.ports.bus import Delivery, MessageBus
 from common.ports.clock import Clock
 from common.ports.documents import Document, DocumentStore, Order, Transaction
+from common.ports.issuer import Identity, Issuer, SignInAnswer, SignInRequest
 from common.ports.jobs import Jobs
 from common.ports.keys import KeyRing
 from common.ports.locations import FoundObject, Location, Probe, ProbedLocation, Source, file_uri
@@ -25,6 +26,8 @@ __all__ = [
     "Document",
     "DocumentStore",
     "FoundObject",
+    "Identity",
+    "Issuer",
     "Jobs",
     "KeyRing",
     "Location",
@@ -42,6 +45,8 @@ __all__ = [
     "Schedule",
     "Scheduler",
     "Secrets",
+    "SignInAnswer",
+    "SignInRequest",
     "Slice",
     "Source",
     "StoredObject",

@@ -8,6 +8,7 @@ from common.ports.bus import OperatedBus
 from common.ports.clock import Clock
 from common.ports.documents import DocumentStore
 from common.ports.inspection import Inspection
+from common.ports.issuer import Issuer
 from common.ports.jobs import Jobs
 from common.ports.keys import KeyRing
 from common.ports.locations import ProbedLocation, Source
@@ -74,6 +75,11 @@ class Runtime(Protocol):
     @property
     def payments(self) -> Payments:
         """Who pays for which plan."""
+        ...
+
+    @property
+    def issuer(self) -> Issuer:
+        """By which users sign in."""
         ...
 
     @property

@@ -100,6 +100,7 @@ _RULES = (
         ),
     ),
     ("api_keys", _rule("key", "name", "role", "fingerprint", "expires_at", "revoked_at", "replaced_by")),
+    ("members", _rule("member", "email", "name", "role", "state")),
     ("integrations", Rule("integration", frozenset({*_INTEGRATION, "config"}), _integration)),
     ("credentials", _rule("credential", "provider", "credential_type", "fingerprint", "key_version")),
     ("webhooks", _rule("webhook", "fingerprint", "sender")),

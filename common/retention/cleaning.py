@@ -16,9 +16,11 @@ from common.ports import Runtime, Transaction
 from common.records.batches import delete_all, delete_objects
 from common.records.charges_version import note_change
 from common.records.deliveries import LANDED, WITHDRAWN, Delivery, chunks_path, delivery_path, load, of_integration
+from common.records.members import forget_past
 from common.records.meter_files import MeterFile, meter_file_path
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, forget_before, past_path, retention_path
+from common.records.sessions import forget_ended
 from common.records.sizes import Sizes, note_sizes
 from common.retention.deciding import named_elsewhere
 from common.retention.inventory import OF_DELIVERIES, Inventory
@@ -59,6 +61,9 @@ def clean_up(rt: Runtime, org_slug: str, say: Say = _silent) -> Cleaned:
     delete_objects(rt.objects, planned.copies)
     _remove_logs(rt, org_slug, planned.logs)
     delete_all(rt.documents, planned.paths)
+    for member_id in planned.members:
+        forget_past(rt.documents, org_slug, member_id, began - planned.lives["members"])
+    forget_ended(rt.documents, began)
     rt.bus.forget_dead_letters(began - planned.lives["dead_letters"])
     sizes = Inventory(rt.objects, org_slug).sizes()
     now = rt.clock.now()

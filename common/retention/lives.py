@@ -84,6 +84,11 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("audit", "audit records: who changed what", 400, 90, 3650, "the change", "", "audit_retention_days"),
     Kind(
+        "members", "members who were removed, and invitations that nobody took", 90, 1, 3650, "the removal, or the end of the invitation",
+        "members, and open invitations", "members_retention_days",
+    ),
+    Kind("sessions", "sessions of users who signed in", 7, 7, 7, "the sign-in", "none; one that is not used for 12 hours ends before"),
+    Kind(
         "landings", "progress of landings that were never finished, with the copies of their files", 8, 8, 8, "the start of the run",
         "those of a run that has not ended",
     ),

@@ -12,6 +12,7 @@ from common.ports import Document, Order, Runtime, Slice
 from common.records import audit
 from common.records.deliveries import Delivery
 from common.records.integrations import KNOWN_FILES, integration_path
+from common.records.members import MEMBERS, from_document, is_past
 from common.records.meter_files import MeterFile, meter_files
 from common.records.organizations import below
 from common.records.past_deliveries import PENDING, past_deliveries
@@ -52,6 +53,7 @@ class Plan:
     replacements: Sequence[Mapping[str, Any]]
     past: tuple[Delivery, ...]
     paths: tuple[str, ...]
+    members: tuple[str, ...]
     copies: tuple[str, ...]
     logs: tuple[MeterFile, ...] = ()
 
@@ -78,6 +80,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
     )
     simple = list(_documents(rt, org_slug, lives, now))
     logs = [one for one in meter_files(rt.documents, org_slug) if one.last_day < (now - lives["meter_files"]).date()]
+    members = _past_members(rt, org_slug, lives, now)
     copies = _copies(rt, org_slug, inventory, {run.integration_id for run in open_runs}, lives, now)
     return Plan(
         lives,
@@ -89,6 +92,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
             *(Going("past_deliveries", one.delivery_id, str(one.slice)) for one in old),
             *(Going("meter_files", one.name, f"calls until {one.last_day}", 2, one.size_bytes) for one in logs),
             *(Going(kind, name) for kind, name, _ in simple),
+            *(Going("members", name) for name in members),
         ),
         deliveries=going,
         unfinished=tuple(unfinished),
@@ -96,6 +100,7 @@ def plan(rt: Runtime, org_slug: str, inventory: Inventory) -> Plan:
         replacements=replacements,
         past=old,
         paths=tuple(path for _, _, path in simple),
+        members=members,
         copies=copies,
         logs=tuple(logs),
     )
@@ -170,6 +175,12 @@ def _old_runs(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> list[s
     last = {one["integration_id"]: name for name, one in old}
     ended = [(name, one) for name, one in old if one["status"] in ENDED and name != last[one["integration_id"]]]
     return [name for name, one in ended if _before(one["ended_at"] or one["started_at"], now, lives, "runs")]
+
+
+def _past_members(rt: Runtime, org_slug: str, lives: Lives, now: datetime) -> tuple[str, ...]:
+    """Those who were removed long ago, or never took their invitation."""
+    found = (from_document(one) for _, one in rt.documents.list(below(org_slug, MEMBERS)))
+    return tuple(one.member_id for one in found if is_past(one, now - lives["members"]))
 
 
 def _is_over(alert: Mapping[str, Any]) -> bool:

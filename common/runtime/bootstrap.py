@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Channel,
         Clock,
         DocumentStore,
+        Issuer,
         Jobs,
         KeyRing,
         Notifier,
@@ -170,6 +171,11 @@ class EmbeddedRuntime:
         return _payments(self)
 
     @cached_property
+    def issuer(self) -> Issuer:
+        """The OpenID provider of the settings; it is asked at the first sign-in."""
+        return _issuer(self)
+
+    @cached_property
     def inspection(self) -> Inspection:
         from common.adapters.embedded.home_inspection import HomeInspection
 
@@ -259,6 +265,11 @@ class CloudRuntime:
         return _payments(self)
 
     @cached_property
+    def issuer(self) -> Issuer:
+        """The OpenID provider of the settings; it is asked at the first sign-in."""
+        return _issuer(self)
+
+    @cached_property
     def inspection(self) -> Inspection:
         from common.adapters.gcp.doctor.inspection import DeploymentInspection
 
@@ -313,6 +324,15 @@ def _payments(rt: Runtime) -> Payments:
     from common.adapters.stripe.api import StripeApi
 
     return StripeApi(lambda: rt.secrets.get("stripe-api-key"))
+
+
+def _issuer(rt: Runtime) -> Issuer:
+    from common.adapters.oidc.issuer import Client, OidcIssuer
+
+    settings = rt.settings
+    secret = partial(rt.secrets.get, "oidc-client-secret")
+    client = Client(settings.oidc_issuer or "", settings.oidc_client_id or "", secret, settings.oidc_scopes)
+    return OidcIssuer(client, rt.clock)
 
 
 def _opened(rt: Runtime, source: Source) -> ProbedLocation:
@@ -386,12 +406,14 @@ def _sending(rt: Runtime, settings: Settings, channel: Channel) -> Notifier:
 def with_secrets(settings: Settings, secrets: Secrets) -> Settings:
     """The settings, with what is secret in them and not set taken from the platform's secrets of the same name, with dashes.
 
-    Those of payments are not for channels.
+    Those of payments and of sign-in are not for channels.
     """
     missing = [
         name
         for name, field in Settings.model_fields.items()
-        if field.annotation == (SecretStr | None) and getattr(settings, name) is None and not name.startswith("stripe_")
+        if field.annotation == (SecretStr | None)
+        and getattr(settings, name) is None
+        and not name.startswith(("stripe_", "oidc_"))
     ]
     found = {name: secrets.get(name.replace("_", "-")) for name in missing}
     return settings.model_copy(update={name: SecretStr(value) for name, value in found.items() if value})

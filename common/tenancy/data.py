@@ -16,12 +16,14 @@ from common.records.deliveries import CURRENT, REPLACED, Delivery
 from common.records.names import check_org_slug
 from common.records.organizations import below
 from common.records.sizes import OBJECTS
+from common.tenancy.members import forget_people
 from common.tenancy.schedules import ensure_schedule
 from common.warehouse.showing import show_again
 
 COLLECTIONS: dict[str, tuple[str, ...]] = {
     "api_keys": (),
     "audit": (),
+    "members": (),
     "integrations": ("known_deliveries", "known_files"),
     "channels": (),
     "external_ids": (),
@@ -116,6 +118,7 @@ def _remove_all(rt: Runtime, org_slug: str, known: bool, say: Say) -> Removed:
     objects = sum(_remove_objects(rt.objects, f"{kind}/{org_slug}/") for kind in OBJECTS)
     say("documents")
     _release_places(rt.documents, org_slug)
+    forget_people(rt, org_slug)
     documents = _remove_documents(rt.sealed, org_slug, SEALED_COLLECTIONS)
     documents += _remove_documents(rt.documents, org_slug, COLLECTIONS)
     if known:

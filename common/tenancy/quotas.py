@@ -14,13 +14,14 @@ from common.records import organizations
 from common.records.integrations import is_one_off
 from common.records.organizations import below
 from common.records.usage import limits_now, trial_is_over, usage_of
+from common.tenancy.members import seats_of
 
 
 @dataclass(frozen=True)
 class Quota:
     """One organization's.  plan: None where the deployment has no plans; then nothing is limited and nothing counted.
 
-    providers: connected ones.  resets_at: of the runs of the day and of the month.
+    providers: connected ones.  seats: of members and of open invitations.  resets_at: of the runs of the day and of the month.
     """
 
     org_slug: str
@@ -30,6 +31,7 @@ class Quota:
     limits: Limits
     usage: Usage
     providers: int
+    seats: int
     day_resets_at: datetime
     month_resets_at: datetime
 
@@ -45,7 +47,7 @@ class Quota:
             "runs_this_month": _part(usage.this_month, limits.runs_per_month, self.month_resets_at),
             "runs_in_progress": _part(usage.in_progress, limits.concurrent_runs),
             "providers": _part(self.providers, limits.providers),
-            "seats": {"limit": limits.seats},
+            "seats": _part(self.seats, limits.seats),
         }
 
 
@@ -64,6 +66,7 @@ def quota_of(rt: Runtime, org_slug: str) -> Quota:
         limits=limits_now(document),
         usage=usage_of(rt.documents, org_slug, now),
         providers=len({one["provider"] for one in integrations if not is_one_off(one)}),
+        seats=seats_of(rt, org_slug).used,
         day_resets_at=quotas.day_ends(now),
         month_resets_at=quotas.month_ends(now),
     )

@@ -1,4 +1,4 @@
-"""api: HTTP requests -> the answers of the API."""
+"""api: HTTP requests -> the answers of the API, and the dashboard where users can sign in."""
 
 from functools import cache
 
@@ -7,14 +7,14 @@ import functions_framework
 from werkzeug.wrappers import Response
 
 from common.runtime.bootstrap import runtime
-from web.api.routes import ROUTES
-from web.api.serving import answered, app_for_others
+from web.api.serving import answered
+from web.serving import site_for_others
 
 
 @cache
 def start() -> flask.Flask:
     """Make the application, once per instance.  Raises BadConfiguration where the service may not start."""
-    return app_for_others(runtime(), ROUTES)
+    return site_for_others(runtime())
 
 
 @functions_framework.http

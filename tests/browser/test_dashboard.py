@@ -37,6 +37,7 @@ SCREENS = {
     "integrations": "/default/settings/integrations",
     "integration": "/default/settings/integrations/aws-main?check=true",
     "keys": "/default/settings/keys",
+    "members": "/default/settings/members",
     "rates": "/default/settings/rates",
     "retention": "/default/settings/retention",
     "tenants": "/-/operator/tenants",

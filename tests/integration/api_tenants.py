@@ -15,32 +15,56 @@ from flask.testing import FlaskClient
 from common.budgets.manage import BudgetRequest, add_budget
 from common.domain.api_keys import Role
 from common.messages import SyncRequested
+from common.ports import Identity
 from common.records.integrations import save_integration
 from common.reporting.charges import ChargesQuestion, ask_charges, charge_id
 from common.tenancy.api_keys import KeyRequest, authenticate, create_key, revoke_key
 from common.tenancy.hierarchy import Change, add_node
+from common.tenancy.members import Invitation, invite, list_members, read_token, remove_member
 from common.tenancy.organizations import add_organization
+from common.tenancy.sessions import Opened
+from common.tenancy.sign_in import sign_in_as
 from costwire.worker import subscribe_all, work
 from tests.integration.api_world import client
 from tests.support import Laptop, cur_line, cur_text, laptop
-from web.api.access import KeyDoor
+from web.api.access import KeyDoor, PeopleDoor
 from web.api.app import Service
+from web.api.limits import RateLimits
+from web.api.people import People
 
 ACME, OTHER = "acme_1x", "other_1x"
 ROOT_KEY = "9c1f06f0e2b94c5d8a7e3b21d4f5a6c7e8"
 
 
+ORIGIN = "https://costs.example.com"
+
+
 @dataclass(frozen=True)
 class Tenant:
-    """One organization.  keys: by role, and `expired` and `revoked`.  names: parameter of a path -> something of its own."""
+    """One organization.  keys: by role, and `expired` and `revoked`.  names: parameter of a path -> something of its own.
+
+    sessions: of its members by role, and of an `ended` membership.
+    """
 
     org_slug: str
     keys: Mapping[str, str]
     names: Mapping[str, str]
+    sessions: Mapping[str, Opened]
 
     def headers(self, role: str = "viewer") -> dict[str, str]:
-        """What opens it."""
+        """What opens it: a key."""
         return {"X-API-Key": self.keys[role]}
+
+    def callers(self, role: str) -> Iterator[dict[str, str]]:
+        """Everybody of a role: the holder of a key, and a member who has signed in."""
+        yield self.headers(role)
+        yield self.session(role)
+
+    def session(self, role: str) -> dict[str, str]:
+        """What the pages of a member send who has signed in."""
+        opened = self.sessions[role]
+        cookie = f"__Host-costwire-session={opened.secret}"
+        return {"Cookie": cookie, "Origin": ORIGIN, "X-CSRF-Token": opened.form_token}
 
 
 @dataclass(frozen=True)
@@ -58,7 +82,7 @@ def filled(folder: Path) -> Iterator[World]:
     """Both organizations have a proved delivery of 7.25 USD and a restated one, a line in quarantine, a budget and its alerts."""
     with laptop(folder / "home") as rt:
         acme, other = (_tenant(rt, folder, org) for org in (ACME, OTHER))
-        yield World(rt, client(rt, Service(KeyDoor(rt, ROOT_KEY))), acme, other)
+        yield World(rt, client(rt, _service(rt)), acme, other)
 
 
 @contextmanager
@@ -66,7 +90,20 @@ def copied(prepared: World, folder: Path) -> Iterator[World]:
     """The same world in a folder of its own, for a test that changes it."""
     with laptop(shutil.copytree(prepared.rt.home, folder / "home")) as rt:
         rt.clock.moment = prepared.rt.clock.moment
-        yield World(rt, client(rt, Service(KeyDoor(rt, ROOT_KEY))), prepared.acme, prepared.other)
+        yield World(rt, client(rt, _service(rt)), prepared.acme, prepared.other)
+
+
+def _service(rt: Laptop) -> Service:
+    people = People(ORIGIN, RateLimits(rt.clock, 1000))
+    return Service(PeopleDoor(rt, KeyDoor(rt, ROOT_KEY), people), people=people)
+
+
+def _signed_in(rt: Laptop, org: str, name: str, role: Role) -> Opened:
+    """A session of a new member."""
+    invited = invite(rt, org, Invitation(f"{name}@{org.replace('_', '-')}.example", role), "a test")
+    return sign_in_as(
+        rt, Identity("https://issuer.example", f"{name} of {org}", None, False, name), read_token(invited.token)
+    )
 
 
 def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
@@ -107,4 +144,10 @@ def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
         "kind": "versions",
         "key_id": authenticate(rt, keys["editor"]).key.key_id,
     }
-    return Tenant(org, keys, names)
+    sessions = {role.value: _signed_in(rt, org, role.value, role) for role in Role}
+    sessions["ended"] = _signed_in(rt, org, "ended", Role.OWNER)
+    removed = remove_member(rt, org, f"ended@{org.replace('_', '-')}.example")
+    invite(rt, org, Invitation("invited@example.com"), "a test")
+    names["member_id"] = next(one.member_id for one in list_members(rt, org) if one.role is Role.EDITOR)
+    assert removed.member_id != names["member_id"]
+    return Tenant(org, keys, names, sessions)

@@ -26,8 +26,8 @@ DOCUMENT = document(ROUTES)
 
 
 def client(rt: Laptop, service: Service | None = None) -> FlaskClient:
-    """What asks the API; without a service as `costwire serve` runs it."""
-    return create_app(rt, service or Service(OpenDoor(), loopback=True), ROUTES).test_client()
+    """What asks the API; without a service as `costwire serve` runs it.  A cookie is sent where a test sends it."""
+    return create_app(rt, service or Service(OpenDoor(), loopback=True), ROUTES).test_client(use_cookies=False)
 
 
 def show(

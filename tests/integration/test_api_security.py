@@ -16,11 +16,14 @@ OPERATIONS = [
     for method, one in operations.items()
 ]
 ROLES = ("viewer", "editor", "owner")
+REFUSED = ("no_key", "invalid_key", "expired_key", "revoked_key", "no_session")
 BODIES: dict[str, Any] = {
     "set_budget": {"name": "New", "amount": "5", "currency": "USD"},
     "set_up_integration": {"location": "file:///nothing/here"},
     "validate_integration": {"location": "file:///nothing/here"},
     "create_key": {"name": "new"},
+    "invite_member": {"email": "new@example.com"},
+    "change_member": {"role": "viewer"},
     "onboard_organization": {"name": "New"},
     "snooze": {"until": "2027-01-01T00:00:00Z"},
     **{f"replace_{name}": {"csv": ""} for name in ("rates", "prices", "services")},
@@ -90,6 +93,7 @@ def state(world: World) -> list[str]:
             "settings",
             "meter_files",
             "hierarchy",
+            "members",
         ):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")
@@ -108,10 +112,12 @@ def test_without_a_valid_key_nothing_is_answered(world: World, path: str, method
     names, before = dict(world.acme.names), state(world)
     wrong = [{}, {"X-API-Key": "nonsense"}, world.acme.headers("expired"), world.acme.headers("revoked")]
     wrong += [{"Authorization": f"Bearer {world.acme.keys['owner'][:-1]}"}, {"X-CA-Root-Key": ROOT_KEY[:-1]}]
-    wrong += [world.acme.headers("owner")] if is_root(one) else [{"X-CA-Root-Key": ROOT_KEY}]
+    wrong += world.acme.callers("owner") if is_root(one) else [{"X-CA-Root-Key": ROOT_KEY}]
+    ended = world.acme.session("ended")
+    wrong += [ended, {"Cookie": "__Host-costwire-session=nonsense"}, {"Cookie": f"{ended['Cookie'][:-1]}"}]
     for headers in wrong:
         answer = call(world, path, method, one, names, headers)
-        assert checked(answer, 401)["code"] in ("no_key", "invalid_key", "expired_key", "revoked_key")
+        assert checked(answer, 401)["code"] in REFUSED
         assert "WWW-Authenticate" in answer.headers
     assert state(world) == before and world.rt.bus.pull() is None
 
@@ -124,8 +130,9 @@ def test_a_key_of_a_lower_role_changes_nothing(world: World, path: str, method: 
     assert needed != "viewer" or method == "GET", "a viewer only reads"
     before = state(world)
     for role in ROLES[: ROLES.index(needed)]:
-        answer = call(world, path, method, one, dict(world.acme.names), world.acme.headers(role))
-        assert checked(answer, 403)["code"] == "role_too_low"
+        for headers in world.acme.callers(role):
+            answer = call(world, path, method, one, dict(world.acme.names), headers)
+            assert checked(answer, 403)["code"] == "role_too_low"
     assert state(world) == before and world.rt.bus.pull() is None
 
 
@@ -136,7 +143,13 @@ def test_the_key_of_another_organization_finds_nothing(
     """By the name of the organization in the path, and by ids of it below one's own."""
     if "{org}" not in path:
         return
-    before, stranger = state(world), world.other.headers("owner")
+    before = state(world)
+    for stranger in world.other.callers("owner"):
+        _finds_nothing(world, path, method, one, stranger)
+    assert state(world) == before and world.rt.bus.pull() is None
+
+
+def _finds_nothing(world: World, path: str, method: str, one: dict[str, Any], stranger: dict[str, str]) -> None:
     foreign = call(world, path, method, one, dict(world.acme.names), stranger)
     nobody = call(world, path, method, one, {**world.acme.names, "org": "nobody_1x"}, stranger)
     assert checked(foreign, 404)["code"] == checked(nobody, 404)["code"] == "not_found"
@@ -149,6 +162,26 @@ def test_the_key_of_another_organization_finds_nothing(
         assert world.acme.names[name] != world.other.names[name], name
         mixed = call(world, path, method, one, {**world.acme.names, "org": world.other.org_slug}, stranger)
         assert checked(mixed, 404)["code"] == "not_found"
+
+
+@pytest.mark.parametrize(("path", "method", "one"), OPERATIONS)
+def test_a_session_without_the_token_of_its_pages_changes_nothing(
+    world: World, path: str, method: str, one: dict[str, Any]
+) -> None:
+    """Nor with the token of another session, nor from a page of another site."""
+    if method == "GET" or role_of(one) is None:
+        return
+    before = state(world)
+    own = world.acme.session("owner")
+    other = world.acme.session("editor")
+    for changed in (
+        {"X-CSRF-Token": ""},
+        {"X-CSRF-Token": other["X-CSRF-Token"]},
+        {"Origin": "https://evil.example"},
+        {"Origin": ""},
+    ):
+        answer = call(world, path, method, one, dict(world.acme.names), {**own, **changed})
+        assert checked(answer, 403)["code"] == "cross_site"
     assert state(world) == before and world.rt.bus.pull() is None
 
 
@@ -158,12 +191,14 @@ def test_what_reads_answers_its_own_organization_and_names_no_other(
 ) -> None:
     if is_root(one) or is_open(one):
         return
-    answer = call(world, path, method, one, dict(world.acme.names), world.acme.headers(str(role_of(one))))
-    checked(answer)
-    text = answer.get_data(as_text=True)
-    assert world.other.org_slug not in text and world.other.org_slug.replace("_", "-") not in text
-    for secret in (*world.acme.keys.values(), *world.other.keys.values(), ROOT_KEY):
-        assert secret not in text
+    secrets = [*world.acme.keys.values(), *world.other.keys.values(), ROOT_KEY]
+    secrets += [opened.secret for tenant in (world.acme, world.other) for opened in tenant.sessions.values()]
+    for headers in world.acme.callers(str(role_of(one))):
+        answer = call(world, path, method, one, dict(world.acme.names), headers)
+        checked(answer)
+        text = answer.get_data(as_text=True)
+        assert world.other.org_slug not in text and world.other.org_slug.replace("_", "-") not in text
+        assert not [secret for secret in secrets if secret in text]
 
 
 HOSTILE = [

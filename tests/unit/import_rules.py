@@ -104,6 +104,7 @@ RULES: dict[str, Rule] = {
     "common/adapters/azure": Rule("places of Azure", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/oci": Rule("places of OCI", (*_DATA, "providers", "adapters.shared")),
     "common/adapters/stripe": Rule("who pays for which plan", (*_DATA, "adapters.shared")),
+    "common/adapters/oidc": Rule("the OpenID provider by which users sign in", (*_DATA, "adapters.shared")),
     "common/adapters/answers": Rule("answers of providers' APIs", (*_DATA, "formats", "providers", "adapters.shared")),
     "common/adapters/locations": Rule(
         "where bills are left",
@@ -131,6 +132,7 @@ RULES: dict[str, Rule] = {
             "adapters.gcp",
             "adapters.locations",
             "adapters.notifiers",
+            "adapters.oidc",
             "adapters.stripe",
         ),
     ),

@@ -115,6 +115,7 @@ def test_subscriptions_stay_within_what_pubsub_takes() -> None:
 
 def test_settings_reach_the_functions_each_and_no_other() -> None:
     given = {*LOCALS["environment"], *LOCALS["mail_environment"], *LOCALS["customer_environment"]}
+    given |= set(LOCALS["sign_in_environment"])
     assert set(LOCALS["service_environment"]) <= {name.upper() for name in ServiceSettings.model_fields}
     expected = set(Settings.model_fields) - set(NOT_FOR_FUNCTIONS) - set(facts.secret_settings())
     assert given == {f"COSTWIRE_{name.upper()}" for name in expected}

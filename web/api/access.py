@@ -1,4 +1,7 @@
-"""Who calls: nobody has to say on one's own machine; elsewhere a key of an organization, or the operator's root key."""
+"""Who calls: nobody has to say on one's own machine; elsewhere a key of an organization, a session, or the operator's root key.
+
+A role is one thing, whoever has it: `check_allowed` decides for keys and for sessions.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from werkzeug.datastructures import Headers
 from common.domain.audit import Actor, ActorKind
 from common.ports import Runtime
 from common.tenancy.api_keys import KeyRefused, Refused, authenticate, same_secret
-from web.api.caller import SELF, Caller, Needs
+from common.tenancy.sessions import find_session, membership
+from web.api.caller import SELF, Caller, Needs, Person
+from web.api.people import People
 from web.api.problems import Problem
 
 ROOT_HEADER, KEY_HEADER = "X-CA-Root-Key", "X-API-Key"
@@ -24,15 +29,18 @@ _REFUSALS = {
 
 
 class Door(Protocol):
-    """Detects who calls from the headers.  Raises Problem for a key that is not valid, and where one is needed and none given."""
+    """Detects who calls from the headers.  Raises Problem for a key that is not valid, and where one is needed and none given.
 
-    def admit(self, headers: Headers, needs: Needs) -> Caller: ...
+    named: the organization that the address names, None where it names none.
+    """
+
+    def admit(self, headers: Headers, needs: Needs, named: str | None = None) -> Caller: ...
 
 
 class OpenDoor:
     """No key is needed and none is looked at."""
 
-    def admit(self, headers: Headers, needs: Needs) -> Caller:
+    def admit(self, headers: Headers, needs: Needs, named: str | None = None) -> Caller:
         """The user of this machine."""
         return SELF
 
@@ -43,7 +51,7 @@ class KeyDoor:
     def __init__(self, rt: Runtime, root_key: str | None) -> None:
         self._rt, self._root_key = rt, root_key
 
-    def admit(self, headers: Headers, needs: Needs) -> Caller:
+    def admit(self, headers: Headers, needs: Needs, named: str | None = None) -> Caller:
         """The holder of the key that the route needs."""
         if needs is Needs.ROOT:
             return self._operator(headers.get(ROOT_HEADER))
@@ -69,13 +77,58 @@ class KeyDoor:
         return Caller("root key", None, None, is_root=True, counted_as="root", actor=Actor(ActorKind.ROOT, "root key"))
 
 
+class PeopleDoor:
+    """Sessions beside keys.  A request with a key is its holder's, whatever cookie it has."""
+
+    def __init__(self, rt: Runtime, keys: KeyDoor, people: People) -> None:
+        self._rt, self._keys, self._people = rt, keys, people
+
+    def admit(self, headers: Headers, needs: Needs, named: str | None = None) -> Caller:
+        """The holder of the key, or whoever has signed in."""
+        secret = self._people.session_in(headers)
+        if needs is Needs.ROOT or not secret or has_key(headers):
+            return self._keys.admit(headers, needs, named)
+        opened = find_session(self._rt, secret)
+        if opened is None:
+            raise _sign_in_again()
+        organizations = tuple(sorted(opened.session.organizations))
+        org_slug = named or (organizations[0] if len(organizations) == 1 else None)
+        if org_slug is None:
+            raise Problem("invalid_request", "you are a member of several organizations; name one in the address")
+        if org_slug not in organizations:
+            raise no_organization(org_slug)
+        member = membership(self._rt, opened.session, org_slug)
+        if member is None:
+            raise _sign_in_again()
+        person = Person(member.name, member.email, organizations, opened.form_token)
+        counted_as = f"{org_slug}/{member.member_id}"
+        actor = Actor(ActorKind.PERSON, member.email)
+        role = Needs(member.role.value)
+        return Caller(member.email, role, org_slug, counted_as=counted_as, actor=actor, person=person)
+
+
+def has_key(headers: Headers) -> bool:
+    """Whether a request presents a key, valid or not."""
+    return any(name in headers for name in (KEY_HEADER, ROOT_HEADER, "Authorization"))
+
+
+def no_organization(org_slug: str) -> Problem:
+    """The answer about an organization of others, and about one that does not exist."""
+    return Problem("not_found", f"there is no organization {org_slug[:50]}")
+
+
+def _sign_in_again() -> Problem:
+    return Problem("no_session", "you are not signed in any more; sign in again", _CHALLENGE)
+
+
 def check_allowed(caller: Caller, needs: Needs) -> None:
     """Raises Problem for a caller whose role is too low for the route."""
     if not needs.of_tenant:
         return
     if caller.role is None or _ROLES.index(caller.role) < _ROLES.index(needs):
         had = caller.role or "none"
-        raise Problem("role_too_low", f"this needs a key of the role {needs} or higher; the role of this one is {had}")
+        whose = "yours" if caller.person else "that of this key"
+        raise Problem("role_too_low", f"this needs the role {needs} or higher; {whose} is {had}")
 
 
 def _presented(headers: Headers) -> str:

@@ -23,13 +23,14 @@ from common.records.organizations import DEFAULT
 from common.telemetry import logs
 from common.telemetry.withheld import described
 from common.tenancy.organizations import check_organization
-from web.api.access import Door, check_allowed
+from web.api.access import Door, check_allowed, no_organization
 from web.api.call import Call, NotModified
 from web.api.caller import ANYBODY, Caller, Needs
 from web.api.declare import ORG, Route
 from web.api.idempotency import answered_once, idempotency_key
 from web.api.limits import Allowance, RateLimits
 from web.api.openapi import document
+from web.api.people import People, check_own_form
 from web.api.problems import MEDIA_TYPE, Problem, problem_of
 from web.api.reading import LARGEST_BODY, LARGEST_FILE, read_arguments
 from web.api.rendering import compressed, rendered
@@ -52,6 +53,7 @@ class Service:
     """How the application is run.  loopback: only for this machine, so that a Host of another name is a trick of a browser's page.
 
     encrypted: it is reached by TLS only.  asked: counts the questions of each organization; None where nobody bills them.
+    people: how they sign in; None where nobody can.
     """
 
     door: Door
@@ -59,6 +61,7 @@ class Service:
     loopback: bool = False
     encrypted: bool = False
     asked: AskedCounter | None = None
+    people: People | None = None
 
 
 def create_app(rt: Runtime, service: Service, routes: Sequence[Route]) -> flask.Flask:
@@ -130,9 +133,11 @@ def call_route(rt: Runtime, service: Service, route: Route, path: Mapping[str, s
     doing: _Doing = flask.g.doing
     doing.route = route
     if route.needs is not Needs.NOTHING:
-        doing.caller = service.door.admit(flask.request.headers, route.needs)
+        doing.caller = service.door.admit(flask.request.headers, route.needs, path.get(ORG))
         if service.limits is not None and doing.caller.counted_as is not None:
             doing.allowance = service.limits.take(doing.caller.counted_as)
+        if doing.caller.person is not None and service.people is not None and flask.request.method not in _SAFE:
+            check_own_form(flask.request, service.people, doing.caller.person.form_token)
         check_allowed(doing.caller, route.needs)
     operation = Operation(doing.caller.actor, route.action.format(**path), doing.request_id)
     with acting(operation):
@@ -172,7 +177,7 @@ def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) 
     if not route.needs.of_tenant:
         return ""
     org_slug = named or caller.org_slug or DEFAULT
-    unknown = Problem("not_found", f"there is no organization {org_slug[:50]}")
+    unknown = no_organization(org_slug)
     if org_slug_fault(org_slug) or caller.org_slug not in (None, org_slug):
         raise unknown
     try:
@@ -180,6 +185,12 @@ def _organization(rt: Runtime, route: Route, caller: Caller, named: str | None) 
     except NotFound:
         raise unknown from None
     return org_slug
+
+
+def present_caller() -> Caller:
+    """Who sends the present request; nobody where that was not asked yet."""
+    doing: _Doing = flask.g.doing
+    return doing.caller
 
 
 def failed(error: Exception) -> flask.Response:

@@ -29,7 +29,9 @@ class Call:
     def versioned(self, *parts: str) -> None:
         """Say that the answer stays the same while these parts do.  Raises NotModified where the caller has it."""
         asked = flask.request.full_path
-        told = "\n".join((self.org_slug, asked, *parts))
+        # another user of the same browser, or a new sign-in, is not to see the page of the one before
+        whose = self.caller.person.form_token if self.caller.person else ""
+        told = "\n".join((self.org_slug, whose, asked, *parts))
         # weak: the same answer may be sent compressed or not
         self.etag = hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()[:32]
         known: ETags = flask.request.if_none_match

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from common.domain.audit import PROGRAM, Actor, ActorKind
@@ -24,10 +24,21 @@ class Needs(StrEnum):
 
 
 @dataclass(frozen=True)
+class Person:
+    """Somebody who has signed in.  organizations: all of the session, by slug.  form_token: what each form of the session holds."""
+
+    name: str
+    email: str
+    organizations: tuple[str, ...]
+    form_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Caller:
     """name: what is recorded of who did something.  org_slug: the one organization it may reach, None for every one.  role: None for none.
 
     counted_as: what its requests are counted by; None where they are not.  actor: whose its changes are in the audit log.
+    person: who signed in; None for the holder of a key.
     """
 
     name: str
@@ -36,6 +47,7 @@ class Caller:
     is_root: bool = False
     counted_as: str | None = None
     actor: Actor = PROGRAM
+    person: Person | None = None
 
 
 ANYBODY = Caller("", None, None)

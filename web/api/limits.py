@@ -32,10 +32,10 @@ class Allowance:
 
 
 class RateLimits:
-    """Counts by whole minutes of the clock.  A window that is over is forgotten with all that it counted."""
+    """Counts by whole minutes of the clock.  A window that is over is forgotten with all that it counted.  who: for the message."""
 
-    def __init__(self, clock: Clock, per_minute: int) -> None:
-        self._clock, self._limit = clock, per_minute
+    def __init__(self, clock: Clock, per_minute: int, who: str = "the key") -> None:
+        self._clock, self._limit, self._who = clock, per_minute, who
         self._window = 0
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class RateLimits:
         if count > self._limit:
             raise Problem(
                 "too_many_requests",
-                f"the key made more than {self._limit} requests in a minute; the next minute begins in {left.reset_seconds} s",
+                f"{self._who} made more than {self._limit} requests in a minute; the next minute begins in {left.reset_seconds} s",
                 {**left.headers, "Retry-After": str(left.reset_seconds)},
             )
         return left

@@ -14,6 +14,7 @@ from common.domain.allocation import InvalidHierarchy, NodeExists, UnknownNode
 from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
+from common.domain.members import InvalidMember
 from common.errors import (
     AlreadyExists,
     BadConfiguration,
@@ -39,7 +40,10 @@ CODES: Mapping[str, tuple[int, str]] = {
     "invalid_key": (401, "The key is not valid"),
     "expired_key": (401, "The key has expired"),
     "revoked_key": (401, "The key was revoked"),
-    "role_too_low": (403, "The key's role does not allow this"),
+    "no_session": (401, "Sign-in is required"),
+    "not_identified": (401, "The sign-in failed"),
+    "no_membership": (403, "No organization has invited you"),
+    "role_too_low": (403, "The role does not allow this"),
     "cross_site": (403, "Requests of other sites are refused"),
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "The method is not allowed here"),
@@ -93,7 +97,10 @@ _AGAIN = {"Retry-After": str(RETRY_SECONDS)}
 _RULES = (
     _Rule((NotFound, UnknownNode), "not_found"),
     _Rule((AlreadyExists, NodeExists), "already_exists"),
-    _Rule((InvalidQuestion, InvalidBudget, InvalidChannel, InvalidHierarchy, InvalidKeyRequest), "invalid_request"),
+    _Rule(
+        (InvalidQuestion, InvalidBudget, InvalidChannel, InvalidHierarchy, InvalidKeyRequest, InvalidMember),
+        "invalid_request",
+    ),
     _Rule(NoSpace, "no_space"),
     _Rule(NoMemory, "unavailable", _AGAIN),
     _Rule(BadConfiguration, "not_possible"),

@@ -44,7 +44,7 @@ class Quota(BaseModel):
     runs_this_month: Resetting
     runs_in_progress: Used
     providers: Used
-    seats: Allowed
+    seats: Used
 
 
 @routes.get("/api/quota", "/api/v1/organizations/{org}/quota", answer=Quota)

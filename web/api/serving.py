@@ -15,7 +15,7 @@ from common.errors import CostError
 from common.ports import Runtime
 from common.telemetry import logs
 from common.telemetry.withheld import described
-from web.api.app import create_app
+from web.api.app import Service, create_app
 from web.api.declare import Route
 from web.api.guard import service_of
 from web.api.problems import MEDIA_TYPE, RETRY_SECONDS, Problem
@@ -24,14 +24,19 @@ from web.api.rendering import rendered
 _log = logging.getLogger(logs.LOGGER)
 
 
-def app_for_others(rt: Runtime, routes: Sequence[Route]) -> flask.Flask:
-    """The application as the environment configures it.  Raises BadConfiguration that names everything that is missing."""
+def service_for_others(rt: Runtime) -> Service:
+    """How the environment configures the application.  Raises BadConfiguration that names everything that is missing."""
     if rt.settings.runtime == "cloud":
         logs.structured(rt.settings.project)
     service = service_of(rt, service_settings_of_environment())
     if service.asked is not None:
         atexit.register(service.asked.flush)  # an instance that ends has a few seconds
-    return create_app(rt, service, routes)
+    return service
+
+
+def app_for_others(rt: Runtime, routes: Sequence[Route]) -> flask.Flask:
+    """The application with these routes only."""
+    return create_app(rt, service_for_others(rt), routes)
 
 
 def answered(make: Callable[[], flask.Flask], request: flask.Request) -> Response:

@@ -30,7 +30,7 @@ from common.domain.money import plain
 from common.errors import AlreadyExists, NotFound
 from common.tenancy.channels import list_channels
 from web.api.shapes import Asked
-from web.pages.screen import Call, Goto, Screen, Screens
+from web.pages.screen import Call, Goto, Screen, Screens, form_fields
 
 screens = Screens()
 _LISTS = ("providers", "services", "accounts", "regions", "tags")
@@ -160,7 +160,7 @@ def save(call: Call, budget_id: str) -> Goto | Screen:
 def remove(call: Call, budget_id: str) -> Goto | Screen:
     """Remove the budget; its alerts are resolved."""
     budget = _budget(call, budget_id)
-    typed = RemoveForm.model_validate(flask.request.form.to_dict()).name.strip()
+    typed = RemoveForm.model_validate(form_fields()).name.strip()
     if typed != budget.name:
         fault = "the name that was typed is not the budget's; nothing was removed"
         return _form(call, BudgetForm.of(budget), budget, fault=fault)
@@ -203,7 +203,7 @@ def _with_fixed(form: BudgetForm, budget: Budget) -> BudgetForm:
 
 
 def _sent() -> BudgetForm:
-    fields: dict[str, Any] = flask.request.form.to_dict()
+    fields: dict[str, Any] = form_fields()
     fields["channels"] = flask.request.form.getlist("channels")
     return BudgetForm.model_validate(fields)
 

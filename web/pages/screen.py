@@ -10,6 +10,7 @@ import flask
 from pydantic import BaseModel, ValidationError
 
 from web.api.declare import CHANGES_NOTHING, Call, Needs, Route
+from web.api.people import FORM_TOKEN
 from web.api.problems import Problem
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -78,14 +79,19 @@ class Screens:
         return add
 
 
+def form_fields() -> dict[str, Any]:
+    """The fields of the form that was sent, but what proves whose form it is."""
+    return {name: value for name, value in flask.request.form.items() if name != FORM_TOKEN}
+
+
 def read_form(model: type[Form]) -> Form:
     """The fields of the form that was sent.  Raises Problem that names the first field that is not valid."""
     try:
-        return model.model_validate(flask.request.form.to_dict())
+        return model.model_validate(form_fields())
     except ValidationError as error:
         one = error.errors(include_url=False, include_context=False, include_input=False)[0]
         name = ".".join(str(step) for step in one["loc"])
         raise Problem("invalid_request", f"{name}: {one['msg'].removeprefix('Value error, ')}") from None
 
 
-__all__ = ["Call", "Download", "Goto", "Needs", "Screen", "Screens", "read_form"]
+__all__ = ["Call", "Download", "Goto", "Needs", "Screen", "Screens", "form_fields", "read_form"]

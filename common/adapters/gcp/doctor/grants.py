@@ -111,6 +111,8 @@ def grants() -> Iterator[Grant]:
     yield from (Grant(function, PUBLISHER, "topic:sync-requested") for function in (*KEYED, "provider_webhook"))
     for function in KEYED:
         yield Grant(function, "roles/secretmanager.secretAccessor", "secret:costwire-ca-root-api-key")
+    yield Grant("api", "roles/secretmanager.secretAccessor", "secret:costwire-oidc-client-secret")
+    yield Grant("api", "roles/cloudscheduler.viewer", "project")
     for secret in ("costwire-slack-webhook-url", "costwire-smtp-password"):
         yield Grant("send_notifications", "roles/secretmanager.secretAccessor", f"secret:{secret}")
     for function in ("send_notifications", *_INGEST, *JOBS):
