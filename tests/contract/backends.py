@@ -23,6 +23,7 @@ from common.adapters.embedded.folder_objects import FolderObjectStore
 from common.adapters.embedded.sqlite_bus import Backoff, FaultPlan, SqliteBus
 from common.adapters.embedded.sqlite_documents import SqliteDocumentStore
 from common.adapters.locations import open_source
+from common.adapters.shared.audited_documents import AuditedDocuments
 from common.adapters.shared.system_clock import SystemClock
 from common.ports import Clock, DocumentStore, Location, ObjectStore, Source
 from common.ports.bus import PullBus
@@ -161,7 +162,7 @@ def _open_firestore(place: Path) -> DocumentStore:
 
     if not os.environ.get("FIRESTORE_EMULATOR_HOST"):
         raise RuntimeError("FIRESTORE_EMULATOR_HOST is not set: run the tests by python -m tests.emulators")
-    return FirestoreDocumentStore.connect(emulator_project(place), "(default)")
+    return _audited(FirestoreDocumentStore.connect(emulator_project(place), "(default)"))
 
 
 def _clear_firestore(place: Path) -> None:
@@ -174,8 +175,15 @@ def _clear_firestore(place: Path) -> None:
             raise RuntimeError(f"the Firestore emulator did not clear a project: {answer.status}")
 
 
+def _audited(store: Any) -> AuditedDocuments:
+    """As every runtime has its store."""
+    return AuditedDocuments(store, lambda: datetime.now(UTC))
+
+
 DOCUMENTS: dict[str, DocumentBackend] = {
-    "sqlite": DocumentBackend(lambda place: SqliteDocumentStore(place / "documents.sqlite"), lambda place: None, 4, 25),
+    "sqlite": DocumentBackend(
+        lambda place: _audited(SqliteDocumentStore(place / "documents.sqlite")), lambda place: None, 4, 25
+    ),
     # the emulator locks what is read until the transaction ends, which the service does for far shorter
     "firestore": DocumentBackend(_open_firestore, _clear_firestore, 2, 3),
 }
