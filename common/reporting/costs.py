@@ -168,7 +168,7 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
     are gone.
     """
     version = current_version(rt.documents, org_slug)
-    version += allocation_mark(rt.documents, org_slug, question.group, question.filters)
+    version += allocation_mark(rt, org_slug, question.group, question.filters)
     with asked_rows(rt, org_slug, question.known_on) as rows:
         sources = [one for one in rows.sources if within(one, question.days)]
         since = filling_from(sources, question.days)

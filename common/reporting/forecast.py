@@ -106,7 +106,7 @@ def ask_forecast(rt: Runtime, org_slug: str, question: ForecastQuestion) -> Fore
     history = Days(month.start.date() - timedelta(days=HISTORY_DAYS), days.last)
     group = (SHORT["integration"], SHORT["day"])
     version = current_version(rt.documents, org_slug)
-    version += allocation_mark(rt.documents, org_slug, group, question.filters)
+    version += allocation_mark(rt, org_slug, group, question.filters)
     with asked_rows(rt, org_slug, None) as rows:
         query = CostsQuery(group, question.metric, history, question.filters)
         allocated = allocated_of(rt.documents, org_slug, group, question.filters, history)
