@@ -15,7 +15,7 @@ from typing import Any
 from common.domain.hierarchy import Node
 from common.domain.money import EXACT
 from common.domain.nearest import did_you_mean
-from common.ports import DocumentStore
+from common.ports import DocumentStore, Runtime
 from common.records import hierarchies
 from common.records.hierarchies import Version
 from common.reporting.arguments import InvalidQuestion
@@ -153,12 +153,10 @@ def allocated_by(
     return Allocated(tuple(group), tuple(filters), Allocation(periods), tuple(distinct), used, names)
 
 
-def allocation_mark(
-    documents: DocumentStore, org_slug: str, group: Sequence[Dimension], filters: Sequence[Filter]
-) -> str:
+def allocation_mark(rt: Runtime, org_slug: str, group: Sequence[Dimension], filters: Sequence[Filter]) -> str:
     """What an answer's version has beside the charges': the hierarchy's, where it is asked for."""
     if any(one.of_nodes for one in (*group, *(one.dimension for one in filters))):
-        return f"hierarchy {hierarchies.newest_number(documents, org_slug)}"
+        return f"hierarchy {hierarchies.newest_number(rt.documents, org_slug)}"
     return ""
 
 

@@ -167,7 +167,7 @@ def ask_costs(rt: Runtime, org_slug: str, question: CostsQuestion) -> CostsAnswe
     Raises BadConfiguration for what is no organization and for a currency without a rate, NotFound where rows that were known then
     are gone.
     """
-    mark = allocation_mark(rt.documents, org_slug, question.group, question.filters)  # before what it marks is read
+    mark = allocation_mark(rt, org_slug, question.group, question.filters)  # before what it marks is read
     with asked_rows(rt, org_slug, question.known_on) as rows:
         sources = [one for one in rows.sources if within(one, question.days) and may_have(one, question.filters)]
         since = filling_from(sources, question.days)

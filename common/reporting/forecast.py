@@ -104,7 +104,7 @@ def ask_forecast(rt: Runtime, org_slug: str, question: ForecastQuestion) -> Fore
     days, month = question.days, question.month
     history = Days(month.start.date() - timedelta(days=HISTORY_DAYS), days.last)
     group = (SHORT["integration"], SHORT["day"])
-    mark = allocation_mark(rt.documents, org_slug, group, question.filters)
+    mark = allocation_mark(rt, org_slug, group, question.filters)
     with asked_rows(rt, org_slug, None) as rows:
         query = CostsQuery(group, question.metric, history, question.filters)
         allocated = allocated_of(rt.documents, org_slug, group, question.filters, history)

@@ -258,7 +258,7 @@ def question_of(query: CostsOf, group: str, today: date) -> CostsQuestion:
 
 def marks(call: Call, filters: tuple[Filter, ...], group: tuple[Dimension, ...] = ()) -> tuple[str, ...]:
     """What an answer stays the same with: the charges, and where nodes are asked for the hierarchy."""
-    found = charges_mark(call.rt, call.org_slug), allocation_mark(call.rt.documents, call.org_slug, group, filters)
+    found = charges_mark(call.rt, call.org_slug), allocation_mark(call.rt, call.org_slug, group, filters)
     return tuple(filter(None, found))
 
 
