@@ -42,9 +42,11 @@ def read_day(text: str) -> date:
 def read_period(text: str) -> BillingPeriod:
     """A billing period, `2026-03`.  Raises InvalidQuestion."""
     try:
-        return BillingPeriod.parse(text)
+        period = BillingPeriod.parse(text)
+        _ = period.start, period.end  # years that a calendar has
     except ValueError as error:
         raise InvalidQuestion(str(error)) from None
+    return period
 
 
 def read_days(
