@@ -59,6 +59,20 @@ def check_bounds(content: Content, compression: str, kind: str, label: str) -> N
         raise breaks_off(label, compression) from error
 
 
+def check_whole(content: Content, compression: str, label: str, most_bytes: int) -> None:
+    """Read through a compressed file.  Raises BadBill for a stream that breaks off, and for more bytes in it."""
+    if compression == "none":
+        return
+    total = 0
+    try:
+        for piece in _unpacked(content, compression):
+            total += len(piece)
+            if total > most_bytes:
+                raise BadBill(f"{label} holds more than {most_bytes >> 20:,} MB unpacked; give it in parts")
+    except TRUNCATED as error:
+        raise breaks_off(label, compression) from error
+
+
 def _check_pages(content: Content, label: str) -> None:
     """By the sizes that the footer declares, of the row groups or of their columns, whichever is more."""
     import pyarrow.parquet as pq

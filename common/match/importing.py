@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.domain.money import round_cost
 from common.errors import BadBill, NotFound
-from common.formats.bounds import most_unpacked
+from common.formats.bounds import check_whole, most_unpacked
 from common.formats.container import compressed, decompressed
 from common.formats.content import file_at
 from common.match.meters import Call, Found, Meter, read_calls
-from common.match.records import MOST_WHOLE_BYTES, Bounded
+from common.match.records import MOST_WHOLE_BYTES
 from common.ports import Runtime
 from common.records.meter_files import METERS, MeterFile, as_csv, meter_file_path, meter_files, save_keys, saved_keys
 
@@ -79,12 +79,10 @@ def import_log(
     with tempfile.TemporaryDirectory(prefix="meter-", dir=rt.scratch) as folder:
         calls = Path(folder) / "calls.parquet"
         content, compression = compressed(file_at(path), name)
-        most = bounds.unpacked or most_unpacked(content)
-
-        def opened() -> BinaryIO:
-            return cast(BinaryIO, Bounded(decompressed(content, compression), most, name))
-
-        kind, read = read_calls(opened, name, digest, meter, provider, found, bounds.whole)
+        check_whole(content, compression, name, bounds.unpacked or most_unpacked(content))
+        kind, read = read_calls(
+            lambda: decompressed(content, compression), name, digest, meter, provider, found, bounds.whole
+        )
         count, first, last = _write(read, calls)
         if not count:
             raise BadBill(
@@ -93,7 +91,7 @@ def import_log(
             )
         folder_name = f"{METERS}/{org_slug}/{digest}"
         # as files: whoever may only create an object cannot add to it what it was sent as a stream
-        stored = rt.objects.put_file(f"{folder_name}/{name}", Path(shutil.copyfile(path, Path(folder) / "raw")))
+        stored = rt.objects.put_file(f"{folder_name}/log", Path(shutil.copyfile(path, Path(folder) / "raw")))
         # by its content: read with other columns, the same log has other calls
         calls_uri = rt.objects.put_file(f"{folder_name}/calls-{_digest(calls)[:16]}.parquet", calls).uri
     made = MeterFile(

@@ -17,40 +17,6 @@ MOST_WHOLE_BYTES = 256 << 20
 _MARK = b"\xef\xbb\xbf"
 
 
-class Bounded(io.BufferedIOBase):
-    """A stream of which no more than so many bytes can be read: a small file may unpack to any size.  Raises BadBill."""
-
-    def __init__(self, inner: BinaryIO, most: int, label: str) -> None:
-        self._inner, self._left, self._most, self._label = inner, most, most, label
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def read(self, size: int | None = -1) -> bytes:
-        """At most so many bytes."""
-        return self._counted(self._inner.read(-1 if size is None else size))
-
-    def read1(self, size: int = -1) -> bytes:
-        """The same; readers of text ask so."""
-        return self.read(size if size > 0 else 1 << 16)
-
-    def readline(self, size: int | None = -1) -> bytes:
-        """A line, or at most so many bytes of it."""
-        return self._counted(self._inner.readline(-1 if size is None else size))
-
-    def close(self) -> None:
-        """With what it reads."""
-        self._inner.close()
-        super().close()
-
-    def _counted(self, piece: bytes) -> bytes:
-        self._left -= len(piece)
-        if self._left < 0:
-            raise BadBill(f"{self._label} holds more than {self._most >> 20:,} MB unpacked; give it in parts")
-        return piece
-
-
 def read_records(
     open_: Callable[[], BinaryIO], label: str, most_whole_bytes: int = MOST_WHOLE_BYTES
 ) -> Iterator[dict[str, Any]]:

@@ -83,7 +83,9 @@ def test_a_page_without_a_log_and_a_month_without_calls_say_so(rt: Laptop, ask: 
     assert "costwire meters import" in whole(ask.get("/default/data/match")).text
     send(ask, LITELLM.read_bytes())
     assert "No calls in 2025-01" in whole(ask.get("/default/data/match?month=2025-01")).text
-    assert whole(ask.get("/default/data/match?month=soon"), 400)
+    for month in ("soon", "0000-01", "9999-12"):
+        assert whole(ask.get(f"/default/data/match?month={month}"), 400)
+        assert checked(ask.get(f"{ORG}/match?month={month}"), 400)["code"] == "invalid_request"
 
 
 def test_the_same_file_again_changes_nothing_also_compressed(rt: Laptop, ask: FlaskClient) -> None:
@@ -116,6 +118,9 @@ def test_what_cannot_be_a_log_is_refused_and_nothing_is_stored(rt: Laptop, ask: 
     assert send(ask, b"\n" * (LARGEST_FILE + 1), 413)["code"] == "too_large"
     wrong = ask.post(f"{ORG}/meters?name=log", data=LITELLM.read_bytes(), headers={"Content-Type": "text/plain"})
     assert checked(wrong, 415)["code"] == "unsupported_media_type"
+    cut = gzip.compress(LITELLM.read_bytes())[:-40]
+    for content in (cut, cut[:5], b"\x28\xb5\x2f\xfd..."):
+        assert "stream is truncated or damaged" in send(ask, content, 422, name="log.gz")["detail"]
     bomb = gzip.compress(LITELLM.read_bytes() + (b" " * (1 << 20) + b"\n") * 130, 1)
     assert "holds more than 128 MB unpacked" in send(ask, bomb, 422, name="log.gz")["detail"]
     whole_document = b"[" + b" " * (17 << 20)
