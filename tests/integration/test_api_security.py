@@ -18,6 +18,7 @@ OPERATIONS = [
 ROLES = ("viewer", "editor", "owner")
 REFUSED = ("no_key", "invalid_key", "expired_key", "revoked_key", "no_session")
 BODIES: dict[str, Any] = {
+    "change_integration": {"split_nodes": False},
     "set_budget": {"name": "New", "amount": "5", "currency": "USD"},
     "set_up_integration": {"location": "file:///nothing/here"},
     "validate_integration": {"location": "file:///nothing/here"},
