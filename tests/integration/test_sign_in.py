@@ -560,13 +560,19 @@ def without_cookies(one: Browser) -> FlaskClient:
     return one.ask.application.test_client(use_cookies=False)
 
 
-def test_nobody_learns_what_an_organization_has_without_being_in_it(rt: Laptop, peer: Peer, ana: Browser) -> None:
+def test_nobody_learns_what_an_organization_has_without_being_in_it(
+    rt: Laptop, peer: Peer, ana: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.site.has_fault", lambda *_: True)
+    monkeypatch.setattr("web.site.list_alerts", lambda *_: [1])
     ana.sign_in(**claims(ANA))
     stranger = browser(rt, peer)
     for one in (stranger, ana):
         for path in ("/other_1x", "/other_1x/alerts/nothing", "/other_1x/nowhere", "/nobody_1x/alerts"):
             text = one.get(path).get_data(as_text=True)
             assert 'class="count"' not in text and 'class="dot"' not in text
+    own = ana.get("/acme_1x/settings/rates").get_data(as_text=True)
+    assert 'class="count"' in own and 'class="dot"' in own
     assert ana.get("/other_1x/alerts").get_data(as_text=True).replace("other_1x", "X").count("X") == ana.get(
         "/nobody_1x/alerts"
     ).get_data(as_text=True).replace("nobody_1x", "X").count("X")
