@@ -6,6 +6,7 @@ not have is null, and `source_row_id` says which line of the file a row is.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -295,16 +296,27 @@ def _entries(container: Container, kind: Answers) -> str:
             inner = f"case when json_type({above}, {path}) = 'ARRAY' then cast(json_extract({above}, {path}) as json[]) else [{above}] end"
         if step == EACH:
             inner = f"json_extract(level_{number - 1}, '$.*')"
-        listed = f"select {carried}, place, {inner} as entries from ({rows})"
+        above = f", {_without(f'level_{number - 1}', step)} as level_{number - 1}" if number > 1 else ""
+        listed = f"select {carried}{above}, place, {inner} as entries from ({rows})"
+        carried = f"{carried}, level_{number - 1}" if number > 1 else carried
         rows = (
             f"select {carried}, unnest(entries) as level_{number}, "
             f"place || '.' || unnest(range(1, len(entries) + 1)) as place from ({listed})"
         )
-        carried = f"{carried}, level_{number}"
     innermost = f"level_{len(kind.rows)}"
     paths = ", ".join(literal(_json_path(name)) for name in sorted(kind.usage))
     usage = f"list_contains(json_exists({innermost}, [{paths}]), true)" if kind.usage else "false"
     return f"(select *, bool_or({usage}) over (partition by split_part(place, '.', 1)) as is_usage from ({rows}))"
+
+
+def _without(level: str, step: str) -> str:
+    """What an entry has beside the list that a step leads to: carried with each row of the list, the list would outgrow memory."""
+    if step == EACH:
+        return "cast('{}' as json)"
+    patch: object = None
+    for name in reversed(step.removesuffix(OR_ALONE).split(".")):
+        patch = {name: patch}
+    return f"json_merge_patch({level}, {literal(json.dumps(patch))})"  # null takes away (RFC 7396)
 
 
 def _answered(matched: Matched, name: str) -> str:

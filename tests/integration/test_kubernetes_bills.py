@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from common.budgets import manage
 from common.budgets.scope_check import scope_warnings
 from common.domain.budgets import Scope, from_document
+from common.formats import engine
 from common.ingestion.importing import BillOnDisk, import_bills
 from common.ingestion.requesting import Outcome
 from common.records.organizations import ensure_default
@@ -65,6 +67,22 @@ def test_estimates_add_up_by_namespace_label_cluster_and_kind(rt: Laptop) -> Non
     assert costs(rt, "cluster", Metric.ESTIMATED_COST) == {"prod-eu": Decimal("18.77011")}
     assert costs(rt, "tag:team", Metric.ESTIMATED_COST)["web"] == Decimal("8.44253")
     assert sum(filter(None, costs(rt, "x_CostKind", Metric.ESTIMATED_COST).values())) == Decimal("18.77011")
+
+
+def test_an_answer_of_many_allocations_takes_memory_by_its_size_alone(
+    rt: Laptop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its map of allocations does not stand beside each of them: of 900 that was a gigabyte."""
+    answer = json.loads(TWO_DAYS.read_text())
+    day = answer["data"][0]
+    one = next(found for name, found in day.items() if "idle" not in name)
+    many = {f"shop/{number}": {**one, "name": f"shop/{number}"} for number in range(900)}
+    path = tmp_path / "many.json"
+    path.write_text(json.dumps({**answer, "data": [many]}))
+    monkeypatch.setattr(engine, "MEMORY_LIMIT", "300MB")
+    (delivery,) = bring(rt, path).deliveries
+    assert (delivery.state, delivery.quarantined_rows) == ("current", 0)
+    assert Decimal(delivery.proof[0]["source"]) == 900 * Decimal(str(one["totalCost"]))
 
 
 def test_the_views_show_what_is_idle_and_how_much_is_used(rt: Laptop) -> None:

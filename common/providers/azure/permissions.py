@@ -26,7 +26,9 @@ def federated_credential(external_id: str, project: str | None) -> str:
     """
     account = f"ingest-azure@{project or '<project of Costwire>'}.iam.gserviceaccount.com"
     parameters = {"name": external_id, "issuer": ISSUER, "subject": "'$SUBJECT'", "audiences": [external_id]}
+    subject = f"SUBJECT=$(gcloud iam service-accounts describe {account} --format='value(uniqueId)')"
     return (
-        f"SUBJECT=$(gcloud iam service-accounts describe {account} --format='value(uniqueId)')\n"
-        f"az ad app federated-credential create --id <client_id> --parameters '{json.dumps(parameters)}'"
+        f"{subject}\naz ad app federated-credential create --id <client_id> --parameters '"
+        + json.dumps(parameters)
+        + "'"
     )
