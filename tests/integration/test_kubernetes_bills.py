@@ -82,7 +82,8 @@ def test_an_answer_of_many_allocations_takes_memory_by_its_size_alone(
     monkeypatch.setattr(engine, "MEMORY_LIMIT", "300MB")
     (delivery,) = bring(rt, path).deliveries
     assert (delivery.state, delivery.quarantined_rows) == ("current", 0)
-    assert Decimal(delivery.proof[0]["source"]) == 900 * Decimal(str(one["totalCost"]))
+    # the sum of the parts; totalCost is rounded otherwise
+    assert Decimal(delivery.proof[0]["source"]) == 900 * Decimal("2.1347")
 
 
 def test_the_views_show_what_is_idle_and_how_much_is_used(rt: Laptop) -> None:
