@@ -189,9 +189,14 @@ locals {
     COSTWIRE_PUBLIC_URL     = try(var.sign_in.public_url, null)
   }
 
+  # alerts link to their page, where users can open it
+  link_environment = {
+    COSTWIRE_PUBLIC_URL = try(var.sign_in.public_url, null)
+  }
+
   # what one function gets beyond the common environment
   own_environment = {
-    send_notifications = { for name, value in local.mail_environment : name => value if value != null }
+    send_notifications = { for name, value in merge(local.mail_environment, local.link_environment) : name => value if value != null }
     api                = merge(local.service_environment, { for name, value in local.sign_in_environment : name => value if value != null })
     manual_sync        = local.service_environment
   }

@@ -22,9 +22,13 @@ Block = dict[str, Any]
 
 
 def to_blocks(
-    headline: str, rows: Sequence[tuple[str, str]], drivers: Sequence[str], notes: Sequence[str]
+    headline: str,
+    rows: Sequence[tuple[str, str]],
+    drivers: Sequence[str],
+    notes: Sequence[str],
+    link: str | None = None,
 ) -> tuple[Block, ...]:
-    """Headline, a section of labelled values, the drivers as a list, and the small print."""
+    """Headline, a section of labelled values, the drivers as a list, a link to the alert's page, and the small print."""
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT), "emoji": False}}
     ]
@@ -37,6 +41,8 @@ def to_blocks(
     if drivers:
         listed = "\n".join(f"• {without_slack_markup(driver)}" for driver in drivers)
         blocks.append({"type": "section", "text": _markdown(f"*Top drivers*\n{listed}", TEXT_LIMIT)})
+    if link:
+        blocks.append({"type": "section", "text": _markdown(f"<{link}|Open in Costwire>", TEXT_LIMIT)})
     if notes:
         elements = [_markdown(without_slack_markup(note), FIELD_LIMIT) for note in notes[:ELEMENTS_PER_CONTEXT]]
         blocks.append({"type": "context", "elements": elements})

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 
@@ -29,7 +30,7 @@ from common.records.organizations import org_option
 class Letter:
     """A message in words, before it takes a channel's form; whatever a name holds, each of them is one line fit for people.
 
-    rows: label and value; notes: sentences of small print.
+    rows: label and value; notes: sentences of small print.  link: the alert's page.
     """
 
     subject: str
@@ -38,6 +39,7 @@ class Letter:
     drivers: tuple[str, ...]
     notes: tuple[str, ...]
     chart: DailyChart | None = None
+    link: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", _one_line(self.subject))
@@ -47,11 +49,15 @@ class Letter:
         object.__setattr__(self, "notes", tuple(map(_one_line, self.notes)))
 
 
-def render(document: Document, org_slug: str) -> Notification:
-    """What to send for a notification document; the same document gives the same words."""
+def render(document: Document, org_slug: str, public_url: str | None = None) -> Notification:
+    """What to send for a notification document; the same document gives the same words.  public_url: of the dashboard."""
     facts = document["facts"]
     budgets = facts["type"] in TYPES.values()
     letter = budget_letter(facts, document["state"]) if budgets else plain_letter(facts)
+    if public_url:
+        letter = replace(
+            letter, link=f"{public_url.rstrip('/')}/{org_slug}/alerts/{quote(document['alert_id'], safe='')}"
+        )
     if document["state"] == OPEN:
         command = f"costwire alerts ack {document['alert_id']}{org_option(org_slug)}"
         letter = replace(letter, notes=(*letter.notes, f"To acknowledge: {command}"))
@@ -60,7 +66,7 @@ def render(document: Document, org_slug: str) -> Notification:
         subject=letter.subject,
         text=_filled("message.txt.j2", letter),
         html=_filled("message.html.j2", letter),
-        blocks=to_blocks(letter.headline, letter.rows, letter.drivers, letter.notes),
+        blocks=to_blocks(letter.headline, letter.rows, letter.drivers, letter.notes, letter.link),
         chart=letter.chart,
     )
 

@@ -23,6 +23,7 @@ def send_waiting(
     clock: Clock,
     workers: Workers | None = None,
     open_channel: Callable[[Channel], Notifier] | None = None,
+    public_url: str | None = None,
 ) -> None:
     """Send all messages of an alert that some recipient lacks, whatever state the message names.
 
@@ -32,6 +33,7 @@ def send_waiting(
 
     notifiers: the deployment's own channels.  workers: tells which claims are those of the dead; without it time alone does.
     open_channel: opens a channel of the organization; without it there are none.
+    public_url: of the dashboard, for a link to the alert; None where users cannot open it.
     """
     problems: list[CostError] = []
     stalled: set[str] = set()
@@ -43,7 +45,7 @@ def send_waiting(
     for document_id, document in waiting:
         path = f"{collection}/{document_id}"
         keys = _keys(document, notifiers, own, open_channel)
-        made = render(document, message.org_slug)
+        made = render(document, message.org_slug, public_url)
         for key, (notifier, recipient) in keys.items():
             if key not in stalled:
                 found = _send_once(

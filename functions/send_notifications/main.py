@@ -13,4 +13,4 @@ from common.runtime.entrypoint import handles
 def send_notifications(message: AlertRaised) -> None:
     """Send every message of the alert that has not been sent, once to each channel.  Safe to repeat."""
     rt = runtime()
-    send_waiting(message, rt.documents, rt.notifiers, rt.clock, rt.workers, rt.notifier)
+    send_waiting(message, rt.documents, rt.notifiers, rt.clock, rt.workers, rt.notifier, rt.settings.public_url)

@@ -153,6 +153,17 @@ def test_the_days_of_the_period_are_drawn_with_those_that_are_still_filling_told
         assert "cid:" not in str(made(daily=too_few).html)
 
 
+def test_a_message_links_to_the_page_of_its_alert_where_users_can_open_it() -> None:
+    document = new_notification("b/1?<x>", 1, "open", FACTS, datetime(2026, 11, 20, tzinfo=UTC))
+    address = "https://costs.example.com/acme_1/alerts/b%2F1%3F%3Cx%3E"
+    linked = render(document, "acme_1", "https://costs.example.com/")
+    assert f"Open in Costwire: {address}\n" in linked.text
+    assert f'<a href="{address}">Open in Costwire</a>' in str(linked.html)
+    assert f"<{address}|Open in Costwire>" in slack_texts(linked.blocks)
+    plain = render(document, "acme_1")
+    assert "Open in" not in plain.text + str(plain.html) + str(plain.blocks)
+
+
 def test_a_message_that_an_earlier_version_left_behind_is_sent_as_it_was() -> None:
     facts = {name: value for name, value in FACTS.items() if name not in ("filling_from", "filling")}
     sent = render(new_notification("b-1", 1, "open", facts, datetime(2026, 11, 20, tzinfo=UTC)), "default")
