@@ -42,7 +42,9 @@ def charges(
     with usage_errors():
         measure = read_metric(metric)
     rt = runtime()
-    question = ChargesQuestion(measure, asking.read_span(rt, month, last, first, last_day), filters, top)
+    days = asking.read_span(rt, month, last, first, last_day)
+    with usage_errors():
+        question = ChargesQuestion(measure, days, filters, top)
     org = tenant_of(rt, org)
     found = ask_charges(rt, org, question)
     if as_json:

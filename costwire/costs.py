@@ -82,10 +82,12 @@ def costs(
         question = CostsQuestion(group, measure, days, filters, compared, into, top, day)
     org = tenant_of(rt, org)
     if dry_run:
-        price = price_costs(rt, org, question)
+        with usage_errors():
+            price = price_costs(rt, org, question)
         print_price(price.scanned_bytes, price.list_price_usd, price.as_json() if wanted.kind == asking.JSON else None)
         return
-    answer = ask_costs(rt, org, question)
+    with usage_errors():  # which nodes exist is known only now
+        answer = ask_costs(rt, org, question)
     if wanted.for_users:
         print_answer(answer, org)
     else:
