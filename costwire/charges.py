@@ -30,7 +30,9 @@ def charges(
     top: Annotated[
         int, typer.Option("--top", min=1, max=MOST_CHARGES, help="So many charges, the largest amounts first.")
     ] = 50,
-    metric: Annotated[str, typer.Option("--metric", help="billed, effective, list or contracted.")] = "billed",
+    metric: Annotated[
+        str, typer.Option("--metric", help="billed, effective, list, contracted or estimated.")
+    ] = "billed",
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:

@@ -51,7 +51,9 @@ def costs(
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Only so many groups; the others are one row, so that sums hold.")
     ] = None,
-    metric: Annotated[str, typer.Option("--metric", help="billed, effective, list or contracted.")] = "billed",
+    metric: Annotated[
+        str, typer.Option("--metric", help="billed, effective, list, contracted or estimated.")
+    ] = "billed",
     currency: Annotated[
         str | None,
         typer.Option("--in", help="USD: convert by the rates of costwire rates; a missing rate is an error."),

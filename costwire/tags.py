@@ -25,7 +25,9 @@ def tags(
     last: asking.Last = None,
     first: asking.First = None,
     last_day: asking.LastDay = None,
-    metric: Annotated[str, typer.Option("--metric", help="billed, effective, list or contracted.")] = "billed",
+    metric: Annotated[
+        str, typer.Option("--metric", help="billed, effective, list, contracted or estimated.")
+    ] = "billed",
     known_on: asking.KnownOn = None,
     form: asking.Format = None,
     out: asking.Out = None,
