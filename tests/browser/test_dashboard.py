@@ -112,6 +112,12 @@ def test_the_audit_log_shows_what_was_there_before_without_scrolling(page: Any, 
     assert box.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
 
 
+def test_names_of_compared_costs_can_be_read_on_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto("/default/analytics?last=45d&group=service&group2=account&compare=previous")
+    assert page.locator("table.costs tbody th").first.evaluate("one => one.clientWidth") >= 110
+
+
 def test_from_the_overview_to_what_grew_and_back(page: Any) -> None:
     page.goto("/default")
     page.get_by_role("link", name="Costs", exact=True).click()
