@@ -36,6 +36,9 @@ BODIES: dict[str, Any] = {
     "add_hierarchy_node": {"name": "New"},
     "change_hierarchy_node": {"name": "New"},
     "set_allocation_rules": {"rules": []},
+    "add_subscription": {"vendor": "Zoom", "plan": "Pro", "price": "5", "currency": "USD", "start": "2027-01-01"},
+    "change_subscription": {"seats": 3},
+    "note_subscription_invoice": {"day": "2027-01-01", "amount": "6"},
 }
 """Operation -> a body that it takes; {} for all others."""
 WORDS = ("org", "provider", "dimension", "kind", "job")
@@ -95,6 +98,7 @@ def state(world: World) -> list[str]:
             "meter_files",
             "hierarchy",
             "members",
+            "subscriptions",
         ):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")

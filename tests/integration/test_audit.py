@@ -106,6 +106,9 @@ def body_of(route: Route, folder: Path) -> dict[str, Any]:
         "replace_services": {"csv": "provider,service,service_name,service_category,service_subcategory\n"},
         "change_schedule": {"sync_interval_hours": 6},
         "change_retention": {"days": 100},
+        "add_subscription": {"vendor": "Zoom", "plan": "Pro", "price": "5", "currency": "USD", "start": "2027-01-01"},
+        "change_subscription": {"seats": 3},
+        "note_subscription_invoice": {"day": "2027-01-01", "amount": "6"},
     }
     return bodies.get(route.operation, {})
 

@@ -24,6 +24,7 @@ from web.api import (
     prices,
     quotas,
     settings,
+    subscriptions,
     syncs,
 )
 from web.api.declare import Route
@@ -43,6 +44,7 @@ _MODULES = (
     history,
     match,
     prices,
+    subscriptions,
     keys,
     settings,
     members,
