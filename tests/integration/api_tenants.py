@@ -21,6 +21,7 @@ from common.records.integrations import save_integration
 from common.reporting.charges import ChargesQuestion, ask_charges, charge_id
 from common.saas.manage import add_subscription
 from common.tenancy.api_keys import KeyRequest, authenticate, create_key, revoke_key
+from common.tenancy.channels import ChannelRequest, add_channel
 from common.tenancy.hierarchy import Change, add_node
 from common.tenancy.members import Invitation, invite, list_members, read_token, remove_member
 from common.tenancy.organizations import add_organization
@@ -154,6 +155,9 @@ def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
         .version.hierarchy.in_order[0]
         .node_id,
         "subscription_id": _subscription(rt, org, f"{org}-design"),
+        "channel": add_channel(
+            rt, ChannelRequest(org, f"{org}-mail", recipients=("ada@example.com",), is_default=False)
+        ).name,
         "job": "org-sync",
         "dimension": "service",
         "kind": "versions",

@@ -38,6 +38,7 @@ BODIES: dict[str, Any] = {
     "set_allocation_rules": {"rules": []},
     "add_subscription": {"vendor": "Zoom", "plan": "Pro", "price": "5", "currency": "USD", "start": "2027-01-01"},
     "change_subscription": {"seats": 3},
+    "add_mail_channel": {"name": "new", "recipients": ["grace@example.com"], "is_default": False},
     "note_subscription_invoice": {"day": "2027-01-01", "amount": "6"},
 }
 """Operation -> a body that it takes; {} for all others."""
@@ -99,6 +100,7 @@ def state(world: World) -> list[str]:
             "hierarchy",
             "members",
             "subscriptions",
+            "channels",
         ):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")

@@ -108,6 +108,7 @@ def body_of(route: Route, folder: Path) -> dict[str, Any]:
         "change_retention": {"days": 100},
         "add_subscription": {"vendor": "Zoom", "plan": "Pro", "price": "5", "currency": "USD", "start": "2027-01-01"},
         "change_subscription": {"seats": 3},
+        "add_mail_channel": {"name": "new", "recipients": ["grace@example.com"], "is_default": False},
         "note_subscription_invoice": {"day": "2027-01-01", "amount": "6"},
     }
     return bodies.get(route.operation, {})
