@@ -84,7 +84,7 @@ PARITY: Mapping[str, tuple[str, ...] | str] = {
     "rates list": ("list_rates",),
     "prices set": ("set_contract_prices", "remove_contract_prices"),
     "prices list": ("list_contract_prices",),
-    "services unknown": _LATER,
+    "services unknown": ("list_unknown_services",),
     "services set": ("replace_services",),
     "services list": ("list_services",),
     "subscriptions add": ("add_subscription",),
