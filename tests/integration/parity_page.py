@@ -14,7 +14,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 BEGIN, END = "<!-- made by python -m tests.integration.parity_page -->", "<!-- end of the commands -->"
 _HERE = "runs on the machine where it is typed"
 _OPERATOR = "of operators, who have the command line; it reaches what the API's service account may not"
-_LATER = "not yet"
 
 PARITY: Mapping[str, tuple[str, ...] | str] = {
     "import": "reads a file of the machine where it is typed; `set_up_integration` connects a location",
@@ -57,8 +56,8 @@ PARITY: Mapping[str, tuple[str, ...] | str] = {
     "integrations resume": ("resume_integration",),
     "integrations remove": ("remove_integration",),
     "integrations split": ("change_integration",),
-    "integrations permissions": _LATER,
-    "integrations webhook": _LATER,
+    "integrations permissions": ("show_needed_permissions",),
+    "integrations webhook": "a function of a deployment does not know the address of `provider_webhook`, which operators have",
     "budgets add": ("set_budget", "preview"),
     "budgets set": ("change_one_budget",),
     "budgets list": ("list_all_budgets", "get_budget"),

@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "set_budget": {"name": "New", "amount": "5", "currency": "USD"},
     "set_up_integration": {"location": "file:///nothing/here"},
     "validate_integration": {"location": "file:///nothing/here"},
+    "show_needed_permissions": {"location": "s3://acme-bills/exports"},
     "create_key": {"name": "new"},
     "invite_member": {"email": "new@example.com"},
     "change_member": {"role": "viewer"},
@@ -101,6 +102,7 @@ def state(world: World) -> list[str]:
             "members",
             "subscriptions",
             "channels",
+            "external_ids",
         ):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")

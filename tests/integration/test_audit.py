@@ -15,13 +15,18 @@ from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
 from common.tenancy import data
 from tests.integration.api_tenants import ACME, OTHER, ROOT_KEY, World, copied, filled
 from tests.integration.api_world import checked
+from tests.integration.test_api_security import BODIES
 from tests.support import cur_line, cur_text
 from web.api.caller import Needs
 from web.api.declare import ORG, Route
 from web.api.routes import ROUTES
 from web.site import PAGES
 
-READING = {"preview": "computes what a budget would have done", "validate_integration": "looks at a location"}
+READING = {
+    "preview": "computes what a budget would have done",
+    "validate_integration": "looks at a location",
+    "show_needed_permissions": "names policies, and the external id of an integration that may not exist yet",
+}
 """Operations that are no GET and change nothing, each with the reason."""
 CHANGING = sorted(
     (one for one in ROUTES if one.method != "GET" and one.operation.removeprefix("own_") not in READING),
@@ -106,12 +111,8 @@ def body_of(route: Route, folder: Path) -> dict[str, Any]:
         "replace_services": {"csv": "provider,service,service_name,service_category,service_subcategory\n"},
         "change_schedule": {"sync_interval_hours": 6},
         "change_retention": {"days": 100},
-        "add_subscription": {"vendor": "Zoom", "plan": "Pro", "price": "5", "currency": "USD", "start": "2027-01-01"},
-        "change_subscription": {"seats": 3},
-        "add_mail_channel": {"name": "new", "recipients": ["grace@example.com"], "is_default": False},
-        "note_subscription_invoice": {"day": "2027-01-01", "amount": "6"},
     }
-    return bodies.get(route.operation, {})
+    return bodies.get(route.operation) or BODIES.get(route.operation, {})
 
 
 @pytest.mark.parametrize("route", CHANGING, ids=lambda one: one.operation)
@@ -140,7 +141,7 @@ def test_what_only_looks_leaves_no_record(shared: World, tmp_path: Path, operati
     before = everywhere(shared)
     (tmp_path / "bill.csv").write_text(cur_text([cur_line(1, "1")]))
     body = {"location": (tmp_path / "bill.csv").as_uri(), "allow_overlap": True}
-    body = {"name": "New", "amount": "5", "currency": "USD"} if operation == "preview" else body
+    body = BODIES[operation] if operation in ("preview", "show_needed_permissions") else body
     path = route.path.format(**shared.acme.names)
     checked(shared.ask.post(path, json=body, headers=shared.acme.headers("owner")))
     assert new_of(shared, before) == []
