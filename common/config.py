@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     )
 
     public_url: str | None = Field(
-        None, description="Address of the dashboard, as https://costs.example.com: sign-in leads back to it, alerts link to it"
+        None,
+        description="Address of the dashboard, as https://costs.example.com: sign-in leads back to it, alerts link to it",
     )
     oidc_issuer: str | None = Field(
         None, description="OpenID provider by which users sign in; without it only keys open a service"

@@ -57,6 +57,14 @@ CHANGING: Mapping[str, Changing] = {
     "integrations resume": Changing("integration.resume", "integrations/{name}"),
     "integrations webhook": Changing("integration.webhook", "integrations/{name}"),
     "integrations remove": Changing("integration.remove", "integrations/{name}"),
+    "integrations split": Changing("integration.change", "integrations/{name}"),
+    **{
+        f"hierarchy {word}": Changing("hierarchy.change") for word in ("add", "rename", "move", "remove", "rules add", "rules remove")
+    },
+    "hierarchy apply": Changing("hierarchy.change", when=_not("dry_run")),
+    "members invite": Changing("member.invite"),
+    "members role": Changing("member.change"),
+    "members remove": Changing("member.remove"),
     "budgets add": Changing("budget.create", when=_not("preview")),
     "budgets set": Changing("budget.change", "budgets/{name}"),
     "budgets remove": Changing("budget.remove", "budgets/{name}"),
@@ -94,6 +102,7 @@ ONLY_READING = frozenset(
         "deliveries", "integrations list", "integrations show", "integrations permissions", "budgets list", "alerts list", "alerts show",
         "channels list", "tenants list", "tenants show", "api-keys list", "rates list", "prices list", "retention", "services unknown",
         "services list", "subscriptions list", "subscriptions show", "subscriptions vendors", "meters list",
+        "hierarchy show", "hierarchy versions", "hierarchy rules list", "members list",
     }
 )  # fmt: skip
 """Commands that change nothing."""

@@ -5,8 +5,9 @@ Clean-up does so before it removes anything, so that nothing is written while us
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from common.messages import CleanUpRequested
 from common.ports import Document, Order, Runtime
@@ -63,11 +64,12 @@ def _taken(org_slug: str, day: date, counted: Counted, organizations: int) -> Ta
 
 def _counted(rt: Runtime, org_slug: str, days: list[date]) -> dict[date, Counted]:
     """Standing numbers (integrations, budgets, what is shown) are those of now; what happened and what was stored, of each day."""
-    deliveries = [Delivery.from_document(one) for one in _since(rt, org_slug, "deliveries", "landed_at", days[0])]
+    documents = [*_since("landed_at", days[0], partial(_deliveries, rt, org_slug))]
     # of one without files it is not known any more in how many chunks it was mapped
-    deliveries += [Delivery.from_document(one) for one in _since(rt, org_slug, "past_deliveries", "landed_at", days[0])]
-    runs = list(_since(rt, org_slug, "runs", "started_at", days[0]))
-    notifications = list(_since(rt, org_slug, "notifications", "created_at", days[0]))
+    documents += _since("landed_at", days[0], partial(_past_deliveries, rt, org_slug))
+    deliveries = [Delivery.from_document(one) for one in documents]
+    runs = list(_since("started_at", days[0], partial(_runs, rt, org_slug)))
+    notifications = list(_since("created_at", days[0], partial(_notifications, rt, org_slug)))
     current = [one for _, one in rt.documents.list(below(org_slug, "deliveries"), {"state": CURRENT})]
     sizes = noted_sizes(rt.documents, org_slug)
     integrations = rt.documents.count(below(org_slug, "integrations"))
@@ -102,13 +104,40 @@ def _delivered(one: Delivery) -> Delivered:
     return Delivered(lines, max(len(one.chunks), 1), one.proved_at is not None)
 
 
-def _since(rt: Runtime, org_slug: str, collection: str, field: str, first: date) -> Iterator[Document]:
+_After = tuple[str, Document] | None
+_Page = Sequence[tuple[str, Document]]
+
+
+# each order stands in its call, so that its index is known to be there
+def _deliveries(rt: Runtime, org_slug: str, after: _After) -> _Page:
+    return rt.documents.list(
+        below(org_slug, "deliveries"), order=Order("landed_at", descending=True), limit=_PAGE, after=after
+    )
+
+
+def _past_deliveries(rt: Runtime, org_slug: str, after: _After) -> _Page:
+    return rt.documents.list(
+        below(org_slug, "past_deliveries"), order=Order("landed_at", descending=True), limit=_PAGE, after=after
+    )
+
+
+def _runs(rt: Runtime, org_slug: str, after: _After) -> _Page:
+    return rt.documents.list(
+        below(org_slug, "runs"), order=Order("started_at", descending=True), limit=_PAGE, after=after
+    )
+
+
+def _notifications(rt: Runtime, org_slug: str, after: _After) -> _Page:
+    return rt.documents.list(
+        below(org_slug, "notifications"), order=Order("created_at", descending=True), limit=_PAGE, after=after
+    )
+
+
+def _since(field: str, first: date, list_after: Callable[[_After], _Page]) -> Iterator[Document]:
     """The documents of a collection from a day on, the latest first; older ones are not read, but for the rest of a page."""
-    behind = None
+    behind: _After = None
     while True:
-        page = rt.documents.list(
-            below(org_slug, collection), order=Order(field, descending=True), limit=_PAGE, after=behind
-        )
+        page = list_after(behind)
         for _, document in page:
             if _day(_moment(document[field])) < first:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ import pytest
 
 from common.errors import Permanent
 from common.ports import Transaction
-from common.records.contract_prices import COLUMNS as PRICE_COLUMNS
+from common.records.integrations import save_integration
+from common.records.organizations import limits_of
 from common.tenancy import data
+from common.tenancy.hierarchy import Change, add_node
 from tests.integration.api_tenants import ACME, OTHER, ROOT_KEY, World, copied, filled
 from tests.integration.api_world import checked
 from tests.integration.test_api_security import BODIES
@@ -24,6 +26,7 @@ from web.site import PAGES
 
 READING = {
     "preview": "computes what a budget would have done",
+    "preview_hierarchy_change": "computes what a hierarchy would have done",
     "validate_integration": "looks at a location",
     "show_needed_permissions": "names policies, and the external id of an integration that may not exist yet",
 }
@@ -54,6 +57,9 @@ def shared(prepared: World, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """For tests of single routes, which only add records."""
     with copied(prepared, tmp_path_factory.mktemp("shared")) as made:
         made.rt.__dict__["payments"] = _Payments()
+        made.rt.documents.update(f"orgs/{ACME}", {"plan": "Professional", "limits": limits_of("Professional")})
+        place = "https://opencost.example.com/allocation"
+        save_integration(made.rt.documents, made.rt.clock.now(), ACME, "cluster", "opencost", place)
         object.__setattr__(made.rt, "settings", made.rt.settings.model_copy(update={"plans": True}))
         yield made
 
@@ -88,7 +94,28 @@ def new_of(world: World, before: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for name, one in everywhere(world).items() if name not in before]
 
 
-def body_of(route: Route, folder: Path) -> dict[str, Any]:
+PRICE = {
+    "provider": "openai",
+    "model": "gpt-5",
+    "token_kind": "input",
+    "price": "1.5",
+    "currency": "USD",
+    "valid_from": "2026-01-01",
+}
+CALL = {
+    "startTime": "2026-03-04T10:00:00Z",
+    "endTime": "2026-03-04T10:00:01Z",
+    "model": "gpt-5",
+    "custom_llm_provider": "openai",
+    "prompt_tokens": 5,
+    "completion_tokens": 5,
+    "request_id": "r1",
+    "spend": 0.1,
+    "call_type": "completion",
+}
+
+
+def body_of(route: Route, folder: Path, names: Mapping[str, str]) -> dict[str, Any]:
     (folder / "bill.csv").write_text(cur_text([cur_line(1, "1")]))
     urls = {"success_url": "https://a.example.com/", "cancel_url": "https://a.example.com/"}
     bodies: dict[str, dict[str, Any]] = {
@@ -107,10 +134,17 @@ def body_of(route: Route, folder: Path) -> dict[str, Any]:
     }
     bodies |= {
         "replace_rates": {"csv": "month,currency,usd_rate,source\n2026-03,EUR,1.1,a bank\n"},
-        "replace_prices": {"csv": ",".join(PRICE_COLUMNS) + "\n"},
         "replace_services": {"csv": "provider,service,service_name,service_category,service_subcategory\n"},
         "change_schedule": {"sync_interval_hours": 6},
         "change_retention": {"days": 100},
+        "change_integration": {"split_nodes": True},
+        "add_hierarchy_node": {"name": "New"},
+        "change_hierarchy_node": {"name": "Another"},
+        "set_allocation_rules": {"rules": [{"priority": 1, "to": {names["node_id"]: "1"}, "when": {"service": ["A"]}}]},
+        "set_contract_prices": {"prices": [PRICE]},
+        "set_meter_keys": {"keys": [{"meter_key": "hash", "api_key_id": "key"}]},
+        "invite_member": {"email": "new@example.com"},
+        "change_member": {"role": "viewer"},
     }
     return bodies.get(route.operation) or BODIES.get(route.operation, {})
 
@@ -119,19 +153,26 @@ def body_of(route: Route, folder: Path) -> dict[str, Any]:
 def test_every_changing_route_leaves_exactly_one_record_and_a_repeat_none(
     shared: World, tmp_path: Path, route: Route
 ) -> None:
+    names = {**shared.acme.names}
+    if route.operation == "remove_hierarchy_node":
+        names["node_id"] = add_node(shared.rt, ACME, Change("a test"), "Gone", "team", None, "gone") and "gone"
+    if route.operation == "change_integration":
+        names["integration_id"] = "cluster"
     before = everywhere(shared)
     headers = {"X-CA-Root-Key": ROOT_KEY} if route.needs is Needs.ROOT else shared.acme.headers("owner")
     if route.method == "POST":
         headers["Idempotency-Key"] = f"once-{route.operation}"
-    body = body_of(route, tmp_path) if route.body else None
-    path = route.path.format(**shared.acme.names)
-    answer = shared.ask.open(path, method=route.method, json=body, headers={**headers, "X-Request-ID": "request-1"})
+    sent: dict[str, Any] = {"json": body_of(route, tmp_path, names) if route.body else None}
+    if route.takes_file:
+        sent = {"data": json.dumps(CALL), "content_type": "application/octet-stream"}
+    path = route.path.format(**names) + ("?name=calls.jsonl" if route.takes_file else "")
+    answer = shared.ask.open(path, method=route.method, headers={**headers, "X-Request-ID": "request-1"}, **sent)
     assert answer.status_code == route.status, answer.get_data(as_text=True)
     (record,) = new_of(shared, before)
     assert record["action"] == route.action and record["request_id"] == "request-1"
     assert record["actor"]["kind"] == ("root key" if route.needs is Needs.ROOT else "key")
-    if route.method == "POST":
-        shared.ask.open(path, method=route.method, json=body, headers=headers)
+    if route.method == "POST" and not route.takes_file:  # of a file its bytes are the key
+        shared.ask.open(path, method=route.method, headers=headers, **sent)
         assert len(new_of(shared, before)) == 1, "the request was answered from its idempotency key"
 
 
@@ -141,7 +182,9 @@ def test_what_only_looks_leaves_no_record(shared: World, tmp_path: Path, operati
     before = everywhere(shared)
     (tmp_path / "bill.csv").write_text(cur_text([cur_line(1, "1")]))
     body = {"location": (tmp_path / "bill.csv").as_uri(), "allow_overlap": True}
-    body = BODIES[operation] if operation in ("preview", "show_needed_permissions") else body
+    body = {"name": "New", "amount": "5", "currency": "USD"} if operation == "preview" else body
+    body = BODIES[operation] if operation == "show_needed_permissions" else body
+    body = {"rules": []} if operation == "preview_hierarchy_change" else body
     path = route.path.format(**shared.acme.names)
     checked(shared.ask.post(path, json=body, headers=shared.acme.headers("owner")))
     assert new_of(shared, before) == []

@@ -123,7 +123,7 @@ def addresses(rt: Laptop) -> list[str]:
     }
     found = []
     for route in PAGES:
-        if route.method == "GET" and not route.path.endswith((".csv", "/show")):
+        if route.method == "GET" and not route.path.endswith((".csv", "/show", "/values")):
             path = route.path
             for name, value in known.items():
                 path = path.replace(name, value)

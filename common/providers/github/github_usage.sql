@@ -128,7 +128,7 @@ select
     null as RegionName,
     null as AvailabilityZone,
     repository as ResourceId,
-    repository as ResourceName,
+    null as ResourceName,  -- the repository has no other name
     case when repository is not null then 'Repository' end as ResourceType,
     '{}' as Tags,
     -- SKU
