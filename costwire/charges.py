@@ -30,7 +30,9 @@ def charges(
     top: Annotated[
         int, typer.Option("--top", min=1, max=MOST_CHARGES, help="So many charges, the largest amounts first.")
     ] = 50,
-    metric: Annotated[str, typer.Option("--metric", help="billed, effective, list or contracted.")] = "billed",
+    metric: Annotated[
+        str, typer.Option("--metric", help="billed, effective, list, contracted or estimated.")
+    ] = "billed",
     org: Org = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +44,9 @@ def charges(
     with usage_errors():
         measure = read_metric(metric)
     rt = runtime()
-    question = ChargesQuestion(measure, asking.read_span(rt, month, last, first, last_day), filters, top)
+    days = asking.read_span(rt, month, last, first, last_day)
+    with usage_errors():
+        question = ChargesQuestion(measure, days, filters, top)
     org = tenant_of(rt, org)
     found = ask_charges(rt, org, question)
     if as_json:

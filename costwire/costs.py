@@ -51,7 +51,9 @@ def costs(
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Only so many groups; the others are one row, so that sums hold.")
     ] = None,
-    metric: Annotated[str, typer.Option("--metric", help="billed, effective, list or contracted.")] = "billed",
+    metric: Annotated[
+        str, typer.Option("--metric", help="billed, effective, list, contracted or estimated.")
+    ] = "billed",
     currency: Annotated[
         str | None,
         typer.Option("--in", help="USD: convert by the rates of costwire rates; a missing rate is an error."),
@@ -82,10 +84,12 @@ def costs(
         question = CostsQuestion(group, measure, days, filters, compared, into, top, day)
     org = tenant_of(rt, org)
     if dry_run:
-        price = price_costs(rt, org, question)
+        with usage_errors():
+            price = price_costs(rt, org, question)
         print_price(price.scanned_bytes, price.list_price_usd, price.as_json() if wanted.kind == asking.JSON else None)
         return
-    answer = ask_costs(rt, org, question)
+    with usage_errors():  # which nodes exist is known only now
+        answer = ask_costs(rt, org, question)
     if wanted.for_users:
         print_answer(answer, org)
     else:

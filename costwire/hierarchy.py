@@ -152,7 +152,7 @@ def apply(
     ] = False,
     month: Annotated[str | None, typer.Option("--month", help="Month of --dry-run, YYYY-MM.")] = None,
     metric: Annotated[
-        str, typer.Option("--metric", help="Cost of --dry-run: billed, effective, list or contracted.")
+        str, typer.Option("--metric", help="Cost of --dry-run: billed, effective, list, contracted or estimated.")
     ] = "billed",
     since: _From = None,
     org: Org = "default",

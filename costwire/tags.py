@@ -25,7 +25,9 @@ def tags(
     last: asking.Last = None,
     first: asking.First = None,
     last_day: asking.LastDay = None,
-    metric: Annotated[str, typer.Option("--metric", help="billed, effective, list or contracted.")] = "billed",
+    metric: Annotated[
+        str, typer.Option("--metric", help="billed, effective, list, contracted or estimated.")
+    ] = "billed",
     known_on: asking.KnownOn = None,
     form: asking.Format = None,
     out: asking.Out = None,
@@ -41,13 +43,15 @@ def tags(
     question = TagsQuestion(measure, asking.read_span(rt, month, last, first, last_day), filters, day)
     org = tenant_of(rt, org)
     if key:
-        values = ask_tag_values(rt, org, key, question)
+        with usage_errors():  # which nodes exist is known only now
+            values = ask_tag_values(rt, org, key, question)
         if wanted.for_users:
             print_answer(values, org)
         else:
             asking.print_for_programs(wanted, values.as_json(), flat_costs(values))
         return
-    answer = ask_tags(rt, org, question)
+    with usage_errors():
+        answer = ask_tags(rt, org, question)
     if wanted.for_users:
         _print_answer(answer, org)
     else:

@@ -288,7 +288,7 @@ locals {
       roles    = ["roles/pubsub.publisher"]
       on       = ["topic:alert-raised"]
       accounts = ["api"]
-      why      = "announces the alert of a budget that is exceeded when it is set, and of days on which an imported log of a meter differs from the charges"
+      why      = "announces the alert of a budget that is exceeded when it is set, of a subscription that is about to renew when it is changed, and of days on which an imported log of a meter differs from the charges"
     }
     api_split = {
       roles    = ["roles/pubsub.publisher"]

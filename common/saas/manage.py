@@ -23,6 +23,7 @@ from common.domain.saas.subscription import (
     SeatChange,
     Subscription,
 )
+from common.domain.saas.terms import FIRST, LAST
 from common.errors import BadConfiguration
 from common.ingestion.connecting import Connection, connect
 from common.ingestion.requesting import Requested
@@ -32,6 +33,7 @@ from common.records.currencies import check_currency
 from common.records.integrations import integration_path
 from common.records.subscriptions import Recorded, load_recorded, record, recorded_of
 from common.saas.catalogue import categories, vendor_named
+from common.tenancy.schedules import ensure_schedule, shown_sync_schedule
 
 INTEGRATION = "subscriptions"
 """The integration of an organization's ledger."""
@@ -77,6 +79,7 @@ class Written:
 def add_subscription(rt: Runtime, org_slug: str, wanted: Subscription, by: str) -> Written:
     """Add a subscription.  Raises AlreadyExists, BadConfiguration for a currency or a category that is not known."""
     check_category(wanted.category)
+    _ensure_schedule(rt, org_slug)
     record(rt.documents, org_slug, wanted, _now(rt), by, "added", new=True)
     return _written(rt, org_slug, wanted.subscription_id, True)
 
@@ -153,6 +156,8 @@ def note_invoice(rt: Runtime, org_slug: str, subscription_id: str, invoice: Invo
         others = [known for known in one.invoices if known.day != invoice.day]
         return replace(one, invoices=tuple(sorted((*others, invoice), key=lambda known: known.day)))
 
+    if not FIRST <= invoice.day <= LAST:
+        raise InvalidSubscription(f"no charge begins on {invoice.day}, expected a day from {FIRST} to {LAST}")
     amount = "" if invoice.amount is None else f" of {plain(invoice.amount)}"
     known = load_recorded(rt.documents, org_slug, subscription_id)
     days = [one.start for one in _charges(known, invoice.day)]
@@ -170,7 +175,8 @@ def fetch_ledger(rt: Runtime, org_slug: str) -> Requested | None:
         return None
     integration = rt.documents.get(integration_path(org_slug, INTEGRATION))
     if integration is None:
-        connect(rt, Connection(org_slug, PROVIDER, None, INTEGRATION, requested_by="subscriptions"))
+        _ensure_schedule(rt, org_slug)
+        connect(rt, Connection(org_slug, PROVIDER, None, INTEGRATION, requested_by="subscriptions", scheduled=False))
     elif integration["provider"] != PROVIDER:
         raise BadConfiguration(
             f"integration {INTEGRATION} is one of {integration['provider']}; remove it, since the ledger needs the name"
@@ -229,8 +235,20 @@ def _edit(
     rt: Runtime, org_slug: str, subscription_id: str, edit: Callable[[Subscription], Subscription], by: str, what: str
 ) -> Written:
     before = load_recorded(rt.documents, org_slug, subscription_id)
+    _ensure_schedule(rt, org_slug)
     changed = record(rt.documents, org_slug, edit(before.subscription), _now(rt), by, what, new=False)
     return _written(rt, org_slug, subscription_id, changed)
+
+
+def _ensure_schedule(rt: Runtime, org_slug: str) -> None:
+    """Make the schedule that a ledger without an integration needs, where there is none: before anything is written, since the API's
+    account may look at schedules and not make them.
+    """
+    if rt.documents.get(integration_path(org_slug, INTEGRATION)) is not None:
+        return
+    made = shown_sync_schedule(rt, org_slug)
+    if made.cron is None and made.expected_cron is not None:
+        ensure_schedule(rt, org_slug)
 
 
 def _written(rt: Runtime, org_slug: str, subscription_id: str, changed: bool) -> Written:

@@ -27,6 +27,10 @@ def read_hierarchy(text: str, name: str = "the file") -> Hierarchy:
         raise BadConfiguration(f"{name} is not valid TOML: {str(error).splitlines()[0][:200]}") from None
     try:
         _known(top, ("nodes", "rules"))
+        if not top:  # an empty file, perhaps one that was cut off, is not to remove everything
+            raise InvalidHierarchy(
+                "it declares nothing; add [[nodes]], or write nodes = [] for a hierarchy without any"
+            )
         nodes: dict[str, Node] = {}
         for number, entry in enumerate(_tables(top, "nodes"), 1):
             node = _at(f"[[nodes]] number {number}", node_of, entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,8 @@ from tests.browser.conftest import Site, axe_script
 from tests.dashboard_world import resource
 
 pytestmark = pytest.mark.slow
+
+METER_LOG = Path(__file__).parents[1] / "fixtures" / "meters" / "litellm_spend_logs.jsonl"
 
 MARCH = Days(date(2026, 3, 1), date(2026, 3, 31))
 COSTS = "/default/analytics?last=45d&group=service&compare=previous"
@@ -38,6 +41,10 @@ SCREENS = {
     "integration": "/default/settings/integrations/aws-main?check=true",
     "keys": "/default/settings/keys",
     "members": "/default/settings/members",
+    "hierarchy": "/default/settings/hierarchy",
+    "audit": "/default/settings/audit",
+    "match": "/default/data/match",
+    "costs by node": "/default/analytics?last=45d&group=node&group2=service&compare=previous",
     "rates": "/default/settings/rates",
     "retention": "/default/settings/retention",
     "tenants": "/-/operator/tenants",
@@ -93,6 +100,22 @@ def test_no_screen_scrolls_sideways(page: Any, site: Site, screen: str) -> None:
     for width in (320, 390, 768, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, width
+
+
+def test_the_audit_log_shows_what_was_there_before_without_scrolling(page: Any, site: Site) -> None:
+    body = METER_LOG.read_bytes()
+    sent = page.request.post(f"{site.address}/api/v1/organizations/default/meters?name=calls.jsonl", data=body)
+    assert sent.ok, sent.text()
+    page.goto("/default/settings/audit")
+    box = page.locator(".scroll")
+    assert "meter_files/" in box.inner_text()
+    assert box.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+
+
+def test_names_of_compared_costs_can_be_read_on_a_phone(page: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto("/default/analytics?last=45d&group=service&group2=account&compare=previous")
+    assert page.locator("table.costs tbody th").first.evaluate("one => one.clientWidth") >= 110
 
 
 def test_from_the_overview_to_what_grew_and_back(page: Any) -> None:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,11 +14,14 @@ from flask.testing import FlaskClient
 
 from common.budgets.manage import BudgetRequest, add_budget
 from common.domain.api_keys import Role
+from common.domain.saas.subscription import Subscription
 from common.messages import SyncRequested
 from common.ports import Identity
 from common.records.integrations import save_integration
 from common.reporting.charges import ChargesQuestion, ask_charges, charge_id
+from common.saas.manage import add_subscription
 from common.tenancy.api_keys import KeyRequest, authenticate, create_key, revoke_key
+from common.tenancy.channels import ChannelRequest, add_channel
 from common.tenancy.hierarchy import Change, add_node
 from common.tenancy.members import Invitation, invite, list_members, read_token, remove_member
 from common.tenancy.organizations import add_organization
@@ -98,6 +101,18 @@ def _service(rt: Laptop) -> Service:
     return Service(PeopleDoor(rt, KeyDoor(rt, ROOT_KEY), people), people=people)
 
 
+def _subscription(rt: Laptop, org: str, name: str) -> str:
+    """A subscription that begins later, so that it has no charges yet."""
+    start = date(2027, 1, 1)
+    add_subscription(
+        rt,
+        org,
+        Subscription(name, "Figma", "Organization", "design", "monthly", Decimal(5), "USD", start, seats=2),
+        "a test",
+    )
+    return name
+
+
 def _signed_in(rt: Laptop, org: str, name: str, role: Role) -> Opened:
     """A session of a new member."""
     invited = invite(rt, org, Invitation(f"{name}@{org.replace('_', '-')}.example", role), "a test")
@@ -139,6 +154,10 @@ def _tenant(rt: Laptop, folder: Path, org: str) -> Tenant:
         "node_id": add_node(rt, org, Change("a test"), f"{org} team", "team", None)
         .version.hierarchy.in_order[0]
         .node_id,
+        "subscription_id": _subscription(rt, org, f"{org}-design"),
+        "channel": add_channel(
+            rt, ChannelRequest(org, f"{org}-mail", recipients=("ada@example.com",), is_default=False)
+        ).name,
         "job": "org-sync",
         "dimension": "service",
         "kind": "versions",

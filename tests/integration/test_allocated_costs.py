@@ -339,6 +339,24 @@ def test_api_page_and_command_answer_alike(seen: Laptop, by: str, where: list[st
     assert all(one in csv.get_data(as_text=True) for one in totals)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["costs", "--where", "node=shopp"],
+        ["costs", "--by", "node", "--where", "node in (shop, shopp)"],
+        ["costs", "--where", "node=shopp", "--dry-run"],
+        ["tags", "--where", "node=shopp"],
+        ["tags", "team", "--where", "node=shopp"],
+        ["charges", "--where", "node=shop"],
+    ],
+)
+def test_a_condition_on_nodes_that_cannot_be_asked_is_a_usage_error(seen: Laptop, words: list[str]) -> None:
+    done = CliRunner().invoke(cli.app, words)
+    said = " ".join(done.stderr.split())
+    assert done.exit_code == 2, (said, done.exception)
+    assert "there is no node 'shopp'" in said or "cannot be chosen by node=shop" in said
+
+
 def test_an_answer_has_another_tag_and_mark_once_the_hierarchy_changes(rt: Laptop) -> None:
     ask_api = client(rt)
     first = ask_api.get("/api/costs?group=node")

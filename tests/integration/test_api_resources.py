@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from common.ingestion.permissions import permissions_for
 from common.reporting.deliveries import list_deliveries
 from tests.integration.api_tenants import ACME, World, copied, filled
 from tests.integration.api_world import checked
@@ -173,3 +174,19 @@ def test_a_pipeline_runs_for_the_months_of_its_days(world: World) -> None:
     ]
     for body in wrong:
         assert checked(world.ask.post(path, json=body, headers=editor), 400)["code"] == "invalid_request"
+
+
+def test_needed_permissions_name_the_place_and_one_external_id_that_stays(world: World) -> None:
+    path = f"/api/v1/integrations/{ACME}"
+    body = {"location": "s3://acme-bills/exports", "integration_id": "main"}
+    editor = world.acme.headers("editor")
+    first = checked(world.ask.post(f"{path}/aws/permissions", json=body, headers=editor))
+    assert "acme-bills" in str(first["grants"]["policy"]) and first["external_id"] in str(
+        first["grants"]["trust_policy"]
+    )
+    assert checked(world.ask.post(f"{path}/aws/permissions", json=body, headers=editor)) == first
+    found = permissions_for(world.rt, ACME, "aws", body["location"], body["integration_id"])
+    assert (found.external_id, found.grants, found.example) == (first["external_id"], first["grants"], first["example"])
+    for provider, location in (("oci", "oci://n/b/exports"), ("aws", "az://acme/bills/exports")):
+        answer = world.ask.post(f"{path}/{provider}/permissions", json={"location": location}, headers=editor)
+        assert checked(answer, 422)["code"] == "not_possible"

@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "set_budget": {"name": "New", "amount": "5", "currency": "USD"},
     "set_up_integration": {"location": "file:///nothing/here"},
     "validate_integration": {"location": "file:///nothing/here"},
+    "show_needed_permissions": {"location": "s3://acme-bills/exports"},
     "create_key": {"name": "new"},
     "invite_member": {"email": "new@example.com"},
     "change_member": {"role": "viewer"},
@@ -36,6 +37,10 @@ BODIES: dict[str, Any] = {
     "add_hierarchy_node": {"name": "New"},
     "change_hierarchy_node": {"name": "New"},
     "set_allocation_rules": {"rules": []},
+    "add_subscription": {"vendor": "Zoom", "plan": "Pro", "price": "5", "currency": "USD", "start": "2027-01-01"},
+    "change_subscription": {"seats": 3},
+    "add_mail_channel": {"name": "new", "recipients": ["grace@example.com"], "is_default": False},
+    "note_subscription_invoice": {"day": "2027-01-01", "amount": "6"},
 }
 """Operation -> a body that it takes; {} for all others."""
 WORDS = ("org", "provider", "dimension", "kind", "job")
@@ -95,6 +100,9 @@ def state(world: World) -> list[str]:
             "meter_files",
             "hierarchy",
             "members",
+            "subscriptions",
+            "channels",
+            "external_ids",
         ):
             for key, document in world.rt.documents.list(f"orgs/{org}/{name}"):
                 found.append(f"{name} {key} { {k: v for k, v in document.items() if k != 'last_used_at'} }")

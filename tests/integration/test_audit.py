@@ -17,6 +17,7 @@ from common.tenancy import data
 from common.tenancy.hierarchy import Change, add_node
 from tests.integration.api_tenants import ACME, OTHER, ROOT_KEY, World, copied, filled
 from tests.integration.api_world import checked
+from tests.integration.test_api_security import BODIES
 from tests.support import cur_line, cur_text
 from web.api.caller import Needs
 from web.api.declare import ORG, Route
@@ -27,6 +28,7 @@ READING = {
     "preview": "computes what a budget would have done",
     "preview_hierarchy_change": "computes what a hierarchy would have done",
     "validate_integration": "looks at a location",
+    "show_needed_permissions": "names policies, and the external id of an integration that may not exist yet",
 }
 """Operations that are no GET and change nothing, each with the reason."""
 CHANGING = sorted(
@@ -144,7 +146,7 @@ def body_of(route: Route, folder: Path, names: Mapping[str, str]) -> dict[str, A
         "invite_member": {"email": "new@example.com"},
         "change_member": {"role": "viewer"},
     }
-    return bodies.get(route.operation, {})
+    return bodies.get(route.operation) or BODIES.get(route.operation, {})
 
 
 @pytest.mark.parametrize("route", CHANGING, ids=lambda one: one.operation)
@@ -181,6 +183,7 @@ def test_what_only_looks_leaves_no_record(shared: World, tmp_path: Path, operati
     (tmp_path / "bill.csv").write_text(cur_text([cur_line(1, "1")]))
     body = {"location": (tmp_path / "bill.csv").as_uri(), "allow_overlap": True}
     body = {"name": "New", "amount": "5", "currency": "USD"} if operation == "preview" else body
+    body = BODIES[operation] if operation == "show_needed_permissions" else body
     body = {"rules": []} if operation == "preview_hierarchy_change" else body
     path = route.path.format(**shared.acme.names)
     checked(shared.ask.post(path, json=body, headers=shared.acme.headers("owner")))

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from common.errors import BadConfiguration, CostError
 from costwire.cli import app
+from tests.integration.api_world import checked, client
 from tests.support import Laptop, cur_line, cur_text, laptop
 
 HEADER = "provider,service,service_name,service_category,service_subcategory\n"
@@ -61,6 +62,8 @@ def test_what_no_table_knows_is_listed_with_its_cost(rt: Laptop, tmp_path: Path)
         ("service", "Amazon Tomorrow", "12.5", 2),
         ("region", "moon-east-1", "12.5", 2),
     ]
+    answered = checked(client(rt).get("/api/v1/organizations/default/services/unknown"))
+    assert answered == {"codes": found} and {one["currency"] for one in found} == {"USD"}
     assert "in no table: 1 service, 1 region" in " ".join(run("doctor").output.split())
 
 
@@ -78,6 +81,7 @@ def test_bills_of_long_ago_are_looked_at_from_their_newest_charge_back(rt: Lapto
 
 def test_without_charges_nothing_is_called_known(rt: Laptop) -> None:
     assert "No charges yet" in run("services", "unknown").output
+    assert checked(client(rt).get("/api/v1/organizations/default/services/unknown")) == {"codes": []}
 
 
 def test_own_classes_count_for_the_bills_delivered_after_them(rt: Laptop, tmp_path: Path) -> None:

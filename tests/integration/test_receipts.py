@@ -20,6 +20,7 @@ from common.reporting.costs import CostsQuestion, ask_costs
 from common.reporting.receipt import Completeness, Proof, Receipt, RestatedDay
 from common.warehouse.cost_report import Days
 from costwire import cli
+from tests.integration.api_world import client
 from tests.support import Laptop, cur_line, cur_text, laptop
 
 ORG = "default"
@@ -173,3 +174,20 @@ def test_the_list_of_deliveries_says_how_complete_each_month_is(rt: Laptop, run:
     rt.clock.moment = at(20, 4)
     listed = json.loads(run("deliveries", "--json").stdout)
     assert [(one["state"], one["watermark"]) for one in listed] == [("current", "final"), ("replaced", None)]
+
+
+@pytest.mark.parametrize("path", ["costs?month=2026-03", "costs/forecast?month=2026-03", "charges?month=2026-03"])
+def test_an_answer_is_sent_again_once_its_receipt_counts_a_rejected_delivery(
+    rt: Laptop, tmp_path: Path, path: str
+) -> None:
+    bring(rt, tmp_path, ["1", "2"], at(4))
+    rt.clock.moment = at(5)
+    ask, address = client(rt), f"/api/v1/organizations/{ORG}/{path}"
+    first = ask.get(address)
+    known = {"If-None-Match": first.headers["ETag"]}
+    assert ask.get(address, headers=known).status_code == 304
+    refused = tmp_path / "refused.csv"
+    refused.write_text(cur_text([cur_line(number, "5", UsageStartDate="not a day") for number in range(20)]))
+    rt.bring(refused, "bill", delivered_at=at(5))
+    again = ask.get(address, headers=known)
+    assert again.status_code == 200 and again.json["receipt"]["proof"]["rejected"] == 1

@@ -167,6 +167,7 @@ RULES: dict[str, Rule] = {
             "providers",
             "reporting",
             "retention",
+            "saas",
             "tenancy",
             "warehouse",
         ),

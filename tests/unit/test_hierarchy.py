@@ -185,12 +185,14 @@ def test_a_file_is_read_back_as_it_was_written() -> None:
     ]
     whole = tree("eng", "eng/ops").rename("ops", odd, "project").with_rules(rules)
     assert read_hierarchy(hierarchy_text(whole)) == whole
-    assert read_hierarchy("") == Hierarchy()
+    assert read_hierarchy(hierarchy_text(Hierarchy())) == Hierarchy() == read_hierarchy("nodes = []")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("", r"it declares nothing; add \[\[nodes\]\], or write nodes = \[\]"),
+        ("# cut off here", "it declares nothing"),
         ("nodes = 3", "nodes is not a list of tables"),
         ("[[node]]", "'node' is not known, expected nodes, rules; did you mean 'nodes'"),
         ("[[nodes]]\nname = 'A'", r"\[\[nodes\]\] number 1: kind is missing"),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from common.errors import NotFound
 from common.reporting.arguments import read_day, read_days, read_filter, read_metric
 from common.reporting.charges import MOST_CHARGES, ChargeReport, ChargesQuestion, ask_charges, show_charge
-from common.reporting.marks import charges_mark
+from common.reporting.marks import receipt_mark
 from web.api.costs import ChargesOf
 from web.api.declare import Call, Routes
 from web.api.shapes import Amount, Asked, Day, Moment, Receipt
@@ -114,7 +114,7 @@ def list_charges(call: Call, query: ChargesWanted) -> dict[str, Any]:
     today = call.rt.clock.now().date()
     question = charges_question(query, query.top, today)
     if not question.known_on:
-        call.versioned(charges_mark(call.rt, call.org_slug), today.isoformat())
+        call.versioned(receipt_mark(call.rt, call.org_slug), today.isoformat())
     return ask_charges(call.rt, call.org_slug, question).as_json()
 
 

@@ -20,7 +20,7 @@ from common.reporting.arguments import (
 )
 from common.reporting.costs import CostsQuestion, ask_costs
 from common.reporting.forecast import ForecastQuestion, ask_forecast
-from common.reporting.marks import charges_mark
+from common.reporting.marks import receipt_mark
 from common.warehouse.dimensions import Dimension, Filter
 from web.api.declare import Call, Routes
 from web.api.shapes import Amount, Asked, Day, Receipt, Source
@@ -257,8 +257,8 @@ def question_of(query: CostsOf, group: str, today: date) -> CostsQuestion:
 
 
 def marks(call: Call, filters: tuple[Filter, ...], group: tuple[Dimension, ...] = ()) -> tuple[str, ...]:
-    """What an answer stays the same with: the charges, and where nodes are asked for the hierarchy."""
-    found = charges_mark(call.rt, call.org_slug), allocation_mark(call.rt, call.org_slug, group, filters)
+    """What an answer stays the same with: the charges and their receipt, and where nodes are asked for the hierarchy."""
+    found = receipt_mark(call.rt, call.org_slug), allocation_mark(call.rt, call.org_slug, group, filters)
     return tuple(filter(None, found))
 
 

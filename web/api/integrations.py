@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.ingestion.connecting import Connection, connect, look_at
+from common.ingestion.permissions import permissions_for
 from common.reporting.integrations import list_integrations, show_integration
 from common.tenancy import integrations
 from common.tenancy.node_splits import set_split
@@ -63,6 +64,21 @@ class Validated(BaseModel):
     waiting: str | None = Field(description="Why nothing lies there yet")
 
 
+class PermissionsFor(Asked):
+    """Where a provider leaves its bills."""
+
+    location: str = Field(min_length=1, max_length=2000, description="s3://, az://, gs:// or bq://")
+    integration_id: IntegrationId | None = Field(None, description="The provider's name by default; it need not exist")
+
+
+class NeededPermissions(BaseModel):
+    """What to create in the customer's account, to copy."""
+
+    external_id: str = Field(description="Made for the integration when it is first asked for; it never changes")
+    grants: dict[str, Any] = Field(description="Name -> a policy as JSON, or commands as text")
+    example: str = Field(description="A credential that fits them, for the setup of the integration")
+
+
 class NodeSplit(Asked):
     """Whether charges for a cluster's nodes are split."""
 
@@ -97,6 +113,13 @@ def validate_integration(call: Call, provider: Provider, body: Setup) -> dict[st
     """Check that a location can be read; nothing is stored."""
     seen = look_at(call.rt, _connection(call, provider, body))
     return {"location": seen.uri, "files": seen.files, "waiting": seen.waiting}
+
+
+@routes.post(f"{_PATH}/{{provider}}/permissions", answer=NeededPermissions, action=CHANGES_NOTHING)
+def show_needed_permissions(call: Call, provider: Provider, body: PermissionsFor) -> dict[str, Any]:
+    """What lets Costwire's own identity read a location without a key: of AWS, Azure and Google Cloud."""
+    found = permissions_for(call.rt, call.org_slug, provider, body.location, body.integration_id)
+    return {"external_id": found.external_id, "grants": dict(found.grants), "example": found.example}
 
 
 @routes.post(f"{_PATH}/{{provider}}/setup", answer=Integration, status=201, action="integration.connect")

@@ -15,6 +15,7 @@ from common.domain.api_keys import InvalidKeyRequest
 from common.domain.budgets import InvalidBudget
 from common.domain.channels import InvalidChannel
 from common.domain.members import InvalidMember
+from common.domain.saas.subscription import InvalidSubscription
 from common.errors import (
     AlreadyExists,
     BadConfiguration,
@@ -98,7 +99,15 @@ _RULES = (
     _Rule((NotFound, UnknownNode), "not_found"),
     _Rule((AlreadyExists, NodeExists), "already_exists"),
     _Rule(
-        (InvalidQuestion, InvalidBudget, InvalidChannel, InvalidHierarchy, InvalidKeyRequest, InvalidMember),
+        (
+            InvalidQuestion,
+            InvalidBudget,
+            InvalidChannel,
+            InvalidHierarchy,
+            InvalidKeyRequest,
+            InvalidMember,
+            InvalidSubscription,
+        ),
         "invalid_request",
     ),
     _Rule(NoSpace, "no_space"),

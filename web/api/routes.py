@@ -7,6 +7,7 @@ from web.api import (
     audit,
     billing,
     budgets,
+    channels,
     charges,
     costs,
     dimensions,
@@ -24,6 +25,7 @@ from web.api import (
     prices,
     quotas,
     settings,
+    subscriptions,
     syncs,
 )
 from web.api.declare import Route
@@ -39,10 +41,12 @@ _MODULES = (
     pipelines,
     budgets,
     alerts,
+    channels,
     integrations,
     history,
     match,
     prices,
+    subscriptions,
     keys,
     settings,
     members,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.errors import NotFound
+from common.reporting.unclassified import code_as_json, unknown_codes
 from common.retention.lives import Kind, list_lives, set_life
 from common.tenancy import rates, schedules, services
 from web.api.declare import Call, Needs, Routes
@@ -50,6 +51,23 @@ class OwnServices(BaseModel):
     """The organization's own classes of services."""
 
     services: list[dict[str, Any]]
+
+
+class UnknownCode(BaseModel):
+    """A service, a region or a unit, with what was billed for it in one currency."""
+
+    kind: str = Field(description="service, region or unit")
+    provider: str
+    code: str
+    currency: str
+    billed_cost: Amount
+    charges: int
+
+
+class UnknownCodes(BaseModel):
+    """Services, then regions, then units, the most expensive first."""
+
+    codes: list[UnknownCode]
 
 
 class Schedule(BaseModel):
@@ -114,6 +132,12 @@ def list_services(call: Call) -> dict[str, Any]:
 def replace_services(call: Call, body: Table) -> dict[str, Any]:
     """Replace the classes; they apply to bills that are delivered from now on."""
     return {"rows": services.set_services(call.rt, call.org_slug, body.csv)}
+
+
+@routes.get(f"{_ORG}/services/unknown", answer=UnknownCodes)
+def list_unknown_services(call: Call) -> dict[str, Any]:
+    """Services, regions and units that no table knows, on charges of the 90 days up to the newest one."""
+    return {"codes": [code_as_json(one) for one in unknown_codes(call.rt, call.org_slug)]}
 
 
 @routes.get(f"{_ORG}/schedule", answer=Schedule)
