@@ -47,7 +47,8 @@ def audit(
         print_json([one.as_json() for one in found])
         return
     if not found:
-        console.print("No changes are recorded.")
+        asked = " that fits" if since or action or actor or target else ""
+        console.print(f"No change is recorded{asked}.")
         return
     made = table("at, UTC", "actor", "action", "target", "changes")
     for one in found:

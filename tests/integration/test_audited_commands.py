@@ -166,6 +166,17 @@ def test_every_changing_command_leaves_one_record(rt: Laptop, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [([], "No change is recorded.\n"), (["--action", "key.revoke"], "No change is recorded that fits.\n")],
+)
+def test_an_empty_list_says_whether_it_was_narrowed(
+    rt: Laptop, words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert run(monkeypatch, "audit", *words) == 0
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize(
     "words", [["costs"], ["audit"], ["schedule"], ["clean-up", "--dry-run"], ["budgets", "list"], ["doctor"]]
 )
 def test_a_command_that_only_looks_leaves_none(rt: Laptop, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
