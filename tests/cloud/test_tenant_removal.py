@@ -103,7 +103,7 @@ def test_a_tenant_is_restored_then_removed_and_its_neighbour_stays(rt: CloudRunt
     assert [one.name for one in rt.scheduler.list()] == ["sync-acme_1", "sync-other_1"]
 
     removed = tenant_data.remove(rt, "acme_1")
-    assert (removed.schedules, removed.dataset, removed.objects) == (1, True, 2) and removed.documents == 8
+    assert (removed.schedules, removed.dataset, removed.objects) == (1, True, 2) and removed.documents == 12
     assert paths(client, "acme_1") == []
     assert [one.name for one in rt.scheduler.list()] == ["sync-other_1"]
     bucket = storage.Client(project=rt.settings.project).bucket(str(rt.settings.bucket))
