@@ -29,7 +29,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
         client = clients.connect_client(kms_v1.KeyManagementServiceClient, "test", kms.EMULATOR_VARIABLE)
         client.create_crypto_key(parent=RING, crypto_key_id="credentials", crypto_key=kms_v1.CryptoKey())
         with deployed(about, folder, only={**own, "COSTWIRE_KMS_KEY": f"{RING}/cryptoKeys/credentials"}) as made:
-            letters = PubSubBus.connect(made.settings["COSTWIRE_PROJECT"], SystemClock(), patience_seconds=0.5)
+            letters = PubSubBus.connect(made.settings["COSTWIRE_PROJECT"], SystemClock(), patience_seconds=2)
             bigquery, storage = refusers.values()
             yield World(made, made.runtime(), bigquery, storage, letters, client)
     for refuser in refusers.values():

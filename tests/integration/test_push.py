@@ -115,7 +115,8 @@ def world(
     log = folder / "function.log"
     peer = start("function", command, port, {}, log, PYTHONPATH=str(ROOT), **environment)
     try:
-        bus = PubSubBus.connect(project, SystemClock(), patience_seconds=0.5)
+        # a pull that is given up too early leases what it would have brought for ten minutes
+        bus = PubSubBus.connect(project, SystemClock(), patience_seconds=2)
         bus.subscribe(TOPIC, "audit")
         documents = FirestoreDocumentStore.connect(project, "(default)")
         processed = FirestoreDocumentStore.connect(project, "processed")
