@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.retention.lives import CLEAN_UP, EXPIRY, KINDS, LIFECYCLE, SUBSCRIPTION, Kind
+from deployment.made_tables import with_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "retention.md"
 BEGIN, END = "<!-- made by python -m deployment.retention_page -->", "<!-- end of what is made -->"
@@ -27,8 +28,7 @@ def table() -> str:
 
 def page(text: str) -> str:
     """The page with the table as it must be."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
+    return with_table(text, BEGIN, END, table())
 
 
 def _row(kind: Kind) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deployment.made_tables import with_table
 from web.api.declare import Needs
 from web.api.problems import CODES
 from web.api.routes import ROUTES
@@ -27,8 +28,7 @@ def _needs(needs: Needs) -> str:
 
 def page(text: str) -> str:
     """The page with its tables as they must be."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{tables()}\n\n{END}{rest.partition(END)[2]}"
+    return with_table(text, BEGIN, END, tables())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from deployment.made_tables import with_table
 from web.api.routes import ROUTES
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
@@ -129,8 +130,7 @@ def table() -> str:
 
 def page(text: str) -> str:
     """The page with its table as it must be."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
+    return with_table(text, BEGIN, END, table())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployment.made_tables import with_table
+
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 BEGIN, END = "<!-- made by python -m tests.unit.import_rules -->", "<!-- end of what is made -->"
 
@@ -189,8 +191,7 @@ def table() -> str:
 
 def page(text: str) -> str:
     """The page with the table as it must be."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{table()}\n\n{END}{rest.partition(END)[2]}"
+    return with_table(text, BEGIN, END, table())
 
 
 if __name__ == "__main__":
